@@ -1,0 +1,119 @@
+"""Argument checks, written once so that every message reads alike."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import numbers
+import operator
+from typing import TYPE_CHECKING, SupportsIndex
+
+from unified_init.errors import ArgumentTypeError, ArgumentValueError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["choice", "count", "finite", "number", "positive", "shape_of", "text"]
+
+# A standard deviation or half-width below this would need subnormal float32 numbers, which some
+# frameworks flush to zero, so equal bits could not be kept.
+SMALLEST_SIZE = 2.0**-90
+
+
+def number(name: str, value: object) -> float:
+    """Return ``value`` as a float; NaN and everything that is not a real number is refused."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        msg = f"`{name}` must be a real number, got {value!r}."
+        raise ArgumentTypeError(msg)
+    try:
+        result = float(value)
+    except OverflowError:
+        msg = f"`{name}` must fit a float64, got an integer of {len(str(value))} digits."
+        raise ArgumentValueError(msg) from None
+    if math.isnan(result):
+        msg = f"`{name}` must be a number, got nan."
+        raise ArgumentValueError(msg)
+    return result
+
+
+def finite(name: str, value: object) -> float:
+    """Return ``value`` as a finite float."""
+    result = number(name, value)
+    if math.isinf(result):
+        msg = f"`{name}` must be finite, got {result!r}."
+        raise ArgumentValueError(msg)
+    return result
+
+
+def positive(name: str, value: object) -> float:
+    """Return ``value`` as a finite float above zero, large enough to be drawn in float32."""
+    result = finite(name, value)
+    if result < SMALLEST_SIZE:
+        msg = (
+            f"`{name}` must be positive and at least 2**-90, got {result!r}: "
+            "use zeros() or constant(value) for values that do not vary."
+        )
+        raise ArgumentValueError(msg)
+    return result
+
+
+def count(name: str, value: object, *, least: int = 1) -> int:
+    """Return ``value`` as an int of at least ``least``."""
+    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
+        msg = f"`{name}` must be an integer, got {value!r}."
+        raise ArgumentTypeError(msg)
+    result = operator.index(value)
+    if result < least:
+        msg = f"`{name}` must be at least {least}, got {result}."
+        raise ArgumentValueError(msg)
+    return result
+
+
+def choice(name: str, value: object, options: Sequence[str]) -> str:
+    """Return ``value`` if it is one of ``options``; suggest the nearest one if it is not."""
+    if isinstance(value, str) and value in options:
+        return value
+    listed = ", ".join(repr(option) for option in options[:-1]) + f" or {options[-1]!r}"
+    near = difflib.get_close_matches(str(value), options, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    msg = f"`{name}` must be {listed}, got {value!r}.{hint}"
+    raise ArgumentValueError(msg)
+
+
+def text(name: str, value: object) -> str:
+    """Return ``value`` if it is a string that UTF-8 can encode."""
+    if not isinstance(value, str):
+        msg = f"`{name}` must be a string, got {value!r}."
+        raise ArgumentTypeError(msg)
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        msg = f"`{name}` must be valid Unicode, got {value!r}, which UTF-8 cannot encode."
+        raise ArgumentValueError(msg) from None
+    return value
+
+
+def shape_of(value: object) -> tuple[int, ...]:
+    """Return ``value`` as a shape: a tuple of non-negative ints (one int is a vector's length)."""
+    if isinstance(value, SupportsIndex) and not isinstance(value, bool):
+        value = (value,)
+    try:
+        entries = list(value)  # type: ignore[call-overload]
+    except TypeError:
+        msg = f"`shape` must be a tuple of integers, got {value!r}."
+        raise ArgumentTypeError(msg) from None
+    if isinstance(value, (str, bytes)):
+        msg = f"`shape` must be a tuple of integers, got {value!r}."
+        raise ArgumentTypeError(msg)
+    for entry in entries:
+        if isinstance(entry, bool) or not isinstance(entry, SupportsIndex):
+            msg = f"`shape` must hold integers only, got {entry!r} in {value!r}."
+            raise ArgumentTypeError(msg)
+    shape = tuple(operator.index(entry) for entry in entries)
+    if any(entry < 0 for entry in shape):
+        msg = f"`shape` must not have negative entries, got {shape}."
+        raise ArgumentValueError(msg)
+    if math.prod(shape) >= 2**63:
+        msg = f"`shape` must have fewer than 2**63 elements, got {shape}."
+        raise ArgumentValueError(msg)
+    return shape

@@ -1,0 +1,319 @@
+"""Distributions: the shape of the values before scaling. Frozen values, no arrays.
+
+The random ones are unit variables: ``Normal`` and ``TruncatedNormal`` have a parent normal of mean
+0 and standard deviation 1, ``Uniform`` is on (-1, 1). The structured ones (orthogonal, identity and
+so on) have their natural size. A scale rule does the rest.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import dataclasses
+import math
+import numbers
+from collections.abc import Sequence
+from typing import ClassVar
+
+from unified_init import checks
+from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.values import call_repr
+
+__all__ = [
+    "BilinearUpsampling",
+    "Constant",
+    "DeltaOrthogonal",
+    "Dirac",
+    "Distribution",
+    "Hadamard",
+    "Identity",
+    "Normal",
+    "Orthogonal",
+    "Quantile",
+    "Sparse",
+    "Stft",
+    "TruncatedNormal",
+    "Uniform",
+]
+
+# Standard deviation of a unit normal truncated at two sigmas, sqrt(1 - 4 phi(2) / (2 Phi(2) - 1)).
+# A literal, because it enters the integer tables, which no libm may touch.
+STD_TRUNCATED_AT_2 = 0.87962566103423978
+# 1 / sqrt(3), the standard deviation of a uniform variable on (-1, 1).
+STD_UNIT_UNIFORM = 0.57735026918962576
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Normal:
+    """The normal distribution, never truncated."""
+
+    unit_std: ClassVar[float] = 1.0
+    __repr__ = call_repr
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class TruncatedNormal:
+    """A normal distribution conditioned on lying between two bounds, given in sigmas of the parent.
+
+    Raises:
+        ArgumentValueError: NaN, ``lower >= upper``, an interval too narrow (below 1e-5 of the mass
+            of the side it lies on) or too far out (beyond 37 sigmas) to be computed exactly.
+    """
+
+    lower: float
+    upper: float
+    __repr__ = call_repr
+
+    def __post_init__(self) -> None:
+        """Check the bounds."""
+        lower = checks.number("lower", self.lower)
+        upper = checks.number("upper", self.upper)
+        object.__setattr__(self, "lower", lower)
+        object.__setattr__(self, "upper", upper)
+        if lower >= upper:
+            msg = f"`lower` must be less than `upper`, got {lower!r} and {upper!r}."
+            raise ArgumentValueError(msg)
+        nearest = max(lower, -upper, 0.0)
+        if nearest > 37.0:
+            msg = (
+                "`lower` and `upper` must leave some mass of the normal within 37 sigmas of its "
+                f"mean, got {lower!r} and {upper!r}."
+            )
+            raise ArgumentValueError(msg)
+        if self.mass < 1e-5 * _tail(nearest):
+            msg = (
+                "`lower` and `upper` must enclose at least 1e-5 of the mass beyond the nearer one, "
+                f"got {lower!r} and {upper!r}: between such bounds use uniform(low, high)."
+            )
+            raise ArgumentValueError(msg)
+
+    @property
+    def mass(self) -> float:
+        """Probability that the parent normal lies between the bounds."""
+        if self.lower >= 0:
+            return _tail(self.lower) - _tail(self.upper)
+        if self.upper <= 0:
+            return _tail(-self.upper) - _tail(-self.lower)
+        return 1.0 - _tail(-self.lower) - _tail(self.upper)
+
+    @property
+    def unit_mean(self) -> float:
+        """Mean of the truncated unit normal."""
+        return (_density(self.lower) - _density(self.upper)) / self.mass
+
+    @property
+    def unit_std(self) -> float:
+        """Standard deviation of the truncated unit normal."""
+        if (self.lower, self.upper) == (-2.0, 2.0):
+            return STD_TRUNCATED_AT_2
+        # Moments about the bound nearer to the mode, so that far tails do not cancel.
+        edge = self.lower if self.lower > 0 else self.upper if self.upper < 0 else 0.0
+        mean = self.unit_mean - edge
+        second = 1.0 + edge * edge - edge * self.unit_mean
+        for bound, sign in ((self.lower, 1.0), (self.upper, -1.0)):
+            if not math.isinf(bound):
+                second += sign * (bound - edge) * _density(bound) / self.mass
+        return math.sqrt(max(second - mean * mean, 0.0))
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Uniform:
+    """The uniform distribution on (-1, 1)."""
+
+    unit_std: ClassVar[float] = STD_UNIT_UNIFORM
+    __repr__ = call_repr
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Quantile:
+    """A one-dimensional distribution given by its quantile table; made by ``from_quantile``.
+
+    Args:
+        knots: base64 of little-endian int32: the quantile at the stream's knots, lower half, then
+            the upper half unless the law is symmetric about zero. In units of ``2**exponent``.
+        exponent: the binary exponent of the unit.
+        mean: mean of the table's values.
+        std: standard deviation of the table's values.
+        low: lower end of the support, ``-inf`` where there is none.
+        high: upper end of the support, ``inf`` where there is none.
+    """
+
+    knots: str
+    exponent: int
+    mean: float
+    std: float
+    low: float
+    high: float
+    __repr__ = call_repr
+
+    # 31 octaves of at most 1024 knots, the two ends: see stream/table.py, which reads them.
+    KNOTS: ClassVar[int] = 1023 + 21 * 1024 + 2
+
+    def __post_init__(self) -> None:
+        """Check the table."""
+        checks.text("knots", self.knots)
+        try:
+            size = len(base64.b64decode(self.knots, validate=True))
+        except (binascii.Error, ValueError):
+            size = -1
+        if size not in {4 * self.KNOTS, 8 * self.KNOTS}:
+            msg = (
+                f"`knots` must be base64 of {self.KNOTS} or {2 * self.KNOTS} int32 numbers, "
+                f"got {len(self.knots)} characters that are not: make it with from_quantile()."
+            )
+            raise ArgumentValueError(msg)
+        checks.count("exponent", self.exponent, least=-200)
+        for name in ("mean", "std", "low", "high"):
+            finite = name in {"mean", "std"}
+            check = checks.finite if finite else checks.number
+            object.__setattr__(self, name, check(name, getattr(self, name)))
+
+    @property
+    def unit_std(self) -> float:
+        """Standard deviation of the table's values."""
+        return self.std
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Constant:
+    """One value everywhere, or an array of values (nested sequences) broadcast to the shape."""
+
+    value: float | tuple[object, ...]
+    __repr__ = call_repr
+
+    def __post_init__(self) -> None:
+        """Normalise nested sequences and arrays to nested tuples of floats."""
+        object.__setattr__(self, "value", _nested(self.value))
+        _rectangular(self.value)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Orthogonal:
+    """Haar-distributed matrices with orthonormal rows or columns, whichever are fewer."""
+
+    __repr__ = call_repr
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class DeltaOrthogonal:
+    """A convolution kernel that is zero but for an orthogonal matrix at its centre tap."""
+
+    __repr__ = call_repr
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Identity:
+    """The matrix with ones on its main diagonal."""
+
+    __repr__ = call_repr
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Dirac:
+    """A convolution kernel that copies its inputs to its outputs, in each of ``groups``."""
+
+    groups: int = 1
+    __repr__ = call_repr
+
+    def __post_init__(self) -> None:
+        """Check the number of groups."""
+        object.__setattr__(self, "groups", checks.count("groups", self.groups))
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Sparse:
+    """A unit normal of which a fraction, the same in every column, is set to zero."""
+
+    sparsity: float
+    __repr__ = call_repr
+
+    def __post_init__(self) -> None:
+        """Check the fraction."""
+        object.__setattr__(self, "sparsity", checks.finite("sparsity", self.sparsity))
+        if not 0.0 <= self.sparsity <= 1.0:
+            msg = f"`sparsity` must be a fraction between 0 and 1, got {self.sparsity!r}."
+            raise ArgumentValueError(msg)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Hadamard:
+    """ZerO: a partial identity, or a slice of a normalised Hadamard matrix where outputs are more."""
+
+    __repr__ = call_repr
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class BilinearUpsampling:
+    """The kernel of a transposed convolution that interpolates each channel linearly."""
+
+    __repr__ = call_repr
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Stft:
+    """Windowed Fourier kernels of shape (window length, 1, frequencies)."""
+
+    side: str = "real"
+    window: str | None = "hann"
+    scaling: str | None = "density"
+    periodic: bool = False
+    __repr__ = call_repr
+
+    def __post_init__(self) -> None:
+        """Check the choices."""
+        checks.choice("side", self.side, ("real", "imag"))
+        if self.window is not None:
+            checks.choice("window", self.window, ("hann", "hamming", "blackman", "boxcar"))
+        if self.scaling is not None:
+            checks.choice("scaling", self.scaling, ("density", "spectrum"))
+        if not isinstance(self.periodic, bool):
+            msg = f"`periodic` must be True or False, got {self.periodic!r}."
+            raise ArgumentTypeError(msg)
+
+
+Distribution = (
+    Normal
+    | TruncatedNormal
+    | Uniform
+    | Quantile
+    | Constant
+    | Orthogonal
+    | DeltaOrthogonal
+    | Identity
+    | Dirac
+    | Sparse
+    | Hadamard
+    | BilinearUpsampling
+    | Stft
+)
+
+
+def _tail(x: float) -> float:
+    """Probability that a unit normal exceeds ``x``. For reported moments only, never for tables."""
+    return 0.5 * math.erfc(x / math.sqrt(2.0))
+
+
+def _density(x: float) -> float:
+    return math.exp(-0.5 * x * x) / math.sqrt(2.0 * math.pi) if math.isfinite(x) else 0.0
+
+
+def _nested(value: object) -> float | tuple[object, ...]:
+    tolist = getattr(value, "tolist", None)
+    if tolist is not None:
+        value = tolist()
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+        return tuple(_nested(entry) for entry in value)
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        msg = f"`value` must be a real number or an array of real numbers, got {value!r}."
+        raise ArgumentTypeError(msg)
+    return checks.finite("value", value)
+
+
+def _rectangular(value: object) -> tuple[int, ...]:
+    if not isinstance(value, tuple):
+        return ()
+    shapes = {_rectangular(entry) for entry in value}
+    if len(shapes) > 1:
+        msg = "`value` must be rectangular: its nested sequences have different lengths."
+        raise ArgumentValueError(msg)
+    return (len(value), *(shapes.pop() if shapes else ()))

@@ -1,0 +1,29 @@
+"""The errors of this library: one base class, so that one ``except`` catches them all.
+
+A message says which argument is at fault, the rule, what was received and what to do.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ArgumentTypeError",
+    "ArgumentValueError",
+    "BackendError",
+    "UnifiedInitError",
+]
+
+
+class UnifiedInitError(Exception):
+    """Base class of every error that this library raises on purpose."""
+
+
+class ArgumentValueError(UnifiedInitError, ValueError):
+    """An argument has the right type and a value that its rule forbids."""
+
+
+class ArgumentTypeError(UnifiedInitError, TypeError):
+    """An argument has a type that its rule forbids."""
+
+
+class BackendError(UnifiedInitError, RuntimeError):
+    """A framework is missing, or cannot do what was asked of it."""

@@ -1,0 +1,376 @@
+"""The spec: a distribution, a scale rule and a factor; and how it becomes a law for one shape."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import TYPE_CHECKING, assert_never
+
+from unified_init import checks
+from unified_init.distributions import (
+    BilinearUpsampling,
+    Constant,
+    DeltaOrthogonal,
+    Dirac,
+    Distribution,
+    Hadamard,
+    Identity,
+    Normal,
+    Orthogonal,
+    Quantile,
+    Sparse,
+    Stft,
+    TruncatedNormal,
+    Uniform,
+)
+from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.law import Law
+from unified_init.layout import Geometry, bind
+from unified_init.scales import Fixed, Gain, Interval, InverseFan, Scale, VarianceScaling
+from unified_init.structured import structured_law
+from unified_init.values import call_repr
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["Initializer"]
+
+Elementwise = Normal | TruncatedNormal | Uniform | Quantile
+
+# Which scale rules give which distributions their size.
+RULES: dict[type, tuple[type, ...]] = {
+    Normal: (Fixed, VarianceScaling, InverseFan),
+    TruncatedNormal: (Fixed, VarianceScaling, InverseFan),
+    Uniform: (Interval, VarianceScaling, InverseFan),
+    Quantile: (Gain, VarianceScaling, InverseFan),
+    Sparse: (Fixed,),
+    Constant: (Gain,),
+    Orthogonal: (Gain,),
+    DeltaOrthogonal: (Gain,),
+    Identity: (Gain,),
+    Dirac: (Gain,),
+    Hadamard: (Gain,),
+    BilinearUpsampling: (Gain,),
+    Stft: (Gain,),
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Initializer:
+    """A declarative initializer: a distribution, a scale rule, and a factor on the values.
+
+    Args:
+        distribution: the shape of the values before scaling.
+        scale: the rule that fixes their size.
+        factor: multiplies every value; ``spec * 0.5`` and ``spec.scaled(0.5)`` set it.
+        upscale: 1, or the factor r of a sub-pixel convolution: groups of r outputs an axis of
+            space share one draw (ICNR).
+
+    Raises:
+        ArgumentTypeError: the rule does not fit the distribution.
+
+    Example:
+        >>> import unified_init as ui
+        >>> spec = ui.Initializer(ui.TruncatedNormal(-2, 2), ui.VarianceScaling(2.0, "fan_in"))
+        >>> spec == ui.he_normal()
+        True
+        >>> round(spec.resolve((64, 3, 7, 7), layout="OIHW").std, 4)
+        0.1166
+    """
+
+    distribution: Distribution
+    scale: Scale = Gain()  # noqa: RUF009  # a frozen value
+    factor: float = 1.0
+    upscale: int = 1
+    __repr__ = call_repr
+
+    def __post_init__(self) -> None:
+        """Check that the parts fit."""
+        rules = RULES.get(type(self.distribution))
+        if rules is None:
+            msg = f"`distribution` must be a distribution of this library, got {self.distribution!r}."
+            raise ArgumentTypeError(msg)
+        if not isinstance(self.scale, rules):
+            listed = " or ".join(rule.__name__ for rule in rules)
+            msg = f"`scale` of a {type(self.distribution).__name__} must be {listed}, got {self.scale!r}."
+            raise ArgumentTypeError(msg)
+        if isinstance(self.scale, Fixed) and self.scale.mean and isinstance(self.distribution, Sparse):
+            msg = f"`mean` of a sparse initializer must be 0, got {self.scale.mean!r}."
+            raise ArgumentValueError(msg)
+        object.__setattr__(self, "factor", checks.positive("factor", self.factor))
+        object.__setattr__(self, "upscale", checks.count("upscale", self.upscale))
+        if self.upscale > 1 and not isinstance(self.distribution, Elementwise):
+            msg = (
+                "`upscale` repeats independent draws; its base must be a normal, truncated normal, "
+                f"uniform or quantile initializer, got {self.distribution!r}."
+            )
+            raise ArgumentValueError(msg)
+
+    def __mul__(self, factor: float) -> Initializer:
+        """Return the spec whose values are ``factor`` times these."""
+        if isinstance(factor, Initializer):
+            return NotImplemented
+        return dataclasses.replace(self, factor=self.factor * checks.positive("factor", factor))
+
+    __rmul__ = __mul__
+
+    def scaled(self, factor: float) -> Initializer:
+        """Return the spec whose values are ``factor`` times these, as ``spec * factor`` does.
+
+        Args:
+            factor: positive, such as ``depth_factor(n_layer)``.
+
+        Returns:
+            A new spec; specs never change.
+
+        Example:
+            >>> import unified_init as ui
+            >>> ui.normal(0.0, 0.02).scaled(0.5).resolve((3,)).std
+            0.01
+        """
+        return self * factor
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The fans that the scale rule needs: none, ``fan_in``, ``fan_out`` or both."""
+        if not isinstance(self.scale, (VarianceScaling, InverseFan)):
+            return ()
+        mode = self.scale.mode
+        return (mode,) if mode in {"fan_in", "fan_out"} else ("fan_in", "fan_out")
+
+    @property
+    def is_random(self) -> bool:
+        """Whether a draw needs a seed."""
+        return isinstance(self.distribution, (Elementwise, Orthogonal, DeltaOrthogonal, Sparse))
+
+    def resolve(
+        self,
+        shape: Sequence[int] | int,
+        *,
+        layout: str | None = None,
+        sizes: Mapping[str, int] | None = None,
+        fans: tuple[float | None, float | None] | None = None,
+    ) -> Law:
+        """Return the law of this spec on a shape: its moments, bounds and fans.
+
+        Args:
+            shape: the stored shape.
+            layout: one letter an axis (``"OIHW"``); needed by specs that scale with a fan.
+            sizes: how merged axes split, such as ``{"B": groups}`` for ``"(BO)IHW"``.
+            fans: (fan_in, fan_out) instead of the layout's, for a bias or a framework's quirk;
+                None for one that is not needed.
+
+        Returns:
+            The law, plain numbers.
+
+        Raises:
+            ArgumentValueError: the spec needs a fan that neither layout nor fans give.
+
+        Example:
+            >>> import unified_init as ui
+            >>> law = ui.xavier_uniform().resolve((300, 100), layout="OI")
+            >>> law.fan_in, law.fan_out, round(law.high, 6)
+            (100, 300, 0.122474)
+        """
+        geometry = bind(checks.shape_of(shape), layout, sizes)
+        return self.law(geometry, fans)
+
+    def law(
+        self, geometry: Geometry, fans: tuple[float | None, float | None] | None = None
+    ) -> Law:
+        """Return the law on a geometry: ``resolve`` once shape and layout are bound."""
+        if isinstance(self.distribution, Elementwise):
+            return self._elementwise_law(geometry, fans)
+        fan_in, fan_out = self._fans(geometry, fans)
+        gain = self.scale.gain if isinstance(self.scale, Gain) else self.scale.std  # type: ignore[union-attr]
+        return structured_law(
+            self.distribution, geometry, gain=gain * self.factor, fan_in=fan_in, fan_out=fan_out
+        )
+
+    def explain(
+        self,
+        shape: Sequence[int] | int,
+        *,
+        layout: str | None = None,
+        sizes: Mapping[str, int] | None = None,
+        fans: tuple[float | None, float | None] | None = None,
+    ) -> str:
+        """Return a text with the fans, gain, std and bounds, and the call of each framework.
+
+        Args:
+            shape: the stored shape.
+            layout: one letter an axis.
+            sizes: how merged axes split.
+            fans: (fan_in, fan_out) instead of the layout's.
+
+        Returns:
+            Lines to print. A framework that has no equivalent is said to have none.
+
+        Example:
+            >>> import unified_init as ui
+            >>> print(ui.he_normal().explain((64, 3, 7, 7), layout="OIHW").splitlines()[0])
+            he_normal on (64, 3, 7, 7), layout 'OIHW'
+        """
+        from unified_init.explain import explain  # noqa: PLC0415  # it imports this module
+
+        return explain(self, shape, layout=layout, sizes=sizes, fans=fans)
+
+    @property
+    def label(self) -> str:
+        """The preset's name where this is one, else the name of the distribution."""
+        return LABELS.get((self.distribution, self.scale), type(self.distribution).__name__)
+
+    def _elementwise_law(
+        self, geometry: Geometry, fans: tuple[float | None, float | None] | None
+    ) -> Law:
+        fan_in, fan_out = self._fans(geometry, fans)
+        dist = self.distribution
+        if self.upscale > 1:
+            fan_out = self._check_upscale(geometry, fan_out, explicit=fans is not None)
+        mean, scale = self._placed(fan_in, fan_out)
+        mean, scale = mean * self.factor, scale * self.factor
+        common = {"fan_in": fan_in, "fan_out": fan_out, "loc": mean, "scale": scale}
+        repeat = self.upscale ** len(geometry.spatial()) if self.upscale > 1 else 1
+        match dist:
+            case Normal():
+                law = Law(kind="normal", mean=mean, std=scale, repeat=repeat, **common)
+            case TruncatedNormal():
+                law = Law(
+                    kind="truncated_normal",
+                    mean=mean + scale * dist.unit_mean,
+                    std=scale * dist.unit_std,
+                    low=mean + scale * dist.lower,
+                    high=mean + scale * dist.upper,
+                    parameters=(dist.lower, dist.upper),
+                    repeat=repeat,
+                    **common,
+                )
+            case Uniform():
+                low, high = mean - scale, mean + scale
+                if isinstance(self.scale, Interval):
+                    low, high = self.scale.low * self.factor, self.scale.high * self.factor
+                std = (high - low) / 2 * dist.unit_std
+                law = Law(
+                    kind="uniform", mean=mean, std=std, low=low, high=high, repeat=repeat, **common
+                )
+            case Quantile():
+                law = Law(
+                    kind="quantile",
+                    mean=mean + scale * dist.mean,
+                    std=scale * dist.std,
+                    low=mean + scale * dist.low,
+                    high=mean + scale * dist.high,
+                    parameters=(dist.knots, dist.exponent),
+                    repeat=repeat,
+                    **common,
+                )
+            case _:
+                assert_never(dist)  # type: ignore[arg-type]
+        if scale < checks.SMALLEST_SIZE or not all(map(math.isfinite, (mean, scale))):
+            msg = (
+                f"{self.label} has the scale {scale!r} about {mean!r} on shape {geometry.shape}; "
+                "both must be finite and the scale at least 2**-90."
+            )
+            raise ArgumentValueError(msg)
+        return law
+
+    def _placed(self, fan_in: float | None, fan_out: float | None) -> tuple[float, float]:
+        """Location and scale of the unit variable, before the factor."""
+        dist = self.distribution
+        match self.scale:
+            case Fixed(std, mean):
+                return mean, std
+            case Interval(low, high):
+                return (low + high) / 2, (high - low) / 2
+            case Gain(gain):
+                return 0.0, gain
+            case VarianceScaling() | InverseFan():
+                return 0.0, self.scale.std(fan_in, fan_out) / dist.unit_std  # type: ignore[union-attr]
+            case _:
+                assert_never(self.scale)
+
+    def _fans(
+        self, geometry: Geometry, fans: tuple[float | None, float | None] | None
+    ) -> tuple[float | None, float | None]:
+        if fans is not None:
+            found = _explicit(fans)
+        else:
+            space = math.prod(geometry.spatial())
+            found = (
+                geometry.extent("I") * space if geometry.has("I") else None,
+                geometry.extent("O") * space if geometry.has("O") else None,
+            )
+        for name, value in zip(("fan_in", "fan_out"), found, strict=True):
+            if name in self.needs and value is None:
+                raise ArgumentValueError(self._missing(name, geometry, explicit=fans is not None))
+            if name in self.needs and value == 0:
+                msg = (
+                    f"{self.label} divides by {name}, which is 0 for shape {geometry.shape} with "
+                    f"layout {geometry.layout!r}: give the fans with fans=(fan_in, fan_out)."
+                )
+                raise ArgumentValueError(msg)
+        return found
+
+    def _missing(self, name: str, geometry: Geometry, *, explicit: bool) -> str:
+        role = "input" if name == "fan_in" else "output"
+        if explicit:
+            return f"{self.label} needs {name}, and `fans` gives None for it."
+        if geometry.layout is None:
+            return (
+                f"{self.label} needs {name}, and a shape alone does not say which axis is the "
+                f"{role}: pass layout=, 'OI' for torch.nn.Linear or 'IO' for a Keras or Flax Dense; "
+                f"got shape {geometry.shape}."
+            )
+        return (
+            f"{self.label} needs {name}, and layout {geometry.layout!r} has no axis "
+            f"{role[0].upper()}: pass fans=(fan_in, fan_out), for a bias those of its kernel; "
+            f"got shape {geometry.shape}."
+        )
+
+    def _check_upscale(
+        self, geometry: Geometry, fan_out: float | None, *, explicit: bool
+    ) -> float | None:
+        outputs = [digit.size for digit in geometry.digits if digit.role == "O"]
+        repeat = self.upscale ** len(geometry.spatial())
+        if len(outputs) != 1 or not geometry.spatial() or outputs[0] % repeat:
+            msg = (
+                f"icnr with factor {self.upscale} needs a layout with spatial axes and one O axis "
+                f"that factor**(number of spatial axes) divides, got shape {geometry.shape} "
+                f"with layout {geometry.layout!r}."
+            )
+            raise ArgumentValueError(msg)
+        return fan_out if explicit or fan_out is None else fan_out / repeat
+
+
+def _explicit(
+    fans: tuple[float | None, float | None],
+) -> tuple[float | None, float | None]:
+    if not isinstance(fans, (tuple, list)) or len(fans) != 2:  # noqa: PLR2004
+        msg = f"`fans` must be a pair (fan_in, fan_out), got {fans!r}."
+        raise ArgumentTypeError(msg)
+    fan_in, fan_out = (
+        None if value is None else checks.positive(f"fans[{position}]", value)
+        for position, value in enumerate(fans)
+    )
+    return fan_in, fan_out
+
+
+# The presets that a distribution and a rule alone identify, for messages and explanations.
+LABELS: dict[tuple[Distribution, Scale], str] = {
+    (dist, VarianceScaling(scale, mode)): f"{author}_{kind}"
+    for author, scale, mode in (
+        ("glorot", 1.0, "fan_avg"),
+        ("he", 2.0, "fan_in"),
+        ("lecun", 1.0, "fan_in"),
+    )
+    for dist, kind in ((TruncatedNormal(-2.0, 2.0), "normal"), (Uniform(), "uniform"))
+} | {
+    (Normal(), VarianceScaling(1.0, "fan_avg")): "xavier_normal",
+    (Normal(), VarianceScaling(2.0, "fan_in")): "kaiming_normal",
+    (Constant(0.0), Gain()): "zeros",
+    (Constant(1.0), Gain()): "ones",
+    (Orthogonal(), Gain()): "orthogonal",
+    (DeltaOrthogonal(), Gain()): "delta_orthogonal",
+    (Identity(), Gain()): "identity",
+    (Hadamard(), Gain()): "hadamard",
+}

@@ -1,0 +1,119 @@
+"""Scale rules: what fixes the size of the values. Frozen values, no arrays."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+from unified_init import checks
+from unified_init.errors import ArgumentValueError
+from unified_init.values import call_repr
+
+__all__ = ["FAN_MODES", "Fixed", "Gain", "Interval", "InverseFan", "Scale", "VarianceScaling", "fan"]
+
+FAN_MODES = ("fan_in", "fan_out", "fan_avg", "fan_geo_avg")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Fixed:
+    """A mean and the standard deviation of the parent normal, before any truncation."""
+
+    std: float
+    mean: float = 0.0
+    __repr__ = call_repr
+
+    def __post_init__(self) -> None:
+        """Check both."""
+        object.__setattr__(self, "std", checks.positive("std", self.std))
+        object.__setattr__(self, "mean", checks.finite("mean", self.mean))
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Interval:
+    """The two ends of a uniform distribution."""
+
+    low: float
+    high: float
+    __repr__ = call_repr
+
+    def __post_init__(self) -> None:
+        """Check the ends."""
+        low = checks.finite("low", self.low)
+        high = checks.finite("high", self.high)
+        object.__setattr__(self, "low", low)
+        object.__setattr__(self, "high", high)
+        if low >= high:
+            msg = (
+                f"`low` must be less than `high`, got {low!r} and {high!r}: "
+                "use constant(value) for values that do not vary."
+            )
+            raise ArgumentValueError(msg)
+        checks.positive("high - low", high - low)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Gain:
+    """A multiplier of values that have a natural size, such as those of an orthogonal matrix."""
+
+    gain: float = 1.0
+    __repr__ = call_repr
+
+    def __post_init__(self) -> None:
+        """Check the gain."""
+        object.__setattr__(self, "gain", checks.positive("gain", self.gain))
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class VarianceScaling:
+    """The realised variance is ``scale / fan``.
+
+    Args:
+        scale: the variance that a fan of 1 would have; the square of PyTorch's gain.
+        mode: which fan: fan_in, fan_out, fan_avg ((in + out) / 2), fan_geo_avg (sqrt(in out)).
+    """
+
+    scale: float
+    mode: str
+    __repr__ = call_repr
+
+    def __post_init__(self) -> None:
+        """Check both."""
+        object.__setattr__(self, "scale", checks.positive("scale", self.scale))
+        checks.choice("mode", self.mode, FAN_MODES)
+
+    def std(self, fan_in: float | None, fan_out: float | None) -> float:
+        """The realised standard deviation."""
+        return math.sqrt(self.scale / fan(self.mode, fan_in, fan_out))
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class InverseFan:
+    """The realised standard deviation is ``gain / fan``: it falls with the fan, not with its root."""
+
+    gain: float
+    mode: str
+    __repr__ = call_repr
+
+    def __post_init__(self) -> None:
+        """Check both."""
+        object.__setattr__(self, "gain", checks.positive("gain", self.gain))
+        checks.choice("mode", self.mode, FAN_MODES)
+
+    def std(self, fan_in: float | None, fan_out: float | None) -> float:
+        """The realised standard deviation."""
+        return self.gain / fan(self.mode, fan_in, fan_out)
+
+
+Scale = Fixed | Interval | Gain | VarianceScaling | InverseFan
+
+
+def fan(mode: str, fan_in: float | None, fan_out: float | None) -> float:
+    """The fan of a mode. Those it needs must be known; ``Initializer.resolve`` sees to that."""
+    if mode == "fan_in" and fan_in is not None:
+        return fan_in
+    if mode == "fan_out" and fan_out is not None:
+        return fan_out
+    if fan_in is None or fan_out is None:
+        msg = f"`mode` {mode!r} needs fans that are not known, got {fan_in!r} and {fan_out!r}."
+        raise ArgumentValueError(msg)
+    return (fan_in + fan_out) / 2 if mode == "fan_avg" else math.sqrt(fan_in * fan_out)

@@ -1,0 +1,89 @@
+"""The element types that can be drawn, and how each is rounded."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from unified_init.errors import ArgumentTypeError, ArgumentValueError
+
+__all__ = ["DTYPES", "DType", "dtype_of"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DType:
+    """One element type.
+
+    ``mantissa`` counts stored mantissa bits and ``quantum`` is the binary exponent of the smallest
+    step: with them float32 is rounded to a narrower type in integers. ``bits`` is the width of a
+    draw: 64-bit types are drawn from both words.
+    """
+
+    name: str
+    numpy: np.dtype[Any]
+    bits: int
+    largest: float
+    mantissa: int = 23
+    quantum: int = -149
+    is_complex: bool = False
+
+    @property
+    def narrow(self) -> bool:
+        """Whether the type is a rounding of float32."""
+        return self.mantissa < 23  # noqa: PLR2004
+
+    @property
+    def real(self) -> DType:
+        """The type of the real part."""
+        return DTYPES[{"complex64": "float32", "complex128": "float64"}.get(self.name, self.name)]
+
+
+DTYPES: dict[str, DType] = {
+    dtype.name: dtype
+    for dtype in (
+        DType("float32", np.dtype(np.float32), 32, float(np.finfo(np.float32).max)),
+        DType("float64", np.dtype(np.float64), 64, float(np.finfo(np.float64).max)),
+        # Its subnormals are out of reach: no law is smaller than 2**-90.
+        DType("bfloat16", np.dtype(ml_dtypes.bfloat16), 32, 3.3895313892515355e38, 7, -126),
+        DType("float16", np.dtype(np.float16), 32, 65504.0, 10, -24),
+        DType("float8_e4m3fn", np.dtype(ml_dtypes.float8_e4m3fn), 32, 448.0, 3, -9),
+        DType("float8_e5m2", np.dtype(ml_dtypes.float8_e5m2), 32, 57344.0, 2, -16),
+        DType("complex64", np.dtype(np.complex64), 32, float(np.finfo(np.float32).max),
+              is_complex=True),
+        DType("complex128", np.dtype(np.complex128), 64, float(np.finfo(np.float64).max),
+              is_complex=True),
+    )
+}  # fmt: skip
+
+
+def dtype_of(value: object) -> DType:
+    """Return the element type for a name or for a framework's own dtype object."""
+    if isinstance(value, str):
+        name = value
+    elif type(value).__module__.partition(".")[0] == "torch":
+        name = str(value).removeprefix("torch.")
+    elif type(value).__module__.startswith("tensorflow"):
+        name = str(value.name)  # type: ignore[attr-defined]
+    else:
+        name = _numpy_name(value)
+    if name not in DTYPES:
+        *most, last = DTYPES
+        msg = (
+            f"`dtype` must be one of {', '.join(most)} or {last}, by name or as a framework's own "
+            f"dtype; got {value!r}."
+        )
+        raise ArgumentValueError(msg)
+    return DTYPES[name]
+
+
+@functools.lru_cache(maxsize=256)
+def _numpy_name(value: Any) -> str:  # noqa: ANN401  # whatever numpy.dtype understands
+    try:
+        return np.dtype(value).name if value is not None else "None"
+    except TypeError:
+        msg = f"`dtype` must be a name or a dtype, got {value!r}."
+        raise ArgumentTypeError(msg) from None

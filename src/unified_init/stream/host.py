@@ -1,0 +1,97 @@
+"""Running a program on the host: buffers, threads, and the choice of a runner."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import functools
+import importlib.util
+import os
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from unified_init.stream import numpy_runner
+from unified_init.stream.walk import walk
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from unified_init.indexmap import IndexMap
+    from unified_init.stream.table import Table
+    from unified_init.stream.walk import Walk
+
+__all__ = ["aligned_empty", "fill", "thread_count"]
+
+# Below this many elements importing Numba (about a second) costs more than it saves.
+NUMBA_FROM = 1 << 21
+# Below this many elements a second thread costs more than it saves.
+THREADS_FROM = 1 << 17
+ALIGNMENT = 64
+
+
+class Runner(Protocol):
+    """What both runners are: a writer of values at consecutive flat positions."""
+
+    def __call__(
+        self, out: NDArray[Any], start: int, *, walk: Walk, key: tuple[int, int], table: Table
+    ) -> None: ...
+
+
+def aligned_empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return an uninitialised array whose buffer frameworks can alias: 64-byte aligned."""
+    size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    buffer = np.empty(size + ALIGNMENT, dtype=np.uint8)
+    start = -buffer.ctypes.data % ALIGNMENT
+    return buffer[start : start + size].view(dtype).reshape(shape)
+
+
+def fill(
+    out: NDArray[Any],
+    *,
+    index: IndexMap,
+    key: tuple[int, int],
+    table: Table,
+    runner: Runner | None = None,
+) -> None:
+    """Draw into ``out``, a C-contiguous array of the index map's shape."""
+    flat = out.reshape(-1)
+    parts = 1
+    if out.dtype == np.complex128:  # drawn as float64 with counters 2i and 2i + 1
+        flat, parts = flat.view(np.float64), 2
+    way = walk(index, parts=parts)
+    run = runner or _runner(flat.size)
+    threads = thread_count()
+    if threads == 1 or flat.size < THREADS_FROM:
+        run(flat, 0, walk=way, key=key, table=table)
+        return
+    step = max(THREADS_FROM // 2, -(-flat.size // (4 * threads)))
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+        jobs = [
+            pool.submit(run, flat[a : a + step], a, walk=way, key=key, table=table)
+            for a in range(0, flat.size, step)
+        ]
+        for job in jobs:
+            job.result()
+
+
+def thread_count() -> int:
+    """Threads for one draw: UNIFIED_INIT_NUM_THREADS, else the CPUs this process may use."""
+    asked = os.environ.get("UNIFIED_INIT_NUM_THREADS", "")
+    if asked.isdecimal() and int(asked) > 0:
+        return int(asked)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@functools.cache
+def _numba_installed() -> bool:
+    return importlib.util.find_spec("numba") is not None
+
+
+def _runner(size: int) -> Runner:
+    if size < NUMBA_FROM or not _numba_installed():
+        return numpy_runner.fill
+    from unified_init.stream import numba_runner  # noqa: PLC0415  # an extra, imported on demand
+
+    return numba_runner.fill

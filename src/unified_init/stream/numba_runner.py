@@ -1,0 +1,174 @@
+"""The fast runner: the program of a table in Numba, with the GIL released.
+
+Imported by ``host`` alone, and only where Numba is installed and the tensor is large enough to
+repay the import.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numba
+import numpy as np
+
+from unified_init.stream.threefry import PARITY, ROTATIONS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from unified_init.stream.table import Table
+    from unified_init.stream.walk import Walk
+
+__all__ = ["fill"]
+
+BLOCK = 1024
+SCRATCH = 1 << 14
+NO_PATTERN = np.zeros(0, dtype=np.int64)
+
+R00, R01, R02, R03 = (np.uint32(rotation) for rotation in ROTATIONS[0])
+R10, R11, R12, R13 = (np.uint32(rotation) for rotation in ROTATIONS[1])
+THIRTY_TWO = np.uint32(32)
+PARITY32 = np.uint32(PARITY)
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _four(x0, x1, r0, r1, r2, r3):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913, PLR0917
+    for r in (r0, r1, r2, r3):
+        x0 = np.uint32(x0 + x1)
+        x1 = np.uint32((x1 << r) | (x1 >> np.uint32(THIRTY_TWO - r))) ^ x0
+    return x0, x1
+
+
+@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _words(start, count, rows, length, stride, pattern, k0, k1, out0, out1):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913, PLR0917
+    """Both words at ``count`` flat positions from ``start``."""
+    row = start // length
+    column = start - row * length
+    done = 0
+    while done < count:
+        take = min(length - column, count - done)
+        base = rows[row]
+        if pattern.size:
+            for j in range(take):
+                i = np.uint64(base + pattern[column + j])
+                out0[done + j] = np.uint32(i >> np.uint64(32))
+                out1[done + j] = np.uint32(i)
+        else:
+            for j in range(take):
+                i = np.uint64(base + (column + j) * stride)
+                out0[done + j] = np.uint32(i >> np.uint64(32))
+                out1[done + j] = np.uint32(i)
+        done += take
+        column = 0
+        row += 1
+    k2 = k0 ^ k1 ^ PARITY32
+    for j in range(count):
+        x0 = np.uint32(out0[j] + k0)
+        x1 = np.uint32(out1[j] + k1)
+        x0, x1 = _four(x0, x1, R00, R01, R02, R03)
+        x0, x1 = np.uint32(x0 + k1), np.uint32(x1 + k2 + np.uint32(1))
+        x0, x1 = _four(x0, x1, R10, R11, R12, R13)
+        x0, x1 = np.uint32(x0 + k2), np.uint32(x1 + k0 + np.uint32(2))
+        x0, x1 = _four(x0, x1, R00, R01, R02, R03)
+        x0, x1 = np.uint32(x0 + k0), np.uint32(x1 + k1 + np.uint32(3))
+        x0, x1 = _four(x0, x1, R10, R11, R12, R13)
+        x0, x1 = np.uint32(x0 + k1), np.uint32(x1 + k2 + np.uint32(4))
+        x0, x1 = _four(x0, x1, R00, R01, R02, R03)
+        out0[j] = np.uint32(x0 + k2)
+        out1[j] = np.uint32(x1 + k0 + np.uint32(5))
+
+
+@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _values32(word, count, rows, numbers, unit, out, out_start, out_step):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913, PLR0917
+    tail_shift, tail_or, bias, upper_rows, upper_xor, upper_add, slope_shift = numbers
+    signed = word.view(np.int32)
+    tail = np.empty(BLOCK, dtype=np.float32)
+    for j in range(count):
+        tail[j] = np.float32(((signed[j] & np.int32(0x7FFFFFFF)) >> tail_shift) | tail_or)
+    pattern = tail.view(np.int32)
+    for j in range(count):
+        upper = ~(signed[j] >> np.int32(31))
+        row = max(np.int32((pattern[j] >> np.int32(13)) - bias), np.int32(0))
+        row = np.int32(row + (upper & upper_rows))
+        step = np.int32(rows[row, 1] * (pattern[j] & np.int32(8191))) >> slope_shift
+        value = np.int32(rows[row, 0] + step) ^ (upper & upper_xor)
+        value = np.int32(value + (upper & upper_add))
+        out[out_start + j * out_step] = np.float32(value) * unit
+
+
+@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _values64(high, low, count, rows, numbers, unit, out, out_start):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913, PLR0917
+    tail_shift, tail_or, bias, upper_rows, upper_xor, upper_add, least, most = numbers
+    signed = np.empty(BLOCK, dtype=np.int64)
+    tail = np.empty(BLOCK, dtype=np.float64)
+    for j in range(count):
+        signed[j] = np.int64((np.uint64(high[j]) << np.uint64(32)) | np.uint64(low[j]))
+        tail[j] = np.float64(((signed[j] & 0x7FFFFFFFFFFFFFFF) >> tail_shift) | tail_or)
+    pattern = tail.view(np.int64)
+    for j in range(count):
+        upper = ~(signed[j] >> 63)
+        row = max((pattern[j] >> 43) - bias, 0) + (upper & upper_rows)
+        d = pattern[j] & ((1 << 43) - 1)
+        d31, d_high, d_low = d >> 12, d >> 22, d & 0x3FFFFF
+        bend = ((rows[row, 2] + ((rows[row, 3] * d31) >> 31)) * d31) >> 31
+        slope = rows[row, 1] + (bend << 12)
+        s_high, s_low = slope >> 31, slope & 0x7FFFFFFF
+        value = rows[row, 0] + ((s_high * d_high) << 10) + ((s_high * d_low) >> 12)
+        value += ((s_low * d_high) >> 21) + ((s_low * d_low) >> 43)
+        value = (value ^ (upper & upper_xor)) + (upper & upper_add)
+        out[out_start + j] = np.float64(min(max(value, least), most)) * unit
+
+
+@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _fill32(out, start, rows, length, stride, pattern, k0, k1, table, numbers, unit, parts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913, PLR0917
+    x0 = np.empty(BLOCK, dtype=np.uint32)
+    x1 = np.empty(BLOCK, dtype=np.uint32)
+    total = out.size // parts
+    for begin in range(0, total, BLOCK):
+        count = min(BLOCK, total - begin)
+        _words(start + begin, count, rows, length, stride, pattern, k0, k1, x0, x1)
+        if parts == 1:
+            for j in range(count):
+                x0[j] ^= x1[j]
+        _values32(x0, count, table, numbers, unit, out, begin * parts, parts)
+        if parts == 2:
+            _values32(x1, count, table, numbers, unit, out, begin * parts + 1, parts)
+
+
+@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _fill64(out, start, rows, length, stride, pattern, k0, k1, table, numbers, unit):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913, PLR0917
+    x0 = np.empty(BLOCK, dtype=np.uint32)
+    x1 = np.empty(BLOCK, dtype=np.uint32)
+    for begin in range(0, out.size, BLOCK):
+        count = min(BLOCK, out.size - begin)
+        _words(start + begin, count, rows, length, stride, pattern, k0, k1, x0, x1)
+        _values64(x0, x1, count, table, numbers, unit, out, begin)
+
+
+def fill(
+    out: NDArray[Any], start: int, *, walk: Walk, key: tuple[int, int], table: Table
+) -> None:
+    """Write the values at flat positions ``start``, ``start + 1``, ... into ``out``.
+
+    The same contract, and the same bits, as ``numpy_runner.fill``.
+    """
+    pattern = NO_PATTERN if walk.pattern is None else walk.pattern
+    place = (walk.rows, walk.length, walk.stride, pattern, np.uint32(key[0]), np.uint32(key[1]))
+    numbers = (table.tail_shift, table.tail_or, table.bias, table.upper_rows, table.upper_xor,
+               table.upper_add)  # fmt: skip
+    if out.dtype == np.float64:
+        wide = tuple(np.int64(n) for n in (*numbers, table.least, table.most))
+        _fill64(out, start, *place, table.rows, wide, 2.0**table.exponent)
+        return
+    narrow = tuple(np.int32(n) for n in (*numbers, table.slope_shift))
+    unit = np.float32(2.0**table.exponent)
+    if out.dtype == np.complex64:
+        _fill32(out.view(np.float32), start, *place, table.rows, narrow, unit, 2)
+    elif out.dtype == np.float32:
+        _fill32(out, start, *place, table.rows, narrow, unit, 1)
+    else:
+        scratch = np.empty(min(SCRATCH, out.size), dtype=np.float32)
+        for begin in range(0, out.size, SCRATCH):
+            part = scratch[: min(SCRATCH, out.size - begin)]
+            _fill32(part, start + begin, *place, table.rows, narrow, unit, 1)
+            out[begin : begin + part.size] = part

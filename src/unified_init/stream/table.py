@@ -1,0 +1,347 @@
+"""Integer tables: the quantile function of a law, compiled to fixed point.
+
+A word of the stream picks a half about the median (its top bit; set for the lower half) and a tail
+probability within it (the other bits). The floating-point pattern of that tail, exponent and
+leading mantissa bits, selects a row; the remaining mantissa bits interpolate. Rows are linear for
+32-bit draws and cubic for 64-bit draws. A value is an integer times a power of two: the conversion
+of that integer is the only rounding.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import functools
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unified_init.errors import ArgumentValueError
+from unified_init.stream.elementary import normal_quantile, normal_tail
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from unified_init.law import Law
+
+__all__ = ["FORMAT32", "FORMAT64", "Format", "Table", "compact_knots", "compile_table", "knots"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Format:
+    """The constants of one width of draws."""
+
+    bits: int  # of a word
+    mantissa: int  # of the floating-point pattern
+    exponent_bias: int
+    leading: int  # mantissa bits that select a row
+
+    @property
+    def fraction(self) -> int:
+        """Mantissa bits that interpolate."""
+        return self.mantissa - self.leading
+
+    @property
+    def rows(self) -> int:
+        """Rows of one half: tail 0, each octave, and the tail that rounds up to the median."""
+        return ((self.bits - 1) << self.leading) + 2
+
+    @property
+    def bias(self) -> int:
+        """What is subtracted from a shifted pattern to get a row."""
+        return (self.exponent_bias << self.leading) - 1
+
+
+FORMAT32 = Format(bits=32, mantissa=23, exponent_bias=127, leading=10)
+FORMAT64 = Format(bits=64, mantissa=52, exponent_bias=1023, leading=9)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """A compiled law: rows, and the few integers with which every law runs the same program.
+
+    tail = ((word without its top bit) >> tail_shift) | tail_or, as a float pattern;
+    row = max((pattern >> fraction bits) - bias, 0), plus upper_rows in the upper half;
+    lower half: v; upper half: (v ^ upper_xor) + upper_add; value = v * 2**exponent.
+    """
+
+    rows: NDArray[Any]  # int32 (n, 2): base, slope; or int64 (n, 4): cubic coefficients
+    tail_shift: int
+    tail_or: int
+    bias: int
+    upper_rows: int
+    upper_xor: int
+    upper_add: int
+    slope_shift: int
+    exponent: int
+    least: int
+    most: int
+    magnitude: float  # the largest absolute value that can be drawn
+
+
+def compile_table(law: Law, bits: int) -> Table:
+    """Return the table of a law of independent draws; cached by the numbers that it depends on."""
+    return _compile(law.kind, law.loc, law.scale, law.low, law.high, law.parameters, bits)
+
+
+@functools.lru_cache(maxsize=32)
+def _compile(
+    kind: str,
+    loc: float,
+    scale: float,
+    low: float,
+    high: float,
+    parameters: tuple[Any, ...],
+    bits: int,
+) -> Table:
+    form = FORMAT32 if bits == FORMAT32.bits else FORMAT64
+    lower, upper = _halves(kind, parameters, form)
+    symmetric = upper is None
+    placed = [lower * scale + loc] + ([] if upper is None else [upper * scale + loc])
+    extremes = [abs(float(half[edge])) for half in placed for edge in ((0, 0), (-1, -1))]
+    if symmetric:
+        extremes.append(abs(2 * loc - float(placed[0][0, 0])))
+    headroom = form.bits - 1 if bits == FORMAT32.bits else form.bits - 2
+    exponent = math.frexp(max(extremes))[1] - headroom
+    while True:
+        table = _quantise(
+            placed, loc=loc, low=low, high=high, exponent=exponent, kind=kind, form=form
+        )
+        if table is not None:
+            return table
+        exponent += 1  # a step between neighbours was too large for its field
+
+
+def _quantise(
+    placed: list[NDArray[np.float64]],
+    *,
+    loc: float,
+    low: float,
+    high: float,
+    exponent: int,
+    kind: str,
+    form: Format,
+) -> Table | None:
+    limit = (1 << (form.bits - 1)) - 1
+    ftype = np.float32 if form is FORMAT32 else np.float64
+    least, most = _open_ends(low, high, exponent, limit, ftype)
+    symmetric = len(placed) == 1
+    twice = round(math.ldexp(2.0 * loc, -exponent)) if symmetric else 0
+    floor = max(least, twice - most) if symmetric else least
+    halves = [_integers(half, exponent, floor, most) for half in placed]
+    uniform = kind == "uniform"
+    make_rows = _rows32 if form is FORMAT32 else _rows64
+    # But for a uniform law, row 0 is the single tail 0, a point, and interpolates to nothing.
+    built = [make_rows(half, uniform=uniform) for half in halves]
+    if any(part is None for part in built):
+        return None
+    shift = max(part[1] for part in built if part is not None)
+    rows = np.concatenate([_finish(part, shift) for part in built if part is not None])
+    ends = [int(half[edge]) for half in halves for edge in ((0, 0), (-1, -1))]
+    ends += [twice - end for end in ends] if symmetric else []
+    tail = (1 << form.mantissa) if uniform else 0
+    return Table(
+        rows=rows,
+        tail_shift=form.bits - 1 - form.mantissa if uniform else 0,
+        tail_or=tail,
+        bias=form.bias + 1 + (form.mantissa << form.leading) if uniform else form.bias,
+        upper_rows=0 if symmetric else rows.shape[0] // 2,
+        upper_xor=-1 if symmetric else 0,
+        upper_add=_wrap(twice + 1, form.bits) if symmetric else 0,
+        slope_shift=form.fraction - shift if form is FORMAT32 else 0,
+        exponent=exponent,
+        least=least,
+        most=most,
+        magnitude=math.ldexp(max(map(abs, ends)), exponent),
+    )
+
+
+def _wrap(value: int, bits: int) -> int:
+    """Return ``value`` modulo 2**bits as a signed integer."""
+    half = 1 << (bits - 1)
+    return (value + half) % (2 * half) - half
+
+
+def _open_ends(
+    low: float, high: float, exponent: int, limit: int, ftype: type[np.float32 | np.float64]
+) -> tuple[int, int]:
+    """Integers of the first and last float strictly inside (low, high), itself rounded."""
+    with np.errstate(over="ignore"):
+        first = np.nextafter(ftype(low), ftype(np.inf))
+        last = np.nextafter(ftype(high), ftype(-np.inf))
+    if first > last:
+        msg = (
+            f"the interval from {low!r} to {high!r} holds no {ftype.__name__} strictly inside it: "
+            "widen it, or draw a wider dtype."
+        )
+        raise ArgumentValueError(msg)
+    unit = 2.0**exponent
+    least = -limit if np.isneginf(ftype(low)) else math.ceil(float(first) / unit)
+    most = limit if np.isposinf(ftype(high)) else math.floor(float(last) / unit)
+    return max(least, -limit), min(most, limit)
+
+
+def _integers(
+    half: NDArray[np.float64], exponent: int, least: int, most: int
+) -> NDArray[np.int64]:
+    scaled = np.rint(np.ldexp(half, -exponent))
+    # The bounds of 64-bit tables exceed what a float64 holds exactly: compare as integers.
+    return np.clip(np.clip(scaled, -(2.0**62), 2.0**62).astype(np.int64), least, most)
+
+
+Rows = tuple["NDArray[np.int64]", int]  # before the final shift, and that shift
+
+
+def _rows32(half: NDArray[np.int64], *, uniform: bool) -> Rows | None:
+    """Base and step to the next knot; and the shift that makes the steps fit 18 bits."""
+    base = half[:, 0]
+    step = np.append(np.diff(base), 0)
+    if not uniform:
+        step[0] = 0
+    shift = max(int(np.abs(step).max()).bit_length() - 18, 0)
+    if shift > FORMAT32.fraction:
+        return None
+    return np.stack([base, step], axis=1), shift
+
+
+def _rows64(half: NDArray[np.int64], *, uniform: bool) -> Rows | None:
+    """Cubic through the values at 0, 1/3, 2/3 and 1 of each segment; the last one is a point."""
+    y0, y1, y2 = half[:, 0], half[:, 1], half[:, 2]
+    y3 = np.append(half[1:, 0], half[-1, 0])
+    d1, d2, d3 = y1 - y0, y2 - y0, y3 - y0
+    for difference in (d1, d2, d3):
+        difference[-1] = 0
+        if not uniform:
+            difference[0] = 0
+    if uniform:  # exactly linear, where thirds would round
+        return np.stack([y0, d3, 0 * d3, 0 * d3], axis=1), 0
+    c1 = (18 * d1 - 9 * d2 + 2 * d3) // 2
+    # Quadratic and cubic terms are coarser by 12 bits, which leaves room for 31-bit products.
+    c2 = (-45 * d1 + 36 * d2 - 9 * d3) // (2 << 12)
+    c3 = (27 * d1 - 27 * d2 + 9 * d3) // (2 << 12)
+    if max(int(np.abs(c).max()) for c in (c2, c3)) >= 1 << 31 or int(np.abs(c1).max()) >= 1 << 60:
+        return None
+    return np.stack([y0, c1, c2, c3], axis=1), 0
+
+
+def _finish(part: Rows, shift: int) -> NDArray[Any]:
+    rows = part[0]
+    if rows.shape[1] == 4:  # noqa: PLR2004  # cubic
+        return rows
+    # Towards zero, so that interpolation never leaves the interval of its two knots.
+    step = np.sign(rows[:, 1]) * (np.abs(rows[:, 1]) >> shift)
+    return np.stack([rows[:, 0], step], axis=1).astype(np.int32)
+
+
+# --- quantiles at the knots -------------------------------------------------------------------
+
+
+@functools.lru_cache(maxsize=8)
+def knots(form: Format) -> NDArray[np.float64]:
+    """Tail probabilities, in units of 2**-bits, where the table is exact: one row a segment.
+
+    32 bits: one column, the start of the segment. 64 bits: the start, one third and two thirds.
+    """
+    octaves = np.arange(form.bits - 1)[:, None, None]
+    starts = np.arange(1 << form.leading)[None, :, None]
+    thirds = np.arange(1 if form is FORMAT32 else 3)[None, None, :] / 3.0
+    tails = np.ldexp(1.0 + (starts + thirds) / (1 << form.leading), octaves)
+    columns = tails.shape[2]
+    inner = tails.reshape(-1, columns)
+    first = np.zeros((1, columns))
+    last = np.full((1, columns), 2.0 ** (form.bits - 1))
+    result = np.concatenate([first, inner, last])
+    result.setflags(write=False)
+    return result
+
+
+def _probabilities(form: Format) -> NDArray[np.float64]:
+    """Probabilities of the lower half at the knots, in (0, 1/2]."""
+    return np.minimum(np.ldexp(knots(form) + 0.5, -form.bits), 0.5)
+
+
+Halves = tuple["NDArray[np.float64]", "NDArray[np.float64] | None"]
+
+
+@functools.lru_cache(maxsize=16)
+def _halves(kind: str, parameters: tuple[Any, ...], form: Format) -> Halves:
+    """Quantiles of the unit variable at the knots: lower half, upper half if not its mirror."""
+    if kind == "normal":
+        return normal_quantile(_probabilities(form)), None
+    if kind == "uniform":
+        return _uniform(form), None
+    if kind == "truncated_normal":
+        return _truncated(*parameters, form)
+    if form is FORMAT64:
+        msg = (
+            "a from_quantile() initializer holds a table for float32 draws: "
+            "`dtype` must be float32 or narrower, got a 64-bit one."
+        )
+        raise ArgumentValueError(msg)
+    return _tabulated(*parameters)
+
+
+def _uniform(form: Format) -> NDArray[np.float64]:
+    """Equally spaced points (2k + 1 - 2**m) / 2**m with m = mantissa + 1, for k < 2**(m - 1)."""
+    columns = 1 if form is FORMAT32 else 3
+    starts = np.arange((1 << form.leading) + 1)[:, None] + np.arange(columns)[None, :] / 3.0
+    # The points of a segment, as fractions of the half-width; all but the thirds are exact.
+    return np.ldexp(starts, -form.leading) + (2.0 ** -(form.mantissa + 1) - 1.0)
+
+
+def _truncated(lower: float, upper: float, form: Format) -> Halves:
+    """Quantiles of the conditioned normal, always measured from the tail that is nearer."""
+    p = _probabilities(form)
+    if upper == -lower:
+        below = normal_tail(upper)
+        return np.maximum(_from_below(below, 1.0 - 2.0 * below, p, below), lower), None
+    if lower >= 0.0:  # all of it above the mean: mirror, so that tails keep their precision
+        mirrored_lower, mirrored_upper = _truncated(-upper, -lower, form)
+        assert mirrored_upper is not None  # noqa: S101  # only symmetric bounds give None
+        return -mirrored_upper, -mirrored_lower
+    below, above = normal_tail(-lower), normal_tail(upper)
+    if upper <= 0.0:
+        reach = normal_tail(-upper)
+        mass = reach - below
+        low_half = normal_quantile(below + p * mass)
+        high_half = normal_quantile(reach - p * mass)
+    else:
+        mass = 1.0 - below - above
+        low_half = _from_below(below, mass, p, above)
+        high_half = -_from_below(above, mass, p, below)
+    return np.clip(low_half, lower, upper), np.clip(high_half, lower, upper)
+
+
+def _from_below(
+    below: float, mass: float, p: NDArray[np.float64], above: float
+) -> NDArray[np.float64]:
+    """Quantile at ``below + p mass``, taken from the other side where that passes one half."""
+    probability = below + p * mass
+    far = np.minimum(above + (1.0 - p) * mass, 0.5)
+    lower = normal_quantile(np.minimum(probability, 0.5))
+    return np.where(probability <= 0.5, lower, -normal_quantile(far))  # noqa: PLR2004
+
+
+def compact_knots() -> NDArray[np.intp]:
+    """Rows of a 32-bit half that a word can reach the start of: those a quantile table keeps."""
+    form = FORMAT32
+    rows = [np.array([0])]
+    for octave in range(form.bits - 1):
+        step = max((1 << form.leading) >> octave, 1)
+        rows.append(1 + (octave << form.leading) + np.arange(0, 1 << form.leading, step))
+    rows.append(np.array([form.rows - 1]))
+    return np.concatenate(rows)
+
+
+def _tabulated(encoded: str, exponent: int) -> Halves:
+    """Decode the knots of a quantile table; rows between its knots repeat the one before."""
+    stored = np.frombuffer(base64.b64decode(encoded), dtype="<i4").astype(np.float64)
+    reached = compact_knots()
+    source = np.searchsorted(reached, np.arange(FORMAT32.rows), side="right") - 1
+    halves = [
+        np.ldexp(part[source][:, None], exponent) for part in stored.reshape(-1, reached.size)
+    ]
+    return halves[0], halves[1] if len(halves) > 1 else None
+
+

@@ -1,0 +1,77 @@
+"""Threefry-2x32 with 20 rounds (Salmon et al. 2011), and the keys of the stream.
+
+Word ``i`` of a key is the block function on the counter (i >> 32, i mod 2**32), its two output
+words XORed: exactly ``jax.random.bits`` with partitionable threefry.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["PARITY", "ROTATIONS", "block", "name_counter", "named_key", "root_key"]
+
+STREAM = "threefry-1"
+
+# Rotation distances of the 2x32 variant, and the constant that ends its key schedule (Skein's).
+ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+PARITY = 0x1BD11BDA
+MASK = 0xFFFFFFFF
+
+Words = tuple["NDArray[np.uint32]", "NDArray[np.uint32]"]
+
+
+def root_key(seed: int) -> tuple[int, int]:
+    """Return the key of a 64-bit seed: its high and low words."""
+    return seed >> 32, seed & MASK
+
+
+def name_counter(name: str) -> tuple[int, int]:
+    """Return the counter of a name: the first 8 bytes of its SHA-256, two big-endian words."""
+    first = hashlib.sha256(name.encode()).digest()[:8]
+    return int.from_bytes(first[:4], "big"), int.from_bytes(first[4:], "big")
+
+
+def named_key(root: tuple[int, int], name: str) -> tuple[int, int]:
+    """Return the key of a name under a root key; the empty name leaves the root key."""
+    if not name:
+        return root
+    return _block_of_ints(root, name_counter(name))
+
+
+def block(
+    key: tuple[int, int], high: NDArray[np.uint32], low: NDArray[np.uint32]
+) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """Return both output words for arrays of counters. The inputs are left as they are."""
+    schedule = (key[0], key[1], key[0] ^ key[1] ^ PARITY)
+    x0 = high + np.uint32(schedule[0])
+    x1 = low + np.uint32(schedule[1])
+    scratch = np.empty_like(x1)
+    for injection in range(5):
+        for rotation in ROTATIONS[injection % 2]:
+            np.add(x0, x1, out=x0)
+            np.right_shift(x1, np.uint32(32 - rotation), out=scratch)
+            np.left_shift(x1, np.uint32(rotation), out=x1)
+            np.bitwise_or(x1, scratch, out=x1)
+            np.bitwise_xor(x1, x0, out=x1)
+        np.add(x0, np.uint32(schedule[(injection + 1) % 3]), out=x0)
+        np.add(x1, np.uint32((schedule[(injection + 2) % 3] + injection + 1) & MASK), out=x1)
+    return x0, x1
+
+
+def _block_of_ints(key: tuple[int, int], counter: tuple[int, int]) -> tuple[int, int]:
+    """Return the block function of one counter, without NumPy's overhead for scalars."""
+    schedule = (key[0], key[1], key[0] ^ key[1] ^ PARITY)
+    x0, x1 = (counter[0] + schedule[0]) & MASK, (counter[1] + schedule[1]) & MASK
+    for injection in range(5):
+        for rotation in ROTATIONS[injection % 2]:
+            x0 = (x0 + x1) & MASK
+            x1 = (((x1 << rotation) | (x1 >> (32 - rotation))) & MASK) ^ x0
+        x0 = (x0 + schedule[(injection + 1) % 3]) & MASK
+        x1 = (x1 + schedule[(injection + 2) % 3] + injection + 1) & MASK
+    return x0, x1

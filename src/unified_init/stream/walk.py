@@ -1,0 +1,118 @@
+"""How the host goes over an index map: few arrays, and never one of the tensor's size."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from unified_init.indexmap import AxisMap, IndexMap
+
+__all__ = ["Walk", "walk"]
+
+# A row of the walk has at least this many elements where the tensor has them, so that the array
+# of row offsets stays under 1 % of the output.
+ROW = 1024
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Walk:
+    """Logical index of the flat position ``r * length + j``: ``rows[r] + inner(j)``.
+
+    ``inner(j)`` is ``pattern[j]`` where there is a pattern, else ``j * stride``.
+    """
+
+    rows: NDArray[np.int64]
+    length: int
+    stride: int
+    pattern: NDArray[np.int64] | None
+
+    def logical(self, start: int, stop: int) -> NDArray[np.int64]:
+        """Return the logical indices of the flat positions from ``start`` to ``stop``."""
+        first, last = start // self.length, -(-stop // self.length)
+        skip = start - first * self.length
+        if last - first == 1:
+            inner = self._inner(skip, stop - first * self.length)
+            return inner + self.rows[first]
+        block = self.rows[first:last, None] + self._inner(0, self.length)[None, :]
+        return block.reshape(-1)[skip : skip + stop - start]
+
+    def _inner(self, start: int, stop: int) -> NDArray[np.int64]:
+        if self.pattern is not None:
+            return self.pattern[start:stop]
+        return np.arange(start, stop, dtype=np.int64) * self.stride
+
+
+
+
+def walk(index: IndexMap, *, parts: int = 1) -> Walk:
+    """Return the walk of an index map.
+
+    Args:
+        index: the map.
+        parts: consecutive counters that one element takes (2 for complex128).
+    """
+    dims: list[tuple[int, int] | NDArray[np.int64]] = []
+    for axis in index.axes:
+        dims += _dims(axis)
+    dims = [
+        dim * parts if isinstance(dim, np.ndarray) else (dim[0], dim[1] * parts) for dim in dims
+    ]
+    if parts > 1:
+        dims.append((parts, 1))
+    dims = _collapse(dims)
+    length, stride, pattern = 1, 1, None
+    if dims and isinstance(dims[-1], tuple) and dims[-1][0] >= ROW:
+        length, stride = dims.pop()  # type: ignore[misc]
+    else:
+        pattern = np.zeros(1, dtype=np.int64)
+        while dims and pattern.size < ROW:
+            pattern = _outer(dims.pop(), pattern)
+        length = pattern.size
+    rows = np.full(1, index.offset * parts, dtype=np.int64)
+    for dim in dims:
+        rows = (rows[:, None] + _outer(dim, np.zeros(1, dtype=np.int64))[None, :]).reshape(-1)
+    return Walk(rows, max(length, 1), stride, pattern)
+
+
+def _dims(axis: AxisMap) -> list[tuple[int, int] | NDArray[np.int64]]:
+    """Split an axis into (length, stride) pairs, outermost first; an array where it cannot be."""
+    if axis.affine:
+        base = axis.start * axis.terms[0][2]
+        pair = (axis.length, axis.step * axis.terms[0][2])
+        return [pair] if base == 0 else [np.full(1, base, dtype=np.int64), pair]
+    whole = axis.start == 0 and axis.step == 1
+    full = axis.length == axis.terms[0][0] * axis.terms[0][1]
+    if whole and full:
+        pairs = [(modulus, stride) for _, modulus, stride in axis.terms]
+        return [*pairs, (axis.terms[-1][0], 0)]
+    position = axis.start + axis.step * np.arange(axis.length, dtype=np.int64)
+    total = np.zeros(axis.length, dtype=np.int64)
+    for divisor, modulus, stride in axis.terms:
+        total += position // divisor % modulus * stride
+    return [total]
+
+
+def _collapse(
+    dims: list[tuple[int, int] | NDArray[np.int64]],
+) -> list[tuple[int, int] | NDArray[np.int64]]:
+    """Join neighbours that are one arithmetic progression; drop dimensions of length 1."""
+    result: list[tuple[int, int] | NDArray[np.int64]] = []
+    for dim in dims:
+        if isinstance(dim, tuple) and dim[0] == 1:
+            continue
+        last = result[-1] if result else None
+        if isinstance(dim, tuple) and isinstance(last, tuple) and last[1] == dim[0] * dim[1]:
+            result[-1] = (last[0] * dim[0], dim[1])
+        else:
+            result.append(dim)
+    return result
+
+
+def _outer(dim: tuple[int, int] | NDArray[np.int64], inner: NDArray[np.int64]) -> NDArray[np.int64]:
+    offsets = dim if isinstance(dim, np.ndarray) else np.arange(dim[0], dtype=np.int64) * dim[1]
+    return (offsets[:, None] + inner[None, :]).reshape(-1)

@@ -1,0 +1,176 @@
+"""Laws of the structured distributions: those whose entries are not independent draws.
+
+Each of them sees a kernel as one matrix a copy (``B``): outputs by inputs, or by inputs and taps.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, assert_never
+
+from unified_init.distributions import (
+    BilinearUpsampling,
+    Constant,
+    DeltaOrthogonal,
+    Dirac,
+    Hadamard,
+    Identity,
+    Orthogonal,
+    Sparse,
+    Stft,
+)
+from unified_init.errors import ArgumentValueError
+from unified_init.law import Law
+
+if TYPE_CHECKING:
+    from unified_init.layout import Geometry
+
+__all__ = ["structured_law"]
+
+Structured = (
+    Constant
+    | Orthogonal
+    | DeltaOrthogonal
+    | Identity
+    | Dirac
+    | Sparse
+    | Hadamard
+    | BilinearUpsampling
+    | Stft
+)
+
+NAN = math.nan
+MATRIX_RANK = 2
+
+
+def structured_law(
+    dist: Structured,
+    geometry: Geometry,
+    *,
+    gain: float,
+    fan_in: float | None,
+    fan_out: float | None,
+) -> Law:
+    """Return the law of a structured distribution; refuse a geometry it has no meaning on."""
+    fans = {"fan_in": fan_in, "fan_out": fan_out}
+    match dist:
+        case Constant(float() as value):
+            value *= gain
+            return Law(kind="constant", mean=value, std=0.0, low=value, high=value,
+                       scale=gain, parameters=(dist.value,), **fans)  # fmt: skip
+        case Constant(value):
+            _check_broadcast(_shape(value), geometry.shape)
+            return Law(kind="constant", mean=NAN, std=NAN, low=gain * _extreme(value, min),
+                       high=gain * _extreme(value, max), scale=gain, parameters=(value,), **fans)  # fmt: skip
+        case Stft():
+            _check_stft(geometry)
+            return Law(kind="stft", mean=NAN, std=NAN, low=-gain, high=gain, scale=gain,
+                       parameters=(dist.side, dist.window, dist.scaling, dist.periodic), **fans)  # fmt: skip
+        case Sparse(sparsity):
+            rows, columns, copies = _matrix(geometry, "sparse")
+            zeros = math.ceil(sparsity * rows)
+            kept = 1.0 - zeros / rows if rows else 0.0
+            return Law(kind="sparse", mean=0.0, std=gain * math.sqrt(kept), scale=gain,
+                       parameters=(zeros, copies, rows, columns), **fans)  # fmt: skip
+        case Orthogonal():
+            rows, columns, copies = _matrix(geometry, "orthogonal")
+            std = gain / math.sqrt(max(rows, columns, 1))
+            return Law(kind="orthogonal", mean=0.0, std=std, low=-gain, high=gain, scale=gain,
+                       parameters=(copies, rows, columns), **fans)  # fmt: skip
+        case DeltaOrthogonal():
+            taps = _taps(geometry, "delta_orthogonal")
+            outputs, inputs = geometry.extent("O"), geometry.extent("I")
+            if outputs < inputs:
+                msg = (
+                    "delta_orthogonal needs at least as many outputs as inputs, "
+                    f"got {outputs} and {inputs} for shape {geometry.shape}."
+                )
+                raise ArgumentValueError(msg)
+            std = gain / math.sqrt(max(outputs, 1) * math.prod(taps))
+            return Law(kind="delta_orthogonal", mean=0.0, std=std, low=-gain, high=gain, scale=gain,
+                       parameters=(geometry.extent("B"), outputs, inputs, taps), **fans)  # fmt: skip
+        case Identity():
+            rows, columns, copies = _matrix(geometry, "identity")
+            if geometry.spatial():
+                msg = f"identity fills matrices: use dirac() for a convolution, got shape {geometry.shape}."
+                raise ArgumentValueError(msg)
+            return Law(kind="identity", mean=NAN, std=NAN, low=0.0, high=gain, scale=gain,
+                       parameters=(copies, rows, columns), **fans)  # fmt: skip
+        case Dirac(groups):
+            taps = _taps(geometry, "dirac")
+            outputs = geometry.extent("O")
+            if outputs % groups:
+                msg = f"`groups` of dirac must divide the outputs, got {groups} and {outputs}."
+                raise ArgumentValueError(msg)
+            return Law(kind="dirac", mean=NAN, std=NAN, low=0.0, high=gain, scale=gain,
+                       parameters=(geometry.extent("B"), outputs, geometry.extent("I"), taps, groups),
+                       **fans)  # fmt: skip
+        case Hadamard():
+            outputs, columns, copies = _matrix(geometry, "hadamard")
+            taps = geometry.spatial()
+            return Law(kind="hadamard", mean=NAN, std=NAN, low=-gain, high=gain, scale=gain,
+                       parameters=(copies, outputs, columns // max(math.prod(taps), 1), taps), **fans)  # fmt: skip
+        case BilinearUpsampling():
+            taps = _taps(geometry, "bilinear_upsampling")
+            return Law(kind="bilinear", mean=NAN, std=NAN, low=0.0, high=gain, scale=gain,
+                       parameters=(geometry.extent("B"), geometry.extent("O"), geometry.extent("I"), taps),
+                       **fans)  # fmt: skip
+        case _:
+            assert_never(dist)
+
+
+def _matrix(geometry: Geometry, name: str) -> tuple[int, int, int]:
+    """Rows (outputs), columns (inputs and taps) and copies of a kernel seen as matrices."""
+    if geometry.layout is None:
+        if len(geometry.shape) != MATRIX_RANK:
+            msg = (
+                f"{name} on a tensor that is not a matrix needs layout=, such as 'OIHW', to say "
+                f"which axes are rows; got shape {geometry.shape}."
+            )
+            raise ArgumentValueError(msg)
+        return geometry.shape[0], geometry.shape[1], 1
+    if not geometry.has("O") or not geometry.has("I"):
+        msg = f"{name} needs a layout with both O and I, got {geometry.layout!r}."
+        raise ArgumentValueError(msg)
+    columns = geometry.extent("I") * math.prod(geometry.spatial())
+    return geometry.extent("O"), columns, geometry.extent("B")
+
+
+def _taps(geometry: Geometry, name: str) -> tuple[int, ...]:
+    """Spatial sizes of a convolution kernel."""
+    if geometry.layout is None or not geometry.spatial() or not geometry.has("O"):
+        msg = (
+            f"{name} fills convolution kernels: pass a layout with O and spatial axes, such as "
+            f"'OIHW'; got shape {geometry.shape} with layout {geometry.layout!r}."
+        )
+        raise ArgumentValueError(msg)
+    return geometry.spatial()
+
+
+def _shape(value: object) -> tuple[int, ...]:
+    if not isinstance(value, tuple):
+        return ()
+    return (len(value), *(_shape(value[0]) if value else ()))
+
+
+def _extreme(value: object, pick: type[min] | type[max]) -> float:  # type: ignore[valid-type]
+    if not isinstance(value, tuple):
+        return float(value)  # type: ignore[arg-type]
+    return pick((_extreme(entry, pick) for entry in value), default=0.0)  # type: ignore[operator,no-any-return]
+
+
+def _check_broadcast(source: tuple[int, ...], target: tuple[int, ...]) -> None:
+    padded = (1,) * (len(target) - len(source)) + source
+    if len(padded) != len(target) or any(s not in {1, t} for s, t in zip(padded, target, strict=True)):
+        msg = f"`value` of a constant must broadcast to the shape, got {source} for {target}."
+        raise ArgumentValueError(msg)
+
+
+def _check_stft(geometry: Geometry) -> None:
+    shape = geometry.shape
+    if geometry.layout not in {None, "WIO"} or len(shape) != 3 or shape[1] != 1:  # noqa: PLR2004
+        msg = (
+            "stft fills kernels stored as (window length, 1, frequencies), layout 'WIO' or none, "
+            f"got shape {shape} with layout {geometry.layout!r}."
+        )
+        raise ArgumentValueError(msg)
