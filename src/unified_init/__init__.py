@@ -1,0 +1,142 @@
+"""unified_init: a network's first weights, the same bits in every framework.
+
+One declarative spec an initializer, one seed, one name a parameter: NumPy, PyTorch, TensorFlow and
+JAX return the same values, eager or compiled, in any layout, type or sharding.
+"""
+
+from __future__ import annotations
+
+from unified_init.api import backends, draw, fill
+from unified_init.digest import digest
+from unified_init.distributions import (
+    BilinearUpsampling,
+    Constant,
+    DeltaOrthogonal,
+    Dirac,
+    Hadamard,
+    Identity,
+    Normal,
+    Orthogonal,
+    Quantile,
+    Sparse,
+    Stft,
+    TruncatedNormal,
+    Uniform,
+)
+from unified_init.errors import (
+    ArgumentTypeError,
+    ArgumentValueError,
+    BackendError,
+    UnifiedInitError,
+)
+from unified_init.from_quantile import from_quantile
+from unified_init.gains import calculate_gain, depth_factor
+from unified_init.initializer import Initializer
+from unified_init.interop.adapters import as_jax, as_keras, as_torch
+from unified_init.interop.native import from_native
+from unified_init.law import Law
+from unified_init.presets import (
+    bilinear_upsampling,
+    constant,
+    delta_orthogonal,
+    dirac,
+    glorot_normal,
+    glorot_uniform,
+    hadamard,
+    he_normal,
+    he_uniform,
+    icnr,
+    identity,
+    kaiming_normal,
+    kaiming_uniform,
+    lecun_normal,
+    lecun_uniform,
+    normal,
+    ones,
+    orthogonal,
+    siren,
+    sparse,
+    stft,
+    trunc_normal,
+    truncated_normal,
+    uniform,
+    uniform_unit_scaling,
+    variance_scaling,
+    xavier_normal,
+    xavier_uniform,
+    zeros,
+)
+from unified_init.scales import Fixed, Gain, Interval, InverseFan, VarianceScaling
+from unified_init.serialise import from_json, to_json
+from unified_init.stream.threefry import STREAM
+
+__all__ = [
+    "STREAM",
+    "ArgumentTypeError",
+    "ArgumentValueError",
+    "BackendError",
+    "BilinearUpsampling",
+    "Constant",
+    "DeltaOrthogonal",
+    "Dirac",
+    "Fixed",
+    "Gain",
+    "Hadamard",
+    "Identity",
+    "Initializer",
+    "Interval",
+    "InverseFan",
+    "Law",
+    "Normal",
+    "Orthogonal",
+    "Quantile",
+    "Sparse",
+    "Stft",
+    "TruncatedNormal",
+    "Uniform",
+    "UnifiedInitError",
+    "VarianceScaling",
+    "as_jax",
+    "as_keras",
+    "as_torch",
+    "backends",
+    "bilinear_upsampling",
+    "calculate_gain",
+    "constant",
+    "delta_orthogonal",
+    "depth_factor",
+    "digest",
+    "dirac",
+    "draw",
+    "fill",
+    "from_json",
+    "from_native",
+    "from_quantile",
+    "glorot_normal",
+    "glorot_uniform",
+    "hadamard",
+    "he_normal",
+    "he_uniform",
+    "icnr",
+    "identity",
+    "kaiming_normal",
+    "kaiming_uniform",
+    "lecun_normal",
+    "lecun_uniform",
+    "normal",
+    "ones",
+    "orthogonal",
+    "siren",
+    "sparse",
+    "stft",
+    "to_json",
+    "trunc_normal",
+    "truncated_normal",
+    "uniform",
+    "uniform_unit_scaling",
+    "variance_scaling",
+    "xavier_normal",
+    "xavier_uniform",
+    "zeros",
+]
+__version__ = "0.1.0"

@@ -27,7 +27,7 @@ from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.law import Law
 from unified_init.layout import Geometry, bind
 from unified_init.scales import Fixed, Gain, Interval, InverseFan, Scale, VarianceScaling
-from unified_init.structured import structured_law
+from unified_init.structured_law import structured_law
 from unified_init.values import call_repr
 
 if TYPE_CHECKING:

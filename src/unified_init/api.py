@@ -1,0 +1,234 @@
+"""The front door: draw a tensor in any framework, or fill one in place."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from unified_init import checks
+from unified_init.backends import registry, torch_call
+from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.initializer import Initializer
+from unified_init.layout import bind
+from unified_init.request import Request, make_request
+from unified_init.seeds import check_seed, is_traced, key_of
+from unified_init.stream import program
+from unified_init.stream.dtypes import dtype_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from unified_init.backends.protocol import Key
+
+__all__ = ["backends", "draw", "fill"]
+
+# ruff: noqa: ANN401  # tensors, seeds and devices of any framework
+
+Fans = tuple[float | None, float | None]
+
+
+def backends() -> tuple[str, ...]:
+    """Return the names of the installed backends; nothing is imported.
+
+    Returns:
+        Some of ``("numpy", "torch", "tensorflow", "jax")``, in this order.
+
+    Example:
+        >>> import unified_init as ui
+        >>> "numpy" in ui.backends()
+        True
+    """
+    return registry.installed()
+
+
+def draw(
+    spec: Initializer,
+    shape: Sequence[int] | int,
+    *,
+    seed: Any = None,
+    name: str = "",
+    layout: str | None = None,
+    sizes: Mapping[str, int] | None = None,
+    fans: Fans | None = None,
+    index: Any = None,
+    dtype: Any = "float32",
+    backend: str | None = None,
+    device: Any = None,
+) -> Any:
+    """Return a new tensor of a framework: the same bits in each, for one seed and name.
+
+    A value depends on the seed, the name and its logical index alone: not on the layout, the
+    slice, the device, the number of threads or what was drawn before. Inside ``jax.jit``,
+    ``tf.function`` and ``torch.compile`` it is the same value again.
+
+    Args:
+        spec: the initializer.
+        shape: the stored shape of the whole tensor.
+        seed: an int in [0, 2**64), a JAX key (traced too), or a ``numpy.random.Generator``,
+            ``torch.Generator`` or ``tf.random.Generator``, which is advanced. Required for a
+            random law; ignored otherwise.
+        name: the parameter's name; each name has its own stream. "" is the stream of the seed
+            itself, the one of ``jax.random.bits``.
+        layout: one letter an axis, such as "OIHW"; needed by specs that scale with a fan. None
+            takes the storage order for the logical order.
+        sizes: how merged axes split, such as ``{"B": groups}`` for "(BO)IHW".
+        fans: (fan_in, fan_out) instead of the layout's.
+        index: a tuple of slices and ints: draw that part alone. None draws all.
+        dtype: float32, float64, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+            complex128, by name or as a framework's own dtype. Narrow types are the rounding of the
+            float32 tensor.
+        backend: "numpy", "torch", "tensorflow" or "jax"; None takes the device's, else JAX if the
+            seed is a JAX key, else NumPy.
+        device: where to put it, in the framework's own terms; for JAX a Sharding too. None is the
+            host.
+
+    Returns:
+        An array or tensor of the backend.
+
+    Raises:
+        UnifiedInitError: any argument is wrong; the message says which and what to do.
+
+    Example:
+        >>> import unified_init as ui
+        >>> w = ui.draw(ui.he_normal(), (64, 3, 7, 7), layout="OIHW", seed=0, name="conv1/kernel")
+        >>> w.shape, w.dtype.name
+        ((64, 3, 7, 7), 'float32')
+        >>> part = ui.draw(ui.he_normal(), (64, 3, 7, 7), layout="OIHW", seed=0,
+        ...                name="conv1/kernel", index=(slice(0, 8),))
+        >>> bool((part == w[:8]).all())
+        True
+
+    Differs from:
+        PyTorch, Keras and JAX: it never reproduces their own streams, and no state is kept.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None and backend == "torch" and torch.compiler.is_compiling():
+        from unified_init.backends import _torch  # noqa: PLC0415  # Dynamo follows this import
+
+        options = (("name", name), ("layout", layout), ("sizes", sizes), ("fans", fans),
+                   ("index", index), ("dtype", dtype), ("device", device))  # fmt: skip
+        return _torch.compiled_draw(spec, shape, 0 if seed is None else seed, options)
+    request = _request(
+        spec, shape, name=name, layout=layout, sizes=sizes, fans=fans, index=index, dtype=dtype
+    )
+    if request.random:
+        check_seed(seed, label=spec.label)
+    chosen = _backend(backend, device, seed)
+    adapter = registry.get(chosen)
+    adapter.wants_graph(None, device)  # refuses a bad device before a generator is advanced
+    key = key_of(seed) if request.random else None
+    _check_trace(key, seed, chosen)
+    if adapter.wants_graph(key, device):
+        return adapter.trace(request, key, device)
+    return adapter.adopt(program.on_host(request, key), device)
+
+
+def fill(
+    tensor: Any,
+    spec: Initializer,
+    *,
+    seed: Any = None,
+    name: str = "",
+    layout: str | None = None,
+    sizes: Mapping[str, int] | None = None,
+    fans: Fans | None = None,
+) -> Any:
+    """Overwrite a tensor with what ``draw`` would return for its shape and type.
+
+    Args:
+        tensor: a writable NumPy array or a torch tensor, of any strides and device.
+        spec: the initializer.
+        seed: as for ``draw``.
+        name: as for ``draw``.
+        layout: as for ``draw``.
+        sizes: as for ``draw``.
+        fans: as for ``draw``.
+
+    Returns:
+        The tensor, written; on any error it is left as it was.
+
+    Raises:
+        UnifiedInitError: any argument is wrong, or the tensor cannot be written.
+
+    Example:
+        >>> import numpy as np
+        >>> import unified_init as ui
+        >>> w = np.empty((300, 100), dtype=np.float32)
+        >>> ui.fill(w, ui.xavier_uniform(), layout="OI", seed=0, name="fc.weight") is w
+        True
+
+    Differs from:
+        ``torch.nn.init``: the values depend on seed and name, never on what was drawn before.
+    """
+    owner = registry.backend_of(tensor)
+    if owner not in {"numpy", "torch"}:
+        msg = (
+            "`tensor` must be a NumPy array or a torch tensor, which can be written in place; "
+            f"got {type(tensor).__name__}: use draw() and assign its result."
+        )
+        raise ArgumentTypeError(msg)
+    adapter: Any = registry.get(owner)
+    adapter.check_target(tensor)
+    request = _request(
+        spec, tuple(tensor.shape), name=name, layout=layout, sizes=sizes, fans=fans, index=None,
+        dtype=tensor.dtype,
+    )  # fmt: skip
+    if request.random:
+        check_seed(seed, label=spec.label)
+    key = key_of(seed) if request.random else None
+    _check_trace(key, seed, owner)
+    view = adapter.writable(tensor)
+    if view is not None:
+        program.into(view, request, key)
+        adapter.overwrite(tensor, None)
+    else:
+        adapter.overwrite(tensor, adapter.adopt(program.on_host(request, key), None))
+    return tensor
+
+
+def _request(
+    spec: object,
+    shape: Sequence[int] | int,
+    *,
+    name: str,
+    layout: str | None,
+    sizes: Mapping[str, int] | None,
+    fans: Fans | None,
+    index: object,
+    dtype: object,
+) -> Request:
+    if not isinstance(spec, Initializer):
+        msg = (
+            f"`spec` must be an Initializer, such as unified_init.he_normal(), got {spec!r}: "
+            "from_native() reads those of other libraries."
+        )
+        raise ArgumentTypeError(msg)
+    checks.text("name", name)
+    geometry = bind(checks.shape_of(shape), layout, sizes)
+    law = spec.law(geometry, fans)
+    return make_request(law, geometry, index=index, name=name, dtype=dtype_of(dtype))
+
+
+def _backend(backend: str | None, device: object, seed: object) -> str:
+    if backend is not None:
+        checks.choice("backend", backend, registry.NAMES)
+    owner = None if device is None else registry.backend_of(device)
+    if backend is not None and owner is not None and owner != backend:
+        msg = f"`backend` {backend!r} and `device` {device!r}, which is of {owner}, disagree."
+        raise ArgumentValueError(msg)
+    chosen = backend or owner
+    if chosen is not None:
+        return chosen
+    return "jax" if seed is not None and registry.backend_of(seed) == "jax" else "numpy"
+
+
+def _check_trace(key: Key | None, seed: object, chosen: str) -> None:
+    if is_traced(key) and registry.backend_of(seed) != chosen:
+        msg = (
+            f"`seed` is traced by {registry.backend_of(seed)} and has no value that {chosen} could "
+            "use: draw with the framework that traces, or outside the trace."
+        )
+        raise ArgumentValueError(msg)
+
+
+torch_call.register(draw)

@@ -1,0 +1,163 @@
+"""The JAX backend: host buffers aliased by ``device_put``, the graph program in a trace."""
+
+from __future__ import annotations
+
+import functools
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from unified_init.backends import graph
+from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from unified_init.backends.protocol import Key
+    from unified_init.indexmap import IndexMap
+    from unified_init.request import Request
+
+# ruff: noqa: ANN401
+
+KEY_WORDS = 2
+
+
+def root_key(seed: object) -> Key | None:
+    """Return the two words of a JAX key: typed or legacy, concrete or traced."""
+    if not isinstance(seed, jax.Array):
+        return None
+    if jnp.issubdtype(seed.dtype, jax.dtypes.prng_key):
+        if seed.shape:
+            msg = f"`seed` must be one JAX key, got keys of shape {seed.shape}: use jax.vmap."
+            raise ArgumentValueError(msg)
+        threefry = str(jax.random.key_impl(seed)) == "threefry2x32"
+        # Another implementation's key is longer: two words drawn from it stand for it.
+        words = jax.random.key_data(seed) if threefry else jax.random.bits(seed, (2,), np.uint32)
+    elif seed.dtype == np.uint32 and seed.shape == (KEY_WORDS,):
+        words = seed
+    else:
+        msg = (
+            "`seed` must be a JAX key (jax.random.key, or legacy uint32[2]), an int or a "
+            f"generator, got a JAX array of type {seed.dtype} and shape {seed.shape}."
+        )
+        raise ArgumentTypeError(msg)
+    if isinstance(words, jax.core.Tracer):
+        signed = jax.lax.bitcast_convert_type(words, np.int32)
+        return signed[0], signed[1]
+    high, low = np.asarray(words).tolist()
+    return high, low
+
+
+def tracing() -> bool:
+    """Whether a function is being traced: constants are then tracers too."""
+    return isinstance(jnp.zeros(()), jax.core.Tracer)
+
+
+def wants_graph(key: Key | None, device: object) -> bool:
+    """Say whether a trace is under way, or the device is no host, or the tensor is sharded."""
+    if key is not None and isinstance(key[0], jax.core.Tracer):
+        return True
+    if isinstance(device, jax.sharding.Sharding):
+        return True
+    place = _device(device)
+    return tracing() or (place is not None and place.platform != "cpu")
+
+
+def _device(device: object) -> jax.Device | None:
+    if device is None or isinstance(device, jax.Device):
+        return device
+    if not isinstance(device, str):
+        msg = f"`device` of the jax backend must be a jax.Device, a Sharding or a platform, got {device!r}."
+        raise ArgumentValueError(msg)
+    platform, _, number = device.partition(":")
+    try:
+        return jax.devices(platform)[int(number or 0)]
+    except (RuntimeError, ValueError, IndexError) as error:
+        msg = f"`device` {device!r} is not one of JAX's: {error}"
+        raise ArgumentValueError(msg) from None
+
+
+def check_dtype(name: str) -> None:
+    """Refuse 64-bit types where JAX would silently make them 32 bits wide."""
+    if name in {"float64", "complex128"} and jax.dtypes.canonicalize_dtype(name).name != name:
+        msg = (
+            f"`dtype` {name} needs JAX with 64-bit types, which are off: set jax_enable_x64, or "
+            "choose a narrower dtype."
+        )
+        raise BackendError(msg)
+
+
+def adopt(array: NDArray[Any], device: object) -> jax.Array:
+    """Return a host buffer as an array that shares it."""
+    check_dtype(array.dtype.name)
+    return jax.device_put(array, _device(device), may_alias=True)
+
+
+def to_numpy(tensor: Any) -> NDArray[Any]:
+    """Return the values, sharing memory where they are on the host."""
+    if isinstance(tensor, jax.core.Tracer):
+        msg = "a traced JAX array has no values yet: call this outside the traced function."
+        raise ArgumentTypeError(msg)
+    return np.asarray(tensor)
+
+
+def _linalg_diagonal(x: Any) -> Any:
+    return jnp.diagonal(x, axis1=-2, axis2=-1)
+
+
+NAMESPACE = SimpleNamespace(
+    **{name: getattr(jnp, name) for name in (
+        "arange", "reshape", "permute_dims", "concat", "minimum", "maximum", "sqrt", "abs", "sum",
+        "where", "zeros", "zeros_like", "ones_like", "broadcast_to", "argsort", "eye", "tril",
+        "triu", "bitwise_left_shift", "bitwise_right_shift",
+    )},
+    # The default precision of a matrix product is a flag of the process, and low on accelerators.
+    matmul=functools.partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST),
+    linalg=SimpleNamespace(inv=jnp.linalg.inv, diagonal=_linalg_diagonal),
+)  # fmt: skip
+
+OPS = SimpleNamespace(
+    xp=NAMESPACE,
+    cast=lambda x, dtype: jax.lax.convert_element_type(x, dtype),
+    bits=lambda x, dtype: jax.lax.bitcast_convert_type(x, dtype),
+    take=lambda column, row: column.at[row].get(mode="promise_in_bounds"),
+    complex=jax.lax.complex,
+    constant=jnp.asarray,
+)
+
+
+@functools.partial(jax.jit, static_argnums=(2, 3))
+def compiled(key: Key, args: graph.Arguments, index: IndexMap, dtype: str) -> jax.Array:
+    """Run the graph program, compiled once a shape and type: key and table are arguments."""
+    return graph.elementwise(OPS, key, args, index, dtype)
+
+
+@functools.lru_cache(maxsize=64)
+def _sharded(sharding: jax.sharding.Sharding) -> Any:
+    return jax.jit(compiled, static_argnums=(2, 3), out_shardings=sharding)
+
+
+def trace(request: Request, key: Key | None, device: object) -> jax.Array:
+    """Run the graph program: in the trace under way, on a device, or sharded."""
+    check_dtype(request.dtype.name)
+    words = None if key is None else tuple(
+        np.int32(graph.signed(word)) if isinstance(word, int) else word for word in key
+    )  # fmt: skip
+    if isinstance(device, jax.sharding.Sharding):
+        if request.table is not None:
+            return graph.draw(OPS, request, words, _sharded(device))
+        return jax.device_put(graph.draw(OPS, request, words, compiled), device)
+    if tracing() or device is None:
+        return graph.draw(OPS, request, words, compiled)
+    with jax.default_device(_device(device)):
+        return graph.draw(OPS, request, words, compiled)
+
+
+def constrain(array: jax.Array, sharding: Any) -> jax.Array:
+    """Return the array with a sharding, in a trace or outside one."""
+    if isinstance(array, jax.core.Tracer):
+        return jax.lax.with_sharding_constraint(array, sharding)
+    return jax.device_put(array, sharding)

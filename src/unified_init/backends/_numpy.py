@@ -1,0 +1,100 @@
+"""The NumPy backend: host buffers as they are. Its graph program is the oracle of the others."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import array_api_compat.numpy as xp
+import numpy as np
+
+from unified_init.backends import graph
+from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.stream.dtypes import DTYPES
+from unified_init.stream.threefry import root_key as int_root_key
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from unified_init.backends.protocol import Key
+    from unified_init.request import Request
+
+# ruff: noqa: ANN401
+
+
+def root_key(seed: object) -> Key | None:
+    """Draw one 64-bit seed from a ``numpy.random.Generator``."""
+    if isinstance(seed, np.random.Generator):
+        return int_root_key(int(seed.integers(2**64, dtype=np.uint64)))
+    return None
+
+
+def wants_graph(key: Key | None, device: object) -> bool:
+    """NumPy never traces."""
+    del key
+    if device not in {None, "cpu"}:
+        msg = f"`device` of the numpy backend must be 'cpu' or None, got {device!r}."
+        raise ArgumentValueError(msg)
+    return False
+
+
+def adopt(array: NDArray[Any], device: object) -> NDArray[Any]:
+    """Return the buffer itself."""
+    del device
+    return array
+
+
+def to_numpy(tensor: Any) -> NDArray[Any]:
+    """Return the array itself."""
+    return np.asarray(tensor)
+
+
+def _cast(x: Any, dtype: str) -> Any:
+    return np.asarray(x).astype(DTYPES[dtype].numpy if dtype in DTYPES else dtype)
+
+
+def _complex(real: Any, imag: Any) -> Any:
+    pair = np.stack([real, imag], axis=-1)
+    return pair.view(f"complex{16 * pair.dtype.itemsize}")[..., 0]
+
+
+OPS = SimpleNamespace(
+    xp=xp,
+    cast=_cast,
+    bits=lambda x, dtype: np.asarray(x).view(dtype),
+    take=lambda column, row: column[row],
+    complex=_complex,
+    constant=np.asarray,
+)
+
+
+def trace(request: Request, key: Key | None, device: object) -> Any:
+    """Run the graph program in NumPy."""
+    del device
+    words = None if key is None else tuple(np.asarray(graph.signed(w), np.int32) for w in key)
+    with np.errstate(over="ignore"):
+        return graph.draw(
+            OPS, request, words, lambda *args: graph.elementwise(OPS, *args)
+        )
+
+
+def check_target(tensor: Any) -> None:
+    """Refuse an array that cannot be filled."""
+    if not isinstance(tensor, np.ndarray):
+        msg = f"`tensor` must be a NumPy array, got {type(tensor).__name__}."
+        raise ArgumentTypeError(msg)
+    if not tensor.flags.writeable:
+        msg = "`tensor` must be writable, got a read-only NumPy array."
+        raise ArgumentValueError(msg)
+
+
+def writable(tensor: NDArray[Any]) -> NDArray[Any] | None:
+    """Return the array itself if the host can write it in row-major order."""
+    native = tensor.dtype.isnative and tensor.flags.c_contiguous and tensor.flags.aligned
+    return np.asarray(tensor) if native else None
+
+
+def overwrite(tensor: NDArray[Any], values: NDArray[Any] | None) -> None:
+    """Copy ``values`` into an array; None says that its memory was written already."""
+    if values is not None:
+        np.copyto(tensor, values)

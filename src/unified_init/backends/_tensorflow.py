@@ -1,0 +1,150 @@
+"""The TensorFlow backend: host buffers by DLPack, the graph program inside ``tf.function``."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tensorflow as tf
+
+from unified_init.backends import graph
+from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.stream.threefry import root_key as int_root_key
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from unified_init.backends.protocol import Key
+    from unified_init.request import Request
+
+# ruff: noqa: ANN401
+
+# Below this many bytes a copy costs less than DLPack's bookkeeping.
+SMALL = 1 << 12
+HOST_DEVICES = {None, "cpu", "cpu:0", "/cpu:0", "/device:cpu:0"}
+
+
+def root_key(seed: object) -> Key | None:
+    """Draw one 64-bit seed from a ``tf.random.Generator``, traced where the trace is under way."""
+    if not isinstance(seed, tf.random.Generator):
+        return None
+    drawn = seed.uniform_full_int([], dtype=tf.uint64)
+    if tf.executing_eagerly():
+        return int_root_key(int(drawn))
+    low, high = tf.unstack(tf.bitcast(drawn, tf.int32))
+    return high, low
+
+
+def wants_graph(key: Key | None, device: object) -> bool:
+    """Say whether a function is being traced, or the device is not the host."""
+    del key
+    return not tf.executing_eagerly() or not _on_host(device)
+
+
+def _on_host(device: object) -> bool:
+    if device is not None and not isinstance(device, str):
+        msg = f"`device` of the tensorflow backend must be a device name, got {device!r}."
+        raise ArgumentValueError(msg)
+    return (device.lower() if device else None) in HOST_DEVICES
+
+
+def adopt(array: NDArray[Any], device: object) -> tf.Tensor:
+    """Return a host buffer as a tensor that shares it."""
+    del device
+    name = array.dtype.name
+    if array.nbytes < SMALL or name.startswith("float8"):
+        return tf.constant(array)  # TensorFlow cannot reinterpret bits as float8
+    if name == "bfloat16":
+        capsule = array.view(np.uint16).__dlpack__()
+        return tf.bitcast(tf.experimental.dlpack.from_dlpack(capsule), tf.bfloat16)
+    return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
+
+
+def to_numpy(tensor: Any) -> NDArray[Any]:
+    """Return the values of an eager tensor or of a variable."""
+    if not hasattr(tensor, "numpy"):
+        msg = "a traced TensorFlow tensor has no values yet: call this outside the tf.function."
+        raise ArgumentTypeError(msg)
+    return np.asarray(tensor.numpy())
+
+
+def _eye(rows: int, columns: int, dtype: Any) -> tf.Tensor:
+    return tf.eye(rows, columns, dtype=dtype)
+
+
+class Namespace:
+    """The functions of the array API that the graph program uses, over TensorFlow."""
+
+    arange = staticmethod(tf.range)
+    reshape = staticmethod(tf.reshape)
+    concat = staticmethod(tf.concat)
+    matmul = staticmethod(tf.matmul)
+    minimum = staticmethod(tf.minimum)
+    maximum = staticmethod(tf.maximum)
+    sqrt = staticmethod(tf.sqrt)
+    abs = staticmethod(tf.abs)
+    where = staticmethod(tf.where)
+    zeros = staticmethod(tf.zeros)
+    zeros_like = staticmethod(tf.zeros_like)
+    ones_like = staticmethod(tf.ones_like)
+    broadcast_to = staticmethod(tf.broadcast_to)
+    argsort = staticmethod(tf.argsort)
+    eye = staticmethod(_eye)
+    linalg = SimpleNamespace(inv=tf.linalg.inv, diagonal=tf.linalg.diag_part)
+
+    @staticmethod
+    def sum(x: Any, *, axis: int) -> Any:
+        """Sum along an axis."""
+        return tf.reduce_sum(x, axis=axis)
+
+    @staticmethod
+    def permute_dims(x: Any, axes: tuple[int, ...]) -> Any:
+        """Permute the axes."""
+        return tf.transpose(x, axes)
+
+    @staticmethod
+    def tril(x: Any) -> Any:
+        """Zero what lies above the diagonal."""
+        return tf.linalg.band_part(x, -1, 0)
+
+    @staticmethod
+    def triu(x: Any) -> Any:
+        """Zero what lies below the diagonal."""
+        return tf.linalg.band_part(x, 0, -1)
+
+    @staticmethod
+    def bitwise_left_shift(x: Any, distance: Any) -> Any:
+        """Shift left."""
+        return tf.bitwise.left_shift(x, tf.cast(distance, x.dtype))
+
+    @staticmethod
+    def bitwise_right_shift(x: Any, distance: Any) -> Any:
+        """Shift right, copying the sign."""
+        return tf.bitwise.right_shift(x, tf.cast(distance, x.dtype))
+
+
+OPS = SimpleNamespace(
+    xp=Namespace,
+    cast=lambda x, dtype: tf.cast(x, dtype),
+    bits=lambda x, dtype: tf.bitcast(x, dtype),
+    take=tf.gather,
+    complex=tf.complex,
+    constant=tf.constant,
+)
+
+
+def trace(request: Request, key: Key | None, device: object) -> tf.Tensor:
+    """Run the graph program."""
+    with tf.device(device if isinstance(device, str) else None):
+        words = None if key is None else tuple(
+            tf.constant(graph.signed(word), tf.int32) if isinstance(word, int) else word
+            for word in key
+        )  # fmt: skip
+        return graph.draw(OPS, request, words, _run)
+
+
+def _run(key: Key, args: graph.Arguments, index: Any, dtype: str) -> tf.Tensor:
+    columns, numbers, unit = args
+    placed = tuple(map(tf.constant, columns)), tf.constant(numbers), tf.constant(unit)
+    return graph.elementwise(OPS, key, placed, index, dtype)

@@ -1,0 +1,183 @@
+"""The PyTorch backend: host buffers by ``from_numpy``, the graph program on other devices."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import array_api_compat.torch as xp
+import ml_dtypes
+import numpy as np
+import torch
+
+from unified_init.backends import graph, torch_call
+from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.stream.program import on_host
+from unified_init.stream.threefry import root_key as int_root_key
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from unified_init.backends.protocol import Key
+    from unified_init.request import Request
+
+# ruff: noqa: ANN401
+
+# NumPy has no such types of its own: their buffers cross as integers of the same width.
+AS_INTEGERS = {
+    "bfloat16": (np.int16, torch.bfloat16),
+    "float8_e4m3fn": (np.uint8, torch.float8_e4m3fn),
+    "float8_e5m2": (np.uint8, torch.float8_e5m2),
+}
+
+
+def root_key(seed: object) -> Key | None:
+    """Draw one 64-bit seed from a ``torch.Generator``: two words on its device, high first."""
+    if not isinstance(seed, torch.Generator):
+        return None
+    high, low = (
+        int(torch.randint(0, 2**32, (), generator=seed, device=seed.device, dtype=torch.int64))
+        for _ in range(2)
+    )
+    return int_root_key(high << 32 | low)
+
+
+def _device(device: object) -> torch.device:
+    if device is None:
+        return torch.device("cpu")
+    try:
+        return torch.device(device)  # type: ignore[call-overload,no-any-return]
+    except (RuntimeError, TypeError) as error:
+        msg = f"`device` of the torch backend must be a torch device, got {device!r}: {error}"
+        raise ArgumentValueError(msg) from None
+
+
+def wants_graph(key: Key | None, device: object) -> bool:
+    """Say whether the tensor lives on an accelerator."""
+    del key
+    return _device(device).type not in {"cpu", "meta"}
+
+
+def adopt(array: NDArray[Any], device: object) -> torch.Tensor:
+    """Return a host buffer as a tensor that shares it; on ``meta``, a tensor without values."""
+    if array.dtype.name in AS_INTEGERS:
+        integer, dtype = AS_INTEGERS[array.dtype.name]
+        tensor = torch.from_numpy(array.view(integer)).view(dtype)
+    else:
+        tensor = torch.from_numpy(array)
+    if _device(device).type == "meta":
+        return torch.empty_like(tensor, device="meta")
+    return tensor
+
+
+def to_numpy(tensor: torch.Tensor) -> NDArray[Any]:
+    """Return the values, sharing memory where the tensor is on the host."""
+    if tensor.device.type == "meta":
+        msg = f"a tensor on the meta device has no values, got shape {tuple(tensor.shape)}."
+        raise ArgumentValueError(msg)
+    host = tensor.detach().cpu().resolve_conj().resolve_neg()
+    name = str(host.dtype).removeprefix("torch.")
+    if name in AS_INTEGERS:
+        same_width = torch.int16 if host.element_size() == 2 else torch.uint8  # noqa: PLR2004
+        return host.contiguous().view(same_width).numpy().view(getattr(ml_dtypes, name))
+    return host.numpy()
+
+
+def writable(tensor: torch.Tensor) -> NDArray[Any] | None:
+    """Return a NumPy array that shares a tensor's memory in row-major order, if there is one."""
+    if tensor.device.type != "cpu" or tensor.layout is not torch.strided:
+        return None
+    if not tensor.is_contiguous() or tensor.is_conj() or tensor.is_neg():
+        return None
+    if type(tensor) not in {torch.Tensor, torch.nn.Parameter}:
+        return None
+    return to_numpy(tensor)
+
+
+def overwrite(tensor: torch.Tensor, values: torch.Tensor | None) -> None:
+    """Copy ``values`` into a tensor; None says that its memory was written already."""
+    if values is None:
+        torch.autograd.graph.increment_version(tensor)
+        return
+    with torch.no_grad():
+        tensor.copy_(values)
+
+
+def check_target(tensor: object) -> None:
+    """Refuse a tensor that cannot be filled."""
+    if not isinstance(tensor, torch.Tensor):
+        msg = f"`tensor` must be a torch.Tensor, got {type(tensor).__name__}."
+        raise ArgumentTypeError(msg)
+    if tensor.device.type == "meta":
+        msg = (
+            "`tensor` is on the meta device and has no values to fill: "
+            f"materialise it first, for example with to_empty(); got shape {tuple(tensor.shape)}."
+        )
+        raise ArgumentValueError(msg)
+
+
+def _cast(x: Any, dtype: str) -> Any:
+    return x.to(getattr(torch, dtype))
+
+
+def _ops(device: torch.device) -> SimpleNamespace:
+    def arange(stop: int) -> torch.Tensor:
+        return torch.arange(stop, dtype=torch.int32, device=device)
+
+    return SimpleNamespace(
+        xp=SimpleNamespace(**{**vars(xp), "arange": arange}),
+        cast=_cast,
+        bits=lambda x, dtype: x.view(getattr(torch, dtype)),
+        take=lambda column, row: column[row],
+        complex=torch.complex,
+        constant=lambda array: adopt(np.array(array), None).to(device),
+    )
+
+
+def trace(request: Request, key: Key | None, device: object) -> torch.Tensor:
+    """Run the graph program on a device. Orthogonal matrices are made on the host: see P8."""
+    place = _device(device)
+    ops = _ops(place)
+    if request.table is None and request.law.kind in {"orthogonal", "delta_orthogonal"}:
+        return adopt(on_host(request, key), None).to(place)
+    words = None if key is None else tuple(
+        torch.tensor(graph.signed(word), dtype=torch.int32, device=place) for word in key
+    )  # fmt: skip
+
+    def run(named: Key, args: graph.Arguments, index: Any, dtype: str) -> Any:
+        columns, numbers, unit = args
+        moved = (
+            tuple(torch.from_numpy(column).to(place) for column in columns),
+            torch.from_numpy(numbers).to(place),
+            torch.from_numpy(unit).to(place),
+        )
+        return graph.elementwise(ops, named, moved, index, dtype)
+
+    return graph.draw(ops, request, words, run)
+
+
+# --- inside torch.compile ---------------------------------------------------------------------
+
+
+@torch.library.custom_op("unified_init::draw", mutates_args=())  # type: ignore[misc]
+def _opaque_draw(call: str, shape: list[int], high: int, low: int) -> torch.Tensor:
+    """Draw, as one node of a compiled graph: tracing the rounds would take Inductor minutes."""
+    return torch_call.run(call, tuple(shape), high << 32 | low)  # type: ignore[no-any-return]
+
+
+@_opaque_draw.register_fake
+def _(call: str, shape: list[int], high: int, low: int) -> torch.Tensor:
+    del high, low
+    out_shape, dtype, device = torch_call.result(call, tuple(shape))
+    return torch.empty(out_shape, dtype=getattr(torch, dtype), device=device)
+
+
+freeze = torch.compiler.assume_constant_result(torch_call.freeze)
+
+
+def compiled_draw(
+    spec: Any, shape: Any, seed: int, options: tuple[tuple[str, Any], ...]
+) -> torch.Tensor:
+    """Draw inside ``torch.compile``: called by the front door while Dynamo traces it."""
+    call = freeze(spec, options)
+    return _opaque_draw(call, list(shape), seed >> 32, seed & 0xFFFFFFFF)  # type: ignore[no-any-return]

@@ -1,0 +1,318 @@
+"""The graph program: the stream as elementwise int32 operations, once for every framework.
+
+Key, table and power of two are arguments, so that one compilation serves every law of a shape.
+All integers are signed and wrap; the only floating-point operations are conversions, which round
+to nearest even, and multiplications by a power of two, which are exact. So no compiler can change
+a bit, whatever it fuses.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unified_init.indexmap import AxisMap, IndexMap
+from unified_init.law import Law
+from unified_init.stream import threefry
+from unified_init.stream.arrange import to_storage
+from unified_init.stream.dtypes import DTYPES, DType
+from unified_init.stream.householder import orthogonal
+from unified_init.stream.structured import UNIT_NORMAL, mask_name, sequence, structured
+from unified_init.stream.table import FORMAT32, FORMAT64, Table, compile_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from unified_init.backends.protocol import Key, Ops
+    from unified_init.request import Request
+
+__all__ = ["Arguments", "arguments", "draw", "elementwise", "named_key"]
+
+# ruff: noqa: ANN401  # arrays of any framework
+
+WRAP = 1 << 32
+# The arguments of a compiled program: columns of the table, its few integers, its power of two.
+Arguments = tuple[tuple[Any, ...], Any, Any]
+
+
+def signed(value: int) -> int:
+    """Return a 32-bit word as the int32 with the same bits."""
+    return (value + (1 << 31)) % WRAP - (1 << 31)
+
+
+@functools.lru_cache(maxsize=32)
+def arguments(table: Table) -> Arguments:
+    """Return a table as the arguments of the graph program, padded to one of two lengths."""
+    wide = table.rows.dtype == np.int64
+    form = FORMAT64 if wide else FORMAT32
+    length = form.rows * (1 + (table.upper_rows > 0))
+    padded = np.zeros((table.rows.shape[1], length), dtype=table.rows.dtype)
+    padded[:, : table.rows.shape[0]] = table.rows.T
+    numbers = [table.tail_shift, table.tail_or, table.bias, table.upper_rows, table.upper_xor,
+               table.upper_add, table.slope_shift]  # fmt: skip
+    if wide:
+        numbers += [table.least, table.most]
+    unit = np.asarray(2.0**table.exponent, dtype=np.float64 if wide else np.float32)
+    return tuple(padded), np.asarray(numbers, dtype=padded.dtype), unit
+
+
+def draw(
+    ops: Ops,
+    request: Request,
+    key: Key | None,
+    run: Callable[[Key, Arguments, IndexMap, str], Any],
+) -> Any:
+    """Draw a request.
+
+    Args:
+        ops: the framework.
+        request: what to draw.
+        key: the root key, two int32 scalars; None for a law without randomness.
+        run: ``elementwise`` with the framework's own compilation around it.
+    """
+    if request.table is not None:
+        assert key is not None  # noqa: S101  # the front door asks a random law for a seed
+        named = named_key(ops, key, request.name)
+        return run(named, arguments(request.table), request.index, request.dtype.name)
+    if not request.random:
+        stored = structured(
+            request.law, request.geometry, root=None, name="", bits=request.dtype.bits
+        )
+        return ops.constant(stored.astype(request.dtype.numpy)[request.entries])
+    assert key is not None  # noqa: S101
+    dtype = "float64" if request.dtype.bits == FORMAT64.bits else "float32"
+    if request.law.kind == "sparse":
+        logical = _sparse(ops, request, key, dtype, run)
+    else:
+        logical = _matrices(ops, request, key, dtype, run)
+    stored = to_storage(ops.xp, logical, request.geometry)[request.entries or ...]
+    return _narrow(ops, stored, request.dtype)
+
+
+def named_key(ops: Ops, key: Key, name: str) -> Key:
+    """Return the key of a name under a root key; the empty name leaves the root key."""
+    if not name:
+        return key
+    high, low = threefry.name_counter(name)
+    zero = key[0] ^ key[0]
+    return block(ops, key, zero + signed(high), zero + signed(low))
+
+
+def elementwise(ops: Ops, key: Key, args: Arguments, index: IndexMap, dtype: str) -> Any:
+    """Return independent draws under a named key."""
+    target = DTYPES[dtype]
+    if target.name == "complex128":  # the parts take counters 2i and 2i + 1
+        parts = [
+            elementwise(ops, key, args, _interleaved(index, part), "float64") for part in (0, 1)
+        ]
+        return ops.complex(*parts)
+    x0, x1 = block(ops, key, *counters(ops, index))
+    if target.is_complex:
+        return ops.complex(values32(ops, args, x0), values32(ops, args, x1))
+    if target.bits == FORMAT64.bits:
+        return values64(ops, args, x0, x1)
+    return _narrow(ops, values32(ops, args, x0 ^ x1), target)
+
+
+def _interleaved(index: IndexMap, part: int) -> IndexMap:
+    axes = tuple(
+        AxisMap(a.length, a.start, a.step, tuple((d, m, 2 * s) for d, m, s in a.terms))
+        for a in index.axes
+    )
+    return IndexMap(axes, 2 * index.offset + part, 2 * index.logical_size)
+
+
+def counters(ops: Ops, index: IndexMap) -> tuple[Any, Any]:
+    """Return the high and low words of the logical indices, as int32 arrays of the shape."""
+    rank = len(index.axes)
+    if index.logical_size > WRAP:
+        return _wide_counters(ops, index)
+    low = ops.constant(np.asarray(signed(index.offset), dtype=np.int32))
+    for position, axis in enumerate(index.axes):
+        shape = (1,) * position + (axis.length,) + (1,) * (rank - position - 1)
+        low = low + ops.xp.reshape(_axis_counters(ops, axis), shape)
+    return low ^ low, low
+
+
+def _axis_counters(ops: Ops, axis: AxisMap) -> Any:
+    steps = ops.cast(ops.xp.arange(axis.length), "int32")
+    if axis.affine:
+        stride = axis.terms[0][2]
+        return steps * signed(axis.step * stride) + signed(axis.start * stride)
+    place = steps * axis.step + axis.start
+    total = place ^ place
+    for divisor, modulus, stride in axis.terms:
+        total = total + (place // divisor) % modulus * signed(stride)
+    return total
+
+
+def _wide_counters(ops: Ops, index: IndexMap) -> tuple[Any, Any]:
+    """Counters of a tensor of more than 2**32 elements: added axis by axis, with a carry."""
+    rank = len(index.axes)
+    high, low = (
+        ops.constant(np.asarray(signed(word), dtype=np.int32))
+        for word in divmod(index.offset, WRAP)
+    )
+    for position, axis in enumerate(index.axes):
+        place = axis.start + axis.step * np.arange(axis.length, dtype=np.int64)
+        total = np.zeros(axis.length, dtype=np.int64)
+        for divisor, modulus, stride in axis.terms:
+            total += place // divisor % modulus * stride
+        shape = (1,) * position + (axis.length,) + (1,) * (rank - position - 1)
+        more = ops.constant(total.astype(np.uint32).view(np.int32).reshape(shape))
+        upper = ops.constant((total >> 32).astype(np.int32).reshape(shape))
+        low = low + more
+        # An unsigned sum wrapped if it is below a summand: flip the top bits and compare signed.
+        flip = signed(1 << 31)
+        carry = ops.cast((low ^ flip) < (more ^ flip), "int32")
+        high = high + upper + carry
+    return high, low
+
+
+def block(ops: Ops, key: Key, high: Any, low: Any) -> tuple[Any, Any]:
+    """Return Threefry-2x32 with 20 rounds, unrolled."""
+    schedule = (key[0], key[1], key[0] ^ key[1] ^ threefry.PARITY)
+    x0, x1 = high + schedule[0], low + schedule[1]
+    for injection in range(5):
+        for rotation in threefry.ROTATIONS[injection % 2]:
+            x0 = x0 + x1
+            x1 = _rotate(ops, x1, rotation) ^ x0
+        x0 = x0 + schedule[(injection + 1) % 3]
+        x1 = x1 + (schedule[(injection + 2) % 3] + (injection + 1))
+    return x0, x1
+
+
+def _rotate(ops: Ops, x: Any, distance: int) -> Any:
+    left = ops.xp.bitwise_left_shift(x, distance)
+    right = ops.xp.bitwise_right_shift(x, 32 - distance)  # arithmetic: mask the copies of the sign
+    return left | (right & ((1 << distance) - 1))
+
+
+def values32(ops: Ops, args: Arguments, word: Any) -> Any:
+    """Return the float32 values of 32-bit words; see ``stream.table`` for the program."""
+    (base, step), numbers, unit = args
+    shift = ops.xp.bitwise_right_shift
+    tail_shift, tail_or, bias, upper_rows, upper_xor, upper_add, slope_shift = (
+        numbers[i] for i in range(7)
+    )
+    upper = ~shift(word, 31)
+    tail = shift(word & 0x7FFFFFFF, tail_shift) | tail_or
+    pattern = ops.bits(ops.cast(tail, "float32"), "int32")
+    row = shift(pattern, FORMAT32.fraction) - bias
+    row = row & ~shift(row, 31)  # max(row, 0)
+    row = row + (upper & upper_rows)
+    fraction = pattern & ((1 << FORMAT32.fraction) - 1)
+    value = ops.take(base, row) + shift(ops.take(step, row) * fraction, slope_shift)
+    value = (value ^ (upper & upper_xor)) + (upper & upper_add)
+    return ops.cast(value, "float32") * unit
+
+
+def values64(ops: Ops, args: Arguments, x0: Any, x1: Any) -> Any:
+    """Return the float64 values of pairs of words."""
+    (c0, c1, c2, c3), numbers, unit = args
+    left, right = ops.xp.bitwise_left_shift, ops.xp.bitwise_right_shift
+    tail_shift, tail_or, bias, upper_rows, upper_xor, upper_add, _, least, most = (
+        numbers[i] for i in range(9)
+    )
+    word = left(ops.cast(x0, "int64"), 32) | (ops.cast(x1, "int64") & (WRAP - 1))
+    upper = ~right(word, 63)
+    tail = right(word & 0x7FFFFFFFFFFFFFFF, tail_shift) | tail_or
+    pattern = ops.bits(ops.cast(tail, "float64"), "int64")
+    row = right(pattern, FORMAT64.fraction) - bias
+    row = (row & ~right(row, 63)) + (upper & upper_rows)
+    d = pattern & ((1 << FORMAT64.fraction) - 1)
+    d31, d_high, d_low = right(d, 12), right(d, 22), d & 0x3FFFFF
+    bend = ops.take(c2, row) + right(ops.take(c3, row) * d31, 31)
+    slope = ops.take(c1, row) + left(right(bend * d31, 31), 12)
+    s_high, s_low = right(slope, 31), slope & 0x7FFFFFFF
+    value = ops.take(c0, row) + left(s_high * d_high, 10) + right(s_high * d_low, 12)
+    value = value + right(s_low * d_high, 21) + right(s_low * d_low, 43)
+    value = (value ^ (upper & upper_xor)) + (upper & upper_add)
+    value = ops.xp.minimum(ops.xp.maximum(value, least), most)
+    return ops.cast(value, "float64") * unit
+
+
+def _narrow(ops: Ops, value: Any, dtype: DType) -> Any:
+    """Round float32 to a narrower type, in integers, so that no compiler can skip the rounding."""
+    if not dtype.narrow:
+        return value
+    shift = ops.xp.bitwise_right_shift
+    pattern = ops.bits(value, "int32")
+    exponent = shift(pattern, FORMAT32.mantissa) & 0xFF
+    # The number is significand * 2**(exponent - 150); its last kept bit has the weight 2**quantum.
+    significand = (pattern & 0x7FFFFF) | ops.xp.bitwise_left_shift(
+        ops.cast(exponent > 0, "int32"), FORMAT32.mantissa
+    )
+    lowest = exponent - (127 + dtype.mantissa)
+    quantum = lowest + _relu(ops, dtype.quantum - lowest)
+    drop = quantum - exponent + 150
+    drop = drop - _relu(ops, drop - 25)  # beyond 25 bits all round to zero
+    one = drop ^ drop ^ 1
+    half = ops.xp.bitwise_left_shift(one, drop - 1) - 1
+    kept = shift(significand + half + (shift(significand, drop) & 1), drop)
+    weight = ops.bits(ops.xp.bitwise_left_shift(quantum + 127, FORMAT32.mantissa), "float32")
+    magnitude = ops.bits(ops.cast(kept, "float32") * weight, "int32")
+    rounded = ops.bits(magnitude | (pattern & signed(1 << 31)), "float32")
+    return ops.cast(rounded, dtype.name)  # exact
+
+
+def _relu(ops: Ops, x: Any) -> Any:
+    return x & ~ops.xp.bitwise_right_shift(x, 31)
+
+
+def _sequence_of(
+    ops: Ops,
+    key: Key,
+    law: Law,
+    shape: tuple[int, ...],
+    dtype: str,
+    run: Callable[[Key, Arguments, IndexMap, str], Any],
+) -> Any:
+    table = compile_table(law, DTYPES[dtype].bits)
+    flat = run(key, arguments(table), sequence(math.prod(shape)), dtype)
+    return ops.xp.reshape(flat, shape)
+
+
+def _matrices(
+    ops: Ops,
+    request: Request,
+    key: Key,
+    dtype: str,
+    run: Callable[[Key, Arguments, IndexMap, str], Any],
+) -> Any:
+    xp, law = ops.xp, request.law
+    copies, rows, columns = law.parameters[:3]  # type: ignore[misc]
+    named = named_key(ops, key, request.name)
+    normals = _sequence_of(ops, named, UNIT_NORMAL, (copies, rows, columns), dtype, run)
+    matrix = orthogonal(xp, normals) * ops.constant(np.asarray(law.scale, dtype=dtype))
+    if law.kind == "orthogonal":
+        return matrix
+    taps: tuple[int, ...] = law.parameters[3]  # type: ignore[assignment]
+    impulse = np.zeros((1, 1, 1, *taps), dtype=np.bool_)
+    impulse[(0, 0, 0, *((size - 1) // 2 for size in taps))] = True
+    expanded = xp.reshape(matrix, (copies, rows, columns, *(1 for _ in taps)))
+    return xp.where(ops.constant(impulse), expanded, xp.zeros_like(expanded))
+
+
+def _sparse(
+    ops: Ops,
+    request: Request,
+    key: Key,
+    dtype: str,
+    run: Callable[[Key, Arguments, IndexMap, str], Any],
+) -> Any:
+    xp, law = ops.xp, request.law
+    zeros, copies, rows, columns = law.parameters
+    shape: tuple[int, ...] = (copies, rows, columns)  # type: ignore[assignment]
+    scaled = Law(kind="normal", mean=0.0, std=law.scale, scale=law.scale)
+    values = _sequence_of(
+        ops, named_key(ops, key, request.name), scaled, shape, dtype, run
+    )
+    mask = named_key(ops, key, mask_name(request.name))
+    x0, x1 = block(ops, mask, *counters(ops, sequence(math.prod(shape))))
+    word = xp.reshape(x0 ^ x1, shape) ^ signed(1 << 31)  # signed order is then unsigned order
+    rank = xp.argsort(xp.argsort(word, axis=1, stable=True), axis=1, stable=True)
+    return xp.where(rank >= zeros, values, xp.zeros_like(values))

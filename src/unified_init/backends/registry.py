@@ -1,0 +1,53 @@
+"""The registry of backends: which are installed, and how to get one."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+from typing import TYPE_CHECKING, cast
+
+from unified_init import checks
+from unified_init.errors import BackendError
+
+if TYPE_CHECKING:
+    from unified_init.backends.protocol import Backend
+
+__all__ = ["NAMES", "backend_of", "get", "installed"]
+
+NAMES = ("numpy", "torch", "tensorflow", "jax")
+# Top-level modules of the types that belong to a framework.
+OWNERS = {"numpy": "numpy", "torch": "torch", "tensorflow": "tensorflow", "jax": "jax",
+          "jaxlib": "jax", "ml_dtypes": "numpy"}  # fmt: skip
+
+
+def installed() -> tuple[str, ...]:
+    """Return the names of the backends whose framework is installed; nothing is imported."""
+    return tuple(name for name in NAMES if importlib.util.find_spec(name) is not None)
+
+
+def get(name: object) -> Backend:
+    """Return a backend by name, importing its framework."""
+    return _load(checks.choice("backend", name, NAMES))
+
+
+@functools.cache
+def _load(name: str) -> Backend:
+    try:
+        module = importlib.import_module(f"unified_init.backends._{name}")
+    except ImportError as error:
+        msg = (
+            f"backend {name!r} needs {name}, which cannot be imported ({error}): "
+            f'install it with `pip install "unified-init[{name}]"`.'
+        )
+        raise BackendError(msg) from error
+    return cast("Backend", module)
+
+
+def backend_of(value: object) -> str | None:
+    """Return the name of the framework that an object's type belongs to, if any."""
+    for cls in type(value).__mro__:
+        owner = OWNERS.get(cls.__module__.partition(".")[0])
+        if owner is not None:
+            return owner
+    return None

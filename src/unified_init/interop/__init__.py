@@ -1,0 +1,1 @@
+"""Into and out of the frameworks' own vocabularies: their initializer objects and names."""

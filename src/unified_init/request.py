@@ -1,0 +1,90 @@
+"""A request: everything that fixes a tensor but its seed and its framework."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from unified_init.errors import ArgumentValueError
+from unified_init.indexmap import IndexMap, index_map
+from unified_init.stream.structured import ELEMENTWISE
+from unified_init.stream.table import Table, compile_table
+
+if TYPE_CHECKING:
+    from unified_init.law import Law
+    from unified_init.layout import Geometry
+    from unified_init.stream.dtypes import DType
+
+__all__ = ["Request", "make_request"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Request:
+    """One tensor, or a slice of one. ``table`` is None for structured laws."""
+
+    law: Law
+    geometry: Geometry
+    entries: tuple[int | slice, ...]  # of the slice, for laws that cost the whole
+    index: IndexMap
+    name: str
+    dtype: DType
+    table: Table | None
+
+    @property
+    def random(self) -> bool:
+        """Whether the tensor depends on the seed."""
+        return self.table is not None or self.law.kind in {
+            "orthogonal",
+            "delta_orthogonal",
+            "sparse",
+        }
+
+
+def make_request(
+    law: Law, geometry: Geometry, *, index: object, name: str, dtype: DType
+) -> Request:
+    """Return a request; refuse a law that the element type cannot hold."""
+    placed = index_map(geometry, index, repeat=law.repeat)
+    entries = () if index is None else index if isinstance(index, tuple) else (index,)
+    table = None
+    if law.kind in ELEMENTWISE:
+        if dtype.is_complex:
+            law = _complex_part(law, dtype)
+        table = compile_table(law, dtype.bits)
+        magnitude = table.magnitude
+    else:
+        if dtype.is_complex and law.kind in {"orthogonal", "delta_orthogonal", "sparse", "stft"}:
+            msg = f"`dtype` of a {law.kind} initializer must be real, got {dtype.name}."
+            raise ArgumentValueError(msg)
+        magnitude = _largest(law)
+    if magnitude > dtype.largest:
+        msg = (
+            f"the law reaches {magnitude!r}, and the largest {dtype.name} is {dtype.largest!r}: "
+            "scale the initializer down or choose a wider dtype."
+        )
+        raise ArgumentValueError(msg)
+    return Request(law, geometry, entries, placed, name, dtype, table)  # type: ignore[arg-type]
+
+
+def _complex_part(law: Law, dtype: DType) -> Law:
+    """Return the law of the real and of the imaginary part: together they have the variance."""
+    if law.kind != "normal" or law.loc != 0.0:
+        msg = (
+            f"`dtype` {dtype.name} is drawn from the untruncated normal of mean 0 alone, where the "
+            f"variance of a complex number has one meaning; got a {law.kind} law of mean {law.loc!r}."
+        )
+        raise ArgumentValueError(msg)
+    part = law.scale * 0.5**0.5
+    return dataclasses.replace(law, scale=part)
+
+
+def _largest(law: Law) -> float:
+    """Largest magnitude of a structured law."""
+    if law.kind == "sparse":  # a normal, as far as the stream reaches
+        table = compile_table(_normal_of(law), 32)
+        return table.magnitude
+    return max(abs(law.low), abs(law.high))
+
+
+def _normal_of(law: Law) -> Law:
+    return dataclasses.replace(law, kind="normal", loc=0.0, parameters=())

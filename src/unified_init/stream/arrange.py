@@ -1,0 +1,32 @@
+"""Between the logical order of a tensor and the order in which it is stored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from unified_init.layout import Digit, Geometry
+
+__all__ = ["to_logical", "to_storage"]
+
+
+def _stored_order(geometry: Geometry) -> list[Digit]:
+    return sorted(geometry.digits, key=lambda digit: (digit.axis, -digit.divisor))
+
+
+def to_storage(xp: Any, array: Any, geometry: Geometry) -> Any:  # noqa: ANN401  # of any framework
+    """Return an array of the logical shape (or of its size) in storage order."""
+    stored = _stored_order(geometry)
+    if geometry.digits != tuple(stored):
+        array = xp.reshape(array, geometry.logical_shape)
+        array = xp.permute_dims(array, tuple(geometry.digits.index(digit) for digit in stored))
+    return xp.reshape(array, geometry.shape)
+
+
+def to_logical(xp: Any, array: Any, geometry: Geometry) -> Any:  # noqa: ANN401  # of any framework
+    """Return an array of the stored shape in logical order, merged axes apart."""
+    stored = _stored_order(geometry)
+    array = xp.reshape(array, tuple(digit.size for digit in stored))
+    if geometry.digits == tuple(stored):
+        return array
+    return xp.permute_dims(array, tuple(stored.index(digit) for digit in geometry.digits))
