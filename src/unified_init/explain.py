@@ -64,7 +64,7 @@ def _numbers(spec: Initializer, law: Law) -> Iterator[tuple[str, str]]:
     if law.low == law.high:
         return
     if law.low == -law.high and math.isfinite(law.high):
-        yield "bound", f"{_short(law.high)} (values within -bound and bound)"
+        yield "bound", f"{_short(law.high)} (half the width, about 0)"
     else:
         yield "interval", f"{_short(law.low)} to {_short(law.high)}"
 

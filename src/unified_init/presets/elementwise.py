@@ -72,9 +72,7 @@ def normal(mean: float, std: float) -> Initializer:
     return Initializer(Normal(), Fixed(std, mean))
 
 
-def truncated_normal(
-    mean: float, std: float, lower: float = -2.0, upper: float = 2.0
-) -> Initializer:
+def truncated_normal(mean: float, std: float, lower: float = -2.0, upper: float = 2.0) -> Initializer:
     """Draw from a normal distribution truncated at bounds given in sigmas.
 
     w ~ N(mean, std^2) conditioned on mean + lower std <= w <= mean + upper std
@@ -107,9 +105,7 @@ def truncated_normal(
     return Initializer(TruncatedNormal(lower, upper), Fixed(std, mean))
 
 
-def trunc_normal(
-    mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0
-) -> Initializer:
+def trunc_normal(mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0) -> Initializer:
     """Draw from a normal distribution truncated at absolute bounds.
 
     w ~ N(mean, std^2) conditioned on a <= w <= b

@@ -300,9 +300,7 @@ def xavier_normal(gain: float = 1.0) -> Initializer:
     return Initializer(Normal(), VarianceScaling(factor * factor, "fan_avg"))
 
 
-def kaiming_uniform(
-    a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu"
-) -> Initializer:
+def kaiming_uniform(a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> Initializer:
     """Draw uniformly with He's variance for a nonlinearity.
 
     w ~ U(-b, b), b = gain sqrt(3 / fan), gain = calculate_gain(nonlinearity, a)
@@ -337,9 +335,7 @@ def kaiming_uniform(
     return _kaiming(Uniform(), a, mode, nonlinearity)
 
 
-def kaiming_normal(
-    a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu"
-) -> Initializer:
+def kaiming_normal(a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> Initializer:
     """Draw from a normal, never truncated, with He's variance for a nonlinearity.
 
     w ~ N(0, gain^2 / fan), gain = calculate_gain(nonlinearity, a)
