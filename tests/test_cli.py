@@ -1,0 +1,241 @@
+"""The command line: what it prints, and the exit code by which a machine reads it."""
+
+from __future__ import annotations
+
+import builtins
+import dataclasses
+import json
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import unified_init as ui
+from unified_init import cli
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+testing = pytest.importorskip("typer.testing", reason="needs the extra `cli`")
+
+FIVE = (
+    ("wte", (11, 4), "OI", ui.normal(0.0, 0.02)),
+    ("kernel", (4, 12), "IO", ui.normal(0.0, 0.02)),
+    ("bias", (12,), "O", ui.zeros()),
+    ("scale", (4,), "O", ui.ones()),
+    ("residual", (4, 4), "IO", ui.normal(0.0, 0.02).scaled(ui.depth_factor(12))),
+)
+
+
+def tree() -> dict[str, Any]:
+    """Return an inventory of five tensors, 124 values, as the JSON file holds it."""
+    parameters = [
+        {"name": name, "shape": list(shape), "layout": layout, "spec": json.loads(ui.to_json(spec))}
+        for name, shape, layout, spec in FIVE
+    ]
+    return {"model": "tiny", "stream": ui.STREAM, "parameters": parameters}
+
+
+@pytest.fixture
+def five(tmp_path: Path) -> Path:
+    """Return the path of an inventory of five tensors."""
+    path = tmp_path / "five.json"
+    path.write_text(json.dumps(tree()), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def twins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pretend that NumPy and torch alone are installed, and let NumPy draw for both."""
+    draw = ui.draw
+    monkeypatch.setattr(ui, "backends", lambda: ("numpy", "torch"))
+    monkeypatch.setattr(ui, "draw", lambda *args, **kw: draw(*args, **kw | {"backend": "numpy"}))
+
+
+def demo(*arguments: object) -> Any:
+    """Run ``unified-init demo`` in this process."""
+    return testing.CliRunner().invoke(cli.application(), ["demo", *map(str, arguments)])
+
+
+def test_load_reads_names_shapes_layouts_and_specs(five: Path) -> None:
+    """An inventory read from JSON has equal specs, not similar ones."""
+    inventory = cli.load(five)
+    assert inventory == cli.Inventory("tiny", tuple(cli.Parameter(*row) for row in FIVE))
+    assert inventory.size == 124
+
+
+@pytest.mark.usefixtures("twins")
+def test_agreement_is_said_in_one_line_and_exits_zero(five: Path) -> None:
+    """Two backends with the same bits: one line with tensors, values and backends, and the digest."""
+    result = demo("--json", five, "--seed", 3)
+    assert result.exit_code == 0, result.output
+    assert "All agree, bit for bit: 5 tensors, 124 values, the same in 2 backends (numpy, torch)" in (
+        result.output.splitlines()
+    )
+    expected = cli.measure(cli.load(five), "numpy", seed=3).digest
+    assert f"SHA-256 over the digests of all tensors: {expected}" in result.output
+
+
+@pytest.mark.usefixtures("twins")
+def test_disagreement_names_the_tensor_and_exits_one(five: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One wrong tensor in one backend is found, named, and makes the exit code 1."""
+    measure = cli.measure
+
+    def wrong(inventory: cli.Inventory, backend: str, **options: Any) -> cli.Outcome:
+        outcome = measure(inventory, backend, **options)
+        if backend == "numpy":
+            return outcome
+        return dataclasses.replace(outcome, digests=(outcome.digests[0], "0" * 64, *outcome.digests[2:]))
+
+    monkeypatch.setattr(cli, "measure", wrong)
+    result = demo("--json", five)
+    assert result.exit_code == 1
+    assert "DISAGREE: 1 of 5 tensors, 124 values differ between numpy, torch: kernel" in result.output
+    assert "SHA-256 over" not in result.output
+
+
+@pytest.mark.usefixtures("twins")
+def test_a_wrong_bit_in_a_drawn_value_is_a_disagreement(five: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The comparison sees the values: one flipped bit in one value of the last tensor is enough."""
+    draw = ui.draw
+    calls: list[str] = []
+
+    def flip(*args: Any, **options: Any) -> Any:
+        array = draw(*args, **options)
+        calls.append(options["name"])
+        if calls.count("residual") == 2:
+            array.view("uint32")[-1, -1] ^= 1
+        return array
+
+    monkeypatch.setattr(ui, "draw", flip)
+    result = demo("--json", five)
+    assert result.exit_code == 1
+    assert "1 of 5 tensors" in result.output
+    assert "residual" in result.output
+
+
+def test_many_differences_are_counted_and_the_first_named() -> None:
+    """More than three differing tensors: three names and a count."""
+    inventory = cli.Inventory("tiny", tuple(cli.Parameter(*row) for row in FIVE))
+    outcomes = [cli.Outcome(name, 1.0, (name,) * 5) for name in ("numpy", "jax")]
+    line, agree = cli.verdict(inventory, outcomes)
+    assert not agree
+    assert line == (
+        "DISAGREE: 5 of 5 tensors, 124 values differ between numpy, jax: wte, kernel, bias and 2 more"
+    )
+
+
+def test_one_backend_has_nothing_to_compare_and_is_no_failure(
+    five: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With NumPy alone the demo runs, says so, and says how to add the others."""
+    monkeypatch.setattr(ui, "backends", lambda: ("numpy",))
+    result = demo("--json", five)
+    assert result.exit_code == 0, result.output
+    assert "Nothing to compare: 5 tensors, 124 values in 1 backend (numpy)" in result.output
+    assert (
+        'Not installed: torch, tensorflow, jax. To add: pip install "unified-init[torch,tensorflow,jax]"'
+        in result.output
+    )
+
+
+def test_nothing_is_missing_when_all_are_installed() -> None:
+    """No advice where none is needed."""
+    assert cli.missing_message(cli.BACKENDS) is None
+
+
+@pytest.mark.usefixtures("twins")
+def test_backend_selects(five: Path) -> None:
+    """``--backend`` runs that one alone; repeated, the order is the usual one."""
+    assert "in 1 backend (torch)" in demo("--json", five, "--backend", "torch").output
+    both = demo("--json", five, "--backend", "torch", "--backend", "numpy")
+    assert "in 2 backends (numpy, torch)" in both.output
+
+
+@pytest.mark.usefixtures("twins")
+def test_a_requested_backend_that_is_missing_fails(five: Path) -> None:
+    """Asked for and not there: the command to install it, and exit code 2."""
+    result = demo("--json", five, "--backend", "jax")
+    assert result.exit_code == 2
+    assert '`--backend jax` is not installed. To add it: pip install "unified-init[jax]"' in result.output
+
+
+def test_an_unknown_backend_fails(five: Path) -> None:
+    """A name that is none of the four is refused, with the four."""
+    result = demo("--json", five, "--backend", "cupy")
+    assert result.exit_code == 2
+    assert "`--backend` must be one of numpy, torch, tensorflow, jax, got 'cupy'." in result.output
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda tree: tree | {"stream": "threefry-0"}, "must be for the stream 'threefry-1'"),
+        (lambda tree: tree | {"parameters": []}, "must have at least one parameter, got none"),
+        (lambda tree: tree | {"parameters": [{"name": "x"}]}, "KeyError: 'shape'"),
+        (lambda tree: [tree], "must be a JSON object with `model`, `stream` and `parameters`"),
+    ],
+    ids=["stream", "empty", "incomplete", "list"],
+)
+def test_a_file_that_is_no_inventory_is_refused(
+    five: Path, change: Callable[[dict[str, Any]], object], message: str
+) -> None:
+    """A wrong file gets a message of ours and exit code 2, before anything is drawn."""
+    five.write_text(json.dumps(change(tree())), encoding="utf-8")
+    result = demo("--json", five)
+    assert result.exit_code == 2
+    assert message in result.output
+    with pytest.raises(ui.UnifiedInitError, match=re.escape(message)):
+        cli.load(five)
+
+
+def test_a_file_that_is_no_json_is_refused(five: Path) -> None:
+    """Neither is text that does not parse."""
+    five.write_text("{", encoding="utf-8")
+    with pytest.raises(ui.UnifiedInitError, match="JSONDecodeError"):
+        cli.load(five)
+
+
+def test_version_is_that_of_the_package() -> None:
+    """``--version`` prints name and version."""
+    result = testing.CliRunner().invoke(cli.application(), ["--version"])
+    assert result.exit_code == 0, result.output
+    assert result.output == f"unified-init {ui.__version__}\n"
+
+
+def test_without_typer_the_command_says_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No traceback where the extra is missing: one line with the command to run."""
+    real = builtins.__import__
+
+    def absent(name: str, *args: Any, **options: Any) -> Any:
+        if name == "typer":
+            raise ModuleNotFoundError(name=name)
+        return real(name, *args, **options)
+
+    monkeypatch.setattr(builtins, "__import__", absent)
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert stop.value.code == 1
+    expected = 'unified-init needs typer and rich to run: pip install "unified-init[cli]"\n'
+    assert capsys.readouterr().err == expected
+
+
+def test_importing_the_command_line_imports_no_extra() -> None:
+    """``unified_init.cli`` itself needs neither typer nor rich."""
+    code = "import sys, unified_init.cli; print([m for m in ('typer', 'rich') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+@pytest.mark.frameworks
+def test_all_four_backends_agree(five: Path) -> None:
+    """The real thing on five tensors, nothing pretended."""
+    result = demo("--json", five)
+    assert result.exit_code == 0, result.output
+    assert "the same in 4 backends (numpy, torch, tensorflow, jax)" in result.output
+    assert "Not installed" not in result.output

@@ -1,0 +1,79 @@
+"""``import unified_init`` is cheap: no framework, no compiler, a few milliseconds."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+FRAMEWORKS = ("torch", "tensorflow", "jax", "jaxlib", "keras", "flax")
+HEAVY = (*FRAMEWORKS, "numba", "llvmlite", "scipy", "typer", "rich")
+
+# What a fresh interpreter prints: the forbidden modules that an import brought along.
+FIND = "import sys, {module}; print(*sorted(set(sys.modules).intersection({forbidden!r})))"
+
+# NumPy is imported before the clock starts: whoever draws has it. What else is imported counts as ours.
+TIME = """
+import time, numpy
+start = time.perf_counter()
+import unified_init
+print(time.perf_counter() - start)
+"""
+LIMIT = 0.050
+TRIES = 7
+
+
+def run(code: str, path: Path | None = None, settings: Mapping[str, str] | None = None) -> str:
+    """Return what a fresh interpreter prints, with one more folder to import from and settings."""
+    places = [*([str(path)] if path else []), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | dict(settings or {}) | {"PYTHONPATH": os.pathsep.join(places)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
+    return done.stdout
+
+
+def imported(module: str, forbidden: tuple[str, ...], path: Path | None = None) -> list[str]:
+    """Return those of the forbidden modules that importing a module imports."""
+    return run(FIND.format(module=module, forbidden=forbidden), path).split()
+
+
+def test_import_brings_no_framework() -> None:
+    """Frameworks, Numba, SciPy and the command line's extras come on demand alone."""
+    assert imported("unified_init", HEAVY) == []
+
+
+def test_the_check_for_frameworks_can_fail(tmp_path: Path) -> None:
+    """A module that does import something forbidden is caught."""
+    (tmp_path / "offender.py").write_text("import plistlib\n", encoding="utf-8")
+    assert imported("offender", ("plistlib",), tmp_path) == ["plistlib"]
+    assert imported("json", ("plistlib",), tmp_path) == []
+
+
+@pytest.mark.frameworks
+def test_backends_are_listed_without_importing_them() -> None:
+    """``backends()`` looks for frameworks and imports none."""
+    code = (
+        "import sys, unified_init as ui; names = ui.backends(); "
+        f"print(*names, *set(sys.modules).intersection({HEAVY!r}))"
+    )
+    assert run(code).split() == ["numpy", "torch", "tensorflow", "jax"]
+
+
+def test_import_takes_less_than_fifty_milliseconds(tmp_path: Path) -> None:
+    """The best of several fresh interpreters: what the import costs, not what else the machine does."""
+    # The first one compiles to bytecode, as an installer would have; an empty setting counts as unset.
+    compiled = {"PYTHONPYCACHEPREFIX": str(tmp_path), "PYTHONDONTWRITEBYTECODE": ""}
+    best = float("inf")
+    for _ in range(TRIES):
+        best = min(best, float(run(TIME, settings=compiled)))
+        if best < LIMIT:
+            break
+    assert best < LIMIT
