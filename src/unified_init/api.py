@@ -232,3 +232,6 @@ def _check_trace(key: Key | None, seed: object, chosen: str) -> None:
 
 
 torch_call.register(draw)
+# AutoGraph rewrites Python it meets in a tf.function; this mark, which its own outputs carry, says
+# that there is nothing to rewrite (tf.autograph.experimental.do_not_convert would need TensorFlow).
+vars(draw)["autograph_info__"] = {}

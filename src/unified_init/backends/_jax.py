@@ -143,17 +143,14 @@ def _sharded(sharding: jax.sharding.Sharding) -> Any:
 def trace(request: Request, key: Key | None, device: object) -> jax.Array:
     """Run the graph program: in the trace under way, on a device, or sharded."""
     check_dtype(request.dtype.name)
-    words = None if key is None else tuple(
-        np.int32(graph.signed(word)) if isinstance(word, int) else word for word in key
-    )  # fmt: skip
     if isinstance(device, jax.sharding.Sharding):
         if request.table is not None:
-            return graph.draw(OPS, request, words, _sharded(device))
-        return jax.device_put(graph.draw(OPS, request, words, compiled), device)
+            return graph.draw(OPS, request, key, _sharded(device))
+        return jax.device_put(graph.draw(OPS, request, key, compiled), device)
     if tracing() or device is None:
-        return graph.draw(OPS, request, words, compiled)
+        return graph.draw(OPS, request, key, compiled)
     with jax.default_device(_device(device)):
-        return graph.draw(OPS, request, words, compiled)
+        return graph.draw(OPS, request, key, compiled)
 
 
 def constrain(array: jax.Array, sharding: Any) -> jax.Array:

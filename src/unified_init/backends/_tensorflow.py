@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +11,14 @@ import tensorflow as tf
 
 from unified_init.backends import graph
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.stream.dtypes import DTYPES
 from unified_init.stream.threefry import root_key as int_root_key
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unified_init.backends.protocol import Key
+    from unified_init.indexmap import IndexMap
     from unified_init.request import Request
 
 # ruff: noqa: ANN401
@@ -134,17 +137,31 @@ OPS = SimpleNamespace(
 )
 
 
+@functools.lru_cache(maxsize=256)
+def compiled(index: IndexMap, dtype: str, *, xla: bool) -> Any:
+    """Return the graph program compiled for a shape and type: key and table are arguments."""
+
+    def program(key: Key, args: graph.Arguments) -> tf.Tensor:
+        return graph.elementwise(OPS, key, args, index, dtype)
+
+    return tf.function(program, jit_compile=xla, autograph=False)
+
+
 def trace(request: Request, key: Key | None, device: object) -> tf.Tensor:
-    """Run the graph program."""
+    """Run the graph program: in the function being traced, or compiled on a device."""
     with tf.device(device if isinstance(device, str) else None):
-        words = None if key is None else tuple(
-            tf.constant(graph.signed(word), tf.int32) if isinstance(word, int) else word
-            for word in key
-        )  # fmt: skip
-        return graph.draw(OPS, request, words, _run)
+        return graph.draw(OPS, request, key, _compiled if tf.executing_eagerly() else _inline)
 
 
-def _run(key: Key, args: graph.Arguments, index: Any, dtype: str) -> tf.Tensor:
+def _placed(args: graph.Arguments) -> graph.Arguments:
     columns, numbers, unit = args
-    placed = tuple(map(tf.constant, columns)), tf.constant(numbers), tf.constant(unit)
-    return graph.elementwise(OPS, key, placed, index, dtype)
+    return tuple(map(tf.constant, columns)), tf.constant(numbers), tf.constant(unit)
+
+
+def _inline(key: Key, args: graph.Arguments, index: IndexMap, dtype: str) -> tf.Tensor:
+    return graph.elementwise(OPS, key, _placed(args), index, dtype)
+
+
+def _compiled(key: Key, args: graph.Arguments, index: IndexMap, dtype: str) -> tf.Tensor:
+    xla = not DTYPES[dtype].name.startswith("float8")  # XLA in TensorFlow has no such casts
+    return compiled(index, dtype, xla=xla)(key, _placed(args))

@@ -140,10 +140,6 @@ def trace(request: Request, key: Key | None, device: object) -> torch.Tensor:
     ops = _ops(place)
     if request.table is None and request.law.kind in {"orthogonal", "delta_orthogonal"}:
         return adopt(on_host(request, key), None).to(place)
-    words = None if key is None else tuple(
-        torch.tensor(graph.signed(word), dtype=torch.int32, device=place) for word in key
-    )  # fmt: skip
-
     def run(named: Key, args: graph.Arguments, index: Any, dtype: str) -> Any:
         columns, numbers, unit = args
         moved = (
@@ -153,7 +149,7 @@ def trace(request: Request, key: Key | None, device: object) -> torch.Tensor:
         )
         return graph.elementwise(ops, named, moved, index, dtype)
 
-    return graph.draw(ops, request, words, run)
+    return graph.draw(ops, request, key, run)
 
 
 # --- inside torch.compile ---------------------------------------------------------------------

@@ -70,7 +70,8 @@ def draw(
     Args:
         ops: the framework.
         request: what to draw.
-        key: the root key, two int32 scalars; None for a law without randomness.
+        key: the root key, two Python ints or two int32 scalars that are being traced; None for a
+            law without randomness.
         run: ``elementwise`` with the framework's own compilation around it.
     """
     if request.table is not None:
@@ -93,8 +94,13 @@ def draw(
 
 
 def named_key(ops: Ops, key: Key, name: str) -> Key:
-    """Return the key of a name under a root key; the empty name leaves the root key."""
-    if not name:
+    """Return the key of a name under a root key, as int32 scalars of the framework."""
+    if isinstance(key[0], int):
+        high, low = threefry.named_key(key, name)
+        return tuple(  # type: ignore[return-value]
+            ops.constant(np.asarray(signed(word), dtype=np.int32)) for word in (high, low)
+        )
+    if not name:  # the empty name leaves the root key
         return key
     high, low = threefry.name_counter(name)
     zero = key[0] ^ key[0]
