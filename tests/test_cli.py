@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-testing = pytest.importorskip("typer.testing", reason="needs the extra `cli`")
-
 FIVE = (
     ("wte", (11, 4), "OI", ui.normal(0.0, 0.02)),
     ("kernel", (4, 12), "IO", ui.normal(0.0, 0.02)),
@@ -55,9 +53,15 @@ def twins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ui, "draw", lambda *args, **kw: draw(*args, **kw | {"backend": "numpy"}))
 
 
+def invoke(*arguments: object) -> Any:
+    """Run ``unified-init`` in this process."""
+    testing = pytest.importorskip("typer.testing", reason="needs the extra `cli`")
+    return testing.CliRunner().invoke(cli.application(), list(map(str, arguments)))
+
+
 def demo(*arguments: object) -> Any:
     """Run ``unified-init demo`` in this process."""
-    return testing.CliRunner().invoke(cli.application(), ["demo", *map(str, arguments)])
+    return invoke("demo", *arguments)
 
 
 def test_load_reads_names_shapes_layouts_and_specs(five: Path) -> None:
@@ -201,7 +205,7 @@ def test_a_file_that_is_no_json_is_refused(five: Path) -> None:
 
 def test_version_is_that_of_the_package() -> None:
     """``--version`` prints name and version."""
-    result = testing.CliRunner().invoke(cli.application(), ["--version"])
+    result = invoke("--version")
     assert result.exit_code == 0, result.output
     assert result.output == f"unified-init {ui.__version__}\n"
 
