@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import unified_init as ui
+from contained import contained
 from unified_init.interop.native import BY_NAME
 
 if TYPE_CHECKING:
@@ -218,24 +219,25 @@ def test_keras_objects_and_their_configurations() -> None:
     import keras
     import numpy as np
 
-    init = keras.initializers
-    expected = {
-        init.HeNormal(seed=1): ui.he_normal(),
-        init.GlorotUniform(): ui.glorot_uniform(),
-        init.RandomNormal(): ui.normal(0.0, 0.05),
-        init.TruncatedNormal(stddev=0.02): ui.truncated_normal(0.0, 0.02),
-        init.VarianceScaling(2.0, "fan_out", "normal"): ui.variance_scaling(
-            2.0, "fan_out", "truncated_normal"
-        ),
-        init.Constant(0.5): ui.constant(0.5),
-        init.Constant(np.array([1.0, 2.0])): ui.constant([1.0, 2.0]),
-        init.Orthogonal(2.0): ui.orthogonal(2.0),
-        init.Identity(): ui.identity(),
-        init.STFT("imag", window=None): ui.stft("imag", window=None),
-    }
-    for theirs, ours in expected.items():
-        assert ui.from_native(theirs) == ours
-        assert ui.from_native(keras.initializers.serialize(theirs)) == ours
+    with contained():
+        init = keras.initializers
+        expected = {
+            init.HeNormal(seed=1): ui.he_normal(),
+            init.GlorotUniform(): ui.glorot_uniform(),
+            init.RandomNormal(): ui.normal(0.0, 0.05),
+            init.TruncatedNormal(stddev=0.02): ui.truncated_normal(0.0, 0.02),
+            init.VarianceScaling(2.0, "fan_out", "normal"): ui.variance_scaling(
+                2.0, "fan_out", "truncated_normal"
+            ),
+            init.Constant(0.5): ui.constant(0.5),
+            init.Constant(np.array([1.0, 2.0])): ui.constant([1.0, 2.0]),
+            init.Orthogonal(2.0): ui.orthogonal(2.0),
+            init.Identity(): ui.identity(),
+            init.STFT("imag", window=None): ui.stft("imag", window=None),
+        }
+        for theirs, ours in expected.items():
+            assert ui.from_native(theirs) == ours
+            assert ui.from_native(keras.initializers.serialize(theirs)) == ours
 
 
 @pytest.mark.frameworks
@@ -244,10 +246,11 @@ def test_our_initializer_in_keras_gives_its_spec_back() -> None:
     pytest.importorskip("torch")  # before TensorFlow
     import keras
 
-    spec = ui.trunc_normal(std=0.02) * 0.5
-    theirs = ui.as_keras(spec, seed=0, name="dense/kernel")
-    assert ui.from_native(theirs) == spec
-    assert ui.from_native(keras.initializers.serialize(theirs)) == spec
+    with contained():
+        spec = ui.trunc_normal(std=0.02) * 0.5
+        theirs = ui.as_keras(spec, seed=0, name="dense/kernel")
+        assert ui.from_native(theirs) == spec
+        assert ui.from_native(keras.initializers.serialize(theirs)) == spec
 
 
 @pytest.mark.frameworks
@@ -257,21 +260,22 @@ def test_tensorflow_and_haiku_objects() -> None:
     import haiku
     import tensorflow as tf
 
-    v1 = tf.compat.v1
-    expected = {
-        v1.random_uniform_initializer(): ui.uniform(0.0, 1.0),
-        v1.random_normal_initializer(): ui.normal(0.0, 1.0),
-        v1.initializers.he_normal(): ui.he_normal(),
-        v1.glorot_uniform_initializer(): ui.glorot_uniform(),
-        v1.uniform_unit_scaling_initializer(2.0): ui.uniform_unit_scaling(2.0),
-        tf.random_normal_initializer(): ui.normal(0.0, 0.05),
-        tf.random_uniform_initializer(): ui.uniform(-0.05, 0.05),
-        haiku.initializers.TruncatedNormal(0.1): ui.truncated_normal(0.0, 0.1),
-        haiku.initializers.VarianceScaling(2.0, "fan_in", "normal"): ui.kaiming_normal(),
-        haiku.initializers.Orthogonal(2.0): ui.orthogonal(2.0),
-    }
-    for theirs, ours in expected.items():
-        assert ui.from_native(theirs) == ours
+    with contained():
+        v1 = tf.compat.v1
+        expected = {
+            v1.random_uniform_initializer(): ui.uniform(0.0, 1.0),
+            v1.random_normal_initializer(): ui.normal(0.0, 1.0),
+            v1.initializers.he_normal(): ui.he_normal(),
+            v1.glorot_uniform_initializer(): ui.glorot_uniform(),
+            v1.uniform_unit_scaling_initializer(2.0): ui.uniform_unit_scaling(2.0),
+            tf.random_normal_initializer(): ui.normal(0.0, 0.05),
+            tf.random_uniform_initializer(): ui.uniform(-0.05, 0.05),
+            haiku.initializers.TruncatedNormal(0.1): ui.truncated_normal(0.0, 0.1),
+            haiku.initializers.VarianceScaling(2.0, "fan_in", "normal"): ui.kaiming_normal(),
+            haiku.initializers.Orthogonal(2.0): ui.orthogonal(2.0),
+        }
+        for theirs, ours in expected.items():
+            assert ui.from_native(theirs) == ours
 
 
 @pytest.mark.frameworks

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import unified_init as ui
+from contained import contained
 from unified_init import presets
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ def test_gains_multiply_and_scales_are_their_squares(gain: float) -> None:
          "Did you mean 'uniform'?")),
         (lambda: ui.kaiming_normal(mode="fanin"),
          ("`mode` must be 'fan_in', 'fan_out', 'fan_avg' or 'fan_geo_avg', got 'fanin'. Did you mean "
-         "'fan_in'?"),
+         "'fan_in'?")),
         (lambda: ui.trunc_normal(a=2, b=-2),
          "`a` must be less than `b`, both absolute bounds, got 2.0 and -2.0."),
         (lambda: ui.siren(first=1),  # type: ignore[arg-type]
@@ -210,15 +211,16 @@ def test_fans_are_those_of_torch_layers() -> None:
     import torch
     from torch.nn.init import _calculate_fan_in_and_fan_out as theirs
 
-    for layer, layout in [
-        (torch.nn.Linear(30, 10), "OI"),
-        (torch.nn.Conv1d(6, 10, 5), "OIW"),
-        (torch.nn.Conv2d(6, 10, (3, 5)), "OIHW"),
-        (torch.nn.Conv3d(6, 10, 3), "OIDHW"),
-    ]:
-        weight = layer.weight
-        law = ui.glorot_uniform().resolve(tuple(weight.shape), layout=layout)
-        assert (law.fan_in, law.fan_out) == theirs(weight)
+    with contained():
+        for layer, layout in [
+            (torch.nn.Linear(30, 10), "OI"),
+            (torch.nn.Conv1d(6, 10, 5), "OIW"),
+            (torch.nn.Conv2d(6, 10, (3, 5)), "OIHW"),
+            (torch.nn.Conv3d(6, 10, 3), "OIDHW"),
+        ]:
+            weight = layer.weight
+            law = ui.glorot_uniform().resolve(tuple(weight.shape), layout=layout)
+            assert (law.fan_in, law.fan_out) == theirs(weight)
 
 
 @pytest.mark.frameworks
@@ -226,10 +228,11 @@ def test_the_default_of_torch_linear_is_kaiming_uniform_with_slope_root_five() -
     """A torch layer's first weights fill exactly the interval of our law."""
     import torch
 
-    weight = torch.nn.Linear(16, 20000).weight
-    law = ui.kaiming_uniform(math.sqrt(5)).resolve((20000, 16), layout="OI")
-    assert law.high == close(0.25)
-    assert 0.2499 < float(weight.detach().abs().max()) <= 0.25
+    with contained():
+        weight = torch.nn.Linear(16, 20000).weight
+        law = ui.kaiming_uniform(math.sqrt(5)).resolve((20000, 16), layout="OI")
+        assert law.high == close(0.25)
+        assert 0.2499 < float(weight.detach().abs().max()) <= 0.25
 
 
 @pytest.mark.frameworks
@@ -239,15 +242,16 @@ def test_fans_are_those_of_keras_layers() -> None:
     import keras
     from keras.src.initializers.random_initializers import compute_fans
 
-    for layer, inputs, layout in [
-        (keras.layers.Dense(10), (2, 30), "IO"),
-        (keras.layers.Conv1D(10, 5), (2, 9, 6), "WIO"),
-        (keras.layers.Conv2D(10, (3, 5)), (2, 9, 9, 6), "HWIO"),
-    ]:
-        layer.build(inputs)
-        shape = tuple(layer.kernel.shape)
-        law = ui.glorot_uniform().resolve(shape, layout=layout)
-        assert (law.fan_in, law.fan_out) == compute_fans(shape)
+    with contained():
+        for layer, inputs, layout in [
+            (keras.layers.Dense(10), (2, 30), "IO"),
+            (keras.layers.Conv1D(10, 5), (2, 9, 6), "WIO"),
+            (keras.layers.Conv2D(10, (3, 5)), (2, 9, 9, 6), "HWIO"),
+        ]:
+            layer.build(inputs)
+            shape = tuple(layer.kernel.shape)
+            law = ui.glorot_uniform().resolve(shape, layout=layout)
+            assert (law.fan_in, law.fan_out) == compute_fans(shape)
 
 
 @pytest.mark.frameworks

@@ -22,6 +22,7 @@ from unified_init.distributions import (
 )
 from unified_init.interop.fans import jax_axes, jax_fans, keras_fans, torch_fans
 from unified_init.scales import VarianceScaling, fan
+from unified_init.values import literal
 
 if TYPE_CHECKING:
     from unified_init.initializer import Initializer
@@ -114,7 +115,7 @@ def _none(reason: str) -> str:
 
 
 def _call(name: str, **arguments: object) -> str:
-    listed = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
+    listed = ", ".join(f"{key}={literal(value)}" for key, value in arguments.items())
     return f"{name}({listed})"
 
 
@@ -284,7 +285,7 @@ def _jax_fixed(law: Law, dist: RANDOM) -> str:
             bounds = {} if dist == AT_2_SIGMA else {"lower": lower, "upper": upper}
             return _call(f"{_JAX}truncated_normal", stddev=law.scale, **bounds)
         case TruncatedNormal(lower, upper):
-            draw = f"jax.random.truncated_normal(key, {lower!r}, {upper!r}, shape)"
+            draw = f"jax.random.truncated_normal(key, {literal(lower)}, {literal(upper)}, shape)"
             return f"{law.loc!r} + {law.scale!r} * {draw}"
 
 
