@@ -82,11 +82,11 @@ def parity(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", requires=["frameworks"])
 def docs(session: nox.Session) -> None:
-    """Run every example of the docstrings and of docs/*.md."""
+    """Run every example of the docstrings, of README.md and of docs/*.md."""
     python = frameworks_bin(session, "python")
-    examples = [str(path) for path in sorted(Path("docs").glob("*.md"))]
+    pages = ["README.md", *map(str, sorted(Path("docs").glob("*.md")))]
     options = ["--doctest-modules", "--doctest-glob=*.md", *session.posargs]
-    session.run(python, "-m", "pytest", *options, "src/unified_init", *examples, env=QUIET)
+    session.run(python, "-m", "pytest", *options, "src/unified_init", *pages, env=QUIET)
 
 
 @nox.session(default=False)
