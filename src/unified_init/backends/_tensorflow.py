@@ -11,7 +11,6 @@ import tensorflow as tf
 
 from unified_init.backends import graph
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.stream.dtypes import DTYPES
 from unified_init.stream.threefry import root_key as int_root_key
 
 if TYPE_CHECKING:
@@ -163,5 +162,4 @@ def _inline(key: Key, args: graph.Arguments, index: IndexMap, dtype: str) -> tf.
 
 
 def _compiled(key: Key, args: graph.Arguments, index: IndexMap, dtype: str) -> tf.Tensor:
-    xla = not DTYPES[dtype].name.startswith("float8")  # XLA in TensorFlow has no such casts
-    return compiled(index, dtype, xla=xla)(key, _placed(args))
+    return compiled(index, dtype, xla=True)(key, _placed(args))

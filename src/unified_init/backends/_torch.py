@@ -175,5 +175,5 @@ def compiled_draw(
     spec: Any, shape: Any, seed: int, options: tuple[tuple[str, Any], ...]
 ) -> torch.Tensor:
     """Draw inside ``torch.compile``: called by the front door while Dynamo traces it."""
-    call = freeze(spec, options)
+    call = freeze(torch_call.parts(spec), options)
     return _opaque_draw(call, list(shape), seed >> 32, seed & 0xFFFFFFFF)  # type: ignore[no-any-return]

@@ -6,18 +6,19 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from unified_init.indexmap import index_map
+from unified_init.initializer import Initializer
 from unified_init.layout import bind
-from unified_init.serialise import from_json, to_json
+from unified_init.serialise import KINDS, from_json, to_json
 from unified_init.stream.dtypes import dtype_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from unified_init.initializer import Initializer
-
-__all__ = ["freeze", "register", "result", "run"]
+__all__ = ["freeze", "parts", "register", "result", "run"]
 
 # ruff: noqa: ANN401
+
+Parts = tuple[str, tuple[Any, ...], str, tuple[Any, ...], float, int]
 
 _DRAW: list[Callable[..., Any]] = []
 
@@ -27,8 +28,25 @@ def register(draw: Callable[..., Any]) -> None:
     _DRAW[:] = [draw]
 
 
-def freeze(spec: Initializer, options: tuple[tuple[str, Any], ...]) -> str:
+def parts(spec: Initializer) -> Parts:
+    """Return a spec as plain constants: what Dynamo can tell of one that was made in its trace."""
+    dist, scale = spec.distribution, spec.scale
+    return (
+        type(dist).__name__,
+        tuple([getattr(dist, name) for name in type(dist).__match_args__]),
+        type(scale).__name__,
+        tuple([getattr(scale, name) for name in type(scale).__match_args__]),
+        spec.factor,
+        spec.upscale,
+    )
+
+
+def freeze(spec_parts: Parts, options: tuple[tuple[str, Any], ...]) -> str:
     """Return the arguments of a draw, but for shape and seed, as JSON."""
+    dist, dist_values, scale, scale_values, factor, upscale = spec_parts
+    spec = Initializer(
+        KINDS["distribution"][dist](*dist_values), KINDS["scale"][scale](*scale_values), factor, upscale
+    )
     plain = dict(options)
     plain["dtype"] = dtype_of(plain["dtype"]).name
     plain["device"] = None if plain["device"] is None else str(plain["device"])

@@ -1,0 +1,87 @@
+"""Shapes with their layouts, and a spec for every preset, for the parity tests."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import unified_init as ui
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A shape and how it is read; the fans of a case without inputs are given."""
+
+    shape: tuple[int, ...]
+    layout: str
+    sizes: tuple[tuple[str, int], ...] = ()
+    fans: tuple[float, float] | None = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The arguments of ``draw`` that a case fixes."""
+        return {"layout": self.layout, "sizes": dict(self.sizes) or None, "fans": self.fans}
+
+    def __str__(self) -> str:
+        """Id in test names."""
+        return f"{self.layout}-{'x'.join(map(str, self.shape))}"
+
+
+CASES = (
+    Case((24, 3, 5, 7), "OIHW"),
+    Case((5, 7, 3, 24), "HWIO"),
+    Case((120, 34), "OI"),
+    Case((34, 120), "IO"),
+    Case((24, 4, 3, 3), "(BO)IHW", (("B", 3),)),
+    Case((3, 3, 6, 4), "HWBO", fans=(9.0, 36.0)),  # depthwise: no axis I, so no fan_in of its own
+    Case((6, 8, 4), "IOO"),
+    Case((4, 12, 9, 8), "BWIO"),
+    Case((1030,), "O", fans=(64.0, 128.0)),
+)
+
+# Every preset that draws element by element: they share one compilation a shape.
+ELEMENTWISE: dict[str, ui.Initializer] = {
+    "uniform": ui.uniform(-0.3, 1.7),
+    "normal": ui.normal(0.25, 0.02),
+    "truncated_normal": ui.truncated_normal(0.0, 1.0, -2.0, 2.0),
+    "truncated_normal one-sided": ui.truncated_normal(0.5, 0.1, -1.0, 3.0),
+    "trunc_normal": ui.trunc_normal(0.0, 1.0, -0.5, 2.5),
+    "uniform_unit_scaling": ui.uniform_unit_scaling(1.43),
+    "variance_scaling": ui.variance_scaling(1.3, "fan_geo_avg", "untruncated_normal"),
+    "glorot_uniform": ui.glorot_uniform(),
+    "glorot_normal": ui.glorot_normal(),
+    "he_uniform": ui.he_uniform(),
+    "he_normal": ui.he_normal(),
+    "lecun_uniform": ui.lecun_uniform(),
+    "lecun_normal": ui.lecun_normal(),
+    "xavier_uniform": ui.xavier_uniform(5 / 3),
+    "xavier_normal": ui.xavier_normal(),
+    "kaiming_uniform": ui.kaiming_uniform(a=5**0.5),
+    "kaiming_normal": ui.kaiming_normal(mode="fan_out", nonlinearity="relu"),
+    "siren": ui.siren(30.0),
+    "siren first": ui.siren(first=True),
+    "from_quantile": ui.from_quantile(
+        lambda p: (2 * p) ** 0.5 - 1, lambda p: 1 - (2 * p) ** 0.5, low=-1.0, high=1.0
+    ),
+    "from_quantile skewed": ui.from_quantile(lambda p: p**2, lambda p: (1 - p) ** 2, low=0.0, high=1.0),
+    "scaled": ui.he_normal() * 0.3,
+}
+
+# The rest, with the cases that each has a meaning on.
+STRUCTURED: dict[str, tuple[ui.Initializer, tuple[Case, ...]]] = {
+    "zeros": (ui.zeros(), CASES),
+    "ones": (ui.ones(), CASES),
+    "constant": (ui.constant(0.1), CASES),
+    "sparse": (ui.sparse(0.35, 0.02), CASES[:5]),
+    "identity": (ui.identity(0.7), CASES[2:4]),
+    "dirac": (ui.dirac(), CASES[:2]),
+    "dirac grouped": (ui.dirac(2), CASES[:2]),
+    "hadamard": (ui.hadamard(), CASES[:5]),
+    "bilinear_upsampling": (ui.bilinear_upsampling(), CASES[:2]),
+    "stft": (ui.stft(), (Case((16, 1, 9), "WIO"),)),
+}
+ORTHOGONAL: dict[str, tuple[ui.Initializer, tuple[Case, ...]]] = {
+    "orthogonal": (ui.orthogonal(1.3), CASES[:5]),
+    "delta_orthogonal": (ui.delta_orthogonal(), CASES[:2]),
+}
+ICNR = (ui.icnr(ui.he_normal(), 2), CASES[:2])

@@ -1,0 +1,187 @@
+"""The first promise: the same bits in every variant, whatever the preset, type and layout."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from cases import CASES, ELEMENTWISE, ICNR, ORTHOGONAL, STRUCTURED, Case
+from gaps import with_gaps
+from hypothesis import given
+from hypothesis import strategies as st
+from variants import COMPILED, EAGER, Variant, differing, draw, reference
+
+import unified_init as ui
+from unified_init.backends import registry
+
+pytestmark = pytest.mark.frameworks
+
+DTYPES = ("float32", "bfloat16", "float16")
+ALL = EAGER + COMPILED
+by_variant = pytest.mark.parametrize("variant", ALL, ids=lambda variant: variant.value)
+
+
+@pytest.fixture(autouse=True)
+def _only_chosen(request: pytest.FixtureRequest, chosen_backends: tuple[str, ...]) -> None:
+    """Leave out the variants of backends that the run did not choose; a missing one fails."""
+    variant = getattr(request.node, "callspec", None) and request.node.callspec.params.get("variant")
+    if variant is not None and variant.backend not in chosen_backends:
+        pytest.skip(f"--backends leaves out {variant.backend}")
+
+
+def test_every_chosen_backend_is_there(chosen_backends: tuple[str, ...]) -> None:
+    """A chosen backend that cannot be imported is a failure, never a skip."""
+    for name in chosen_backends:
+        registry.get(name)
+
+
+@by_variant
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_elementwise_presets_have_the_same_bits(variant: Variant, dtype: str, case: Case) -> None:
+    """Every preset of independent draws: not one bit differs from the reference."""
+    wrong = {}
+    for name, spec in ELEMENTWISE.items():
+        options: dict[str, Any] = {**case.options, "name": name, "dtype": dtype}
+        expected = reference(spec, case.shape, seed=11, **options)
+        count = differing(expected, draw(variant, spec, case.shape, seed=11, **options))
+        if count:
+            wrong[name] = count
+    assert wrong == {}
+
+
+@by_variant
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("case", ICNR[1], ids=str)
+def test_icnr_has_the_same_bits(variant: Variant, dtype: str, case: Case) -> None:
+    """Shared draws of sub-pixel kernels, too."""
+    options: dict[str, Any] = {**case.options, "name": "up", "dtype": dtype}
+    expected = reference(ICNR[0], case.shape, seed=11, **options)
+    assert differing(expected, draw(variant, ICNR[0], case.shape, seed=11, **options)) == 0
+
+
+@by_variant
+@pytest.mark.parametrize("name", STRUCTURED)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_structured_presets_have_the_same_bits(variant: Variant, name: str, dtype: str) -> None:
+    """Presets that are no independent draws: not one bit differs from the reference."""
+    spec, cases = STRUCTURED[name]
+    if variant in COMPILED:
+        cases = cases[:2]  # each would compile anew
+    for case in cases:
+        options: dict[str, Any] = {**case.options, "name": name, "dtype": dtype}
+        expected = reference(spec, case.shape, seed=11, **options)
+        assert differing(expected, draw(variant, spec, case.shape, seed=11, **options)) == 0
+
+
+@by_variant
+@pytest.mark.parametrize("name", ORTHOGONAL)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_orthogonal_presets_agree(variant: Variant, name: str, dtype: str) -> None:
+    """Orthogonal draws: equal to the bit on the host, to 1e-5 inside a program (one step of bfloat16)."""
+    spec, cases = ORTHOGONAL[name]
+    for case in cases if variant in EAGER else cases[:2]:
+        options: dict[str, Any] = {**case.options, "name": name, "dtype": dtype}
+        expected = reference(spec, case.shape, seed=11, **options)
+        actual = draw(variant, spec, case.shape, seed=11, **options)
+        if variant.mode in {"", "numba"}:
+            assert differing(expected, actual) == 0
+        else:
+            step = {"float32": 0.0, "bfloat16": 2.0**-7, "float16": 2.0**-10}[dtype]
+            gap = np.abs(expected.astype(np.float64) - actual.astype(np.float64))
+            assert (gap <= 1e-5 + step * np.abs(expected.astype(np.float64))).all()
+
+
+@pytest.mark.parametrize(
+    ("variant", "dtype"),
+    [with_gaps(variant, dtype) for variant in ALL for dtype in ("float8_e4m3fn", "float8_e5m2", "complex64")],
+)
+def test_rarer_types_have_the_same_bits(variant: Variant, dtype: str) -> None:
+    """8-bit floats and complex numbers."""
+    spec = ui.normal(0.0, 0.5)
+    expected = reference(spec, (40, 9), seed=5, name="w", dtype=dtype)
+    assert differing(expected, draw(variant, spec, (40, 9), seed=5, name="w", dtype=dtype)) == 0
+
+
+WIDE = tuple(variant for variant in ALL if variant.backend != "jax")
+
+
+@pytest.mark.parametrize("variant", WIDE, ids=lambda variant: variant.value)
+@pytest.mark.parametrize("dtype", ["float64", "complex128"])
+def test_wide_types_have_the_same_bits(variant: Variant, dtype: str) -> None:
+    """64-bit draws; JAX's stand in test_jax_x64, in a process of their own."""
+    specs = [ui.normal(0.0, 0.5)] if dtype == "complex128" else list(ELEMENTWISE.values())
+    for spec in specs:
+        if isinstance(spec.distribution, ui.Quantile):
+            continue
+        case = CASES[0]
+        options: dict[str, Any] = {**case.options, "name": "w", "dtype": dtype}
+        expected = reference(spec, case.shape, seed=5, **options)
+        assert differing(expected, draw(variant, spec, case.shape, seed=5, **options)) == 0
+
+
+SEEDS = (0, 1, 2**32 + 5, 2**63 + 1, 2**64 - 1)
+
+
+@by_variant
+def test_all_seeds_agree(variant: Variant) -> None:
+    """Seeds past 2**32 and 2**63 are the same on all backends."""
+    for seed in SEEDS:
+        expected = reference(ui.normal(0.0, 1.0), (33,), seed=seed, name="w")
+        assert differing(expected, draw(variant, ui.normal(0.0, 1.0), (33,), seed=seed, name="w")) == 0
+
+
+@by_variant
+def test_far_slices_agree(variant: Variant) -> None:
+    """Logical indices past 2**32, drawn without the rest of the tensor."""
+    shape = (2**20, 2**20)
+    options = {"name": "huge", "layout": "OI", "index": (slice(2**20 - 3, None), slice(5, 2**20, 2**17))}
+    spec = ui.normal(0.0, 1.0)
+    expected = reference(spec, shape, seed=3, **options)
+    assert expected.shape == (3, 8)
+    assert differing(expected, draw(variant, spec, shape, seed=3, **options)) == 0
+
+
+# --- at random --------------------------------------------------------------------------------
+
+LAYOUTS = ("OI", "IO", "OIHW", "HWIO", "IOO", "BOI", "(BO)I", "O(BI)W", "W", "")
+
+
+@st.composite
+def requests(test: st.DrawFn) -> tuple[str, tuple[int, ...], dict[str, Any], int]:
+    """Return a preset's name, a shape, options and a seed."""
+    layout = test(st.sampled_from(LAYOUTS))
+    axes = layout.replace("(BO)", "M").replace("(BI)", "M")
+    parts = test(st.integers(1, 3))
+    shape = tuple(test(st.integers(0, 7)) * (parts if axis == "M" else 1) for axis in axes)
+    index = tuple(
+        test(
+            st.one_of(
+                st.integers(-n, n - 1) if n else st.just(slice(None)),
+                st.builds(slice, st.integers(0, n), st.integers(0, n), st.integers(1, 3)),
+            )
+        )
+        for n in shape[: test(st.integers(0, len(shape)))]
+    )
+    options = {
+        "name": test(st.text(max_size=5)),
+        "layout": layout,
+        "sizes": {"B": parts} if "M" in axes else None,
+        "fans": (6.0, 10.0),
+        "index": index,
+        "dtype": test(st.sampled_from(("float32", "bfloat16", "float16", "float8_e5m2"))),
+    }
+    return test(st.sampled_from(sorted(ELEMENTWISE))), shape, options, test(st.integers(0, 2**64 - 1))
+
+
+@given(requests())
+def test_anything_has_the_same_bits(
+    chosen_backends: tuple[str, ...], request_: tuple[str, tuple[int, ...], dict[str, Any], int]
+) -> None:
+    """Random shape, layout, type, preset, seed and slice: not one bit differs in any eager variant."""
+    name, shape, options, seed = request_
+    expected = reference(ELEMENTWISE[name], shape, seed=seed, **options)
+    for variant in EAGER:
+        if variant.backend in chosen_backends:
+            assert differing(expected, draw(variant, ELEMENTWISE[name], shape, seed=seed, **options)) == 0, variant
