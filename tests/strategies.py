@@ -1,0 +1,133 @@
+"""Hypothesis strategies for specs and shapes, shared by the tests."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+from hypothesis import strategies as st
+
+import unified_init as ui
+
+MODES = st.sampled_from(["fan_in", "fan_out", "fan_avg", "fan_geo_avg"])
+# Whole numbers too, which a constructor must turn into floats.
+positives = st.floats(1e-6, 1e6) | st.integers(1, 1000)
+numbers = st.floats(-1e6, 1e6) | st.integers(-1000, 1000)
+
+
+@functools.cache
+def triangular() -> ui.Initializer:
+    """Return the spec of a symmetric law given by its quantile function."""
+    return ui.from_quantile(lambda p: (2 * p) ** 0.5 - 1, lambda p: 1 - (2 * p) ** 0.5, low=-1.0, high=1.0)
+
+
+@functools.cache
+def skewed() -> ui.Initializer:
+    """Return the spec of an asymmetric law given by its quantile function: density 2x on (0, 1)."""
+    return ui.from_quantile(lambda p: p**0.5, lambda p: (1 - p) ** 0.5, low=0.0, high=1.0)
+
+
+@st.composite
+def bounds(draw: st.DrawFn) -> tuple[float, float]:
+    """Two bounds in sigmas that enclose enough of the normal; sometimes infinite ones."""
+    lower = draw(st.floats(-6, 5) | st.integers(-6, 5))
+    if draw(st.booleans()):
+        return draw(st.sampled_from([(lower, math.inf), (-math.inf, -lower), (-math.inf, math.inf)]))
+    return lower, lower + draw(st.floats(0.01, 8))
+
+
+fan_scales = st.builds(ui.VarianceScaling, positives, MODES) | st.builds(ui.InverseFan, positives, MODES)
+fixed = st.builds(ui.Fixed, positives, numbers)
+normals = st.builds(ui.Initializer, st.just(ui.Normal()), fan_scales | fixed)
+truncated = st.builds(
+    lambda ends, scale: ui.Initializer(ui.TruncatedNormal(*ends), scale), bounds(), fan_scales | fixed
+)
+intervals = st.builds(lambda low, width: ui.Interval(low, low + width), numbers, st.floats(1, 1e6))
+uniforms = st.builds(ui.Initializer, st.just(ui.Uniform()), fan_scales | intervals)
+quantiles = st.builds(
+    lambda base, scale: ui.Initializer(base().distribution, scale),
+    st.sampled_from([triangular, skewed]),
+    fan_scales | st.builds(ui.Gain, positives),
+)
+elementwise = normals | truncated | uniforms | quantiles
+structured = st.one_of(
+    st.builds(ui.orthogonal, positives),
+    st.builds(ui.delta_orthogonal, positives),
+    st.builds(ui.identity, positives),
+    st.builds(ui.dirac, st.integers(1, 64)),
+    st.builds(ui.sparse, st.floats(0, 1) | st.sampled_from([0, 1]), positives),
+    st.just(ui.hadamard()),
+    st.just(ui.bilinear_upsampling()),
+    st.builds(
+        ui.stft,
+        st.sampled_from(["real", "imag"]),
+        st.sampled_from(["hann", "hamming", "blackman", "boxcar", None]),
+        st.sampled_from(["density", "spectrum", None]),
+        st.booleans(),
+    ),
+    st.builds(ui.constant, numbers),
+    st.builds(ui.constant, st.lists(st.lists(numbers, min_size=2, max_size=2), max_size=3)),
+)
+presets = st.one_of(
+    st.sampled_from(
+        [
+            ui.zeros(),
+            ui.ones(),
+            ui.glorot_uniform(),
+            ui.glorot_normal(),
+            ui.he_uniform(),
+            ui.he_normal(),
+            ui.lecun_uniform(),
+            ui.lecun_normal(),
+            ui.siren(),
+            ui.siren(first=True),
+        ]
+    ),
+    st.builds(ui.xavier_uniform, positives),
+    st.builds(ui.xavier_normal, positives),
+    st.builds(ui.kaiming_uniform, numbers, MODES),
+    st.builds(ui.kaiming_normal, numbers, MODES),
+    st.builds(ui.uniform_unit_scaling, positives),
+)
+icnrs = st.builds(ui.icnr, elementwise, st.integers(1, 4))
+# Every kind of spec, scaled or not.
+specs = st.builds(
+    lambda spec, factor: spec if factor is None else spec * factor,
+    elementwise | structured | presets | icnrs,
+    st.none() | positives,
+)
+
+
+@st.composite
+def geometries(draw: st.DrawFn, *, most: int = 5) -> tuple[tuple[int, ...], str, dict[str, int]]:
+    """Draw a shape, a layout that fits it and the sizes of its merged axes.
+
+    ``most`` is the largest size of one role. Letters repeat, merge, and stand in any order; a
+    letter that is merged somewhere has one size everywhere, so that ``sizes`` holds.
+    """
+    spatial = draw(st.lists(st.sampled_from("DHW"), unique=True, max_size=2))
+    letters = draw(st.permutations([*draw(st.lists(st.sampled_from("BOI"), max_size=4)), *spatial]))
+    size = {role: draw(st.integers(1, most)) for role in "BOIDHW"}
+    groups: list[str] = []
+    for letter in letters:
+        if groups and letter not in groups[-1] and draw(st.integers(0, 3)) == 0:
+            groups[-1] += letter
+        else:
+            groups.append(letter)
+    shape = tuple(math.prod(size[role] for role in group) for group in groups)
+    layout = "".join(f"({group})" if len(group) > 1 else group for group in groups)
+    merged = {role for group in groups if len(group) > 1 for role in group}
+    return shape, layout, {role: size[role] for role in sorted(merged)}
+
+
+@st.composite
+def indices(draw: st.DrawFn, shape: tuple[int, ...]) -> tuple[int | slice, ...]:
+    """Draw an index into a shape: ints and slices, negatives, steps, perhaps fewer than the axes."""
+    entries: list[int | slice] = []
+    for length in shape[: draw(st.integers(0, len(shape)))]:
+        if length and draw(st.booleans()):
+            entries.append(draw(st.integers(-length, length - 1)))
+        else:
+            ends = st.none() | st.integers(-length, length)
+            entries.append(slice(draw(ends), draw(ends), draw(st.none() | st.integers(1, 4))))
+    return tuple(entries)
