@@ -213,8 +213,9 @@ def _run(framework: str, text: str, shape: tuple[int, ...]) -> Any:
         result = eval(text, scope)  # noqa: S307  # our own text
         if framework == "keras":
             config = result.get_config()
-            seeded = {**config, "seed": 0} if "seed" in config else config
-            result = type(result).from_config(seeded)(shape)
+            if "seed" in config:  # the one it has is drawn from Python's random state
+                result = type(result).from_config({**config, "seed": 0})
+            result = result(shape)
         elif framework == "jax" and callable(result):
             result = result(key, shape)
     return np.asarray(result, dtype=np.float64)

@@ -238,6 +238,8 @@ def test_keras_objects_and_their_configurations() -> None:
         for theirs, ours in expected.items():
             assert ui.from_native(theirs) == ours
             assert ui.from_native(keras.initializers.serialize(theirs)) == ours
+        # Its configuration leaves the gain out, so that only the object can be read.
+        assert ui.from_native(init.Identity(0.5)) == ui.identity(0.5)
 
 
 @pytest.mark.frameworks

@@ -67,7 +67,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
         gelu is the exact one, which PyTorch uses unless told otherwise; jax.nn.gelu is the tanh
         approximation unless told otherwise, whose gain is the same to four digits.
     """
-    if not isinstance(nonlinearity, str) or nonlinearity not in GAINS:  # type: ignore[redundant-expr]
+    if not isinstance(nonlinearity, str) or nonlinearity not in GAINS:
         near = difflib.get_close_matches(str(nonlinearity), GAINS, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         msg = (

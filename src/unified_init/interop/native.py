@@ -59,8 +59,8 @@ def from_native(source: object, /, *args: object, **kwargs: object) -> Initializ
 
     Example:
         >>> import unified_init as ui
-        >>> ui.from_native("torch.nn.init.kaiming_uniform_", a=5**0.5).resolve((9, 100), layout="OI").high
-        0.1
+        >>> ui.from_native("torch.nn.init.kaiming_normal_", mode="fan_out")
+        Initializer(Normal(), VarianceScaling(2.0, 'fan_out'))
         >>> ui.from_native("jax.nn.initializers.variance_scaling", 2.0, "fan_in", "normal")
         Initializer(Normal(), VarianceScaling(2.0, 'fan_in'))
         >>> ui.from_native({"class_name": "HeNormal", "config": {"seed": 7}}) == ui.he_normal()
@@ -161,8 +161,13 @@ def _from_object(source: Any) -> Initializer:  # noqa: ANN401  # an initializer 
     home = _home(kind)
     if home is None or (get_config is None and not home.startswith("haiku.")):
         raise ArgumentTypeError(_unknown(source))
-    config = vars(source) if get_config is None else get_config()
-    return _entry(home).spec((), _plain(config))
+    entry = _entry(home)
+    config = {} if get_config is None else dict(get_config())
+    # Haiku has no configurations, and that of Keras' Identity leaves its gain out.
+    for name in (one.name for one in entry.parameters):
+        if name not in config and hasattr(source, name):
+            config[name] = getattr(source, name)
+    return entry.spec((), _plain(config))
 
 
 def _unknown(source: object) -> str:

@@ -437,7 +437,7 @@ def siren(w0: float = 30.0, first: bool = False) -> Initializer:  # noqa: FBT001
     """
     frequency = checks.positive("w0", w0)
     if not isinstance(first, bool):
-        msg = f"`first` must be True or False, got {first!r}."  # type: ignore[unreachable]
+        msg = f"`first` must be True or False, got {first!r}."
         raise ArgumentTypeError(msg)
     if first:  # the rule states a std, the paper a bound
         return Initializer(Uniform(), InverseFan(STD_UNIT_UNIFORM, "fan_in"))

@@ -300,6 +300,6 @@ def icnr(base: Initializer, factor: int) -> Initializer:
         tf.nn.depth_to_space orders its channels the other way.
     """
     if not isinstance(base, Initializer):
-        msg = f"`base` must be an Initializer, such as he_normal(), got {base!r}."  # type: ignore[unreachable]
+        msg = f"`base` must be an Initializer, such as he_normal(), got {base!r}."
         raise ArgumentTypeError(msg)
     return dataclasses.replace(base, upscale=checks.count("factor", factor))
