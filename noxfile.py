@@ -77,7 +77,7 @@ def frameworks(session: nox.Session) -> None:
 def parity(session: nox.Session) -> None:
     """Test everything with all four frameworks in one process; ``-- -k NAME`` selects."""
     python = frameworks_bin(session, "python")
-    session.run(python, "-m", "pytest", "-n", "2", *session.posargs, env=QUIET | {"HYPOTHESIS_PROFILE": "ci"})
+    session.run(python, "-m", "pytest", *session.posargs, env=QUIET | {"HYPOTHESIS_PROFILE": "ci"})
 
 
 @nox.session(venv_backend="none", requires=["frameworks"])
