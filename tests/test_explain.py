@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.contained import contained
 
 import unified_init as ui
-from contained import contained
 from unified_init.interop.calls import NO_EQUIVALENT, native_calls
 from unified_init.layout import bind
 

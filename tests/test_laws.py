@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from tests.strategies import bounds, elementwise, skewed, triangular
+from unified_init.scales import fan
 
 import unified_init as ui
-from tests.strategies import bounds, elementwise, skewed, triangular
 
 NO_LAYOUT = (
     ", and a shape alone does not say which axis is the {role}: pass layout=, 'OI' for torch.nn.Linear or "
@@ -117,14 +118,14 @@ def test_fans_override_the_layout() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "fan"),
+    ("mode", "expected"),
     [("fan_in", 8.0), ("fan_out", 50.0), ("fan_avg", 29.0), ("fan_geo_avg", 20.0)],
 )
-def test_each_mode_has_its_fan(mode: str, fan: float) -> None:
+def test_each_mode_has_its_fan(mode: str, expected: float) -> None:
     """In, out, their arithmetic and their geometric mean."""
-    assert SPECS_OF_MODE[mode].resolve((50, 8), layout="OI").std == close(math.sqrt(1 / fan))
+    assert SPECS_OF_MODE[mode].resolve((50, 8), layout="OI").std == close(math.sqrt(1 / expected))
     inverse = ui.Initializer(ui.Normal(), ui.InverseFan(3.0, mode))
-    assert inverse.resolve((50, 8), layout="OI").std == close(3.0 / fan)
+    assert inverse.resolve((50, 8), layout="OI").std == close(3.0 / expected)
 
 
 @pytest.mark.parametrize("shape", [(0,), (3, 0), (0, 0, 2)])
@@ -146,7 +147,7 @@ def test_a_scalar_is_drawn_as_the_first_value() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "shape", "layout", "fan"),
+    ("spec", "shape", "layout", "name"),
     [
         (ui.he_normal(), (7, 0), "OI", "fan_in"),
         (ui.he_normal(), (7, 2, 0), "OIW", "fan_in"),
@@ -154,13 +155,13 @@ def test_a_scalar_is_drawn_as_the_first_value() -> None:
     ],
 )
 def test_an_empty_axis_inside_a_needed_fan_is_an_error(
-    spec: ui.Initializer, shape: tuple[int, ...], layout: str, fan: str
+    spec: ui.Initializer, shape: tuple[int, ...], layout: str, name: str
 ) -> None:
     """A fan of 0 divides nothing."""
     with pytest.raises(ui.ArgumentValueError) as caught:
         spec.resolve(shape, layout=layout)
     assert str(caught.value) == (
-        f"{spec.label} divides by {fan}, which is 0 for shape {shape} with layout {layout!r}: "
+        f"{spec.label} divides by {name}, which is 0 for shape {shape} with layout {layout!r}: "
         "give the fans with fans=(fan_in, fan_out)."
     )
 
@@ -257,6 +258,16 @@ def test_moments_of_an_uncut_normal_and_a_uniform() -> None:
     law = ui.uniform(-1.0, 5.0).resolve(1)
     assert (law.mean, law.low, law.high) == (2.0, -1.0, 5.0)
     assert law.std == close(6 / math.sqrt(12))
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "low", "high"),
+    [(0.0, 0.02, -0.04, 0.04), (0.5, 0.2, 0.0, 1.0), (0.7, 0.3, 0.0, 1.0), (1.5, 0.7, 0.0, 0.5), (0.1, 1.0, -0.04, 0.04)],
+)
+def test_trunc_normal_keeps_its_absolute_bounds(mean: float, std: float, low: float, high: float) -> None:
+    """The law's ends are the bounds that were given, though the spec holds them in sigmas."""
+    law = ui.trunc_normal(mean, std, low, high).resolve(1)
+    assert (law.low, law.high) == (low, high)
 
 
 def test_structured_laws_describe_one_entry() -> None:
@@ -425,7 +436,7 @@ def test_a_scale_that_becomes_too_small_or_too_large_is_refused() -> None:
 def test_a_mode_without_fans_is_refused() -> None:
     """The scale rule itself, asked without the fans that it needs."""
     with pytest.raises(ui.ArgumentValueError) as caught:
-        ui.VarianceScaling(1.0, "fan_avg").std(3.0, None)
+        fan("fan_avg", 3.0, None)
     assert str(caught.value) == "`mode` 'fan_avg' needs fans that are not known, got 3.0 and None."
 
 

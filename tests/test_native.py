@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.contained import contained
 
 import unified_init as ui
-from contained import contained
 from unified_init.interop.native import BY_NAME
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.contained import contained
 
 import unified_init as ui
-from contained import contained
 from unified_init import presets
 
 if TYPE_CHECKING:

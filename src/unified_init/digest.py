@@ -73,5 +73,5 @@ def digest(
             msg = "`tensor` must not hold NaN, which has many bit patterns."
             raise ArgumentValueError(msg)
         little = part if part.dtype.byteorder != ">" else part.astype(part.dtype.newbyteorder("<"))
-        result.update(little.view(np.uint8))
+        result.update(little.view(np.uint8).data)
     return result.hexdigest()

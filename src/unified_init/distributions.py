@@ -39,6 +39,8 @@ __all__ = [
 # Standard deviation of a unit normal truncated at two sigmas, sqrt(1 - 4 phi(2) / (2 Phi(2) - 1)).
 # A literal, because it enters the integer tables, which no libm may touch.
 STD_TRUNCATED_AT_2 = 0.87962566103423978
+# Beyond this many sigmas a float64 does not hold the mass of a tail.
+FARTHEST = 37.0
 # 1 / sqrt(3), the standard deviation of a uniform variable on (-1, 1).
 STD_UNIT_UNIFORM = 0.57735026918962576
 
@@ -74,7 +76,7 @@ class TruncatedNormal:
             msg = f"`lower` must be less than `upper`, got {lower!r} and {upper!r}."
             raise ArgumentValueError(msg)
         nearest = max(lower, -upper, 0.0)
-        if nearest > 37.0:
+        if nearest > FARTHEST:
             msg = (
                 "`lower` and `upper` must leave some mass of the normal within 37 sigmas of its "
                 f"mean, got {lower!r} and {upper!r}."

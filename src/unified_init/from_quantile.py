@@ -77,9 +77,7 @@ def from_quantile(
         del halves[1]
     largest = max(float(np.abs(half).max()) for half in halves)
     exponent = math.frexp(largest)[1] - 31
-    stored = [
-        np.clip(np.rint(np.ldexp(half, -exponent)), -(2.0**31) + 1, 2.0**31 - 1) for half in halves
-    ]
+    stored = [np.clip(np.rint(np.ldexp(half, -exponent)), -(2.0**31) + 1, 2.0**31 - 1) for half in halves]
     mean, std = _moments(stored, exponent)
     if not std * RESOLUTION > 2.0 ** (exponent - 1):
         msg = (
@@ -112,9 +110,7 @@ def _functions(
     return quantile, upper or (lambda p: quantile(1.0 - p)), low, high
 
 
-def _evaluate(
-    function: Callable[..., Any], probability: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _evaluate(function: Callable[..., Any], probability: NDArray[np.float64]) -> NDArray[np.float64]:
     values = np.asarray(function(probability), dtype=np.float64)
     if values.shape != probability.shape:
         msg = (

@@ -68,8 +68,7 @@ def index_map(geometry: Geometry, index: object = None, *, repeat: int = 1) -> I
     """
     entries = _entries(index, geometry.shape)
     sizes = [
-        digit.size // repeat if repeat > 1 and digit.role == "O" else digit.size
-        for digit in geometry.digits
+        digit.size // repeat if repeat > 1 and digit.role == "O" else digit.size for digit in geometry.digits
     ]
     terms: dict[int, list[tuple[int, int, int]]] = {axis: [] for axis in range(len(geometry.shape))}
     stride = 1
@@ -112,9 +111,7 @@ def _entry(position: int, entry: object, length: int) -> int | slice:
             if value is not None and (isinstance(value, bool) or not isinstance(value, SupportsIndex)):
                 msg = f"`index[{position}]` must have integer bounds, got {part} {value!r}."
                 raise ArgumentTypeError(msg)
-        start, stop, step = (
-            None if value is None else operator.index(value) for value in bounds.values()
-        )
+        start, stop, step = (None if value is None else operator.index(value) for value in bounds.values())
         if step is not None and step < 1:
             msg = f"`index[{position}]` must have a step of at least 1, got {entry}."
             raise ArgumentValueError(msg)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 from unified_init import checks
 from unified_init.distributions import (
@@ -23,8 +23,8 @@ from unified_init.distributions import (
     TruncatedNormal,
     Uniform,
 )
+from unified_init.elementwise_law import Elementwise, elementwise_law
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.law import Law
 from unified_init.layout import Geometry, bind
 from unified_init.scales import Fixed, Gain, Interval, InverseFan, Scale, VarianceScaling
 from unified_init.structured_law import structured_law
@@ -33,9 +33,9 @@ from unified_init.values import call_repr
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Initializer"]
+    from unified_init.law import Law
 
-Elementwise = Normal | TruncatedNormal | Uniform | Quantile
+__all__ = ["Initializer"]
 
 # Which scale rules give which distributions their size.
 RULES: dict[type, tuple[type, ...]] = {
@@ -175,17 +175,17 @@ class Initializer:
         geometry = bind(checks.shape_of(shape), layout, sizes)
         return self.law(geometry, fans)
 
-    def law(
-        self, geometry: Geometry, fans: tuple[float | None, float | None] | None = None
-    ) -> Law:
+    def law(self, geometry: Geometry, fans: tuple[float | None, float | None] | None = None) -> Law:
         """Return the law on a geometry: ``resolve`` once shape and layout are bound."""
         if isinstance(self.distribution, Elementwise):
-            return self._elementwise_law(geometry, fans)
+            return self._elementwise_law(self.distribution, geometry, fans)
         fan_in, fan_out = self._fans(geometry, fans)
-        gain = self.scale.gain if isinstance(self.scale, Gain) else self.scale.std  # type: ignore[union-attr]
-        return structured_law(
-            self.distribution, geometry, gain=gain * self.factor, fan_in=fan_in, fan_out=fan_out
-        )
+        gain = self.factor
+        match self.scale:
+            case Gain(size) | Fixed(size):
+                gain *= size
+        law = structured_law(self.distribution, geometry, gain)
+        return dataclasses.replace(law, fan_in=fan_in, fan_out=fan_out)
 
     def explain(
         self,
@@ -221,73 +221,21 @@ class Initializer:
         return LABELS.get((self.distribution, self.scale), type(self.distribution).__name__)
 
     def _elementwise_law(
-        self, geometry: Geometry, fans: tuple[float | None, float | None] | None
+        self, dist: Elementwise, geometry: Geometry, fans: tuple[float | None, float | None] | None
     ) -> Law:
         fan_in, fan_out = self._fans(geometry, fans)
-        dist = self.distribution
+        repeat = 1
         if self.upscale > 1:
-            fan_out = self._check_upscale(geometry, fan_out, explicit=fans is not None)
-        mean, scale = self._placed(fan_in, fan_out)
-        mean, scale = mean * self.factor, scale * self.factor
-        common = {"fan_in": fan_in, "fan_out": fan_out, "loc": mean, "scale": scale}
-        repeat = self.upscale ** len(geometry.spatial()) if self.upscale > 1 else 1
-        match dist:
-            case Normal():
-                law = Law(kind="normal", mean=mean, std=scale, repeat=repeat, **common)
-            case TruncatedNormal():
-                law = Law(
-                    kind="truncated_normal",
-                    mean=mean + scale * dist.unit_mean,
-                    std=scale * dist.unit_std,
-                    low=mean + scale * dist.lower,
-                    high=mean + scale * dist.upper,
-                    parameters=(dist.lower, dist.upper),
-                    repeat=repeat,
-                    **common,
-                )
-            case Uniform():
-                low, high = mean - scale, mean + scale
-                if isinstance(self.scale, Interval):
-                    low, high = self.scale.low * self.factor, self.scale.high * self.factor
-                std = (high - low) / 2 * dist.unit_std
-                law = Law(
-                    kind="uniform", mean=mean, std=std, low=low, high=high, repeat=repeat, **common
-                )
-            case Quantile():
-                law = Law(
-                    kind="quantile",
-                    mean=mean + scale * dist.mean,
-                    std=scale * dist.std,
-                    low=mean + scale * dist.low,
-                    high=mean + scale * dist.high,
-                    parameters=(dist.knots, dist.exponent),
-                    repeat=repeat,
-                    **common,
-                )
-            case _:
-                assert_never(dist)  # type: ignore[arg-type]
-        if scale < checks.SMALLEST_SIZE or not all(map(math.isfinite, (mean, scale))):
+            repeat = self.upscale ** len(geometry.spatial())
+            fan_out = self._upscaled_fan_out(geometry, fan_out, repeat, explicit=fans is not None)
+        law = elementwise_law(dist, self.scale, factor=self.factor, fan_in=fan_in, fan_out=fan_out)
+        if law.scale < checks.SMALLEST_SIZE or not all(map(math.isfinite, (law.loc, law.scale))):
             msg = (
-                f"{self.label} has the scale {scale!r} about {mean!r} on shape {geometry.shape}; "
+                f"{self.label} has the scale {law.scale!r} about {law.loc!r} on shape {geometry.shape}; "
                 "both must be finite and the scale at least 2**-90."
             )
             raise ArgumentValueError(msg)
-        return law
-
-    def _placed(self, fan_in: float | None, fan_out: float | None) -> tuple[float, float]:
-        """Location and scale of the unit variable, before the factor."""
-        dist = self.distribution
-        match self.scale:
-            case Fixed(std, mean):
-                return mean, std
-            case Interval(low, high):
-                return (low + high) / 2, (high - low) / 2
-            case Gain(gain):
-                return 0.0, gain
-            case VarianceScaling() | InverseFan():
-                return 0.0, self.scale.std(fan_in, fan_out) / dist.unit_std  # type: ignore[union-attr]
-            case _:
-                assert_never(self.scale)
+        return dataclasses.replace(law, repeat=repeat)
 
     def _fans(
         self, geometry: Geometry, fans: tuple[float | None, float | None] | None
@@ -327,11 +275,11 @@ class Initializer:
             f"got shape {geometry.shape}."
         )
 
-    def _check_upscale(
-        self, geometry: Geometry, fan_out: float | None, *, explicit: bool
+    def _upscaled_fan_out(
+        self, geometry: Geometry, fan_out: float | None, repeat: int, *, explicit: bool
     ) -> float | None:
+        """Fan of the kernel that is drawn before its outputs are repeated."""
         outputs = [digit.size for digit in geometry.digits if digit.role == "O"]
-        repeat = self.upscale ** len(geometry.spatial())
         if len(outputs) != 1 or not geometry.spatial() or outputs[0] % repeat:
             msg = (
                 f"icnr with factor {self.upscale} needs a layout with spatial axes and one O axis "

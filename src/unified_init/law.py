@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
 __all__ = ["Law"]
 
@@ -32,5 +33,5 @@ class Law:
     fan_out: float | None = None
     loc: float = 0.0
     scale: float = 1.0
-    parameters: tuple[object, ...] = ()
+    parameters: tuple[Any, ...] = ()
     repeat: int = 1

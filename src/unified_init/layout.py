@@ -94,8 +94,10 @@ def parse(layout: str) -> tuple[str, ...]:
                 f"D, H, W (spatial), and parentheses that merge; got {character!r} in {layout!r}."
             )
             raise ArgumentValueError(msg)
-    if group is not None or layout.count("(") != layout.count(")") or layout.count("(") != sum(
-        len(axis) > 0 for axis in layout.split("(")[1:]
+    if (
+        group is not None
+        or layout.count("(") != layout.count(")")
+        or layout.count("(") != sum(len(axis) > 0 for axis in layout.split("(")[1:])
     ):
         msg = f"`layout` must have matching, unnested, non-empty parentheses, got {layout!r}."
         raise ArgumentValueError(msg)
@@ -136,9 +138,7 @@ def _sizes(sizes: Mapping[str, int] | None) -> tuple[tuple[str, int], ...]:
 
 
 @functools.lru_cache(maxsize=4096)
-def _bind(
-    shape: tuple[int, ...], layout: str | None, sizes: tuple[tuple[str, int], ...]
-) -> Geometry:
+def _bind(shape: tuple[int, ...], layout: str | None, sizes: tuple[tuple[str, int], ...]) -> Geometry:
     if layout is None:
         if sizes:
             msg = "`sizes` says how merged axes split, and needs `layout`; got no layout."
@@ -156,10 +156,7 @@ def _bind(
     merged = {role for group in groups if len(group) > 1 for role in group}
     for role in known:
         if role not in merged:
-            msg = (
-                f"`sizes` may name letters inside parentheses only, got {role!r} "
-                f"with layout {layout!r}."
-            )
+            msg = f"`sizes` may name letters inside parentheses only, got {role!r} with layout {layout!r}."
             raise ArgumentValueError(msg)
     digits: list[Digit] = []
     for axis, (group, length) in enumerate(zip(groups, shape, strict=True)):
@@ -176,9 +173,7 @@ def _bind(
     return Geometry(shape, layout, tuple(reversed(placed)))
 
 
-def _split(
-    group: str, length: int, known: Mapping[str, int], layout: str | None
-) -> tuple[int, ...]:
+def _split(group: str, length: int, known: Mapping[str, int], layout: str | None) -> tuple[int, ...]:
     """Sizes of the roles merged in one stored axis."""
     if len(group) <= 1:
         return (length,)

@@ -40,9 +40,7 @@ class Request:
         }
 
 
-def make_request(
-    law: Law, geometry: Geometry, *, index: object, name: str, dtype: DType
-) -> Request:
+def make_request(law: Law, geometry: Geometry, *, index: object, name: str, dtype: DType) -> Request:
     """Return a request; refuse a law that the element type cannot hold."""
     placed = index_map(geometry, index, repeat=law.repeat)
     entries = () if index is None else index if isinstance(index, tuple) else (index,)
@@ -63,7 +61,7 @@ def make_request(
             "scale the initializer down or choose a wider dtype."
         )
         raise ArgumentValueError(msg)
-    return Request(law, geometry, entries, placed, name, dtype, table)  # type: ignore[arg-type]
+    return Request(law, geometry, entries, placed, name, dtype, table)
 
 
 def _complex_part(law: Law, dtype: DType) -> Law:

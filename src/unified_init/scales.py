@@ -81,7 +81,7 @@ class VarianceScaling:
         object.__setattr__(self, "scale", checks.positive("scale", self.scale))
         checks.choice("mode", self.mode, FAN_MODES)
 
-    def std(self, fan_in: float | None, fan_out: float | None) -> float:
+    def std_of(self, fan_in: float | None, fan_out: float | None) -> float:
         """The realised standard deviation."""
         return math.sqrt(self.scale / fan(self.mode, fan_in, fan_out))
 
@@ -99,7 +99,7 @@ class InverseFan:
         object.__setattr__(self, "gain", checks.positive("gain", self.gain))
         checks.choice("mode", self.mode, FAN_MODES)
 
-    def std(self, fan_in: float | None, fan_out: float | None) -> float:
+    def std_of(self, fan_in: float | None, fan_out: float | None) -> float:
         """The realised standard deviation."""
         return self.gain / fan(self.mode, fan_in, fan_out)
 

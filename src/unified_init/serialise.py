@@ -129,9 +129,7 @@ def from_json(text: str) -> Initializer:
 
 
 def _fields(part: Any) -> dict[str, Any]:
-    values = {
-        field.name: _plain(getattr(part, field.name)) for field in dataclasses.fields(part)
-    }
+    values = {field.name: _plain(getattr(part, field.name)) for field in dataclasses.fields(part)}
     return {"kind": type(part).__name__, **values}
 
 

@@ -6,7 +6,7 @@ Each of them sees a kernel as one matrix a copy (``B``): outputs by inputs, or b
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Any
 
 from unified_init.distributions import (
     BilinearUpsampling,
@@ -23,100 +23,134 @@ from unified_init.errors import ArgumentValueError
 from unified_init.law import Law
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from unified_init.layout import Geometry
 
 __all__ = ["structured_law"]
 
 Structured = (
-    Constant
-    | Orthogonal
-    | DeltaOrthogonal
-    | Identity
-    | Dirac
-    | Sparse
-    | Hadamard
-    | BilinearUpsampling
-    | Stft
+    Constant | Orthogonal | DeltaOrthogonal | Identity | Dirac | Sparse | Hadamard | BilinearUpsampling | Stft
 )
 
 NAN = math.nan
 MATRIX_RANK = 2
 
 
-def structured_law(
-    dist: Structured,
-    geometry: Geometry,
-    *,
-    gain: float,
-    fan_in: float | None,
-    fan_out: float | None,
-) -> Law:
-    """Return the law of a structured distribution; refuse a geometry it has no meaning on."""
-    fans = {"fan_in": fan_in, "fan_out": fan_out}
-    match dist:
-        case Constant(float() as value):
-            value *= gain
-            return Law(kind="constant", mean=value, std=0.0, low=value, high=value,
-                       scale=gain, parameters=(dist.value,), **fans)  # fmt: skip
-        case Constant(value):
-            _check_broadcast(_shape(value), geometry.shape)
-            return Law(kind="constant", mean=NAN, std=NAN, low=gain * _extreme(value, min),
-                       high=gain * _extreme(value, max), scale=gain, parameters=(value,), **fans)  # fmt: skip
-        case Stft():
-            _check_stft(geometry)
-            return Law(kind="stft", mean=NAN, std=NAN, low=-gain, high=gain, scale=gain,
-                       parameters=(dist.side, dist.window, dist.scaling, dist.periodic), **fans)  # fmt: skip
-        case Sparse(sparsity):
-            rows, columns, copies = _matrix(geometry, "sparse")
-            zeros = math.ceil(sparsity * rows)
-            kept = 1.0 - zeros / rows if rows else 0.0
-            return Law(kind="sparse", mean=0.0, std=gain * math.sqrt(kept), scale=gain,
-                       parameters=(zeros, copies, rows, columns), **fans)  # fmt: skip
-        case Orthogonal():
-            rows, columns, copies = _matrix(geometry, "orthogonal")
-            std = gain / math.sqrt(max(rows, columns, 1))
-            return Law(kind="orthogonal", mean=0.0, std=std, low=-gain, high=gain, scale=gain,
-                       parameters=(copies, rows, columns), **fans)  # fmt: skip
-        case DeltaOrthogonal():
-            taps = _taps(geometry, "delta_orthogonal")
-            outputs, inputs = geometry.extent("O"), geometry.extent("I")
-            if outputs < inputs:
-                msg = (
-                    "delta_orthogonal needs at least as many outputs as inputs, "
-                    f"got {outputs} and {inputs} for shape {geometry.shape}."
-                )
-                raise ArgumentValueError(msg)
-            std = gain / math.sqrt(max(outputs, 1) * math.prod(taps))
-            return Law(kind="delta_orthogonal", mean=0.0, std=std, low=-gain, high=gain, scale=gain,
-                       parameters=(geometry.extent("B"), outputs, inputs, taps), **fans)  # fmt: skip
-        case Identity():
-            rows, columns, copies = _matrix(geometry, "identity")
-            if geometry.spatial():
-                msg = f"identity fills matrices: use dirac() for a convolution, got shape {geometry.shape}."
-                raise ArgumentValueError(msg)
-            return Law(kind="identity", mean=NAN, std=NAN, low=0.0, high=gain, scale=gain,
-                       parameters=(copies, rows, columns), **fans)  # fmt: skip
-        case Dirac(groups):
-            taps = _taps(geometry, "dirac")
-            outputs = geometry.extent("O")
-            if outputs % groups:
-                msg = f"`groups` of dirac must divide the outputs, got {groups} and {outputs}."
-                raise ArgumentValueError(msg)
-            return Law(kind="dirac", mean=NAN, std=NAN, low=0.0, high=gain, scale=gain,
-                       parameters=(geometry.extent("B"), outputs, geometry.extent("I"), taps, groups),
-                       **fans)  # fmt: skip
-        case Hadamard():
-            outputs, columns, copies = _matrix(geometry, "hadamard")
-            taps = geometry.spatial()
-            return Law(kind="hadamard", mean=NAN, std=NAN, low=-gain, high=gain, scale=gain,
-                       parameters=(copies, outputs, columns // max(math.prod(taps), 1), taps), **fans)  # fmt: skip
-        case BilinearUpsampling():
-            taps = _taps(geometry, "bilinear_upsampling")
-            return Law(kind="bilinear", mean=NAN, std=NAN, low=0.0, high=gain, scale=gain,
-                       parameters=(geometry.extent("B"), geometry.extent("O"), geometry.extent("I"), taps),
-                       **fans)  # fmt: skip
-        case _:
-            assert_never(dist)
+def structured_law(dist: Structured, geometry: Geometry, gain: float) -> Law:
+    """Return the law of a structured distribution, without its fans.
+
+    Raises:
+        ArgumentValueError: the distribution has no meaning on the geometry.
+    """
+    return LAWS[type(dist)](dist, geometry, gain)
+
+
+def _constant(dist: Constant, geometry: Geometry, gain: float) -> Law:
+    if isinstance(dist.value, float):
+        value = dist.value * gain
+        return Law(
+            kind="constant", mean=value, std=0.0, low=value, high=value, scale=gain, parameters=(dist.value,)
+        )
+    _check_broadcast(_shape(dist.value), geometry.shape)
+    entries = list(_leaves(dist.value)) or [0.0]
+    return Law(
+        kind="constant", mean=NAN, std=NAN, low=gain * min(entries), high=gain * max(entries), scale=gain,
+        parameters=(dist.value,),
+    )  # fmt: skip
+
+
+def _stft(dist: Stft, geometry: Geometry, gain: float) -> Law:
+    shape = geometry.shape
+    if geometry.layout not in {None, "WIO"} or len(shape) != 3 or shape[1] != 1:  # noqa: PLR2004
+        msg = (
+            "stft fills kernels stored as (window length, 1, frequencies), layout 'WIO' or none, "
+            f"got shape {shape} with layout {geometry.layout!r}."
+        )
+        raise ArgumentValueError(msg)
+    parameters = (dist.side, dist.window, dist.scaling, dist.periodic)
+    return Law(kind="stft", mean=NAN, std=NAN, low=-gain, high=gain, scale=gain, parameters=parameters)
+
+
+def _sparse(dist: Sparse, geometry: Geometry, gain: float) -> Law:
+    rows, columns, copies = _matrix(geometry, "sparse")
+    zeros = math.ceil(dist.sparsity * rows)
+    kept = 1.0 - zeros / rows if rows else 0.0
+    parameters = (zeros, copies, rows, columns)
+    return Law(kind="sparse", mean=0.0, std=gain * math.sqrt(kept), scale=gain, parameters=parameters)
+
+
+def _orthogonal(dist: Orthogonal, geometry: Geometry, gain: float) -> Law:
+    del dist
+    rows, columns, copies = _matrix(geometry, "orthogonal")
+    std = gain / math.sqrt(max(rows, columns, 1))
+    parameters = (copies, rows, columns)
+    return Law(kind="orthogonal", mean=0.0, std=std, low=-gain, high=gain, scale=gain, parameters=parameters)
+
+
+def _delta_orthogonal(dist: DeltaOrthogonal, geometry: Geometry, gain: float) -> Law:
+    del dist
+    taps = _taps(geometry, "delta_orthogonal")
+    outputs, inputs = geometry.extent("O"), geometry.extent("I")
+    if outputs < inputs:
+        msg = (
+            "delta_orthogonal needs at least as many outputs as inputs, "
+            f"got {outputs} and {inputs} for shape {geometry.shape}."
+        )
+        raise ArgumentValueError(msg)
+    std = gain / math.sqrt(max(outputs * math.prod(taps), 1))
+    parameters = (geometry.extent("B"), outputs, inputs, taps)
+    return Law(
+        kind="delta_orthogonal", mean=0.0, std=std, low=-gain, high=gain, scale=gain, parameters=parameters
+    )
+
+
+def _identity(dist: Identity, geometry: Geometry, gain: float) -> Law:
+    del dist
+    rows, columns, copies = _matrix(geometry, "identity")
+    if geometry.spatial():
+        msg = f"identity fills matrices: use dirac() for a convolution, got shape {geometry.shape}."
+        raise ArgumentValueError(msg)
+    parameters = (copies, rows, columns)
+    return Law(kind="identity", mean=NAN, std=NAN, low=0.0, high=gain, scale=gain, parameters=parameters)
+
+
+def _dirac(dist: Dirac, geometry: Geometry, gain: float) -> Law:
+    taps = _taps(geometry, "dirac")
+    outputs = geometry.extent("O")
+    if outputs % dist.groups:
+        msg = f"`groups` of dirac must divide the outputs, got {dist.groups} and {outputs}."
+        raise ArgumentValueError(msg)
+    parameters = (geometry.extent("B"), outputs, geometry.extent("I"), taps, dist.groups)
+    return Law(kind="dirac", mean=NAN, std=NAN, low=0.0, high=gain, scale=gain, parameters=parameters)
+
+
+def _hadamard(dist: Hadamard, geometry: Geometry, gain: float) -> Law:
+    del dist
+    outputs, _, copies = _matrix(geometry, "hadamard")
+    inputs = geometry.extent("I") if geometry.layout is not None else geometry.shape[1]
+    parameters = (copies, outputs, inputs, geometry.spatial())
+    return Law(kind="hadamard", mean=NAN, std=NAN, low=-gain, high=gain, scale=gain, parameters=parameters)
+
+
+def _bilinear(dist: BilinearUpsampling, geometry: Geometry, gain: float) -> Law:
+    del dist
+    taps = _taps(geometry, "bilinear_upsampling")
+    parameters = (geometry.extent("B"), geometry.extent("O"), geometry.extent("I"), taps)
+    return Law(kind="bilinear", mean=NAN, std=NAN, low=0.0, high=gain, scale=gain, parameters=parameters)
+
+
+LAWS: dict[type, Callable[[Any, Geometry, float], Law]] = {
+    Constant: _constant,
+    Stft: _stft,
+    Sparse: _sparse,
+    Orthogonal: _orthogonal,
+    DeltaOrthogonal: _delta_orthogonal,
+    Identity: _identity,
+    Dirac: _dirac,
+    Hadamard: _hadamard,
+    BilinearUpsampling: _bilinear,
+}
 
 
 def _matrix(geometry: Geometry, name: str) -> tuple[int, int, int]:
@@ -153,24 +187,16 @@ def _shape(value: object) -> tuple[int, ...]:
     return (len(value), *(_shape(value[0]) if value else ()))
 
 
-def _extreme(value: object, pick: type[min] | type[max]) -> float:  # type: ignore[valid-type]
+def _leaves(value: float | tuple[Any, ...]) -> Iterator[float]:
     if not isinstance(value, tuple):
-        return float(value)  # type: ignore[arg-type]
-    return pick((_extreme(entry, pick) for entry in value), default=0.0)  # type: ignore[operator,no-any-return]
+        yield value
+        return
+    for entry in value:
+        yield from _leaves(entry)
 
 
 def _check_broadcast(source: tuple[int, ...], target: tuple[int, ...]) -> None:
     padded = (1,) * (len(target) - len(source)) + source
     if len(padded) != len(target) or any(s not in {1, t} for s, t in zip(padded, target, strict=True)):
         msg = f"`value` of a constant must broadcast to the shape, got {source} for {target}."
-        raise ArgumentValueError(msg)
-
-
-def _check_stft(geometry: Geometry) -> None:
-    shape = geometry.shape
-    if geometry.layout not in {None, "WIO"} or len(shape) != 3 or shape[1] != 1:  # noqa: PLR2004
-        msg = (
-            "stft fills kernels stored as (window length, 1, frequencies), layout 'WIO' or none, "
-            f"got shape {shape} with layout {geometry.layout!r}."
-        )
         raise ArgumentValueError(msg)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
-from variants import Variant
+
+if TYPE_CHECKING:
+    from tests.parity.variants import Variant
 
 GAPS: dict[tuple[Variant, str], str] = {}  # none at present
 

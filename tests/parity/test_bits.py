@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import CASES, ELEMENTWISE, ICNR, ORTHOGONAL, STRUCTURED, Case
-from gaps import with_gaps
 from hypothesis import given
 from hypothesis import strategies as st
-from variants import COMPILED, EAGER, Variant, differing, draw, reference
+from tests.parity.cases import CASES, ELEMENTWISE, ICNR, ORTHOGONAL, STRUCTURED, Case
+from tests.parity.gaps import with_gaps
+from tests.parity.variants import COMPILED, EAGER, Variant, differing, draw, reference
 
 import unified_init as ui
 from unified_init.backends import registry
@@ -184,4 +184,6 @@ def test_anything_has_the_same_bits(
     expected = reference(ELEMENTWISE[name], shape, seed=seed, **options)
     for variant in EAGER:
         if variant.backend in chosen_backends:
-            assert differing(expected, draw(variant, ELEMENTWISE[name], shape, seed=seed, **options)) == 0, variant
+            assert differing(expected, draw(variant, ELEMENTWISE[name], shape, seed=seed, **options)) == 0, (
+                variant
+            )

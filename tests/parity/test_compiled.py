@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from variants import differing, reference
+from tests.parity.variants import differing, reference
 
 import unified_init as ui
 
@@ -25,7 +25,7 @@ SPECS = {
 }
 
 
-def inputs() -> list[np.ndarray[Any, Any]]:
+def inputs() -> list[Any]:
     """Scalars and a tensor that follow a draw in a program."""
     rng = np.random.default_rng(1)
     return [np.float32(1.2345), np.float32(0.333), np.float32(7.7), rng.normal(size=SHAPE).astype(np.float32)]

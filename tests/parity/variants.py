@@ -48,7 +48,9 @@ EAGER = (
 COMPILED = (Variant.TENSORFLOW_FUNCTION, Variant.TENSORFLOW_XLA, Variant.JAX_JIT)
 
 
-def reference(spec: ui.Initializer, shape: tuple[int, ...], *, seed: int, **options: Any) -> np.ndarray[Any, Any]:
+def reference(
+    spec: ui.Initializer, shape: tuple[int, ...], *, seed: int, **options: Any
+) -> np.ndarray[Any, Any]:
     """Draw with the reference runner, whatever else is installed."""
     request = _request(spec, shape, **{**DEFAULTS, **options})
     if request.table is None:
@@ -115,7 +117,7 @@ def _tensorflow_compiled(
 
     if request.table is None:  # nothing to share a compilation with
         call = functools.partial(ui.draw, spec, shape, seed=seed, backend="tensorflow", **options)
-        return tf.function(lambda: call(), jit_compile=xla, autograph=False)()
+        return tf.function(call, jit_compile=xla, autograph=False)()
     named = graph.named_key(adapter.OPS, key, request.name)
     args = adapter._placed(graph.arguments(request.table))
     return adapter.compiled(request.index, request.dtype.name, xla=xla)(named, args)

@@ -121,8 +121,8 @@ NAMESPACE = SimpleNamespace(
 
 OPS = SimpleNamespace(
     xp=NAMESPACE,
-    cast=lambda x, dtype: jax.lax.convert_element_type(x, dtype),
-    bits=lambda x, dtype: jax.lax.bitcast_convert_type(x, dtype),
+    cast=jax.lax.convert_element_type,
+    bits=jax.lax.bitcast_convert_type,
     take=lambda column, row: column.at[row].get(mode="promise_in_bounds"),
     complex=jax.lax.complex,
     constant=jnp.asarray,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # Below this many bytes a copy costs less than DLPack's bookkeeping.
 SMALL = 1 << 12
+SHARED = {tf.float16, tf.float32, tf.float64, tf.complex64, tf.complex128}
 HOST_DEVICES = {None, "cpu", "cpu:0", "/cpu:0", "/device:cpu:0"}
 
 
@@ -68,6 +69,8 @@ def to_numpy(tensor: Any) -> NDArray[Any]:
     if not hasattr(tensor, "numpy"):
         msg = "a traced TensorFlow tensor has no values yet: call this outside the tf.function."
         raise ArgumentTypeError(msg)
+    if tensor.dtype in SHARED and isinstance(tensor, tf.Tensor) and tensor.shape.rank:
+        return np.asarray(memoryview(tensor))  # numpy() would copy
     return np.asarray(tensor.numpy())
 
 
@@ -128,8 +131,8 @@ class Namespace:
 
 OPS = SimpleNamespace(
     xp=Namespace,
-    cast=lambda x, dtype: tf.cast(x, dtype),
-    bits=lambda x, dtype: tf.bitcast(x, dtype),
+    cast=tf.cast,
+    bits=tf.bitcast,
     take=tf.gather,
     complex=tf.complex,
     constant=tf.constant,

@@ -46,7 +46,7 @@ def _device(device: object) -> torch.device:
     if device is None:
         return torch.device("cpu")
     try:
-        return torch.device(device)  # type: ignore[call-overload,no-any-return]
+        return torch.device(device)
     except (RuntimeError, TypeError) as error:
         msg = f"`device` of the torch backend must be a torch device, got {device!r}: {error}"
         raise ArgumentValueError(msg) from None
@@ -140,6 +140,7 @@ def trace(request: Request, key: Key | None, device: object) -> torch.Tensor:
     ops = _ops(place)
     if request.table is None and request.law.kind in {"orthogonal", "delta_orthogonal"}:
         return adopt(on_host(request, key), None).to(place)
+
     def run(named: Key, args: graph.Arguments, index: Any, dtype: str) -> Any:
         columns, numbers, unit = args
         moved = (
@@ -155,10 +156,10 @@ def trace(request: Request, key: Key | None, device: object) -> torch.Tensor:
 # --- inside torch.compile ---------------------------------------------------------------------
 
 
-@torch.library.custom_op("unified_init::draw", mutates_args=())  # type: ignore[misc]
+@torch.library.custom_op("unified_init::draw", mutates_args=())
 def _opaque_draw(call: str, shape: list[int], high: int, low: int) -> torch.Tensor:
     """Draw, as one node of a compiled graph: tracing the rounds would take Inductor minutes."""
-    return torch_call.run(call, tuple(shape), high << 32 | low)  # type: ignore[no-any-return]
+    return torch_call.run(call, tuple(shape), high << 32 | low)
 
 
 @_opaque_draw.register_fake
@@ -171,9 +172,7 @@ def _(call: str, shape: list[int], high: int, low: int) -> torch.Tensor:
 freeze = torch.compiler.assume_constant_result(torch_call.freeze)
 
 
-def compiled_draw(
-    spec: Any, shape: Any, seed: int, options: tuple[tuple[str, Any], ...]
-) -> torch.Tensor:
+def compiled_draw(spec: Any, shape: Any, seed: int, options: tuple[tuple[str, Any], ...]) -> torch.Tensor:
     """Draw inside ``torch.compile``: called by the front door while Dynamo traces it."""
     call = freeze(torch_call.parts(spec), options)
-    return _opaque_draw(call, list(shape), seed >> 32, seed & 0xFFFFFFFF)  # type: ignore[no-any-return]
+    return _opaque_draw(call, list(shape), seed >> 32, seed & 0xFFFFFFFF)

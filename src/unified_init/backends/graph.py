@@ -79,9 +79,7 @@ def draw(
         named = named_key(ops, key, request.name)
         return run(named, arguments(request.table), request.index, request.dtype.name)
     if not request.random:
-        stored = structured(
-            request.law, request.geometry, root=None, name="", bits=request.dtype.bits
-        )
+        stored = structured(request.law, request.geometry, root=None, name="", bits=request.dtype.bits)
         return ops.constant(stored.astype(request.dtype.numpy)[request.entries])
     assert key is not None  # noqa: S101
     dtype = "float64" if request.dtype.bits == FORMAT64.bits else "float32"
@@ -97,8 +95,9 @@ def named_key(ops: Ops, key: Key, name: str) -> Key:
     """Return the key of a name under a root key, as int32 scalars of the framework."""
     if isinstance(key[0], int):
         high, low = threefry.named_key(key, name)
-        return tuple(  # type: ignore[return-value]
-            ops.constant(np.asarray(signed(word), dtype=np.int32)) for word in (high, low)
+        return (
+            ops.constant(np.asarray(signed(high), dtype=np.int32)),
+            ops.constant(np.asarray(signed(low), dtype=np.int32)),
         )
     if not name:  # the empty name leaves the root key
         return key
@@ -111,9 +110,7 @@ def elementwise(ops: Ops, key: Key, args: Arguments, index: IndexMap, dtype: str
     """Return independent draws under a named key."""
     target = DTYPES[dtype]
     if target.name == "complex128":  # the parts take counters 2i and 2i + 1
-        parts = [
-            elementwise(ops, key, args, _interleaved(index, part), "float64") for part in (0, 1)
-        ]
+        parts = [elementwise(ops, key, args, _interleaved(index, part), "float64") for part in (0, 1)]
         return ops.complex(*parts)
     x0, x1 = block(ops, key, *counters(ops, index))
     if target.is_complex:
@@ -125,8 +122,7 @@ def elementwise(ops: Ops, key: Key, args: Arguments, index: IndexMap, dtype: str
 
 def _interleaved(index: IndexMap, part: int) -> IndexMap:
     axes = tuple(
-        AxisMap(a.length, a.start, a.step, tuple((d, m, 2 * s) for d, m, s in a.terms))
-        for a in index.axes
+        AxisMap(a.length, a.start, a.step, tuple((d, m, 2 * s) for d, m, s in a.terms)) for a in index.axes
     )
     return IndexMap(axes, 2 * index.offset + part, 2 * index.logical_size)
 
@@ -159,8 +155,7 @@ def _wide_counters(ops: Ops, index: IndexMap) -> tuple[Any, Any]:
     """Counters of a tensor of more than 2**32 elements: added axis by axis, with a carry."""
     rank = len(index.axes)
     high, low = (
-        ops.constant(np.asarray(signed(word), dtype=np.int32))
-        for word in divmod(index.offset, WRAP)
+        ops.constant(np.asarray(signed(word), dtype=np.int32)) for word in divmod(index.offset, WRAP)
     )
     for position, axis in enumerate(index.axes):
         place = axis.start + axis.step * np.arange(axis.length, dtype=np.int64)
@@ -201,9 +196,7 @@ def values32(ops: Ops, args: Arguments, word: Any) -> Any:
     """Return the float32 values of 32-bit words; see ``stream.table`` for the program."""
     (base, step), numbers, unit = args
     shift = ops.xp.bitwise_right_shift
-    tail_shift, tail_or, bias, upper_rows, upper_xor, upper_add, slope_shift = (
-        numbers[i] for i in range(7)
-    )
+    tail_shift, tail_or, bias, upper_rows, upper_xor, upper_add, slope_shift = (numbers[i] for i in range(7))
     upper = ~shift(word, 31)
     tail = shift(word & 0x7FFFFFFF, tail_shift) | tail_or
     pattern = ops.bits(ops.cast(tail, "float32"), "int32")
@@ -290,13 +283,13 @@ def _matrices(
     run: Callable[[Key, Arguments, IndexMap, str], Any],
 ) -> Any:
     xp, law = ops.xp, request.law
-    copies, rows, columns = law.parameters[:3]  # type: ignore[misc]
+    copies, rows, columns = law.parameters[:3]
     named = named_key(ops, key, request.name)
     normals = _sequence_of(ops, named, UNIT_NORMAL, (copies, rows, columns), dtype, run)
     matrix = orthogonal(xp, normals) * ops.constant(np.asarray(law.scale, dtype=dtype))
     if law.kind == "orthogonal":
         return matrix
-    taps: tuple[int, ...] = law.parameters[3]  # type: ignore[assignment]
+    taps = law.parameters[3]
     impulse = np.zeros((1, 1, 1, *taps), dtype=np.bool_)
     impulse[(0, 0, 0, *((size - 1) // 2 for size in taps))] = True
     expanded = xp.reshape(matrix, (copies, rows, columns, *(1 for _ in taps)))
@@ -312,11 +305,9 @@ def _sparse(
 ) -> Any:
     xp, law = ops.xp, request.law
     zeros, copies, rows, columns = law.parameters
-    shape: tuple[int, ...] = (copies, rows, columns)  # type: ignore[assignment]
+    shape = (copies, rows, columns)
     scaled = Law(kind="normal", mean=0.0, std=law.scale, scale=law.scale)
-    values = _sequence_of(
-        ops, named_key(ops, key, request.name), scaled, shape, dtype, run
-    )
+    values = _sequence_of(ops, named_key(ops, key, request.name), scaled, shape, dtype, run)
     mask = named_key(ops, key, mask_name(request.name))
     x0, x1 = block(ops, mask, *counters(ops, sequence(math.prod(shape))))
     word = xp.reshape(x0 ^ x1, shape) ^ signed(1 << 31)  # signed order is then unsigned order

@@ -188,7 +188,7 @@ def as_keras(
 
     Returns:
         An object with ``get_config`` and ``from_config``; it is saved with a ``.keras`` file and
-        read back from it.
+        read back from it, in a new process after ``import unified_init.keras``.
 
     Raises:
         BackendError: Keras is not installed. ArgumentTypeError: the seed is no int.
@@ -208,11 +208,11 @@ def as_keras(
         msg = f"`seed` of a Keras initializer is serialised and must be an int, got {seed!r}."
         raise ArgumentTypeError(msg)
     try:
-        from unified_init.interop import keras_initializer  # noqa: PLC0415  # imports Keras
+        from unified_init.keras import UnifiedInitializer  # noqa: PLC0415  # imports Keras
     except ImportError as error:
         msg = (
             f"as_keras() needs Keras 3, which cannot be imported ({error}): "
             'install it with `pip install "unified-init[keras]"`.'
         )
         raise BackendError(msg) from error
-    return keras_initializer.UnifiedInitializer.of(placed, seed)
+    return UnifiedInitializer.of(placed, seed)

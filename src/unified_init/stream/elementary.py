@@ -61,9 +61,7 @@ def _horner(coefficients: Sequence[float], x: NDArray[np.float64]) -> NDArray[np
     return result
 
 
-def _rational(
-    parts: tuple[Sequence[float], Sequence[float]], x: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _rational(parts: tuple[Sequence[float], Sequence[float]], x: NDArray[np.float64]) -> NDArray[np.float64]:
     return _horner(parts[0], x) / _horner(parts[1], x)
 
 

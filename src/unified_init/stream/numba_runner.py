@@ -31,16 +31,16 @@ THIRTY_TWO = np.uint32(32)
 PARITY32 = np.uint32(PARITY)
 
 
-@numba.njit(inline="always")  # type: ignore[untyped-decorator]
-def _four(x0, x1, r0, r1, r2, r3):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913, PLR0917
+@numba.njit(inline="always")
+def _four(x0, x1, r0, r1, r2, r3):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     for r in (r0, r1, r2, r3):
         x0 = np.uint32(x0 + x1)
         x1 = np.uint32((x1 << r) | (x1 >> np.uint32(THIRTY_TWO - r))) ^ x0
     return x0, x1
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _words(start, count, rows, length, stride, pattern, k0, k1, out0, out1):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913, PLR0917
+@numba.njit(nogil=True, cache=True)
+def _words(start, count, rows, length, stride, pattern, k0, k1, out0, out1):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Both words at ``count`` flat positions from ``start``."""
     row = start // length
     column = start - row * length
@@ -78,8 +78,8 @@ def _words(start, count, rows, length, stride, pattern, k0, k1, out0, out1):  # 
         out1[j] = np.uint32(x1 + k0 + np.uint32(5))
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _values32(word, count, rows, numbers, unit, out, out_start, out_step):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913, PLR0917
+@numba.njit(nogil=True, cache=True)
+def _values32(word, count, rows, numbers, unit, out, out_start, out_step):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     tail_shift, tail_or, bias, upper_rows, upper_xor, upper_add, slope_shift = numbers
     signed = word.view(np.int32)
     tail = np.empty(BLOCK, dtype=np.float32)
@@ -96,8 +96,8 @@ def _values32(word, count, rows, numbers, unit, out, out_start, out_step):  # ty
         out[out_start + j * out_step] = np.float32(value) * unit
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _values64(high, low, count, rows, numbers, unit, out, out_start):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913, PLR0917
+@numba.njit(nogil=True, cache=True)
+def _values64(high, low, count, rows, numbers, unit, out, out_start):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     tail_shift, tail_or, bias, upper_rows, upper_xor, upper_add, least, most = numbers
     signed = np.empty(BLOCK, dtype=np.int64)
     tail = np.empty(BLOCK, dtype=np.float64)
@@ -119,8 +119,8 @@ def _values64(high, low, count, rows, numbers, unit, out, out_start):  # type: i
         out[out_start + j] = np.float64(min(max(value, least), most)) * unit
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _fill32(out, start, rows, length, stride, pattern, k0, k1, table, numbers, unit, parts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913, PLR0917
+@numba.njit(nogil=True, cache=True)
+def _fill32(out, start, rows, length, stride, pattern, k0, k1, table, numbers, unit, parts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     x0 = np.empty(BLOCK, dtype=np.uint32)
     x1 = np.empty(BLOCK, dtype=np.uint32)
     total = out.size // parts
@@ -131,12 +131,12 @@ def _fill32(out, start, rows, length, stride, pattern, k0, k1, table, numbers, u
             for j in range(count):
                 x0[j] ^= x1[j]
         _values32(x0, count, table, numbers, unit, out, begin * parts, parts)
-        if parts == 2:
+        if parts > 1:
             _values32(x1, count, table, numbers, unit, out, begin * parts + 1, parts)
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _fill64(out, start, rows, length, stride, pattern, k0, k1, table, numbers, unit):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913, PLR0917
+@numba.njit(nogil=True, cache=True)
+def _fill64(out, start, rows, length, stride, pattern, k0, k1, table, numbers, unit):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     x0 = np.empty(BLOCK, dtype=np.uint32)
     x1 = np.empty(BLOCK, dtype=np.uint32)
     for begin in range(0, out.size, BLOCK):
@@ -145,9 +145,7 @@ def _fill64(out, start, rows, length, stride, pattern, k0, k1, table, numbers, u
         _values64(x0, x1, count, table, numbers, unit, out, begin)
 
 
-def fill(
-    out: NDArray[Any], start: int, *, walk: Walk, key: tuple[int, int], table: Table
-) -> None:
+def fill(out: NDArray[Any], start: int, *, walk: Walk, key: tuple[int, int], table: Table) -> None:
     """Write the values at flat positions ``start``, ``start + 1``, ... into ``out``.
 
     The same contract, and the same bits, as ``numpy_runner.fill``.

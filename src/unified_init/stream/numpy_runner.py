@@ -20,9 +20,7 @@ __all__ = ["BLOCK", "fill", "values32", "values64", "words"]
 BLOCK = 1 << 14
 
 
-def words(
-    key: tuple[int, int], logical: NDArray[np.int64]
-) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+def words(key: tuple[int, int], logical: NDArray[np.int64]) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
     """Return both Threefry words at an array of logical indices."""
     high = (logical >> 32).astype(np.uint32)
     return threefry.block(key, high, logical.astype(np.uint32))
@@ -45,9 +43,7 @@ def values32(table: Table, word: NDArray[np.uint32]) -> NDArray[np.float32]:
     return value.astype(np.float32) * np.float32(2.0**table.exponent)
 
 
-def values64(
-    table: Table, high: NDArray[np.uint32], low: NDArray[np.uint32]
-) -> NDArray[np.float64]:
+def values64(table: Table, high: NDArray[np.uint32], low: NDArray[np.uint32]) -> NDArray[np.float64]:
     """Return the float64 values of pairs of words."""
     signed = ((high.astype(np.uint64) << np.uint64(32)) | low).view(np.int64)
     upper = ~(signed >> 63)
@@ -68,9 +64,7 @@ def values64(
     return value.astype(np.float64) * 2.0**table.exponent
 
 
-def fill(
-    out: NDArray[Any], start: int, *, walk: Walk, key: tuple[int, int], table: Table
-) -> None:
+def fill(out: NDArray[Any], start: int, *, walk: Walk, key: tuple[int, int], table: Table) -> None:
     """Write the values at flat positions ``start``, ``start + 1``, ... into ``out``.
 
     ``out`` is one-dimensional: float32 or narrower, float64, or complex64 (whose parts take one

@@ -29,8 +29,6 @@ __all__ = ["ELEMENTWISE", "UNIT_NORMAL", "centre", "mask_name", "sequence", "str
 ELEMENTWISE = ("normal", "truncated_normal", "uniform", "quantile")
 UNIT_NORMAL = Law(kind="normal", mean=0.0, std=1.0)
 
-Array = "NDArray[Any]"
-
 
 def sequence(size: int) -> IndexMap:
     """Return the index map of a plain sequence: position i draws the logical index i."""
@@ -77,24 +75,23 @@ def _normals(
 
 def _matrices(law: Law, key: tuple[int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Orthogonal matrices, or convolution kernels with one at the centre tap."""
-    copies, rows, columns = law.parameters[:3]  # type: ignore[misc]
+    copies, rows, columns = law.parameters[:3]
     normals = _normals(key, (copies, rows, columns), dtype)
     # One matrix after another: a product of many would depend on how they are batched.
     matrix = np.concatenate([orthogonal(xp, part[None]) for part in normals]) if copies else normals
     matrix = matrix * dtype.type(law.scale)
     if law.kind == "orthogonal":
         return matrix
-    taps: tuple[int, ...] = law.parameters[3]  # type: ignore[assignment]
+    taps = law.parameters[3]
     kernel = np.zeros((copies, rows, columns, *taps), dtype=dtype)
-    kernel[(..., *((size - 1) // 2 for size in taps))] = matrix
+    middle: tuple[Any, ...] = (..., *((size - 1) // 2 for size in taps))
+    kernel[middle] = matrix
     return kernel
 
 
-def _sparse(
-    law: Law, key: tuple[int, int], mask: tuple[int, int], dtype: np.dtype[Any]
-) -> NDArray[Any]:
+def _sparse(law: Law, key: tuple[int, int], mask: tuple[int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
     zeros, copies, rows, columns = law.parameters
-    shape: tuple[int, ...] = (copies, rows, columns)  # type: ignore[assignment]
+    shape = (copies, rows, columns)
     scaled = Law(kind="normal", mean=0.0, std=law.scale, scale=law.scale)
     values = _normals(key, shape, dtype, scaled)
     size = math.prod(shape)
@@ -119,31 +116,32 @@ def _constant(law: Law, geometry: Geometry) -> NDArray[Any]:
 def _identity(law: Law, geometry: Geometry) -> NDArray[Any]:
     del geometry
     copies, rows, columns = law.parameters
-    return np.broadcast_to(np.eye(rows, columns), (copies, rows, columns))  # type: ignore[call-overload,no-any-return]
+    return np.broadcast_to(np.eye(rows, columns), (copies, rows, columns))
 
 
 def _dirac(law: Law, geometry: Geometry) -> NDArray[Any]:
     del geometry
     copies, outputs, inputs, taps, groups = law.parameters
-    kernel = np.zeros((copies, outputs, inputs, *taps))  # type: ignore[misc]
-    each = outputs // groups  # type: ignore[operator]
+    kernel = np.zeros((copies, outputs, inputs, *taps))
+    each = outputs // groups
     same = np.arange(min(each, inputs))
-    for group in range(groups):  # type: ignore[call-overload]
-        kernel[(slice(None), group * each + same, same, *map(centre, taps))] = 1.0  # type: ignore[arg-type]
+    for group in range(groups):
+        kernel[(slice(None), group * each + same, same, *map(centre, taps))] = 1.0
     return kernel
 
 
 def _hadamard(law: Law, geometry: Geometry) -> NDArray[Any]:
     del geometry
     copies, outputs, inputs, taps = law.parameters
-    if outputs <= inputs:  # type: ignore[operator]
-        matrix = np.eye(outputs, inputs)  # type: ignore[call-overload]
+    if outputs <= inputs:
+        matrix = np.eye(outputs, inputs)
     else:
-        order = 1 << (outputs - 1).bit_length()  # type: ignore[operator]
-        common = np.arange(outputs)[:, None] & np.arange(inputs)[None, :]  # type: ignore[call-overload]
+        order = 1 << (outputs - 1).bit_length()
+        common = np.arange(outputs)[:, None] & np.arange(inputs)[None, :]
         matrix = (1.0 - 2.0 * (np.bitwise_count(common) % 2)) / np.sqrt(float(order))
-    kernel = np.zeros((copies, outputs, inputs, *taps))  # type: ignore[misc]
-    kernel[(..., *map(centre, taps))] = matrix  # type: ignore[arg-type]
+    kernel = np.zeros((copies, outputs, inputs, *taps))
+    middle: tuple[Any, ...] = (..., *map(centre, taps))
+    kernel[middle] = matrix
     return kernel
 
 
@@ -151,12 +149,12 @@ def _bilinear(law: Law, geometry: Geometry) -> NDArray[Any]:
     del geometry
     copies, outputs, inputs, taps = law.parameters
     tap = np.ones(())
-    for size in taps:  # type: ignore[attr-defined]
+    for size in taps:
         factor = (size + 1) // 2
         middle = (2.0 * factor - 1.0 - factor % 2) / (2.0 * factor)
         tap = tap[..., None] * (1.0 - np.abs(np.arange(size) / factor - middle))
-    kernel = np.zeros((copies, outputs, inputs, *taps))  # type: ignore[misc]
-    same = np.arange(min(outputs, inputs))  # type: ignore[type-var]
+    kernel = np.zeros((copies, outputs, inputs, *taps))
+    same = np.arange(min(outputs, inputs))
     kernel[:, same, same] = tap
     return kernel
 
@@ -175,7 +173,7 @@ def _stft(law: Law, geometry: Geometry) -> NDArray[Any]:
         elif scaling == "spectrum":
             taper /= math.fsum(np.abs(taper)) or 1.0
         wave *= taper[:, None]
-    return wave[:, None, :]
+    return wave[:, None, :] if geometry.layout is None else wave.T[:, None, :]
 
 
 # Cosine series of the windows: a0 - a1 cos + a2 cos(2 .).

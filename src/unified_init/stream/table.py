@@ -105,9 +105,7 @@ def _compile(
     headroom = form.bits - 1 if bits == FORMAT32.bits else form.bits - 2
     exponent = math.frexp(max(extremes))[1] - headroom
     while True:
-        table = _quantise(
-            placed, loc=loc, low=low, high=high, exponent=exponent, kind=kind, form=form
-        )
+        table = _quantise(placed, loc=loc, low=low, high=high, exponent=exponent, kind=kind, form=form)
         if table is not None:
             return table
         exponent += 1  # a step between neighbours was too large for its field
@@ -182,9 +180,7 @@ def _open_ends(
     return max(least, -limit), min(most, limit)
 
 
-def _integers(
-    half: NDArray[np.float64], exponent: int, least: int, most: int
-) -> NDArray[np.int64]:
+def _integers(half: NDArray[np.float64], exponent: int, least: int, most: int) -> NDArray[np.int64]:
     scaled = np.rint(np.ldexp(half, -exponent))
     # The bounds of 64-bit tables exceed what a float64 holds exactly: compare as integers.
     return np.clip(np.clip(scaled, -(2.0**62), 2.0**62).astype(np.int64), least, most)
@@ -272,7 +268,8 @@ def _halves(kind: str, parameters: tuple[Any, ...], form: Format) -> Halves:
     if kind == "uniform":
         return _uniform(form), None
     if kind == "truncated_normal":
-        return _truncated(*parameters, form)
+        lower, upper = parameters
+        return _truncated(lower, upper, form)
     if form is FORMAT64:
         msg = (
             "a from_quantile() initializer holds a table for float32 draws: "
@@ -313,9 +310,7 @@ def _truncated(lower: float, upper: float, form: Format) -> Halves:
     return np.clip(low_half, lower, upper), np.clip(high_half, lower, upper)
 
 
-def _from_below(
-    below: float, mass: float, p: NDArray[np.float64], above: float
-) -> NDArray[np.float64]:
+def _from_below(below: float, mass: float, p: NDArray[np.float64], above: float) -> NDArray[np.float64]:
     """Quantile at ``below + p mass``, taken from the other side where that passes one half."""
     probability = below + p * mass
     far = np.minimum(above + (1.0 - p) * mass, 0.5)
@@ -339,9 +334,5 @@ def _tabulated(encoded: str, exponent: int) -> Halves:
     stored = np.frombuffer(base64.b64decode(encoded), dtype="<i4").astype(np.float64)
     reached = compact_knots()
     source = np.searchsorted(reached, np.arange(FORMAT32.rows), side="right") - 1
-    halves = [
-        np.ldexp(part[source][:, None], exponent) for part in stored.reshape(-1, reached.size)
-    ]
+    halves = [np.ldexp(part[source][:, None], exponent) for part in stored.reshape(-1, reached.size)]
     return halves[0], halves[1] if len(halves) > 1 else None
-
-

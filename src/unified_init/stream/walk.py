@@ -47,8 +47,6 @@ class Walk:
         return np.arange(start, stop, dtype=np.int64) * self.stride
 
 
-
-
 def walk(index: IndexMap, *, parts: int = 1) -> Walk:
     """Return the walk of an index map.
 
@@ -59,15 +57,13 @@ def walk(index: IndexMap, *, parts: int = 1) -> Walk:
     dims: list[tuple[int, int] | NDArray[np.int64]] = []
     for axis in index.axes:
         dims += _dims(axis)
-    dims = [
-        dim * parts if isinstance(dim, np.ndarray) else (dim[0], dim[1] * parts) for dim in dims
-    ]
+    dims = [dim * parts if isinstance(dim, np.ndarray) else (dim[0], dim[1] * parts) for dim in dims]
     if parts > 1:
         dims.append((parts, 1))
     dims = _collapse(dims)
     length, stride, pattern = 1, 1, None
     if dims and isinstance(dims[-1], tuple) and dims[-1][0] >= ROW:
-        length, stride = dims.pop()  # type: ignore[misc]
+        length, stride = dims.pop()
     else:
         pattern = np.zeros(1, dtype=np.int64)
         while dims and pattern.size < ROW:

@@ -1,4 +1,8 @@
-"""A spec as a Keras initializer. This module imports Keras; ``as_keras`` imports it on demand."""
+"""Specs as Keras initializers. Importing this module imports Keras and registers the class with it.
+
+``as_keras`` imports it on demand. A process that only reads a saved model must say
+``import unified_init.keras`` first: Keras imports no modules that a file names.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,7 @@ BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
 
 
 @keras.saving.register_keras_serializable(package="unified_init")
-class UnifiedInitializer(keras.initializers.Initializer):  # type: ignore[misc]
+class UnifiedInitializer(keras.initializers.Initializer):
     """Draws a spec under a seed and a name, on the backend that Keras runs on."""
 
     def __init__(

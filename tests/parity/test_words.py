@@ -1,0 +1,120 @@
+"""The stream against JAX's own, and every kind of seed."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.parity.variants import differing, reference
+
+import unified_init as ui
+from unified_init.stream import threefry
+from unified_init.stream.numpy_runner import words
+
+pytestmark = pytest.mark.frameworks
+
+NORMAL = ui.normal(0.0, 1.0)
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two draws have the same bits."""
+    return differing(np.asarray(a), np.asarray(b)) == 0
+
+
+@pytest.mark.parametrize("seed", [0, 1, 12345, 2**31, 2**32 - 1])
+def test_words_are_those_of_jax(seed: int) -> None:
+    """Word for word jax.random.bits(jax.random.key(seed)), whatever the shape."""
+    import jax
+
+    x0, x1 = words(threefry.root_key(seed), np.arange(60_000))
+    for shape in ((60_000,), (300, 200), (3, 4, 5000)):
+        bits = np.asarray(jax.random.bits(jax.random.key(seed), shape, np.uint32))
+        assert (bits.reshape(-1) == (x0 ^ x1)).all()
+
+
+def test_64_bit_draws_take_both_words_as_jax_does() -> None:
+    """A 64-bit draw is x0 << 32 | x1, as jax.random.bits(uint64) under x64."""
+    import jax
+
+    x0, x1 = words((0, 7), np.arange(100))
+    expected = (x0.astype(np.uint64) << np.uint64(32)) | x1
+    with jax.enable_x64(True):  # noqa: FBT003  # JAX's own signature
+        bits = np.asarray(jax.random.bits(jax.random.key(7), (100,), np.uint64))
+    assert (bits == expected).all()
+
+
+def test_a_jax_key_below_two_to_the_32_is_its_seed() -> None:
+    """Typed, legacy and split keys give the stream of their two words, on any backend."""
+    import jax
+
+    expected = reference(NORMAL, (50,), seed=7, name="w")
+    key = jax.random.key(7)
+    assert same(ui.draw(NORMAL, (50,), seed=key, name="w"), expected)
+    assert same(ui.draw(NORMAL, (50,), seed=jax.random.PRNGKey(7), name="w"), expected)
+    assert same(ui.draw(NORMAL, (50,), seed=key, name="w", backend="torch"), expected)
+    assert same(ui.draw(NORMAL, (50,), seed=key, name="w", backend="numpy"), expected)
+    child = jax.random.split(key)[1]
+    high, low = np.asarray(jax.random.key_data(child)).tolist()
+    assert same(ui.draw(NORMAL, (50,), seed=child), reference(NORMAL, (50,), seed=high << 32 | low))
+
+
+def test_a_key_of_another_implementation_gives_two_words() -> None:
+    """An rbg key's root is jax.random.bits(key, (2,)), eager and jitted."""
+    import jax
+
+    key = jax.random.key(7, impl="rbg")
+    high, low = np.asarray(jax.random.bits(key, (2,), np.uint32)).tolist()
+    expected = reference(NORMAL, (50,), seed=high << 32 | low)
+    assert same(ui.draw(NORMAL, (50,), seed=key), expected)
+    assert same(jax.jit(lambda k: ui.draw(NORMAL, (50,), seed=k))(key), expected)
+
+
+def test_generators_give_one_64_bit_seed_and_advance() -> None:
+    """Each framework's generator is read in its documented way, once a draw."""
+    import tensorflow as tf
+    import torch
+
+    numpy_seed = int(np.random.default_rng(3).integers(2**64, dtype=np.uint64))
+    generator = np.random.default_rng(3)
+    first = ui.draw(NORMAL, (50,), seed=generator)
+    assert same(first, reference(NORMAL, (50,), seed=numpy_seed))
+    assert not same(first, ui.draw(NORMAL, (50,), seed=generator))
+
+    source = torch.Generator().manual_seed(3)
+    high, low = (int(torch.randint(0, 2**32, (), generator=source, dtype=torch.int64)) for _ in range(2))
+    drawn = ui.draw(NORMAL, (50,), seed=torch.Generator().manual_seed(3), backend="torch")
+    assert same(drawn, reference(NORMAL, (50,), seed=high << 32 | low))
+
+    whole = int(tf.random.Generator.from_seed(3).uniform_full_int([], dtype=tf.uint64))
+    drawn = ui.draw(NORMAL, (50,), seed=tf.random.Generator.from_seed(3), backend="tensorflow")
+    assert same(drawn, reference(NORMAL, (50,), seed=whole))
+
+
+def test_a_generator_is_not_advanced_by_a_refused_draw() -> None:
+    """Bad input leaves a generator as it was."""
+    generator = np.random.default_rng(3)
+    state = generator.bit_generator.state
+    for bad in ({"dtype": "int32"}, {"layout": "OI"}, {"device": "cuda"}, {"index": (9,)}):
+        with pytest.raises(ui.UnifiedInitError):
+            ui.draw(NORMAL, (5,), seed=generator, **bad)
+    assert generator.bit_generator.state == state
+
+
+def test_every_entry_leaves_global_state_alone() -> None:
+    """No random state, default or flag of any framework changes; the fixture compares them all."""
+    import jax
+    import tensorflow as tf
+    import torch
+
+    before = (random.getstate(), str(np.random.get_state()), torch.random.get_rng_state().tolist())  # noqa: NPY002
+    for backend in ui.backends():
+        for dtype in ("float32", "bfloat16"):
+            ui.draw(ui.he_normal(), (40, 30), layout="OI", seed=1, backend=backend, dtype=dtype)
+            ui.draw(ui.orthogonal(), (40, 30), seed=1, backend=backend, dtype=dtype)
+    ui.fill(torch.empty(3, 4), ui.uniform(0, 1), seed=2)
+    jax.jit(lambda key: ui.draw(NORMAL, (5,), seed=key))(jax.random.key(1))
+    tf.function(lambda: ui.draw(NORMAL, (5,), seed=1, backend="tensorflow"))()
+    after = (random.getstate(), str(np.random.get_state()), torch.random.get_rng_state().tolist())  # noqa: NPY002
+    assert before == after
