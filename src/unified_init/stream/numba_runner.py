@@ -32,11 +32,18 @@ PARITY32 = np.uint32(PARITY)
 
 
 @numba.njit(inline="always")
+def _round(x0, x1, r):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    x0 = np.uint32(x0 + x1)
+    return x0, np.uint32(np.uint32(x1 << r) | np.uint32(x1 >> np.uint32(THIRTY_TWO - r))) ^ x0
+
+
+@numba.njit(inline="always")
 def _four(x0, x1, r0, r1, r2, r3):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    for r in (r0, r1, r2, r3):
-        x0 = np.uint32(x0 + x1)
-        x1 = np.uint32((x1 << r) | (x1 >> np.uint32(THIRTY_TWO - r))) ^ x0
-    return x0, x1
+    # Written out: Numba does not unroll a loop over a tuple, and LLVM then does not vectorise.
+    x0, x1 = _round(x0, x1, r0)
+    x0, x1 = _round(x0, x1, r1)
+    x0, x1 = _round(x0, x1, r2)
+    return _round(x0, x1, r3)
 
 
 @numba.njit(nogil=True, cache=True)
