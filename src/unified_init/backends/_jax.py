@@ -144,13 +144,14 @@ def trace(request: Request, key: Key | None, device: object) -> jax.Array:
     """Run the graph program: in the trace under way, on a device, or sharded."""
     check_dtype(request.dtype.name)
     if isinstance(device, jax.sharding.Sharding):
-        if request.table is not None:
-            return graph.draw(OPS, request, key, _sharded(device))
-        return jax.device_put(graph.draw(OPS, request, key, compiled), device)
-    if tracing() or device is None:
-        return graph.draw(OPS, request, key, compiled)
-    with jax.default_device(_device(device)):
-        return graph.draw(OPS, request, key, compiled)
+        return jax.device_put(graph.draw(OPS, request, key, _sharded(device)), device)
+    place = _device(device)
+
+    def run(named: Key, args: graph.Arguments, index: IndexMap, dtype: str) -> jax.Array:
+        return compiled(*jax.device_put((named, args), place), index, dtype)
+
+    result = graph.draw(OPS, request, key, compiled if place is None else run)
+    return result if place is None else jax.device_put(result, place)
 
 
 def constrain(array: jax.Array, sharding: Any) -> jax.Array:
