@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.parity.variants import differing, reference
+from tests.parity.cases import ELEMENTWISE
+from tests.parity.variants import DEFAULTS, Variant, differing, draw, reference
 
 import unified_init as ui
+from unified_init.api import _request
 
 pytestmark = pytest.mark.frameworks
 
@@ -191,3 +193,21 @@ def test_sharded_draws_have_the_same_bits() -> None:
         env={**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=8"},
     )  # fmt: skip
     assert (run.returncode, run.stdout.strip()) == (0, "agreed"), run.stderr
+
+
+def test_one_compilation_serves_every_preset_of_a_shape() -> None:
+    """Key, table and power of two are arguments: 22 presets compile twice, for the two table lengths."""
+    from unified_init.backends import registry
+
+    jax_adapter: Any = registry.get("jax")
+    before = jax_adapter.compiled._cache_size()
+    for seed, (name, spec) in enumerate(ELEMENTWISE.items()):
+        draw(Variant.JAX_JIT, spec, (7, 11, 13), seed=seed, name=name, layout="IOW")
+    assert jax_adapter.compiled._cache_size() - before == 2
+
+    tensorflow_adapter: Any = registry.get("tensorflow")
+    request = _request(ui.he_normal(), (7, 11, 13), **{**DEFAULTS, "layout": "IOW"})
+    function = tensorflow_adapter.compiled(request.index, "float32", xla=True)
+    for seed, (name, spec) in enumerate(ELEMENTWISE.items()):
+        draw(Variant.TENSORFLOW_XLA, spec, (7, 11, 13), seed=seed, name=name, layout="IOW")
+    assert function.experimental_get_tracing_count() == 2

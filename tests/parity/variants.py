@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import functools
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 
@@ -75,30 +75,29 @@ def draw(
 ) -> np.ndarray[Any, Any]:
     """Draw in a variant and return the values as NumPy's."""
     adapter: Any = registry.get(variant.backend)
-    if variant.mode == "":
-        tensor = ui.draw(spec, shape, seed=seed, backend=variant.backend, **options)
-        return np.asarray(adapter.to_numpy(tensor))
     request = _request(spec, shape, **{**DEFAULTS, **options})
     key = threefry.root_key(seed)
     match variant:
+        case Variant.NUMPY | Variant.TORCH | Variant.TENSORFLOW | Variant.JAX:
+            tensor = ui.draw(spec, shape, seed=seed, backend=variant.backend, **options)
+        case Variant.NUMBA if request.table is None:
+            tensor = program.on_host(request, key)
         case Variant.NUMBA:
             from unified_init.stream import numba_runner
 
-            if request.table is None:
-                return program.on_host(request, key)
-            return _on_runner(request, seed, numba_runner.fill)
+            tensor = _on_runner(request, seed, numba_runner.fill)
         case Variant.TORCH_COMPILE:
-            return np.asarray(adapter.to_numpy(_torch_compiled(spec, shape, seed, options)))
+            tensor = _torch_compiled(spec, shape, seed, options)
         case Variant.TENSORFLOW_GRAPH:
-            return np.asarray(adapter.to_numpy(graph.draw(adapter.OPS, request, key, adapter._inline)))
+            tensor = graph.draw(adapter.OPS, request, key, adapter._inline)
         case Variant.TENSORFLOW_FUNCTION | Variant.TENSORFLOW_XLA:
-            tensor = _tensorflow_compiled(adapter, request, key, spec, shape, seed, options,
-                                          xla=variant is Variant.TENSORFLOW_XLA)  # fmt: skip
-            return np.asarray(adapter.to_numpy(tensor))
+            xla = variant is Variant.TENSORFLOW_XLA
+            tensor = _tensorflow_compiled(adapter, request, key, spec, shape, seed, options, xla=xla)
         case Variant.JAX_JIT | Variant.NUMPY_GRAPH | Variant.TORCH_GRAPH:
-            return np.asarray(adapter.to_numpy(adapter.trace(request, key, None)))
+            tensor = adapter.trace(request, key, None)
         case _:
-            raise AssertionError(variant)
+            assert_never(variant)
+    return np.asarray(adapter.to_numpy(tensor))
 
 
 def _torch_compiled(spec: Any, shape: Any, seed: int, options: Any) -> Any:
