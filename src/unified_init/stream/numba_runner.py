@@ -96,9 +96,9 @@ def _values32(word, count, rows, numbers, unit, out, out_start, out_step):  # ty
     for j in range(count):
         upper = ~(signed[j] >> np.int32(31))
         row = max(np.int32((pattern[j] >> np.int32(13)) - bias), np.int32(0))
-        row = np.int32(row + (upper & upper_rows))
-        step = np.int32(rows[row, 1] * (pattern[j] & np.int32(8191))) >> slope_shift
-        value = np.int32(rows[row, 0] + step) ^ (upper & upper_xor)
+        at = np.uintp(np.int32(row + (upper & upper_rows)))  # unsigned: no test for negative indices
+        step = np.int32(rows[at, 1] * (pattern[j] & np.int32(8191))) >> slope_shift
+        value = np.int32(rows[at, 0] + step) ^ (upper & upper_xor)
         value = np.int32(value + (upper & upper_add))
         out[out_start + j * out_step] = np.float32(value) * unit
 
