@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.strategies import geometries, indices
 
 import unified_init as ui
-from tests.strategies import geometries, indices
 from unified_init.indexmap import index_map
 from unified_init.layout import bind, parse
 from unified_init.stream import host, numpy_runner, threefry

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.strategies import geometries
 
 import unified_init as ui
-from tests.strategies import geometries
 from unified_init.layout import bind, parse
 
 PROBE = ui.variance_scaling(1.0, "fan_in", "uniform")
@@ -56,7 +56,7 @@ def fans(shape: tuple[int, ...], layout: str, sizes: dict[str, int] | None) -> t
         pytest.param("", (), None, None, None, (), id="scalar"),
     ],
 )  # fmt: skip
-def test_fans_and_logical_shape_follow_the_letters(  # noqa: PLR0917  # parameters of the test
+def test_fans_and_logical_shape_follow_the_letters(  # parameters of the test
     layout: str,
     shape: tuple[int, ...],
     sizes: dict[str, int] | None,

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from tests.strategies import skewed, specs, triangular
 
 import unified_init as ui
-from tests.strategies import skewed, specs, triangular
 
 if TYPE_CHECKING:
     from pathlib import Path
