@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import dataclasses
+import importlib
 import json
 import re
 import subprocess
@@ -35,6 +37,14 @@ def tree() -> dict[str, Any]:
         for name, shape, layout, spec in FIVE
     ]
     return {"model": "tiny", "stream": ui.STREAM, "parameters": parameters}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _rich_is_imported() -> None:
+    """Import rich before any test: that alone advances Python's random generator, which tests watch."""
+    with contextlib.suppress(ImportError):
+        importlib.import_module("rich.progress")
+        importlib.import_module("rich.table")
 
 
 @pytest.fixture

@@ -258,7 +258,7 @@ def _demo(inventory: Inventory, backends: Sequence[str], *, seed: int) -> list[O
                 backend,
                 f"{startups[backend]:.2f} s",
                 f"{outcome.seconds:.2f} s",
-                f"{inventory.size / outcome.seconds / 1e6:,.0f} million",
+                f"{inventory.size / outcome.seconds / 1e6:,.1f} million",
                 f"{outcome.digest[:16]}...",
             )
     Console().print(table)
