@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.strategies import geometries
 
 import unified_init as ui
-from tests.strategies import geometries
 from unified_init.layout import bind, parse
 
 
@@ -142,5 +142,7 @@ def test_types_that_cannot_be_drawn_and_layouts_that_do_not_fit_are_refused() ->
     """Integers have no digest here, and a layout is checked as everywhere."""
     with pytest.raises(ui.ArgumentValueError, match=r"^`dtype` must be one of .*; got dtype\('int64'\)\.$"):
         ui.digest(np.arange(3))
-    with pytest.raises(ui.ArgumentValueError, match=r"^`layout` 'OI' has 2 axes and the shape \(3,\) has 1: "):
+    with pytest.raises(
+        ui.ArgumentValueError, match=r"^`layout` 'OI' has 2 axes and the shape \(3,\) has 1: "
+    ):
         ui.digest(np.zeros(3), layout="OI")

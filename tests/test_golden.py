@@ -30,6 +30,7 @@ def triangular() -> ui.Initializer:
 MATRIX: dict[str, Any] = {"shape": (30, 20), "layout": "OI"}
 DENSE: dict[str, Any] = {"shape": (20, 30), "layout": "IO"}
 KERNEL: dict[str, Any] = {"shape": (3, 5, 6, 8), "layout": "HWIO"}
+WAVES: dict[str, Any] = {"shape": (16, 1, 9)}
 GROUPED: dict[str, Any] = {"shape": (12, 4, 3), "layout": "(BO)IW", "sizes": {"B": 3}}
 SPECS: dict[str, tuple[ui.Initializer, tuple[dict[str, Any], ...], tuple[str, ...]]] = {
     "normal": (ui.normal(0.0, 0.02), (MATRIX, DENSE, GROUPED), COMPLEX),
@@ -64,8 +65,8 @@ SPECS: dict[str, tuple[ui.Initializer, tuple[dict[str, Any], ...], tuple[str, ..
     "dirac": (ui.dirac(2), (KERNEL,), FLOATS),
     "hadamard": (ui.hadamard(), (MATRIX, KERNEL), FLOATS),
     "bilinear_upsampling": (ui.bilinear_upsampling(), (KERNEL,), FLOATS),
-    "stft": (ui.stft(), ({"shape": (16, 1, 9)},), FLOATS),
-    "stft, imaginary": (ui.stft("imag", "blackman", "spectrum", periodic=True), ({"shape": (16, 1, 9)},), FLOATS),
+    "stft": (ui.stft(), (WAVES,), FLOATS),
+    "stft, imaginary": (ui.stft("imag", "blackman", "spectrum", periodic=True), (WAVES,), FLOATS),
 }  # fmt: skip
 NOT_GOLDEN = {"orthogonal", "delta_orthogonal"}
 CASES = [

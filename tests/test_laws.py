@@ -11,17 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from tests.strategies import bounds, elementwise, skewed, triangular
-from unified_init.scales import fan
 
 import unified_init as ui
+from unified_init.scales import fan
 
 NO_LAYOUT = (
     ", and a shape alone does not say which axis is the {role}: pass layout=, 'OI' for torch.nn.Linear or "
     "'IO' for a Keras or Flax Dense; got shape {shape}."
 )
 NO_AXIS = (
-    ", and layout {layout!r} has no axis {axis}: pass fans=(fan_in, fan_out), for a bias those of its kernel; "
-    "got shape {shape}."
+    ", and layout {layout!r} has no axis {axis}: pass fans=(fan_in, fan_out), for a bias those of its "
+    "kernel; got shape {shape}."
 )
 SPECS_OF_MODE = {
     mode: ui.variance_scaling(1.0, mode, "untruncated_normal")
@@ -32,6 +32,11 @@ SPECS_OF_MODE = {
 def close(value: float, rel: float = 1e-15) -> Any:
     """Equal to a few units in the last place."""
     return pytest.approx(value, rel=rel, abs=0)
+
+
+def anything(value: Any) -> Any:
+    """Return a value that no type checker objects to."""
+    return value
 
 
 # --- shapes -----------------------------------------------------------------------------------
@@ -240,7 +245,18 @@ def test_realised_moments_of_a_cut_normal(ends: tuple[float, float]) -> None:
 
 @pytest.mark.parametrize(
     ("lower", "upper"),
-    [(-2, 2), (-1, 3), (0, 2), (-3, 0.5), (-math.inf, 1), (0, math.inf), (1, 2), (-4, 4), (2, 5), (-0.1, 0.1)],
+    [
+        (-2, 2),
+        (-1, 3),
+        (0, 2),
+        (-3, 0.5),
+        (-math.inf, 1),
+        (0, math.inf),
+        (1, 2),
+        (-4, 4),
+        (2, 5),
+        (-0.1, 0.1),
+    ],
 )
 def test_moments_of_common_cuts_to_nine_digits(lower: float, upper: float) -> None:
     """The law agrees with SciPy to 1e-9 wherever a network would cut."""
@@ -262,7 +278,13 @@ def test_moments_of_an_uncut_normal_and_a_uniform() -> None:
 
 @pytest.mark.parametrize(
     ("mean", "std", "low", "high"),
-    [(0.0, 0.02, -0.04, 0.04), (0.5, 0.2, 0.0, 1.0), (0.7, 0.3, 0.0, 1.0), (1.5, 0.7, 0.0, 0.5), (0.1, 1.0, -0.04, 0.04)],
+    [
+        (0.0, 0.02, -0.04, 0.04),
+        (0.5, 0.2, 0.0, 1.0),
+        (0.7, 0.3, 0.0, 1.0),
+        (1.5, 0.7, 0.0, 0.5),
+        (0.1, 1.0, -0.04, 0.04),
+    ],
 )
 def test_trunc_normal_keeps_its_absolute_bounds(mean: float, std: float, low: float, high: float) -> None:
     """The law's ends are the bounds that were given, though the spec holds them in sigmas."""
@@ -298,20 +320,26 @@ RULE_OF_NORMAL = "must be Fixed or VarianceScaling or InverseFan, got "
     ("distribution", "scale", "message"),
     [
         (ui.Orthogonal(), ui.Fixed(1.0), "`scale` of a Orthogonal must be Gain, got Fixed(1.0)."),
-        (ui.Identity(), ui.VarianceScaling(1.0, "fan_in"),
-         "`scale` of a Identity must be Gain, got VarianceScaling(1.0, 'fan_in')."),
+        (
+            ui.Identity(),
+            ui.VarianceScaling(1.0, "fan_in"),
+            "`scale` of a Identity must be Gain, got VarianceScaling(1.0, 'fan_in').",
+        ),
         (ui.Normal(), ui.Gain(2.0), f"`scale` of a Normal {RULE_OF_NORMAL}Gain(2.0)."),
         (ui.Normal(), ui.Interval(0, 1), f"`scale` of a Normal {RULE_OF_NORMAL}Interval(0.0, 1.0)."),
         (ui.TruncatedNormal(-2, 2), None, f"`scale` of a TruncatedNormal {RULE_OF_NORMAL}None."),
-        (ui.Uniform(), ui.Fixed(1.0, 2.0),
-         "`scale` of a Uniform must be Interval or VarianceScaling or InverseFan, got Fixed(1.0, 2.0)."),
+        (
+            ui.Uniform(),
+            ui.Fixed(1.0, 2.0),
+            "`scale` of a Uniform must be Interval or VarianceScaling or InverseFan, got Fixed(1.0, 2.0).",
+        ),
         (ui.Sparse(0.5), ui.Gain(), "`scale` of a Sparse must be Fixed, got Gain()."),
         (ui.Constant(0.0), ui.Fixed(1.0), "`scale` of a Constant must be Gain, got Fixed(1.0)."),
         ("normal", ui.Fixed(1.0), "`distribution` must be a distribution of this library, got 'normal'."),
         (ui.Gain(), ui.Gain(), "`distribution` must be a distribution of this library, got Gain()."),
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_parts_that_do_not_fit_are_refused(distribution: Any, scale: Any, message: str) -> None:
     """Each distribution names the scale rules that it takes."""
     with pytest.raises(ui.ArgumentTypeError) as caught:
@@ -319,14 +347,19 @@ def test_parts_that_do_not_fit_are_refused(distribution: Any, scale: Any, messag
     assert str(caught.value) == message
 
 
-SMALL = "must be positive and at least 2**-90, got {!r}: use zeros() or constant(value) for values that do not vary."
+SMALL = (
+    "must be positive and at least 2**-90, got {!r}: "
+    "use zeros() or constant(value) for values that do not vary."
+)
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: ui.Initializer(ui.Sparse(0.5), ui.Fixed(1.0, 2.0)),
-         "`mean` of a sparse initializer must be 0, got 2.0."),
+        (
+            lambda: ui.Initializer(ui.Sparse(0.5), ui.Fixed(1.0, 2.0)),
+            "`mean` of a sparse initializer must be 0, got 2.0.",
+        ),
         (lambda: ui.he_normal() * 0, "`factor` " + SMALL.format(0.0)),
         (lambda: ui.he_normal() * -1, "`factor` " + SMALL.format(-1.0)),
         (lambda: ui.he_normal() * math.inf, "`factor` must be finite, got inf."),
@@ -334,43 +367,95 @@ SMALL = "must be positive and at least 2**-90, got {!r}: use zeros() or constant
         (lambda: ui.normal(0, 0), "`std` " + SMALL.format(0.0)),
         (lambda: ui.normal(0, 2.0**-91), "`std` " + SMALL.format(2.0**-91)),
         (lambda: ui.normal(-math.inf, 1), "`mean` must be finite, got -inf."),
-        (lambda: ui.uniform(1, 1),
-         "`low` must be less than `high`, got 1.0 and 1.0: use constant(value) for values that do not vary."),
+        (
+            lambda: ui.uniform(1, 1),
+            (
+                "`low` must be less than `high`, got 1.0 and 1.0: "
+                "use constant(value) for values that do not vary."
+            ),
+        ),
         (lambda: ui.uniform(0, 2.0**-95), "`high - low` " + SMALL.format(2.0**-95)),
         (lambda: ui.uniform(-1.7e308, 1.7e308), "`high - low` must be finite, got inf."),
         (lambda: ui.VarianceScaling(-2, "fan_in"), "`scale` " + SMALL.format(-2.0)),
-        (lambda: ui.VarianceScaling(2, "fanin"), "`mode` must be 'fan_in', 'fan_out', 'fan_avg' or "
-         "'fan_geo_avg', got 'fanin'. Did you mean 'fan_in'?"),
-        (lambda: ui.InverseFan(1, "in"),
-         "`mode` must be 'fan_in', 'fan_out', 'fan_avg' or 'fan_geo_avg', got 'in'."),
+        (
+            lambda: ui.VarianceScaling(2, "fanin"),
+            (
+                "`mode` must be 'fan_in', 'fan_out', 'fan_avg' or "
+                "'fan_geo_avg', got 'fanin'. Did you mean 'fan_in'?"
+            ),
+        ),
+        (
+            lambda: ui.InverseFan(1, "in"),
+            "`mode` must be 'fan_in', 'fan_out', 'fan_avg' or 'fan_geo_avg', got 'in'.",
+        ),
         (lambda: ui.orthogonal(0), "`gain` " + SMALL.format(0.0)),
         (lambda: ui.TruncatedNormal(2, 2), "`lower` must be less than `upper`, got 2.0 and 2.0."),
         (lambda: ui.TruncatedNormal(math.nan, 2), "`lower` must be a number, got nan."),
-        (lambda: ui.TruncatedNormal(38, 39), "`lower` and `upper` must leave some mass of the normal within "
-         "37 sigmas of its mean, got 38.0 and 39.0."),
-        (lambda: ui.TruncatedNormal(-math.inf, -40), "`lower` and `upper` must leave some mass of the normal "
-         "within 37 sigmas of its mean, got -inf and -40.0."),
-        (lambda: ui.TruncatedNormal(0, 1e-6), "`lower` and `upper` must enclose at least 1e-5 of the mass "
-         "beyond the nearer one, got 0.0 and 1e-06: between such bounds use uniform(low, high)."),
+        (
+            lambda: ui.TruncatedNormal(38, 39),
+            (
+                "`lower` and `upper` must leave some mass of the normal within "
+                "37 sigmas of its mean, got 38.0 and 39.0."
+            ),
+        ),
+        (
+            lambda: ui.TruncatedNormal(-math.inf, -40),
+            (
+                "`lower` and `upper` must leave some mass of the normal "
+                "within 37 sigmas of its mean, got -inf and -40.0."
+            ),
+        ),
+        (
+            lambda: ui.TruncatedNormal(0, 1e-6),
+            (
+                "`lower` and `upper` must enclose at least 1e-5 of the mass "
+                "beyond the nearer one, got 0.0 and 1e-06: between such bounds use uniform(low, high)."
+            ),
+        ),
         (lambda: ui.sparse(1.5), "`sparsity` must be a fraction between 0 and 1, got 1.5."),
         (lambda: ui.dirac(0), "`groups` must be at least 1, got 0."),
-        (lambda: ui.constant([[1, 2], [3]]),
-         "`value` must be rectangular: its nested sequences have different lengths."),
+        (
+            lambda: ui.constant([[1, 2], [3]]),
+            "`value` must be rectangular: its nested sequences have different lengths.",
+        ),
         (lambda: ui.constant([1, math.inf]), "`value` must be finite, got inf."),
         (lambda: ui.stft("left"), "`side` must be 'real' or 'imag', got 'left'."),
-        (lambda: ui.stft(window="hanning"), "`window` must be 'hann', 'hamming', 'blackman' or 'boxcar', "
-         "got 'hanning'. Did you mean 'hann'?"),
+        (
+            lambda: ui.stft(window="hanning"),
+            (
+                "`window` must be 'hann', 'hamming', 'blackman' or 'boxcar', "
+                "got 'hanning'. Did you mean 'hann'?"
+            ),
+        ),
         (lambda: ui.stft(scaling="none"), "`scaling` must be 'density' or 'spectrum', got 'none'."),
-        (lambda: ui.icnr(ui.orthogonal(), 2), "`upscale` repeats independent draws; its base must be a normal, "
-         "truncated normal, uniform or quantile initializer, got Orthogonal()."),
+        (
+            lambda: ui.icnr(ui.orthogonal(), 2),
+            (
+                "`upscale` repeats independent draws; its base must be a normal, "
+                "truncated normal, uniform or quantile initializer, got Orthogonal()."
+            ),
+        ),
         (lambda: ui.icnr(ui.he_normal(), 0), "`factor` must be at least 1, got 0."),
-        (lambda: ui.Initializer(ui.Normal(), ui.Fixed(1.0), upscale=0), "`upscale` must be at least 1, got 0."),
-        (lambda: ui.Quantile("AAAA", 0, 0.0, 1.0, -1.0, 1.0), "`knots` must be base64 of 22529 or 45058 int32 "
-         "numbers, got 4 characters that are not: make it with from_quantile()."),
-        (lambda: ui.Quantile("?", 0, 0.0, 1.0, -1.0, 1.0), "`knots` must be base64 of 22529 or 45058 int32 "
-         "numbers, got 1 characters that are not: make it with from_quantile()."),
+        (
+            lambda: ui.Initializer(ui.Normal(), ui.Fixed(1.0), upscale=0),
+            "`upscale` must be at least 1, got 0.",
+        ),
+        (
+            lambda: ui.Quantile("AAAA", 0, 0.0, 1.0, -1.0, 1.0),
+            (
+                "`knots` must be base64 of 22529 or 45058 int32 "
+                "numbers, got 4 characters that are not: make it with from_quantile()."
+            ),
+        ),
+        (
+            lambda: ui.Quantile("?", 0, 0.0, 1.0, -1.0, 1.0),
+            (
+                "`knots` must be base64 of 22529 or 45058 int32 "
+                "numbers, got 1 characters that are not: make it with from_quantile()."
+            ),
+        ),
     ],
-)  # fmt: skip
+)
 def test_arguments_are_checked_where_they_are_given(make: Any, message: str) -> None:
     """A constructor refuses what no shape could make right."""
     with pytest.raises(ui.ArgumentValueError) as caught:
@@ -381,14 +466,17 @@ def test_arguments_are_checked_where_they_are_given(make: Any, message: str) -> 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: ui.he_normal() * "2", "`factor` must be a real number, got '2'."),
-        (lambda: ui.normal(0, None), "`std` must be a real number, got None."),
-        (lambda: ui.normal(True, 1), "`mean` must be a real number, got True."),
+        (lambda: ui.he_normal() * anything("2"), "`factor` must be a real number, got '2'."),
+        (lambda: ui.normal(0, anything(None)), "`std` must be a real number, got None."),
+        (lambda: ui.normal(anything(value=True), 1), "`mean` must be a real number, got True."),
         (lambda: ui.constant("1"), "`value` must be a real number or an array of real numbers, got '1'."),
-        (lambda: ui.constant([1, True]), "`value` must be a real number or an array of real numbers, got True."),
-        (lambda: ui.dirac(1.0), "`groups` must be an integer, got 1.0."),
-        (lambda: ui.stft(periodic=1), "`periodic` must be True or False, got 1."),
-        (lambda: ui.Quantile(b"", 0, 0.0, 1.0, -1.0, 1.0), "`knots` must be a string, got b''."),
+        (
+            lambda: ui.constant([1, True]),
+            "`value` must be a real number or an array of real numbers, got True.",
+        ),
+        (lambda: ui.dirac(anything(1.0)), "`groups` must be an integer, got 1.0."),
+        (lambda: ui.stft(periodic=anything(1)), "`periodic` must be True or False, got 1."),
+        (lambda: ui.Quantile(anything(b""), 0, 0.0, 1.0, -1.0, 1.0), "`knots` must be a string, got b''."),
     ],
 )
 def test_arguments_of_the_wrong_type_are_refused(make: Any, message: str) -> None:
@@ -465,22 +553,42 @@ STFT = (
 @pytest.mark.parametrize(
     ("spec", "shape", "layout", "message"),
     [
-        *((spec, (2, 3, 4), None, MATRIX.format(spec.label))
-          for spec in (ui.orthogonal(), ui.identity(), ui.hadamard())),
+        *(
+            (spec, (2, 3, 4), None, MATRIX.format(spec.label))
+            for spec in (ui.orthogonal(), ui.identity(), ui.hadamard())
+        ),
         (ui.sparse(0.5), (2, 3, 4), None, MATRIX.format("sparse")),
         (ui.orthogonal(), (3, 4), "BO", "orthogonal needs a layout with both O and I, got 'BO'."),
         (ui.sparse(0.5), (3, 4), "IB", "sparse needs a layout with both O and I, got 'IB'."),
-        (ui.identity(), (3, 3, 5), "OIW",
-         "identity fills matrices: use dirac() for a convolution, got shape (3, 3, 5)."),
+        (
+            ui.identity(),
+            (3, 3, 5),
+            "OIW",
+            "identity fills matrices: use dirac() for a convolution, got shape (3, 3, 5).",
+        ),
         (ui.dirac(), (3, 3), None, TAPS.format("dirac", (3, 3), None)),
         (ui.dirac(), (3, 3), "OI", TAPS.format("dirac", (3, 3), "OI")),
         (ui.delta_orthogonal(), (3, 3), "IW", TAPS.format("delta_orthogonal", (3, 3), "IW")),
         (ui.bilinear_upsampling(), (3, 3), "OI", TAPS.format("bilinear_upsampling", (3, 3), "OI")),
         (ui.dirac(3), (4, 3, 3), "OIW", "`groups` of dirac must divide the outputs, got 3 and 4."),
-        (ui.delta_orthogonal(), (3, 16, 8), "WIO", "delta_orthogonal needs at least as many outputs as inputs, "
-         "got 8 and 16 for shape (3, 16, 8)."),
-        (ui.constant([1, 2, 3]), (3, 4), None, "`value` of a constant must broadcast to the shape, got (3,) for (3, 4)."),
-        (ui.constant([[1, 2]]), (2,), None, "`value` of a constant must broadcast to the shape, got (1, 2) for (2,)."),
+        (
+            ui.delta_orthogonal(),
+            (3, 16, 8),
+            "WIO",
+            ("delta_orthogonal needs at least as many outputs as inputs, got 8 and 16 for shape (3, 16, 8)."),
+        ),
+        (
+            ui.constant([1, 2, 3]),
+            (3, 4),
+            None,
+            "`value` of a constant must broadcast to the shape, got (3,) for (3, 4).",
+        ),
+        (
+            ui.constant([[1, 2]]),
+            (2,),
+            None,
+            "`value` of a constant must broadcast to the shape, got (1, 2) for (2,).",
+        ),
         (ui.stft(), (16, 2, 9), None, STFT.format((16, 2, 9), None)),
         (ui.stft(), (16, 9), None, STFT.format((16, 9), None)),
         (ui.stft(), (16, 1, 9), "OIW", STFT.format((16, 1, 9), "OIW")),
@@ -489,7 +597,7 @@ STFT = (
         (ui.icnr(ui.normal(0, 1), 2), (4, 4, 3), "OOW", icnr_message((4, 4, 3), "OOW")),
         (ui.icnr(ui.normal(0, 1), 2), (8,), None, icnr_message((8,), None)),
     ],
-)  # fmt: skip
+)
 def test_structured_laws_refuse_shapes_without_meaning(
     spec: ui.Initializer, shape: tuple[int, ...], layout: str | None, message: str
 ) -> None:
@@ -501,9 +609,10 @@ def test_structured_laws_refuse_shapes_without_meaning(
 
 @pytest.mark.parametrize("layout", ["OIW", "WIO"])
 @pytest.mark.parametrize(
-    "spec", [ui.dirac(), ui.delta_orthogonal(), ui.bilinear_upsampling(), ui.hadamard(), ui.orthogonal()],
+    "spec",
+    [ui.dirac(), ui.delta_orthogonal(), ui.bilinear_upsampling(), ui.hadamard(), ui.orthogonal()],
     ids=lambda spec: spec.label,
-)  # fmt: skip
+)
 def test_a_kernel_without_taps_is_empty(spec: ui.Initializer, layout: str) -> None:
     """A spatial axis of length 0 is an empty array or our error, nothing else."""
     shape = (4, 4, 0) if layout == "OIW" else (0, 4, 4)

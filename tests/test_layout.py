@@ -55,7 +55,7 @@ def fans(shape: tuple[int, ...], layout: str, sizes: dict[str, int] | None) -> t
         pytest.param("W", (10,), None, None, None, (10,), id="window"),
         pytest.param("", (), None, None, None, (), id="scalar"),
     ],
-)  # fmt: skip
+)
 def test_fans_and_logical_shape_follow_the_letters(  # parameters of the test
     layout: str,
     shape: tuple[int, ...],
@@ -115,9 +115,7 @@ def test_permuting_shape_and_layout_together_keeps_the_law(
 
 
 @given(geometries(), st.integers(2, 9))
-def test_copies_never_enter_a_fan(
-    geometry: tuple[tuple[int, ...], str, dict[str, int]], copies: int
-) -> None:
+def test_copies_never_enter_a_fan(geometry: tuple[tuple[int, ...], str, dict[str, int]], copies: int) -> None:
     """One more ``B`` axis changes the logical size and no fan."""
     shape, layout, sizes = geometry
     assert fans((copies, *shape), f"B{layout}", sizes) == fans(shape, layout, sizes)
@@ -147,36 +145,87 @@ def test_logical_strides_are_row_major_in_the_order_b_o_i_spatial(
         *(
             (bad, shape, None, f"`layout` must have matching, unnested, non-empty parentheses, got {bad!r}.")
             for bad, shape in [
-                ("(O", (3,)), ("O)", (3,)), (")O(", (3,)), ("((O)I)", (3,)), ("(OI))", (3,)), ("()", ()),
-                ("O()", (3,)), ("()OI", ()), ("O)I(B", (3,)), ("(O(I)H)", ()),
+                ("(O", (3,)),
+                ("O)", (3,)),
+                (")O(", (3,)),
+                ("((O)I)", (3,)),
+                ("(OI))", (3,)),
+                ("()", ()),
+                ("O()", (3,)),
+                ("()OI", ()),
+                ("O)I(B", (3,)),
+                ("(O(I)H)", ()),
             ]
         ),
         ("OWW", (2, 3, 3), None, "`layout` may repeat O, I and B, not the spatial W; got 'OWW'."),
         ("(HO)H", (6, 3), {"H": 3}, "`layout` may repeat O, I and B, not the spatial H; got '(HO)H'."),
-        ("OI", (2, 3, 4), None, "`layout` 'OI' has 2 axes and the shape (2, 3, 4) has 3: "
-         "give one letter, or one pair of parentheses, an axis."),
-        ("(BO)IHW", (2, 3), None, "`layout` '(BO)IHW' has 4 axes and the shape (2, 3) has 2: "
-         "give one letter, or one pair of parentheses, an axis."),
-        (None, (2, 3), {"B": 2},
-         "`sizes` says how merged axes split, and needs `layout`; got no layout."),
-        ("OI", (2, 3), {"O": 2},
-         "`sizes` may name letters inside parentheses only, got 'O' with layout 'OI'."),
-        ("(BO)I", (4, 3), {"B": 2, "I": 3},
-         "`sizes` may name letters inside parentheses only, got 'I' with layout '(BO)I'."),
-        ("(BO)I", (4, 3), {"Q": 2},
-         "`sizes` may name letters inside parentheses only, got 'Q' with layout '(BO)I'."),
-        ("(OO)I", (4, 3), {"O": 2},
-         "`layout` may not repeat a letter inside one pair of parentheses, got '(OO)I'."),
-        ("(BO)I", (4, 3), None, "`sizes` must give the size of all but one of the letters merged in (BO): "
-         "sizes for B, O are missing in layout '(BO)I'."),
-        ("(BOI)", (8,), {"O": 2}, "`sizes` must give the size of all but one of the letters merged in (BOI): "
-         "sizes for B, I are missing in layout '(BOI)'."),
+        (
+            "OI",
+            (2, 3, 4),
+            None,
+            (
+                "`layout` 'OI' has 2 axes and the shape (2, 3, 4) has 3: "
+                "give one letter, or one pair of parentheses, an axis."
+            ),
+        ),
+        (
+            "(BO)IHW",
+            (2, 3),
+            None,
+            (
+                "`layout` '(BO)IHW' has 4 axes and the shape (2, 3) has 2: "
+                "give one letter, or one pair of parentheses, an axis."
+            ),
+        ),
+        (None, (2, 3), {"B": 2}, "`sizes` says how merged axes split, and needs `layout`; got no layout."),
+        (
+            "OI",
+            (2, 3),
+            {"O": 2},
+            "`sizes` may name letters inside parentheses only, got 'O' with layout 'OI'.",
+        ),
+        (
+            "(BO)I",
+            (4, 3),
+            {"B": 2, "I": 3},
+            "`sizes` may name letters inside parentheses only, got 'I' with layout '(BO)I'.",
+        ),
+        (
+            "(BO)I",
+            (4, 3),
+            {"Q": 2},
+            "`sizes` may name letters inside parentheses only, got 'Q' with layout '(BO)I'.",
+        ),
+        (
+            "(OO)I",
+            (4, 3),
+            {"O": 2},
+            "`layout` may not repeat a letter inside one pair of parentheses, got '(OO)I'.",
+        ),
+        (
+            "(BO)I",
+            (4, 3),
+            None,
+            (
+                "`sizes` must give the size of all but one of the letters merged in (BO): "
+                "sizes for B, O are missing in layout '(BO)I'."
+            ),
+        ),
+        (
+            "(BOI)",
+            (8,),
+            {"O": 2},
+            (
+                "`sizes` must give the size of all but one of the letters merged in (BOI): "
+                "sizes for B, I are missing in layout '(BOI)'."
+            ),
+        ),
         ("(BO)I", (10, 3), {"B": 4}, "`sizes` must divide the axis (BO) of length 10, got B=4."),
         ("(BO)I", (10, 3), {"B": 2, "O": 4}, "`sizes` must divide the axis (BO) of length 10, got B=2, O=4."),
         ("(BO)I", (16, 3), {"B": 2, "O": 4}, "`sizes` must divide the axis (BO) of length 16, got B=2, O=4."),
         ("(BO)I", (4, 3), {"B": 0}, "`sizes['B']` must be at least 1, got 0."),
     ],
-)  # fmt: skip
+)
 def test_a_layout_that_does_not_fit_is_refused(
     layout: str | None, shape: tuple[int, ...], sizes: dict[str, int] | None, message: str
 ) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
+from tests.strategies import skewed, triangular
 
 import unified_init as ui
-from tests.strategies import skewed, triangular
 
 NARROW = {
     "bfloat16": ml_dtypes.bfloat16,
@@ -210,7 +210,9 @@ def test_other_laws_have_no_complex_form(spec: ui.Initializer, kind: str, mean: 
 
 
 @pytest.mark.parametrize(
-    ("spec", "kind"), [(ui.orthogonal(), "orthogonal"), (ui.sparse(0.5), "sparse")], ids=["orthogonal", "sparse"]
+    ("spec", "kind"),
+    [(ui.orthogonal(), "orthogonal"), (ui.sparse(0.5), "sparse")],
+    ids=["orthogonal", "sparse"],
 )
 def test_random_structured_laws_are_real(spec: ui.Initializer, kind: str) -> None:
     """A complex orthogonal matrix would be a unitary one, which is another law."""
@@ -227,13 +229,20 @@ def test_constants_are_real_numbers_in_complex_types() -> None:
 @pytest.mark.parametrize(
     ("dtype", "message"),
     [
-        *((dtype, "`dtype` must be one of float32, float64, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 "
-           f"or complex128, by name or as a framework's own dtype; got {dtype!r}.")
-          for dtype in ("float", "f4", "int32", "", None, int, np.int8, np.longdouble)),
+        *(
+            (
+                dtype,
+                (
+                    "`dtype` must be one of float32, float64, bfloat16, float16, float8_e4m3fn, float8_e5m2, "
+                    f"complex64 or complex128, by name or as a framework's own dtype; got {dtype!r}."
+                ),
+            )
+            for dtype in ("float", "f4", "int32", "", None, int, np.int8, np.longdouble)
+        ),
         *((dtype, f"`dtype` must be a name or a dtype, got {dtype!r}.") for dtype in (3.5, np.floating)),
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_other_types_are_refused(dtype: Any, message: str) -> None:
     """Integers, extended precision and abbreviations are no element types of weights."""
     with pytest.raises(ui.UnifiedInitError) as caught:
@@ -241,15 +250,25 @@ def test_other_types_are_refused(dtype: Any, message: str) -> None:
     assert str(caught.value) == message
 
 
-@pytest.mark.parametrize("dtype", [["float32"], {}, (np.float32, "a"), np.zeros(2)], ids=["list", "dict", "pair", "array"])
+@pytest.mark.parametrize(
+    "dtype", [["float32"], {}, (np.float32, "a"), np.zeros(2)], ids=["list", "dict", "pair", "array"]
+)
 def test_an_unhashable_type_is_refused_with_our_error(dtype: Any) -> None:
     """Whatever is no dtype gets our error."""
     with pytest.raises(ui.UnifiedInitError):
         ui.draw(ui.normal(0, 1), 3, seed=0, dtype=dtype)
 
 
-@pytest.mark.parametrize(("dtype", "name"), [(float, "float64"), (complex, "complex128"), (">f4", "float32"),
-                                             (np.float16, "float16"), (np.dtype("<f8"), "float64")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("dtype", "name"),
+    [
+        (float, "float64"),
+        (complex, "complex128"),
+        (">f4", "float32"),
+        (np.float16, "float16"),
+        (np.dtype("<f8"), "float64"),
+    ],
+)
 def test_types_of_numpy_and_python_are_understood(dtype: Any, name: str) -> None:
     """A dtype object of NumPy, in any byte order, and Python's two."""
     asked = np.dtype(dtype) if isinstance(dtype, str) else dtype

@@ -19,9 +19,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def draw(spec: ui.Initializer, shape: tuple[int, ...], layout: str | None = None, **options: Any) -> NDArray[Any]:
+def draw(
+    spec: ui.Initializer, shape: tuple[int, ...], layout: str | None = None, **options: Any
+) -> NDArray[Any]:
     """Draw with one seed and name."""
-    drawn: NDArray[Any] = ui.draw(spec, shape, layout=layout, **({"seed": 8, "name": "w"} | options))
+    defaults: dict[str, Any] = {"seed": 8, "name": "w"}
+    drawn: NDArray[Any] = ui.draw(spec, shape, layout=layout, **(defaults | options))
     return drawn
 
 
@@ -36,7 +39,20 @@ def deviation(matrix: NDArray[Any]) -> float:
 
 
 @pytest.mark.parametrize(
-    "shape", [(1, 1), (2, 2), (7, 7), (64, 64), (65, 65), (200, 130), (130, 200), (300, 1), (1, 300), (500, 3), (129, 128)]
+    "shape",
+    [
+        (1, 1),
+        (2, 2),
+        (7, 7),
+        (64, 64),
+        (65, 65),
+        (200, 130),
+        (130, 200),
+        (300, 1),
+        (1, 300),
+        (500, 3),
+        (129, 128),
+    ],
 )
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-6), ("float64", 1e-14)])
 def test_rows_or_columns_are_orthonormal(shape: tuple[int, int], dtype: str, tolerance: float) -> None:
@@ -49,10 +65,14 @@ def test_rows_or_columns_are_orthonormal(shape: tuple[int, int], dtype: str, tol
 def test_the_gain_multiplies_an_orthogonal_matrix() -> None:
     """A gain of 2 doubles every entry exactly."""
     np.testing.assert_array_equal(draw(ui.orthogonal(2.0), (30, 20)), 2 * draw(ui.orthogonal(), (30, 20)))
-    np.testing.assert_array_equal(draw(ui.orthogonal() * 0.5, (30, 20)), 0.5 * draw(ui.orthogonal(), (30, 20)))
+    np.testing.assert_array_equal(
+        draw(ui.orthogonal() * 0.5, (30, 20)), 0.5 * draw(ui.orthogonal(), (30, 20))
+    )
 
 
-@pytest.mark.parametrize(("layout", "shape"), [("OIHW", (32, 3, 5, 2)), ("HWIO", (5, 2, 3, 32)), ("IOHW", (3, 32, 5, 2))])
+@pytest.mark.parametrize(
+    ("layout", "shape"), [("OIHW", (32, 3, 5, 2)), ("HWIO", (5, 2, 3, 32)), ("IOHW", (3, 32, 5, 2))]
+)
 def test_a_kernel_is_a_matrix_of_outputs_by_the_rest(layout: str, shape: tuple[int, ...]) -> None:
     """A convolution kernel is orthogonal as outputs by inputs and taps, in every layout the same one."""
     kernel = draw(ui.orthogonal(), shape, layout)
@@ -75,14 +95,20 @@ def test_an_orthogonal_draw_has_one_set_of_bits_on_one_machine() -> None:
     """Again the same, alone or sliced, and with other numbers of threads."""
     whole = draw(ui.orthogonal(), (150, 90))
     assert whole.tobytes() == draw(ui.orthogonal(), (150, 90)).tobytes()
-    np.testing.assert_array_equal(whole[3:80:2, -5], draw(ui.orthogonal(), (150, 90), index=(slice(3, 80, 2), -5)))
+    np.testing.assert_array_equal(
+        whole[3:80:2, -5], draw(ui.orthogonal(), (150, 90), index=(slice(3, 80, 2), -5))
+    )
     assert whole.tobytes() != draw(ui.orthogonal(), (150, 90), seed=9).tobytes()
     assert whole.tobytes() != draw(ui.orthogonal(), (150, 90), name="v").tobytes()
 
 
 def test_a_vector_of_zeros_gives_an_orthogonal_matrix_too() -> None:
     """The stream may draw exact zeros; the reflection is then none."""
-    for normals in (np.zeros((1, 1, 1), np.float32), np.zeros((1, 3, 3), np.float32), np.eye(3, dtype=np.float32)[None]):
+    for normals in (
+        np.zeros((1, 1, 1), np.float32),
+        np.zeros((1, 3, 3), np.float32),
+        np.eye(3, dtype=np.float32)[None],
+    ):
         assert deviation(orthogonal(xp, normals)[0]) <= 1e-6
 
 
@@ -173,7 +199,7 @@ def mask_words(count: int, *, seed: int, name: str) -> NDArray[np.uint32]:
 def test_the_smallest_words_of_each_column_are_zero(
     sparsity: float, shape: tuple[int, ...], layout: str | None, sizes: dict[str, int] | None
 ) -> None:
-    """Exactly ceil(s rows) zeros a column, where the stream name/mask says; the others are the normal draw."""
+    """Exactly ceil(s rows) zeros a column, where the stream name/mask says; the rest is the normal draw."""
     seed = 2**40 + 3
     stored = draw(ui.sparse(sparsity, std=2.0), shape, layout, sizes=sizes, seed=seed)
     logical = stored.T if layout == "IO" else stored
@@ -192,7 +218,9 @@ def test_the_smallest_words_of_each_column_are_zero(
 def test_ties_between_words_go_to_the_earlier_row(monkeypatch: pytest.MonkeyPatch) -> None:
     """With equal words the first rows are zero."""
 
-    def equal(key: tuple[int, int], logical: NDArray[np.int64]) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    def equal(
+        key: tuple[int, int], logical: NDArray[np.int64]
+    ) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
         del key
         return np.full(logical.shape, 5, np.uint32), np.full(logical.shape, 9, np.uint32)
 
@@ -214,7 +242,9 @@ def test_identity_is_the_identity() -> None:
 
 @pytest.mark.parametrize("taps", [(3,), (4,), (3, 3), (2, 5), (1, 4, 3)])
 @pytest.mark.parametrize(("outputs", "inputs"), [(4, 4), (6, 4), (4, 6)])
-def test_dirac_copies_inputs_at_the_later_middle_tap(taps: tuple[int, ...], outputs: int, inputs: int) -> None:
+def test_dirac_copies_inputs_at_the_later_middle_tap(
+    taps: tuple[int, ...], outputs: int, inputs: int
+) -> None:
     """One at tap k // 2 of each pair of equal channels, zero elsewhere."""
     kernel = ui.draw(ui.dirac(), (outputs, inputs, *taps), layout="OI" + "DHW"[-len(taps) :])
     expected = np.zeros(kernel.shape)
@@ -240,7 +270,9 @@ def test_hadamard_is_zero_initialization(outputs: int, inputs: int) -> None:
         np.testing.assert_array_equal(matrix, np.eye(outputs, inputs))
         return
     order = 1 << (outputs - 1).bit_length()
-    np.testing.assert_allclose(matrix, linalg.hadamard(order)[:outputs, :inputs] / math.sqrt(order), rtol=1e-15)
+    np.testing.assert_allclose(
+        matrix, linalg.hadamard(order)[:outputs, :inputs] / math.sqrt(order), rtol=1e-15
+    )
     if order == outputs:
         assert deviation(matrix) < 1e-14
 
@@ -253,7 +285,9 @@ def test_hadamard_kernels_hold_the_matrix_at_the_middle_tap() -> None:
     assert not kernel.any()
 
 
-def transposed_convolution(image: NDArray[np.float64], kernel: NDArray[np.float64], stride: int) -> NDArray[np.float64]:
+def transposed_convolution(
+    image: NDArray[np.float64], kernel: NDArray[np.float64], stride: int
+) -> NDArray[np.float64]:
     """Return the full transposed convolution of one channel."""
     size = kernel.shape[0]
     out = np.zeros([(length - 1) * stride + size for length in image.shape])
@@ -290,7 +324,9 @@ WINDOWS = ["hann", "hamming", "blackman", "boxcar", None]
 @pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.parametrize("side", ["real", "imag"])
 @pytest.mark.parametrize("periodic", [False, True])
-def test_stft_is_a_windowed_fourier_transform(side: str, window: str | None, scaling: str | None, *, periodic: bool) -> None:
+def test_stft_is_a_windowed_fourier_transform(
+    side: str, window: str | None, scaling: str | None, *, periodic: bool
+) -> None:
     """window[t] cos(2 pi t f / F) over the norm, minus sin on the imaginary side, as SciPy has it."""
     length, frequencies = 20, 9
     kernel = ui.draw(ui.stft(side, window, scaling, periodic), (length, 1, frequencies), dtype="float64")
