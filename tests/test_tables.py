@@ -363,7 +363,7 @@ def test_interpolation_stays_between_its_knots(spec: ui.Initializer) -> None:
     table = table_of(spec)
     base, step = table.rows.astype(np.int64).T
     last = base + ((step * ((1 << FORMAT32.fraction) - 1)) >> table.slope_shift)
-    half = FORMAT32.rows if table.upper_rows else len(base)
+    half = table.upper_rows or len(base)
     for start in range(0, len(base), half):
         here, there, reached = (
             base[start : start + half - 1],
