@@ -314,6 +314,7 @@ def test_resolve_is_pure() -> None:
 # --- refusals ---------------------------------------------------------------------------------
 
 RULE_OF_NORMAL = "must be Fixed or VarianceScaling or InverseFan, got "
+RULE_OF_CUT = "must be Fixed or Between or VarianceScaling or InverseFan, got "
 
 
 @pytest.mark.parametrize(
@@ -327,7 +328,7 @@ RULE_OF_NORMAL = "must be Fixed or VarianceScaling or InverseFan, got "
         ),
         (ui.Normal(), ui.Gain(2.0), f"`scale` of a Normal {RULE_OF_NORMAL}Gain(2.0)."),
         (ui.Normal(), ui.Interval(0, 1), f"`scale` of a Normal {RULE_OF_NORMAL}Interval(0.0, 1.0)."),
-        (ui.TruncatedNormal(-2, 2), None, f"`scale` of a TruncatedNormal {RULE_OF_NORMAL}None."),
+        (ui.TruncatedNormal(-2, 2), None, f"`scale` of a TruncatedNormal {RULE_OF_CUT}None."),
         (
             ui.Uniform(),
             ui.Fixed(1.0, 2.0),

@@ -216,7 +216,7 @@ def test_other_laws_have_no_complex_form(spec: ui.Initializer, kind: str, mean: 
 )
 def test_random_structured_laws_are_real(spec: ui.Initializer, kind: str) -> None:
     """A complex orthogonal matrix would be a unitary one, which is another law."""
-    assert refusal(spec, "complex64") == f"`dtype` of a {kind} initializer must be real, got complex64."
+    assert refusal(spec, "complex64") == f"`dtype` of {kind} must be real, got complex64."
 
 
 def test_constants_are_real_numbers_in_complex_types() -> None:

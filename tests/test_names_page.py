@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 import unified_init as ui
+from unified_init.interop.catalogue import EXCLUDED, FRAMEWORKS
 from unified_init.interop.entries import AXES, DROPPED, FANS, Entry
 from unified_init.interop.names_page import names_page
 from unified_init.interop.native import BY_NAME
-from unified_init.interop.tables import EXCLUDED, FRAMEWORKS
 
 PAGE = pathlib.Path(__file__).parents[1] / "docs" / "names.md"
 ENTRIES = [entry for _, entries in FRAMEWORKS for entry in entries]

@@ -193,9 +193,9 @@ FIXED = {"kind": "Fixed", "std": 1.0, "mean": 0.0}
         ("{}", "spec: missing fields schema, stream, distribution, scale, factor, upscale."),
         (edited(factor=None), "spec: missing fields factor."),
         (edited(gain=2), f"spec.gain: unknown field; {FIELDS}"),
-        (edited(schema=2), "spec.schema: must be 1, got 2: it is of a newer release."),
-        (edited(schema=True), "spec.schema: must be 1, got True: it is of a newer release."),
-        (edited(schema="1"), "spec.schema: must be 1, got '1': it is of a newer release."),
+        (edited(schema=2), "spec.schema: must be 1, the schema of this release, got 2."),
+        (edited(schema=True), "spec.schema: must be 1, the schema of this release, got True."),
+        (edited(schema="1"), "spec.schema: must be 1, the schema of this release, got '1'."),
         (edited(stream="threefry-2"), "spec.stream: must be 'threefry-1', got 'threefry-2'."),
         (edited(distribution="Normal"), "spec.distribution: must be an object with a kind, got 'Normal'."),
         (
@@ -215,7 +215,7 @@ FIXED = {"kind": "Fixed", "std": 1.0, "mean": 0.0}
         (
             edited(scale={"kind": "Normal"}),
             (
-                "spec.scale.kind: `kind` must be 'Fixed', 'Interval', 'Gain', "
+                "spec.scale.kind: `kind` must be 'Fixed', 'Between', 'Interval', 'Gain', "
                 "'VarianceScaling' or 'InverseFan', got 'Normal'."
             ),
         ),

@@ -6,75 +6,83 @@ JAX return the same values, eager or compiled, in any layout, type or sharding.
 
 from __future__ import annotations
 
-from unified_init.api import backends, draw, fill
-from unified_init.digest import digest
-from unified_init.distributions import (
-    BilinearUpsampling,
-    Constant,
-    DeltaOrthogonal,
-    Dirac,
-    Hadamard,
-    Identity,
-    Normal,
-    Orthogonal,
-    Quantile,
-    Sparse,
-    Stft,
-    TruncatedNormal,
-    Uniform,
-)
-from unified_init.errors import (
-    ArgumentTypeError,
-    ArgumentValueError,
-    BackendError,
-    UnifiedInitError,
-)
-from unified_init.from_quantile import from_quantile
-from unified_init.gains import calculate_gain, depth_factor
-from unified_init.initializer import Initializer
-from unified_init.interop.adapters import as_jax, as_keras, as_torch
-from unified_init.interop.native import from_native
-from unified_init.law import Law
-from unified_init.presets import (
-    bilinear_upsampling,
-    constant,
-    delta_orthogonal,
-    dirac,
-    glorot_normal,
-    glorot_uniform,
-    hadamard,
-    he_normal,
-    he_uniform,
-    icnr,
-    identity,
-    kaiming_normal,
-    kaiming_uniform,
-    lecun_normal,
-    lecun_uniform,
-    normal,
-    ones,
-    orthogonal,
-    siren,
-    sparse,
-    stft,
-    trunc_normal,
-    truncated_normal,
-    uniform,
-    uniform_unit_scaling,
-    variance_scaling,
-    xavier_normal,
-    xavier_uniform,
-    zeros,
-)
-from unified_init.scales import Fixed, Gain, Interval, InverseFan, VarianceScaling
-from unified_init.serialise import from_json, to_json
-from unified_init.stream.threefry import STREAM
+import importlib
+from typing import TYPE_CHECKING
+
+# Bound at once: the package of this name would take its place when something imports it.
+from unified_init.backends.registry import backends
+
+if TYPE_CHECKING:
+    from unified_init.api import draw, fill
+    from unified_init.digests import digest
+    from unified_init.distributions import (
+        BilinearUpsampling,
+        Constant,
+        DeltaOrthogonal,
+        Dirac,
+        Hadamard,
+        Identity,
+        Normal,
+        Orthogonal,
+        Quantile,
+        Sparse,
+        Stft,
+        TruncatedNormal,
+        Uniform,
+    )
+    from unified_init.errors import (
+        ArgumentTypeError,
+        ArgumentValueError,
+        BackendError,
+        UnifiedInitError,
+    )
+    from unified_init.gains import calculate_gain, depth_factor
+    from unified_init.initializer import Initializer
+    from unified_init.interop.native import from_native
+    from unified_init.interop.wrap import as_jax, as_keras, as_torch
+    from unified_init.law import Law
+    from unified_init.presets import (
+        bilinear_upsampling,
+        constant,
+        delta_orthogonal,
+        dirac,
+        glorot_normal,
+        glorot_uniform,
+        hadamard,
+        he_normal,
+        he_uniform,
+        icnr,
+        identity,
+        kaiming_normal,
+        kaiming_uniform,
+        lecun_normal,
+        lecun_uniform,
+        normal,
+        ones,
+        orthogonal,
+        siren,
+        sparse,
+        stft,
+        trunc_normal,
+        truncated_normal,
+        uniform,
+        uniform_unit_scaling,
+        variance_scaling,
+        xavier_normal,
+        xavier_uniform,
+        zeros,
+    )
+    from unified_init.quantiles import from_quantile
+    from unified_init.scales import Between, Fixed, Gain, Interval, InverseFan, VarianceScaling
+    from unified_init.serialise import from_json, to_json
+    from unified_init.stream.threefry import STREAM
 
 __all__ = [
     "STREAM",
     "ArgumentTypeError",
     "ArgumentValueError",
     "BackendError",
+    "Between",
     "BilinearUpsampling",
     "Constant",
     "DeltaOrthogonal",
@@ -140,3 +148,47 @@ __all__ = [
     "zeros",
 ]
 __version__ = "0.1.0"
+
+# Where each public name lives. Importing the package costs next to nothing: the first use of any of
+# these names imports them all. Type checkers read the imports above instead.
+_HOMES = {
+    "api": "draw fill",
+    "digests": "digest",
+    "distributions": (
+        "BilinearUpsampling Constant DeltaOrthogonal Dirac Hadamard Identity Normal Orthogonal "
+        "Quantile Sparse Stft TruncatedNormal Uniform"
+    ),
+    "errors": "ArgumentTypeError ArgumentValueError BackendError UnifiedInitError",
+    "gains": "calculate_gain depth_factor",
+    "initializer": "Initializer",
+    "interop.native": "from_native",
+    "interop.wrap": "as_jax as_keras as_torch",
+    "law": "Law",
+    "presets": (
+        "bilinear_upsampling constant delta_orthogonal dirac glorot_normal glorot_uniform "
+        "hadamard he_normal he_uniform icnr identity kaiming_normal kaiming_uniform lecun_normal "
+        "lecun_uniform normal ones orthogonal siren sparse stft trunc_normal truncated_normal "
+        "uniform uniform_unit_scaling variance_scaling xavier_normal xavier_uniform zeros"
+    ),
+    "quantiles": "from_quantile",
+    "scales": "Between Fixed Gain Interval InverseFan VarianceScaling",
+    "serialise": "from_json to_json",
+    "stream.threefry": "STREAM",
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name on first use."""
+    if name not in _HOME:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    for key, home in _HOME.items():
+        globals()[key] = getattr(importlib.import_module(f"{__name__}.{home}"), key)
+    value: object = globals()[name]
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, used or not."""
+    return sorted({*globals(), *__all__})

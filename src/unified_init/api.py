@@ -6,39 +6,24 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from unified_init import checks
-from unified_init.backends import registry, torch_call
+from unified_init.backends import registry
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.initializer import Initializer
 from unified_init.layout import bind
-from unified_init.request import Request, make_request
 from unified_init.seeds import check_seed, is_traced, key_of
 from unified_init.stream import program
 from unified_init.stream.dtypes import dtype_of
+from unified_init.stream.request import Request, make_request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from unified_init.backends.protocol import Key
+    from unified_init.law import Fans
 
-__all__ = ["backends", "draw", "fill"]
+__all__ = ["draw", "fill"]
 
 # ruff: noqa: ANN401  # tensors, seeds and devices of any framework
-
-Fans = tuple[float | None, float | None]
-
-
-def backends() -> tuple[str, ...]:
-    """Return the names of the installed backends; nothing is imported.
-
-    Returns:
-        Some of ``("numpy", "torch", "tensorflow", "jax")``, in this order.
-
-    Example:
-        >>> import unified_init as ui
-        >>> "numpy" in ui.backends()
-        True
-    """
-    return registry.installed()
 
 
 def draw(
@@ -102,21 +87,21 @@ def draw(
         PyTorch, Keras and JAX: it never reproduces their own streams, and no state is kept.
     """
     torch = sys.modules.get("torch")
-    if torch is not None and backend == "torch" and torch.compiler.is_compiling():
-        from unified_init.backends import _torch  # noqa: PLC0415  # Dynamo follows this import
+    if torch is not None and torch.compiler.is_compiling() and _backend(backend, device, seed) == "torch":
+        from unified_init.compiled_draw import compiled_draw  # noqa: PLC0415  # it imports torch
 
         options = (("name", name), ("layout", layout), ("sizes", sizes), ("fans", fans),
                    ("index", index), ("dtype", dtype), ("device", device))  # fmt: skip
-        return _torch.compiled_draw(spec, shape, 0 if seed is None else seed, options)
+        return compiled_draw(spec, shape, seed, options)
     request = _request(
         spec, shape, name=name, layout=layout, sizes=sizes, fans=fans, index=index, dtype=dtype
     )
-    if request.random:
+    if request.law.random:
         check_seed(seed, label=spec.label)
     chosen = _backend(backend, device, seed)
     adapter = registry.get(chosen)
     adapter.wants_graph(None, device)  # refuses a bad device before a generator is advanced
-    key = key_of(seed) if request.random else None
+    key = key_of(seed) if request.law.random else None
     _check_trace(key, seed, chosen)
     if adapter.wants_graph(key, device):
         return adapter.trace(request, key, device)
@@ -173,9 +158,9 @@ def fill(
         spec, tuple(tensor.shape), name=name, layout=layout, sizes=sizes, fans=fans, index=None,
         dtype=tensor.dtype,
     )  # fmt: skip
-    if request.random:
+    if request.law.random:
         check_seed(seed, label=spec.label)
-    key = key_of(seed) if request.random else None
+    key = key_of(seed) if request.law.random else None
     _check_trace(key, seed, owner)
     view = adapter.writable(tensor)
     if view is not None:
@@ -231,7 +216,6 @@ def _check_trace(key: Key | None, seed: object, chosen: str) -> None:
         raise ArgumentValueError(msg)
 
 
-torch_call.register(draw)
 # AutoGraph rewrites Python it meets in a tf.function; this mark, which its own outputs carry, says
 # that there is nothing to rewrite (tf.autograph.experimental.do_not_convert would need TensorFlow).
 vars(draw)["autograph_info__"] = {}

@@ -13,11 +13,13 @@ from unified_init.errors import ArgumentTypeError, ArgumentValueError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["choice", "count", "finite", "number", "positive", "shape_of", "text"]
+__all__ = ["choice", "count", "finite", "integer", "number", "positive", "shape_of", "shown", "text"]
 
 # A standard deviation or half-width below this would need subnormal float32 numbers, which some
 # frameworks flush to zero, so equal bits could not be kept.
 SMALLEST_SIZE = 2.0**-90
+# Indices are int64.
+LIMIT = 1 << 63
 
 
 def number(name: str, value: object) -> float:
@@ -28,12 +30,12 @@ def number(name: str, value: object) -> float:
     try:
         result = float(value)
     except OverflowError:
-        msg = f"`{name}` must fit a float64, got an integer of {len(str(value))} digits."
+        msg = f"`{name}` must fit a float64, got a number beyond its range."
         raise ArgumentValueError(msg) from None
     if math.isnan(result):
         msg = f"`{name}` must be a number, got nan."
         raise ArgumentValueError(msg)
-    return result
+    return result + 0.0  # one zero: -0.0 would be equal and print otherwise
 
 
 def finite(name: str, value: object) -> float:
@@ -59,20 +61,38 @@ def positive(name: str, value: object) -> float:
 
 def count(name: str, value: object, *, least: int = 1) -> int:
     """Return ``value`` as an int of at least ``least``."""
-    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
+    result = integer(value)
+    if result is None:
         msg = f"`{name}` must be an integer, got {value!r}."
         raise ArgumentTypeError(msg)
-    result = operator.index(value)
     if result < least:
-        msg = f"`{name}` must be at least {least}, got {result}."
+        msg = f"`{name}` must be at least {least}, got {shown(result)}."
+        raise ArgumentValueError(msg)
+    if result >= LIMIT:
+        msg = f"`{name}` must be below 2**63, got {shown(result)}."
         raise ArgumentValueError(msg)
     return result
+
+
+def integer(value: object) -> int | None:
+    """Return ``value`` as an int, or None if it is no integer; True and False are none."""
+    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:  # an array, whose type has the method though only its scalars can answer
+        return None
+
+
+def shown(value: int) -> str:
+    """Return an int as text; Python refuses to print the longest ones."""
+    return str(value) if abs(value) < LIMIT**4 else f"an integer of {value.bit_length()} bits"
 
 
 def choice(name: str, value: object, options: Sequence[str]) -> str:
     """Return ``value`` if it is one of ``options``; suggest the nearest one if it is not."""
     if isinstance(value, str) and value in options:
-        return value
+        return options[options.index(value)]  # a plain str, whatever subclass was given
     listed = ", ".join(repr(option) for option in options[:-1]) + f" or {options[-1]!r}"
     near = difflib.get_close_matches(str(value), options, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
@@ -93,27 +113,33 @@ def text(name: str, value: object) -> str:
     return value
 
 
+def _shape_text(shape: Sequence[int]) -> str:
+    return f"({', '.join(map(shown, shape))}{',' * (len(shape) == 1)})"
+
+
 def shape_of(value: object) -> tuple[int, ...]:
     """Return ``value`` as a shape: a tuple of non-negative ints (one int is a vector's length)."""
-    if isinstance(value, SupportsIndex) and not isinstance(value, bool):
-        value = (value,)
+    single = integer(value)
+    if single is not None:
+        value = (single,)
     try:
         entries = list(value)  # type: ignore[call-overload]
     except TypeError:
-        msg = f"`shape` must be a tuple of integers, got {value!r}."
-        raise ArgumentTypeError(msg) from None
-    if isinstance(value, (str, bytes)):
+        entries = None
+    if entries is None or isinstance(value, (str, bytes)):
         msg = f"`shape` must be a tuple of integers, got {value!r}."
         raise ArgumentTypeError(msg)
+    shape: list[int] = []
     for entry in entries:
-        if isinstance(entry, bool) or not isinstance(entry, SupportsIndex):
+        length = integer(entry)
+        if length is None:
             msg = f"`shape` must hold integers only, got {entry!r} in {value!r}."
             raise ArgumentTypeError(msg)
-    shape = tuple(operator.index(entry) for entry in entries)
-    if any(entry < 0 for entry in shape):
-        msg = f"`shape` must not have negative entries, got {shape}."
+        shape.append(length)
+    if any(length < 0 for length in shape):
+        msg = f"`shape` must not have negative entries, got {_shape_text(shape)}."
         raise ArgumentValueError(msg)
-    if math.prod(shape) >= 2**63:
-        msg = f"`shape` must have fewer than 2**63 elements, got {shape}."
+    if math.prod(max(length, 1) for length in shape) >= LIMIT:
+        msg = f"`shape` must have fewer than 2**63 elements, got {_shape_text(shape)}."
         raise ArgumentValueError(msg)
-    return shape
+    return tuple(shape)

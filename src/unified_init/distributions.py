@@ -17,6 +17,7 @@ from typing import ClassVar
 
 from unified_init import checks
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.unit_normal import density, tail
 from unified_init.values import call_repr
 
 __all__ = [
@@ -82,7 +83,7 @@ class TruncatedNormal:
                 f"mean, got {lower!r} and {upper!r}."
             )
             raise ArgumentValueError(msg)
-        if self.mass < 1e-5 * _tail(nearest):
+        if self.mass < 1e-5 * tail(nearest):
             msg = (
                 "`lower` and `upper` must enclose at least 1e-5 of the mass beyond the nearer one, "
                 f"got {lower!r} and {upper!r}: between such bounds use uniform(low, high)."
@@ -93,15 +94,15 @@ class TruncatedNormal:
     def mass(self) -> float:
         """Probability that the parent normal lies between the bounds."""
         if self.lower >= 0:
-            return _tail(self.lower) - _tail(self.upper)
+            return tail(self.lower) - tail(self.upper)
         if self.upper <= 0:
-            return _tail(-self.upper) - _tail(-self.lower)
-        return 1.0 - _tail(-self.lower) - _tail(self.upper)
+            return tail(-self.upper) - tail(-self.lower)
+        return 1.0 - tail(-self.lower) - tail(self.upper)
 
     @property
     def unit_mean(self) -> float:
         """Mean of the truncated unit normal."""
-        return (_density(self.lower) - _density(self.upper)) / self.mass
+        return (density(self.lower) - density(self.upper)) / self.mass
 
     @property
     def unit_std(self) -> float:
@@ -114,7 +115,7 @@ class TruncatedNormal:
         second = 1.0 + edge * edge - edge * self.unit_mean
         for bound, sign in ((self.lower, 1.0), (self.upper, -1.0)):
             if not math.isinf(bound):
-                second += sign * (bound - edge) * _density(bound) / self.mass
+                second += sign * (bound - edge) * density(bound) / self.mass
         return math.sqrt(max(second - mean * mean, 0.0))
 
 
@@ -149,6 +150,7 @@ class Quantile:
     __repr__ = call_repr
 
     # 31 octaves of at most 1024 knots, the two ends: see stream/table.py, which reads them.
+    LARGEST_EXPONENT: ClassVar[int] = 200
     KNOTS: ClassVar[int] = 1023 + 21 * 1024 + 2
 
     def __post_init__(self) -> None:
@@ -164,11 +166,17 @@ class Quantile:
                 f"got {len(self.knots)} characters that are not: make it with from_quantile()."
             )
             raise ArgumentValueError(msg)
-        checks.count("exponent", self.exponent, least=-200)
-        for name in ("mean", "std", "low", "high"):
-            finite = name in {"mean", "std"}
-            check = checks.finite if finite else checks.number
-            object.__setattr__(self, name, check(name, getattr(self, name)))
+        object.__setattr__(self, "exponent", checks.count("exponent", self.exponent, least=-200))
+        if self.exponent > self.LARGEST_EXPONENT:
+            msg = f"`exponent` must be at most {self.LARGEST_EXPONENT}, got {self.exponent}."
+            raise ArgumentValueError(msg)
+        object.__setattr__(self, "mean", checks.finite("mean", self.mean))
+        object.__setattr__(self, "std", checks.positive("std", self.std))
+        object.__setattr__(self, "low", checks.number("low", self.low))
+        object.__setattr__(self, "high", checks.number("high", self.high))
+        if self.low >= self.high:
+            msg = f"`low` must be less than `high`, got {self.low!r} and {self.high!r}."
+            raise ArgumentValueError(msg)
 
     @property
     def unit_std(self) -> float:
@@ -288,15 +296,6 @@ Distribution = (
     | BilinearUpsampling
     | Stft
 )
-
-
-def _tail(x: float) -> float:
-    """Probability that a unit normal exceeds ``x``. For reported moments only, never for tables."""
-    return 0.5 * math.erfc(x / math.sqrt(2.0))
-
-
-def _density(x: float) -> float:
-    return math.exp(-0.5 * x * x) / math.sqrt(2.0 * math.pi) if math.isfinite(x) else 0.0
 
 
 def _nested(value: object) -> float | tuple[object, ...]:

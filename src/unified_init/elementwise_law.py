@@ -7,7 +7,7 @@ from typing import assert_never
 
 from unified_init.distributions import Normal, Quantile, TruncatedNormal, Uniform
 from unified_init.law import Law
-from unified_init.scales import Fixed, Gain, Interval, InverseFan, Scale, VarianceScaling
+from unified_init.scales import Between, Fixed, Gain, Interval, InverseFan, Scale, VarianceScaling
 
 __all__ = ["Elementwise", "elementwise_law"]
 
@@ -24,13 +24,16 @@ def elementwise_law(
         case Normal():
             return law
         case TruncatedNormal(lower, upper):
+            low, high = loc + scale * lower, loc + scale * upper
+            if isinstance(rule, Between):  # its own ends, to the last digit
+                low, high = rule.low * factor, rule.high * factor
             return dataclasses.replace(
                 law,
                 kind="truncated_normal",
                 mean=loc + scale * dist.unit_mean,
                 std=scale * dist.unit_std,
-                low=loc + scale * lower,
-                high=loc + scale * upper,
+                low=low,
+                high=high,
                 parameters=(lower, upper),
             )
         case Uniform():
@@ -57,7 +60,7 @@ def _placed(
 ) -> tuple[float, float]:
     """Location and scale of the unit variable."""
     match rule:
-        case Fixed(std, mean):
+        case Fixed(std, mean) | Between(std, mean):
             return mean, std
         case Interval(low, high):
             return low / 2 + high / 2, high / 2 - low / 2

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import operator
-from typing import TYPE_CHECKING, SupportsIndex
+from typing import TYPE_CHECKING
 
+from unified_init import checks
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 
 if TYPE_CHECKING:
@@ -108,10 +108,10 @@ def _entry(position: int, entry: object, length: int) -> int | slice:
     if isinstance(entry, slice):
         bounds = {"start": entry.start, "stop": entry.stop, "step": entry.step}
         for part, value in bounds.items():
-            if value is not None and (isinstance(value, bool) or not isinstance(value, SupportsIndex)):
+            if value is not None and checks.integer(value) is None:
                 msg = f"`index[{position}]` must have integer bounds, got {part} {value!r}."
                 raise ArgumentTypeError(msg)
-        start, stop, step = (None if value is None else operator.index(value) for value in bounds.values())
+        start, stop, step = (None if value is None else checks.integer(value) for value in bounds.values())
         if step is not None and step < 1:
             msg = f"`index[{position}]` must have a step of at least 1, got {entry}."
             raise ArgumentValueError(msg)
@@ -120,11 +120,11 @@ def _entry(position: int, entry: object, length: int) -> int | slice:
                 msg = f"`index[{position}]` is out of range for an axis of length {length}: {entry}."
                 raise ArgumentValueError(msg)
         return slice(start, stop, step)
-    if isinstance(entry, bool) or not isinstance(entry, SupportsIndex):
+    value = checks.integer(entry)
+    if value is None:
         msg = f"`index[{position}]` must be an int or a slice, got {entry!r}."
         raise ArgumentTypeError(msg)
-    value = operator.index(entry)
     if not -length <= value < length:
-        msg = f"`index[{position}]` is out of range for an axis of length {length}: {value}."
+        msg = f"`index[{position}]` is out of range for an axis of length {length}: {checks.shown(value)}."
         raise ArgumentValueError(msg)
     return value % length

@@ -26,7 +26,7 @@ from unified_init.distributions import (
 from unified_init.elementwise_law import Elementwise, elementwise_law
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.layout import Geometry, bind
-from unified_init.scales import Fixed, Gain, Interval, InverseFan, Scale, VarianceScaling
+from unified_init.scales import Between, Fixed, Gain, Interval, InverseFan, Scale, VarianceScaling
 from unified_init.structured_law import structured_law
 from unified_init.values import call_repr
 
@@ -40,7 +40,7 @@ __all__ = ["Initializer"]
 # Which scale rules give which distributions their size.
 RULES: dict[type, tuple[type, ...]] = {
     Normal: (Fixed, VarianceScaling, InverseFan),
-    TruncatedNormal: (Fixed, VarianceScaling, InverseFan),
+    TruncatedNormal: (Fixed, Between, VarianceScaling, InverseFan),
     Uniform: (Interval, VarianceScaling, InverseFan),
     Quantile: (Gain, VarianceScaling, InverseFan),
     Sparse: (Fixed,),
@@ -97,6 +97,7 @@ class Initializer:
         if isinstance(self.scale, Fixed) and self.scale.mean and isinstance(self.distribution, Sparse):
             msg = f"`mean` of a sparse initializer must be 0, got {self.scale.mean!r}."
             raise ArgumentValueError(msg)
+        self._check_ends()
         object.__setattr__(self, "factor", checks.positive("factor", self.factor))
         object.__setattr__(self, "upscale", checks.count("upscale", self.upscale))
         if self.upscale > 1 and not isinstance(self.distribution, Elementwise):
@@ -105,6 +106,21 @@ class Initializer:
                 f"uniform or quantile initializer, got {self.distribution!r}."
             )
             raise ArgumentValueError(msg)
+
+    def _check_ends(self) -> None:
+        """Refuse absolute ends that are not the bounds in sigmas, but for rounding."""
+        rule, dist = self.scale, self.distribution
+        if not isinstance(rule, Between) or not isinstance(dist, TruncatedNormal):
+            return
+        for name, end, bound in (("low", rule.low, dist.lower), ("high", rule.high, dist.upper)):
+            implied = rule.mean + rule.std * bound
+            slack = 1e-12 * (abs(rule.mean) + abs(rule.std * bound))
+            if implied != end and not abs(implied - end) <= slack:
+                msg = (
+                    f"`{name}` must be the bound of the distribution, mean + std * {bound!r} = "
+                    f"{implied!r}, got {end!r}: trunc_normal() makes both from absolute bounds."
+                )
+                raise ArgumentValueError(msg)
 
     def __mul__(self, factor: float) -> Initializer:
         """Return the spec whose values are ``factor`` times these."""
@@ -184,6 +200,7 @@ class Initializer:
         match self.scale:
             case Gain(size) | Fixed(size):
                 gain *= size
+        checks.positive("gain", gain)
         law = structured_law(self.distribution, geometry, gain)
         return dataclasses.replace(law, fan_in=fan_in, fan_out=fan_out)
 

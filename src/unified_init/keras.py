@@ -12,7 +12,7 @@ from typing import Any
 import keras
 
 from unified_init.api import draw
-from unified_init.interop.adapters import Placed, place
+from unified_init.interop.wrap import Placed, place
 from unified_init.serialise import from_json, to_json
 
 __all__ = ["UnifiedInitializer"]

@@ -86,7 +86,7 @@ def parse(layout: str) -> tuple[str, ...]:
         elif character in ROLES:
             axes.append(character)
         elif character in "()":
-            group = None
+            group = ""  # unmatched, nested or empty
             break
         else:
             msg = (
@@ -94,11 +94,7 @@ def parse(layout: str) -> tuple[str, ...]:
                 f"D, H, W (spatial), and parentheses that merge; got {character!r} in {layout!r}."
             )
             raise ArgumentValueError(msg)
-    if (
-        group is not None
-        or layout.count("(") != layout.count(")")
-        or layout.count("(") != sum(len(axis) > 0 for axis in layout.split("(")[1:])
-    ):
+    if group is not None:
         msg = f"`layout` must have matching, unnested, non-empty parentheses, got {layout!r}."
         raise ArgumentValueError(msg)
     for role in SPATIAL:

@@ -9,7 +9,17 @@ from unified_init import checks
 from unified_init.errors import ArgumentValueError
 from unified_init.values import call_repr
 
-__all__ = ["FAN_MODES", "Fixed", "Gain", "Interval", "InverseFan", "Scale", "VarianceScaling", "fan"]
+__all__ = [
+    "FAN_MODES",
+    "Between",
+    "Fixed",
+    "Gain",
+    "Interval",
+    "InverseFan",
+    "Scale",
+    "VarianceScaling",
+    "fan",
+]
 
 FAN_MODES = ("fan_in", "fan_out", "fan_avg", "fan_geo_avg")
 
@@ -26,6 +36,27 @@ class Fixed:
         """Check both."""
         object.__setattr__(self, "std", checks.positive("std", self.std))
         object.__setattr__(self, "mean", checks.finite("mean", self.mean))
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Between:
+    """Mean and standard deviation of the parent normal, and the absolute ends of the interval.
+
+    For truncated normals whose ends are given as such: sigmas alone would lose their last digit.
+    """
+
+    std: float
+    mean: float
+    low: float
+    high: float
+    __repr__ = call_repr
+
+    def __post_init__(self) -> None:
+        """Check all four."""
+        object.__setattr__(self, "std", checks.positive("std", self.std))
+        object.__setattr__(self, "mean", checks.finite("mean", self.mean))
+        object.__setattr__(self, "low", checks.number("low", self.low))
+        object.__setattr__(self, "high", checks.number("high", self.high))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
@@ -104,7 +135,7 @@ class InverseFan:
         return self.gain / fan(self.mode, fan_in, fan_out)
 
 
-Scale = Fixed | Interval | Gain | VarianceScaling | InverseFan
+Scale = Fixed | Between | Interval | Gain | VarianceScaling | InverseFan
 
 
 def fan(mode: str, fan_in: float | None, fan_out: float | None) -> float:

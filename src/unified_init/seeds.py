@@ -5,6 +5,7 @@ from __future__ import annotations
 import numbers
 from typing import TYPE_CHECKING, Any
 
+from unified_init import checks
 from unified_init.backends import registry
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.stream.threefry import root_key
@@ -28,13 +29,9 @@ def check_seed(seed: object, *, label: str) -> None:
     if isinstance(seed, bool) or (
         not isinstance(seed, numbers.Integral) and registry.backend_of(seed) is None
     ):
-        msg = (
-            "`seed` must be an int from 0 to 2**64 - 1, a JAX key or a framework's generator "
-            f"object, got {seed!r}."
-        )
-        raise ArgumentTypeError(msg)
+        raise ArgumentTypeError(_not_a_seed(seed))
     if isinstance(seed, numbers.Integral) and not 0 <= int(seed) < LIMIT:
-        msg = f"`seed` must be from 0 to 2**64 - 1, got {int(seed)}."
+        msg = f"`seed` must be from 0 to 2**64 - 1, got {checks.shown(int(seed))}."
         raise ArgumentValueError(msg)
 
 
@@ -45,14 +42,17 @@ def key_of(seed: Any) -> Key:  # noqa: ANN401
     owner = registry.backend_of(seed)
     key = None if owner is None else registry.get(owner).root_key(seed)
     if key is None:
-        msg = (
-            "`seed` must be an int from 0 to 2**64 - 1, a JAX key or a framework's generator "
-            f"object, got {seed!r}."
-        )
-        raise ArgumentTypeError(msg)
+        raise ArgumentTypeError(_not_a_seed(seed))
     return key
 
 
 def is_traced(key: Key | None) -> bool:
     """Whether a key is known only inside a program that is being traced."""
     return key is not None and not isinstance(key[0], int)
+
+
+def _not_a_seed(value: object) -> str:
+    return (
+        "`seed` must be an int from 0 to 2**64 - 1, a JAX key or a framework's generator object, "
+        f"got {value!r}."
+    )

@@ -5,48 +5,22 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from typing import Any
+from typing import Any, get_args
 
 from unified_init import checks, distributions, scales
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
 from unified_init.initializer import Initializer
 from unified_init.stream.threefry import STREAM
 
-__all__ = ["SCHEMA", "from_json", "to_json"]
+__all__ = ["KINDS", "SCHEMA", "from_json", "to_json"]
 
 SCHEMA = 1
 
 # ruff: noqa: ANN401  # JSON values
 
 KINDS: dict[str, dict[str, type[Any]]] = {
-    "distribution": {
-        cls.__name__: cls
-        for cls in (
-            distributions.Normal,
-            distributions.TruncatedNormal,
-            distributions.Uniform,
-            distributions.Quantile,
-            distributions.Constant,
-            distributions.Orthogonal,
-            distributions.DeltaOrthogonal,
-            distributions.Identity,
-            distributions.Dirac,
-            distributions.Sparse,
-            distributions.Hadamard,
-            distributions.BilinearUpsampling,
-            distributions.Stft,
-        )
-    },
-    "scale": {
-        cls.__name__: cls
-        for cls in (
-            scales.Fixed,
-            scales.Interval,
-            scales.Gain,
-            scales.VarianceScaling,
-            scales.InverseFan,
-        )
-    },
+    "distribution": {cls.__name__: cls for cls in get_args(distributions.Distribution)},
+    "scale": {cls.__name__: cls for cls in get_args(scales.Scale)},
 }
 FIELDS = ("schema", "stream", "distribution", "scale", "factor", "upscale")
 
@@ -110,12 +84,12 @@ def from_json(text: str) -> Initializer:
     checks.text("text", text)
     try:
         data = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: also integers of 4300 digits and more
         msg = f"spec: not JSON ({error})."
         raise ArgumentValueError(msg) from None
     _expect(data, FIELDS, "spec")
     if isinstance(data["schema"], bool) or data["schema"] != SCHEMA:
-        msg = f"spec.schema: must be {SCHEMA}, got {data['schema']!r}: it is of a newer release."
+        msg = f"spec.schema: must be {SCHEMA}, the schema of this release, got {data['schema']!r}."
         raise ArgumentValueError(msg)
     if data["stream"] != STREAM:
         msg = f"spec.stream: must be {STREAM!r}, got {data['stream']!r}."
@@ -161,7 +135,9 @@ def _object(data: Any, name: str) -> Any:
 
 def _number(value: Any, cls: type[Any], field: str) -> Any:
     infinite = {"inf": math.inf, "-inf": -math.inf}
-    bounded = cls in {distributions.TruncatedNormal, distributions.Quantile} and field != "knots"
+    bounded = (
+        cls in {distributions.TruncatedNormal, distributions.Quantile, scales.Between} and field != "knots"
+    )
     return infinite.get(value, value) if bounded and isinstance(value, str) else value
 
 

@@ -128,6 +128,8 @@ def _dirac(dist: Dirac, geometry: Geometry, gain: float) -> Law:
 def _hadamard(dist: Hadamard, geometry: Geometry, gain: float) -> Law:
     del dist
     outputs, _, copies = _matrix(geometry, "hadamard")
+    if geometry.spatial():
+        _taps(geometry, "hadamard")
     inputs = geometry.extent("I") if geometry.layout is not None else geometry.shape[1]
     parameters = (copies, outputs, inputs, geometry.spatial())
     return Law(kind="hadamard", mean=NAN, std=NAN, low=-gain, high=gain, scale=gain, parameters=parameters)
@@ -177,6 +179,9 @@ def _taps(geometry: Geometry, name: str) -> tuple[int, ...]:
             f"{name} fills convolution kernels: pass a layout with O and spatial axes, such as "
             f"'OIHW'; got shape {geometry.shape} with layout {geometry.layout!r}."
         )
+        raise ArgumentValueError(msg)
+    if 0 in geometry.spatial():
+        msg = f"{name} needs spatial axes that are not empty, got shape {geometry.shape}."
         raise ArgumentValueError(msg)
     return geometry.spatial()
 

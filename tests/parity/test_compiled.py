@@ -211,3 +211,32 @@ def test_one_compilation_serves_every_preset_of_a_shape() -> None:
     for seed, (name, spec) in enumerate(ELEMENTWISE.items()):
         draw(Variant.TENSORFLOW_XLA, spec, (7, 11, 13), seed=seed, name=name, layout="IOW")
     assert function.experimental_get_tracing_count() == 2
+
+
+def test_bad_seeds_inside_torch_compile_are_refused() -> None:
+    """A missing seed is no seed 0: the same error as outside, or that of a compiled draw."""
+    import torch
+
+    for seed in (None, True, 2**64, -1):
+
+        def program(seed: Any = seed) -> Any:
+            return ui.draw(ui.normal(0.0, 1.0), (3,), seed=seed, backend="torch")
+
+        with pytest.raises(Exception, match=r"`seed`"):
+            torch.compile(program, fullgraph=True)()
+
+
+def test_constants_and_devices_work_inside_torch_compile() -> None:
+    """Specs made inside the program, constants too, and the backend that a device names."""
+    import torch
+
+    def program() -> Any:
+        z = ui.draw(ui.zeros(), (3,), backend="torch")
+        return (
+            z,
+            ui.draw(ui.ones(), (3,), device=torch.device("cpu")),
+            ui.draw(ui.constant(0.5), (), backend="torch"),
+        )
+
+    zeros, ones, half = torch.compile(program, fullgraph=True)()
+    assert (zeros.tolist(), ones.tolist(), half.item()) == ([0.0] * 3, [1.0] * 3, 0.5)

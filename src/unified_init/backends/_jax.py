@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from unified_init.backends.protocol import Key
     from unified_init.indexmap import IndexMap
-    from unified_init.request import Request
+    from unified_init.stream.request import Request
 
 # ruff: noqa: ANN401
 

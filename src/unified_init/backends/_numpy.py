@@ -6,7 +6,6 @@ import functools
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-import array_api_compat.numpy as xp
 import numpy as np
 
 from unified_init.backends import graph
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unified_init.backends.protocol import Key
-    from unified_init.request import Request
+    from unified_init.stream.request import Request
 
 # ruff: noqa: ANN401
 
@@ -33,7 +32,7 @@ def root_key(seed: object) -> Key | None:
 def wants_graph(key: Key | None, device: object) -> bool:
     """NumPy never traces."""
     del key
-    if device not in {None, "cpu"}:
+    if device is not None and (not isinstance(device, str) or device != "cpu"):
         msg = f"`device` of the numpy backend must be 'cpu' or None, got {device!r}."
         raise ArgumentValueError(msg)
     return False
@@ -60,7 +59,7 @@ def _complex(real: Any, imag: Any) -> Any:
 
 
 OPS = SimpleNamespace(
-    xp=xp,
+    xp=np,  # its main namespace is the array API
     cast=_cast,
     bits=lambda x, dtype: np.asarray(x).view(dtype),
     take=lambda column, row: column[row],

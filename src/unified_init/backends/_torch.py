@@ -10,8 +10,9 @@ import ml_dtypes
 import numpy as np
 import torch
 
-from unified_init.backends import graph, torch_call
+from unified_init.backends import graph
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.law import ORTHOGONAL
 from unified_init.stream.program import on_host
 from unified_init.stream.threefry import root_key as int_root_key
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unified_init.backends.protocol import Key
-    from unified_init.request import Request
+    from unified_init.stream.request import Request
 
 # ruff: noqa: ANN401
 
@@ -138,7 +139,7 @@ def trace(request: Request, key: Key | None, device: object) -> torch.Tensor:
     """Run the graph program on a device. Orthogonal matrices are made on the host: see P8."""
     place = _device(device)
     ops = _ops(place)
-    if request.table is None and request.law.kind in {"orthogonal", "delta_orthogonal"}:
+    if request.table is None and request.law.kind in ORTHOGONAL:
         return adopt(on_host(request, key), None).to(place)
 
     def run(named: Key, args: graph.Arguments, index: Any, dtype: str) -> Any:
@@ -157,22 +158,17 @@ def trace(request: Request, key: Key | None, device: object) -> torch.Tensor:
 
 
 @torch.library.custom_op("unified_init::draw", mutates_args=())
-def _opaque_draw(call: str, shape: list[int], high: int, low: int) -> torch.Tensor:
+def opaque_draw(call: str, shape: list[int], high: int, low: int) -> torch.Tensor:
     """Draw, as one node of a compiled graph: tracing the rounds would take Inductor minutes."""
-    return torch_call.run(call, tuple(shape), high << 32 | low)
+    from unified_init import frozen_call  # noqa: PLC0415  # of the front door, which imports this module
+
+    return frozen_call.run(call, tuple(shape), None if high < 0 else high << 32 | low)
 
 
-@_opaque_draw.register_fake
+@opaque_draw.register_fake
 def _(call: str, shape: list[int], high: int, low: int) -> torch.Tensor:
+    from unified_init import frozen_call  # noqa: PLC0415  # of the front door, which imports this module
+
     del high, low
-    out_shape, dtype, device = torch_call.result(call, tuple(shape))
+    out_shape, dtype, device = frozen_call.result(call, tuple(shape))
     return torch.empty(out_shape, dtype=getattr(torch, dtype), device=device)
-
-
-freeze = torch.compiler.assume_constant_result(torch_call.freeze)
-
-
-def compiled_draw(spec: Any, shape: Any, seed: int, options: tuple[tuple[str, Any], ...]) -> torch.Tensor:
-    """Draw inside ``torch.compile``: called by the front door while Dynamo traces it."""
-    call = freeze(torch_call.parts(spec), options)
-    return _opaque_draw(call, list(shape), seed >> 32, seed & 0xFFFFFFFF)

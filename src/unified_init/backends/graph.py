@@ -20,14 +20,14 @@ from unified_init.stream import threefry
 from unified_init.stream.arrange import to_storage
 from unified_init.stream.dtypes import DTYPES, DType
 from unified_init.stream.householder import orthogonal
-from unified_init.stream.structured import UNIT_NORMAL, mask_name, sequence, structured
+from unified_init.stream.structured import UNIT_NORMAL, earlier_middle, mask_name, sequence, structured
 from unified_init.stream.table import FORMAT32, FORMAT64, Table, compile_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from unified_init.backends.protocol import Key, Ops
-    from unified_init.request import Request
+    from unified_init.stream.request import Request
 
 __all__ = ["Arguments", "arguments", "draw", "elementwise", "named_key"]
 
@@ -78,9 +78,9 @@ def draw(
         assert key is not None  # noqa: S101  # the front door asks a random law for a seed
         named = named_key(ops, key, request.name)
         return run(named, arguments(request.table), request.index, request.dtype.name)
-    if not request.random:
+    if not request.law.random:
         stored = structured(request.law, request.geometry, root=None, name="", bits=request.dtype.bits)
-        return ops.constant(stored.astype(request.dtype.numpy)[request.entries])
+        return ops.constant(stored.astype(request.dtype.numpy)[request.entries or ...])
     assert key is not None  # noqa: S101
     dtype = "float64" if request.dtype.bits == FORMAT64.bits else "float32"
     if request.law.kind == "sparse":
@@ -291,7 +291,7 @@ def _matrices(
         return matrix
     taps = law.parameters[3]
     impulse = np.zeros((1, 1, 1, *taps), dtype=np.bool_)
-    impulse[(0, 0, 0, *((size - 1) // 2 for size in taps))] = True
+    impulse[(0, 0, 0, *(earlier_middle(size) for size in taps))] = True
     expanded = xp.reshape(matrix, (copies, rows, columns, *(1 for _ in taps)))
     return xp.where(ops.constant(impulse), expanded, xp.zeros_like(expanded))
 

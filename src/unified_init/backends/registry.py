@@ -13,7 +13,7 @@ from unified_init.errors import BackendError
 if TYPE_CHECKING:
     from unified_init.backends.protocol import Backend
 
-__all__ = ["NAMES", "backend_of", "get", "installed"]
+__all__ = ["NAMES", "backend_of", "backends", "get"]
 
 NAMES = ("numpy", "torch", "tensorflow", "jax")
 # Top-level modules of the types that belong to a framework.
@@ -21,8 +21,17 @@ OWNERS = {"numpy": "numpy", "torch": "torch", "tensorflow": "tensorflow", "jax":
           "jaxlib": "jax", "ml_dtypes": "numpy"}  # fmt: skip
 
 
-def installed() -> tuple[str, ...]:
-    """Return the names of the backends whose framework is installed; nothing is imported."""
+def backends() -> tuple[str, ...]:
+    """Return the names of the installed backends; nothing is imported.
+
+    Returns:
+        Some of ``("numpy", "torch", "tensorflow", "jax")``, in this order.
+
+    Example:
+        >>> import unified_init as ui
+        >>> "numpy" in ui.backends()
+        True
+    """
     return tuple(name for name in NAMES if importlib.util.find_spec(name) is not None)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from unified_init.interop.tables import EXCLUDED, FRAMEWORKS
+from unified_init.interop.catalogue import EXCLUDED, FRAMEWORKS
 
 if TYPE_CHECKING:
     from unified_init.interop.entries import Entry

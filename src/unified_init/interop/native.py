@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.initializer import Initializer
+from unified_init.interop.catalogue import EXCLUDED, FRAMEWORKS
 from unified_init.interop.entries import DROPPED, Entry
-from unified_init.interop.tables import EXCLUDED, FRAMEWORKS
 
 __all__ = ["from_native"]
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from unified_init.distributions import Constant
 from unified_init.initializer import Initializer
+from unified_init.scales import Gain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,7 @@ def zeros() -> Initializer:
     Differs from:
         PyTorch ``zeros_``, Keras ``Zeros``, JAX ``zeros``: equal.
     """
-    return Initializer(Constant(0.0))
+    return Initializer(Constant(0.0), Gain())
 
 
 def ones() -> Initializer:
@@ -48,7 +49,7 @@ def ones() -> Initializer:
     Differs from:
         PyTorch ``ones_``, Keras ``Ones``, JAX ``ones``: equal.
     """
-    return Initializer(Constant(1.0))
+    return Initializer(Constant(1.0), Gain())
 
 
 def constant(value: float | Sequence[object]) -> Initializer:
@@ -78,4 +79,4 @@ def constant(value: float | Sequence[object]) -> Initializer:
         PyTorch ``constant_(val)`` and Keras ``Constant(value)``: equal, for one number only.
         JAX ``constant(value)``: equal, arrays too.
     """
-    return Initializer(Constant(value))  # type: ignore[arg-type]  # normalised by the constructor
+    return Initializer(Constant(value), Gain())  # type: ignore[arg-type]  # normalised by the constructor

@@ -6,7 +6,7 @@ from unified_init import checks
 from unified_init.distributions import Normal, TruncatedNormal, Uniform
 from unified_init.errors import ArgumentValueError
 from unified_init.initializer import Initializer
-from unified_init.scales import Fixed, Interval
+from unified_init.scales import Between, Fixed, Interval
 
 __all__ = ["normal", "trunc_normal", "truncated_normal", "uniform"]
 
@@ -142,4 +142,6 @@ def trunc_normal(mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float 
         msg = f"`a` must be less than `b`, both absolute bounds, got {low!r} and {high!r}."
         raise ArgumentValueError(msg)
     bounds = TruncatedNormal((low - center) / spread, (high - center) / spread)
-    return Initializer(bounds, Fixed(spread, center))
+    if (center + spread * bounds.lower, center + spread * bounds.upper) == (low, high):
+        return Initializer(bounds, Fixed(spread, center))
+    return Initializer(bounds, Between(spread, center, low, high))

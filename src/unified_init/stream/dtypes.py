@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from typing import Any
 
 import ml_dtypes
@@ -19,8 +18,8 @@ class DType:
     """One element type.
 
     ``mantissa`` counts stored mantissa bits and ``quantum`` is the binary exponent of the smallest
-    step: with them float32 is rounded to a narrower type in integers. ``bits`` is the width of a
-    draw: 64-bit types are drawn from both words.
+    step of the type that a float32 is rounded to, in integers; 64-bit types do not use them.
+    ``bits`` is the width of a draw: 64-bit types are drawn from both words.
     """
 
     name: str
@@ -35,11 +34,6 @@ class DType:
     def narrow(self) -> bool:
         """Whether the type is a rounding of float32."""
         return self.mantissa < 23  # noqa: PLR2004
-
-    @property
-    def real(self) -> DType:
-        """The type of the real part."""
-        return DTYPES[{"complex64": "float32", "complex128": "float64"}.get(self.name, self.name)]
 
 
 DTYPES: dict[str, DType] = {
@@ -80,10 +74,9 @@ def dtype_of(value: object) -> DType:
     return DTYPES[name]
 
 
-@functools.lru_cache(maxsize=256)
 def _numpy_name(value: Any) -> str:  # noqa: ANN401  # whatever numpy.dtype understands
     try:
         return np.dtype(value).name if value is not None else "None"
-    except TypeError:
+    except (TypeError, ValueError):
         msg = f"`dtype` must be a name or a dtype, got {value!r}."
         raise ArgumentTypeError(msg) from None

@@ -1,13 +1,11 @@
 """Elementary functions from ``+ - * / sqrt frexp ldexp`` alone, so that every platform agrees.
 
 A libm's ``log`` or ``erf`` may differ by an ulp from another's, and with it an integer of a table.
-NumPy's arithmetic is correctly rounded everywhere; ``decimal`` is specified to the digit.
+NumPy's arithmetic is correctly rounded everywhere.
 """
 
 from __future__ import annotations
 
-import decimal
-import functools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,9 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["cos_turns", "normal_quantile", "normal_tail", "sin_turns"]
-
-Floats = "NDArray[np.float64]"
+__all__ = ["cos_turns", "normal_quantile", "sin_turns"]
 
 LN2_HIGH = 0.693147180369123816490  # its low bits are zero: exact times an exponent
 LN2_LOW = 1.90821492927058770002e-10
@@ -85,47 +81,6 @@ def normal_quantile(p: NDArray[np.float64]) -> NDArray[np.float64]:
     tail = _rational(TAIL, r - 5.0)
     inner = q * _rational(CENTRAL, 0.180625 - q * q)
     return np.where(central, inner, -np.where(r <= 5.0, middle, tail))  # noqa: PLR2004
-
-
-@functools.lru_cache(maxsize=256)
-def normal_tail(x: float) -> float:
-    """Return the probability that a unit normal exceeds ``x``, correctly rounded or nearly so.
-
-    The series phi(x) (x + x^3/3 + x^5/15 + ...), in decimal arithmetic wide enough that the
-    subtraction from one half loses nothing.
-    """
-    if x == float("inf"):
-        return 0.0
-    if x < 0:
-        return 1.0 - normal_tail(-x)
-    with decimal.localcontext() as context:
-        context.prec = 50 + int(0.2172 * x * x)
-        value = decimal.Decimal(x)
-        square = value * value
-        term, total, n = value, value, 1
-        while term > total.scaleb(-context.prec):
-            n += 2
-            term = term * square / n
-            total += term
-        half_log_two_pi = decimal.Decimal(2) * _pi(context.prec)
-        density = (-square / 2).exp() / half_log_two_pi.sqrt()
-        return float(decimal.Decimal("0.5") - density * total)
-
-
-def _pi(digits: int) -> decimal.Decimal:
-    """Return pi by Machin's formula, in integers."""
-    unit = 10 ** (digits + 10)
-
-    def arctan_inverse(n: int) -> int:
-        power = unit // n
-        total, k = power, 1
-        while power:
-            power //= n * n
-            k += 2
-            total += power // k if k % 4 == 1 else -(power // k)
-        return total
-
-    return decimal.Decimal(4 * (4 * arctan_inverse(5) - arctan_inverse(239))) / unit
 
 
 TWO_PI = 6.283185307179586

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import functools
 import importlib.util
 import os
+import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["aligned_empty", "fill", "thread_count"]
 
-# Below this many elements importing Numba (about a second) costs more than it saves.
+# Below this many elements importing Numba (about a second) costs more than it saves; once it is
+# imported, only its calls cost, some ten microseconds each.
 NUMBA_FROM = 1 << 21
+NUMBA_LOADED_FROM = 1 << 10
+NUMBA_RUNNER = "unified_init.stream.numba_runner"
 # Below this many elements a second thread costs more than it saves.
 THREADS_FROM = 1 << 17
 ALIGNMENT = 64
@@ -64,6 +67,8 @@ def fill(
     if threads == 1 or flat.size < THREADS_FROM:
         run(flat, 0, walk=way, key=key, table=table)
         return
+    import concurrent.futures  # noqa: PLC0415  # it imports logging, which small draws need not pay
+
     step = max(THREADS_FROM // 2, -(-flat.size // (4 * threads)))
     with concurrent.futures.ThreadPoolExecutor(threads) as pool:
         jobs = [
@@ -90,7 +95,8 @@ def _numba_installed() -> bool:
 
 
 def _runner(size: int) -> Runner:
-    if size < NUMBA_FROM or not _numba_installed():
+    least = NUMBA_LOADED_FROM if NUMBA_RUNNER in sys.modules else NUMBA_FROM
+    if size < least or not _numba_installed():
         return numpy_runner.fill
     from unified_init.stream import numba_runner  # noqa: PLC0415  # an extra, imported on demand
 

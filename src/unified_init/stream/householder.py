@@ -34,6 +34,7 @@ def orthogonal(xp: Any, normals: Any) -> Any:  # noqa: ANN401  # of any framewor
     eye = xp.eye(rows, columns, dtype=normals.dtype)
     vectors = vectors + eye * (sign * length)[:, None, :]
     weight = length * (length + xp.abs(pivot))  # half the squared norm of a vector
+    weight = xp.where(weight > 0, weight, xp.ones_like(weight))  # a vector of zeros reflects nothing
     result = None
     for start in reversed(range(0, columns, width)):
         stop = min(start + width, columns)

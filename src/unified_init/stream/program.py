@@ -12,7 +12,7 @@ from unified_init.stream.structured import structured
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from unified_init.request import Request
+    from unified_init.stream.request import Request
 
 __all__ = ["into", "on_host"]
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-import array_api_compat.numpy as xp
 import numpy as np
 
 from unified_init.indexmap import AxisMap, IndexMap
@@ -24,9 +23,8 @@ if TYPE_CHECKING:
 
     from unified_init.layout import Geometry
 
-__all__ = ["ELEMENTWISE", "UNIT_NORMAL", "centre", "mask_name", "sequence", "structured"]
+__all__ = ["UNIT_NORMAL", "earlier_middle", "later_middle", "mask_name", "sequence", "structured"]
 
-ELEMENTWISE = ("normal", "truncated_normal", "uniform", "quantile")
 UNIT_NORMAL = Law(kind="normal", mean=0.0, std=1.0)
 
 
@@ -53,7 +51,7 @@ def structured(
         return (stored * law.scale).astype(dtype)
     if law.kind in FIXED:
         logical = FIXED[law.kind](law, geometry) * law.scale
-        return np.ascontiguousarray(to_storage(xp, logical.astype(dtype), geometry))
+        return np.ascontiguousarray(to_storage(np, logical.astype(dtype), geometry))
     assert root is not None  # noqa: S101  # the front door asks a random law for a seed
     key = threefry.named_key(root, name)
     if law.kind == "sparse":
@@ -61,7 +59,7 @@ def structured(
         logical = _sparse(law, key, mask, dtype)
     else:
         logical = _matrices(law, key, dtype)
-    return np.ascontiguousarray(to_storage(xp, logical, geometry))
+    return np.ascontiguousarray(to_storage(np, logical, geometry))
 
 
 def _normals(
@@ -78,13 +76,13 @@ def _matrices(law: Law, key: tuple[int, int], dtype: np.dtype[Any]) -> NDArray[A
     copies, rows, columns = law.parameters[:3]
     normals = _normals(key, (copies, rows, columns), dtype)
     # One matrix after another: a product of many would depend on how they are batched.
-    matrix = np.concatenate([orthogonal(xp, part[None]) for part in normals]) if copies else normals
+    matrix = np.concatenate([orthogonal(np, part[None]) for part in normals]) if copies else normals
     matrix = matrix * dtype.type(law.scale)
     if law.kind == "orthogonal":
         return matrix
     taps = law.parameters[3]
     kernel = np.zeros((copies, rows, columns, *taps), dtype=dtype)
-    middle: tuple[Any, ...] = (..., *((size - 1) // 2 for size in taps))
+    middle: tuple[Any, ...] = (..., *(earlier_middle(size) for size in taps))
     kernel[middle] = matrix
     return kernel
 
@@ -104,9 +102,14 @@ def _sparse(law: Law, key: tuple[int, int], mask: tuple[int, int], dtype: np.dty
 # --- tensors without randomness, as float64 of the logical shape or size ------------------------
 
 
-def centre(size: int) -> int:
-    """Index of the middle tap; of the two middle ones of an even size, the later (PyTorch)."""
+def later_middle(size: int) -> int:
+    """Index of the middle tap; of the two of an even size the later, as PyTorch's dirac_ has it."""
     return size // 2
+
+
+def earlier_middle(size: int) -> int:
+    """Index of the middle tap; of the two of an even size the earlier, as JAX's delta_orthogonal has it."""
+    return (size - 1) // 2
 
 
 def _constant(law: Law, geometry: Geometry) -> NDArray[Any]:
@@ -126,7 +129,7 @@ def _dirac(law: Law, geometry: Geometry) -> NDArray[Any]:
     each = outputs // groups
     same = np.arange(min(each, inputs))
     for group in range(groups):
-        kernel[(slice(None), group * each + same, same, *map(centre, taps))] = 1.0
+        kernel[(slice(None), group * each + same, same, *map(later_middle, taps))] = 1.0
     return kernel
 
 
@@ -140,7 +143,7 @@ def _hadamard(law: Law, geometry: Geometry) -> NDArray[Any]:
         common = np.arange(outputs)[:, None] & np.arange(inputs)[None, :]
         matrix = (1.0 - 2.0 * (np.bitwise_count(common) % 2)) / np.sqrt(float(order))
     kernel = np.zeros((copies, outputs, inputs, *taps))
-    middle: tuple[Any, ...] = (..., *map(centre, taps))
+    middle: tuple[Any, ...] = (..., *map(later_middle, taps))
     kernel[middle] = matrix
     return kernel
 

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.errors import ArgumentValueError
-from unified_init.stream.elementary import normal_quantile, normal_tail
+from unified_init.stream.elementary import normal_quantile
+from unified_init.unit_normal import tail
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -98,10 +99,14 @@ def _compile(
     form = FORMAT32 if bits == FORMAT32.bits else FORMAT64
     lower, upper = _halves(kind, parameters, form)
     symmetric = upper is None
-    placed = [lower * scale + loc] + ([] if upper is None else [upper * scale + loc])
+    with np.errstate(over="ignore"):
+        placed = [half * scale + loc for half in (lower, upper) if half is not None]
     extremes = [abs(float(half[edge])) for half in placed for edge in ((0, 0), (-1, -1))]
     if symmetric:
         extremes.append(abs(2 * loc - float(placed[0][0, 0])))
+    if not all(map(math.isfinite, extremes)):
+        msg = f"the law reaches past the largest float64: mean {loc!r}, scale {scale!r}."
+        raise ArgumentValueError(msg)
     headroom = form.bits - 1 if bits == FORMAT32.bits else form.bits - 2
     exponent = math.frexp(max(extremes))[1] - headroom
     while True:
@@ -126,8 +131,11 @@ def _quantise(
     least, most = _open_ends(low, high, exponent, limit, ftype)
     symmetric = len(placed) == 1
     twice = round(math.ldexp(2.0 * loc, -exponent)) if symmetric else 0
-    floor = max(least, twice - most) if symmetric else least
-    halves = [_integers(half, exponent, floor, most) for half in placed]
+    if symmetric and int(_integers(placed[0][:1, :1], exponent, least, most)[0, 0]) < twice - most:
+        # The upper end, rounded to a float, would cut the lower one short: two halves then.
+        placed = [placed[0], 2.0 * loc - placed[0]]
+        symmetric, twice = False, 0
+    halves = [_integers(half, exponent, least, most) for half in placed]
     uniform = kind == "uniform"
     make_rows = _rows32 if form is FORMAT32 else _rows64
     # But for a uniform law, row 0 is the single tail 0, a point, and interpolates to nothing.
@@ -165,19 +173,26 @@ def _open_ends(
     low: float, high: float, exponent: int, limit: int, ftype: type[np.float32 | np.float64]
 ) -> tuple[int, int]:
     """Integers of the first and last float strictly inside (low, high), itself rounded."""
-    with np.errstate(over="ignore"):
-        first = np.nextafter(ftype(low), ftype(np.inf))
-        last = np.nextafter(ftype(high), ftype(-np.inf))
+    with np.errstate(over="ignore"):  # past the type's largest number is infinity: no end there
+        bottom, top = ftype(low), ftype(high)
+        first, last = np.nextafter(bottom, ftype(np.inf)), np.nextafter(top, ftype(-np.inf))
     if first > last:
         msg = (
             f"the interval from {low!r} to {high!r} holds no {ftype.__name__} strictly inside it: "
             "widen it, or draw a wider dtype."
         )
         raise ArgumentValueError(msg)
-    unit = 2.0**exponent
-    least = -limit if np.isneginf(ftype(low)) else math.ceil(float(first) / unit)
-    most = limit if np.isposinf(ftype(high)) else math.floor(float(last) / unit)
-    return max(least, -limit), min(most, limit)
+    least, most = -limit, limit
+    if np.isfinite(bottom):
+        least = max(least, math.ceil(_quotient(float(first), exponent)))
+    if np.isfinite(top):
+        most = min(most, math.floor(_quotient(float(last), exponent)))
+    return least, most
+
+
+def _quotient(end: float, exponent: int) -> float:
+    """Return ``end`` in units of 2**exponent, as far as 64-bit integers go."""
+    return min(max(end / 2.0**exponent, -(2.0**63)), 2.0**63)
 
 
 def _integers(half: NDArray[np.float64], exponent: int, least: int, most: int) -> NDArray[np.int64]:
@@ -291,15 +306,15 @@ def _truncated(lower: float, upper: float, form: Format) -> Halves:
     """Quantiles of the conditioned normal, always measured from the tail that is nearer."""
     p = _probabilities(form)
     if upper == -lower:
-        below = normal_tail(upper)
+        below = tail(upper)
         return np.maximum(_from_below(below, 1.0 - 2.0 * below, p, below), lower), None
     if lower >= 0.0:  # all of it above the mean: mirror, so that tails keep their precision
         mirrored_lower, mirrored_upper = _truncated(-upper, -lower, form)
         assert mirrored_upper is not None  # noqa: S101  # only symmetric bounds give None
         return -mirrored_upper, -mirrored_lower
-    below, above = normal_tail(-lower), normal_tail(upper)
+    below, above = tail(-lower), tail(upper)
     if upper <= 0.0:
-        reach = normal_tail(-upper)
+        reach = tail(-upper)
         mass = reach - below
         low_half = normal_quantile(below + p * mass)
         high_half = normal_quantile(reach - p * mass)
@@ -330,9 +345,11 @@ def compact_knots() -> NDArray[np.intp]:
 
 
 def _tabulated(encoded: str, exponent: int) -> Halves:
-    """Decode the knots of a quantile table; rows between its knots repeat the one before."""
+    """Decode the knots of a quantile table; the rows that no word reaches lie between them."""
     stored = np.frombuffer(base64.b64decode(encoded), dtype="<i4").astype(np.float64)
-    reached = compact_knots()
-    source = np.searchsorted(reached, np.arange(FORMAT32.rows), side="right") - 1
-    halves = [np.ldexp(part[source][:, None], exponent) for part in stored.reshape(-1, reached.size)]
+    reached, rows = compact_knots(), np.arange(FORMAT32.rows)
+    halves = [
+        np.ldexp(np.interp(rows, reached, half)[:, None], exponent)
+        for half in stored.reshape(-1, reached.size)
+    ]
     return halves[0], halves[1] if len(halves) > 1 else None

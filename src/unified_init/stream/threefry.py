@@ -14,7 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["PARITY", "ROTATIONS", "block", "name_counter", "named_key", "root_key"]
+__all__ = ["PARITY", "ROTATIONS", "STREAM", "block", "name_counter", "named_key", "root_key"]
 
 STREAM = "threefry-1"
 
@@ -22,8 +22,6 @@ STREAM = "threefry-1"
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 PARITY = 0x1BD11BDA
 MASK = 0xFFFFFFFF
-
-Words = tuple["NDArray[np.uint32]", "NDArray[np.uint32]"]
 
 
 def root_key(seed: int) -> tuple[int, int]:

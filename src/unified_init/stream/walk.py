@@ -67,7 +67,14 @@ def walk(index: IndexMap, *, parts: int = 1) -> Walk:
     else:
         pattern = np.zeros(1, dtype=np.int64)
         while dims and pattern.size < ROW:
-            pattern = _outer(dims.pop(), pattern)
+            dim = dims.pop()
+            if isinstance(dim, tuple) and dim[0] * pattern.size > 4 * ROW:
+                # A part of a long dimension is enough; the rest of it goes to the rows.
+                part = next(n for n in range(4 * ROW // pattern.size, 0, -1) if dim[0] % n == 0)
+                dims.append((dim[0] // part, part * dim[1]))
+                pattern = _outer((part, dim[1]), pattern)
+                break
+            pattern = _outer(dim, pattern)
         length = pattern.size
     rows = np.full(1, index.offset * parts, dtype=np.int64)
     for dim in dims:

@@ -1,31 +1,26 @@
-"""A draw as text: how a call crosses the opaque node that stands for it in ``torch.compile``."""
+"""A draw as text: how a call crosses the opaque node that stands for it in ``torch.compile``.
+
+The shape may be symbolic while Dynamo traces, so a call cannot become a law there; and a spec that
+is made inside the trace is no object yet, so it crosses as plain constants.
+"""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from unified_init import api
 from unified_init.indexmap import index_map
 from unified_init.initializer import Initializer
 from unified_init.layout import bind
 from unified_init.serialise import KINDS, from_json, to_json
 from unified_init.stream.dtypes import dtype_of
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+__all__ = ["freeze", "parts", "result", "run"]
 
-__all__ = ["freeze", "parts", "register", "result", "run"]
-
-# ruff: noqa: ANN401
+# ruff: noqa: ANN401  # what Dynamo traces
 
 Parts = tuple[str, tuple[Any, ...], str, tuple[Any, ...], float, int]
-
-_DRAW: list[Callable[..., Any]] = []
-
-
-def register(draw: Callable[..., Any]) -> None:
-    """Say what a frozen call runs; the front door, which this module may not import, does."""
-    _DRAW[:] = [draw]
 
 
 def parts(spec: Initializer) -> Parts:
@@ -70,10 +65,10 @@ def _thaw(call: str) -> tuple[Initializer, dict[str, Any]]:
     return spec, options
 
 
-def run(call: str, shape: tuple[int, ...], seed: int) -> Any:
+def run(call: str, shape: tuple[int, ...], seed: int | None) -> Any:
     """Draw what was frozen."""
     spec, options = _thaw(call)
-    return _DRAW[0](spec, shape, seed=seed, backend="torch", **options)
+    return api.draw(spec, shape, seed=seed, backend="torch", **options)
 
 
 def result(call: str, shape: tuple[int, ...]) -> tuple[tuple[int, ...], str, str]:

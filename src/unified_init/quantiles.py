@@ -62,7 +62,7 @@ def from_quantile(
         >>> round(triangular.resolve((10,)).std, 4)
         0.4082
 
-    References:
+    Reference:
         Inverse transform sampling; L. Devroye, "Non-Uniform Random Variate Generation", 1986.
 
     Differs from:
@@ -111,7 +111,11 @@ def _functions(
 
 
 def _evaluate(function: Callable[..., Any], probability: NDArray[np.float64]) -> NDArray[np.float64]:
-    values = np.asarray(function(probability), dtype=np.float64)
+    try:
+        values = np.asarray(function(probability), dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        msg = f"`quantile` must take an array of probabilities and return numbers, but: {error}"
+        raise ArgumentTypeError(msg) from error
     if values.shape != probability.shape:
         msg = (
             f"`quantile` must return one value a probability, got shape {values.shape} "
@@ -126,9 +130,9 @@ def _check(halves: list[NDArray[np.float64]], low: float, high: float) -> None:
     if not (np.isfinite(lower).all() and np.isfinite(upper).all()):
         msg = "`quantile` must be finite for every probability inside (0, 1)."
         raise ArgumentValueError(msg)
-    if (np.diff(lower) < 0).any() or (np.diff(upper) > 0).any() or lower[-1] > upper[-1] + abs(
-        upper[-1]
-    ) * 1e-12 + 1e-300:  # fmt: skip
+    # The halves may round apart at the median.
+    slack = 1e-12 * abs(float(upper[-1])) + 1e-300
+    if (np.diff(lower) < 0).any() or (np.diff(upper) > 0).any() or lower[-1] > upper[-1] + slack:
         msg = "`quantile` must not decrease."
         raise ArgumentValueError(msg)
     if lower[0] < low or upper[0] > high:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING
 
 from unified_init.errors import ArgumentValueError
 from unified_init.indexmap import IndexMap, index_map
-from unified_init.stream.structured import ELEMENTWISE
+from unified_init.law import ELEMENTWISE, ORTHOGONAL
 from unified_init.stream.table import Table, compile_table
 
 if TYPE_CHECKING:
@@ -30,15 +31,6 @@ class Request:
     dtype: DType
     table: Table | None
 
-    @property
-    def random(self) -> bool:
-        """Whether the tensor depends on the seed."""
-        return self.table is not None or self.law.kind in {
-            "orthogonal",
-            "delta_orthogonal",
-            "sparse",
-        }
-
 
 def make_request(law: Law, geometry: Geometry, *, index: object, name: str, dtype: DType) -> Request:
     """Return a request; refuse a law that the element type cannot hold."""
@@ -51,8 +43,8 @@ def make_request(law: Law, geometry: Geometry, *, index: object, name: str, dtyp
         table = compile_table(law, dtype.bits)
         magnitude = table.magnitude
     else:
-        if dtype.is_complex and law.kind in {"orthogonal", "delta_orthogonal", "sparse", "stft"}:
-            msg = f"`dtype` of a {law.kind} initializer must be real, got {dtype.name}."
+        if dtype.is_complex and law.kind in ORTHOGONAL | {"sparse", "stft"}:
+            msg = f"`dtype` of {law.kind} must be real, got {dtype.name}."
             raise ArgumentValueError(msg)
         magnitude = _largest(law)
     if magnitude > dtype.largest:
@@ -72,7 +64,7 @@ def _complex_part(law: Law, dtype: DType) -> Law:
             f"variance of a complex number has one meaning; got a {law.kind} law of mean {law.loc!r}."
         )
         raise ArgumentValueError(msg)
-    part = law.scale * 0.5**0.5
+    part = law.scale * math.sqrt(0.5)
     return dataclasses.replace(law, scale=part)
 
 

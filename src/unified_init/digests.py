@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-import array_api_compat.numpy as xp
 import numpy as np
 
 from unified_init.backends import registry
@@ -64,7 +63,7 @@ def digest(
     values = values_of(tensor)
     dtype = dtype_of(values.dtype)
     geometry = bind(tuple(values.shape), layout, sizes)
-    logical = np.ascontiguousarray(to_logical(xp, values, geometry)).reshape(-1)
+    logical = np.ascontiguousarray(to_logical(np, values, geometry)).reshape(-1)
     shape = ",".join(map(str, geometry.logical_shape))
     result = hashlib.sha256(f"{dtype.name}|{shape}|".encode("ascii"))
     for start in range(0, logical.size, CHUNK):
