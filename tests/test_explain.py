@@ -107,9 +107,27 @@ def test_lines_that_would_say_nothing_are_left_out() -> None:
         *FRAMEWORKS,
     ]
     rows = [line.split()[0] for line in ui.stft().explain((8, 1, 5)).splitlines()[1:]]
-    assert rows == ["bound", *FRAMEWORKS]
+    assert rows == ["interval", *FRAMEWORKS]
     assert "interval  -inf to inf\n" in ui.normal(0.0, 1.0).explain(3)
     assert "interval  -1 to 2\n" in ui.uniform(-1.0, 2.0).explain(3)
+
+
+@pytest.mark.parametrize(
+    ("spec", "shape", "layout", "ends"),
+    [
+        (ui.hadamard(), (8, 4), None, "-1 to 1"),
+        (ui.stft() * 2.0, (8, 1, 5), None, "-2 to 2"),
+        (ui.bilinear_upsampling(), (3, 3, 4, 4), "IOHW", "0 to 1"),
+        (ui.constant([-3.0, 3.0]), (2,), None, "-3 to 3"),
+    ],
+)
+def test_values_by_formula_have_an_interval_and_no_bound(
+    spec: ui.Initializer, shape: tuple[int, ...], layout: str | None, ends: str
+) -> None:
+    """A bound is half a width; where no std is known, the text says only that no value lies outside."""
+    text = spec.explain(shape, layout=layout)
+    assert f"interval  {ends} (no value lies outside)\n" in text
+    assert "\nbound" not in text
 
 
 def test_the_gain_of_a_law_that_falls_with_the_fan_is_over_the_fan_itself() -> None:

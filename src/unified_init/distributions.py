@@ -21,6 +21,7 @@ from unified_init.unit_normal import density, tail
 from unified_init.values import call_repr
 
 __all__ = [
+    "AT_2_SIGMA",
     "BilinearUpsampling",
     "Constant",
     "DeltaOrthogonal",
@@ -296,6 +297,8 @@ Distribution = (
     | BilinearUpsampling
     | Stft
 )
+# What Keras, TensorFlow and JAX mean by a truncated normal.
+AT_2_SIGMA = TruncatedNormal(-2.0, 2.0)
 
 
 def _nested(value: object) -> float | tuple[object, ...]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from unified_init.initializer import Initializer
-    from unified_init.law import Law
+    from unified_init.law import Fans, Law
 
 __all__ = ["explain"]
 
@@ -28,7 +28,7 @@ def explain(
     *,
     layout: str | None = None,
     sizes: Mapping[str, int] | None = None,
-    fans: tuple[float | None, float | None] | None = None,
+    fans: Fans | None = None,
 ) -> str:
     """Return the text that ``Initializer.explain`` documents."""
     geometry = bind(checks.shape_of(shape), layout, sizes)
@@ -63,7 +63,9 @@ def _numbers(spec: Initializer, law: Law) -> Iterator[tuple[str, str]]:
             yield label, _short(value)
     if law.low == law.high:
         return
-    if law.low == -law.high and math.isfinite(law.high):
+    if math.isnan(law.std):  # values that a formula gives, which need not reach the ends
+        yield "interval", f"{_short(law.low)} to {_short(law.high)} (no value lies outside)"
+    elif law.low == -law.high and math.isfinite(law.high):
         yield "bound", f"{_short(law.high)} (half the width, about 0)"
     else:
         yield "interval", f"{_short(law.low)} to {_short(law.high)}"

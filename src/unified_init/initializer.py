@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from unified_init import checks
 from unified_init.distributions import (
+    AT_2_SIGMA,
     BilinearUpsampling,
     Constant,
     DeltaOrthogonal,
@@ -33,9 +34,9 @@ from unified_init.values import call_repr
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from unified_init.law import Law
+    from unified_init.law import Fans, Law
 
-__all__ = ["Initializer"]
+__all__ = ["Initializer", "explicit_fans"]
 
 # Which scale rules give which distributions their size.
 RULES: dict[type, tuple[type, ...]] = {
@@ -165,7 +166,7 @@ class Initializer:
         *,
         layout: str | None = None,
         sizes: Mapping[str, int] | None = None,
-        fans: tuple[float | None, float | None] | None = None,
+        fans: Fans | None = None,
     ) -> Law:
         """Return the law of this spec on a shape: its moments, bounds and fans.
 
@@ -191,7 +192,7 @@ class Initializer:
         geometry = bind(checks.shape_of(shape), layout, sizes)
         return self.law(geometry, fans)
 
-    def law(self, geometry: Geometry, fans: tuple[float | None, float | None] | None = None) -> Law:
+    def law(self, geometry: Geometry, fans: Fans | None = None) -> Law:
         """Return the law on a geometry: ``resolve`` once shape and layout are bound."""
         if isinstance(self.distribution, Elementwise):
             return self._elementwise_law(self.distribution, geometry, fans)
@@ -210,7 +211,7 @@ class Initializer:
         *,
         layout: str | None = None,
         sizes: Mapping[str, int] | None = None,
-        fans: tuple[float | None, float | None] | None = None,
+        fans: Fans | None = None,
     ) -> str:
         """Return a text with the fans, gain, std and bounds, and the call of each framework.
 
@@ -237,9 +238,7 @@ class Initializer:
         """The preset's name where this is one, else the name of the distribution."""
         return LABELS.get((self.distribution, self.scale), type(self.distribution).__name__)
 
-    def _elementwise_law(
-        self, dist: Elementwise, geometry: Geometry, fans: tuple[float | None, float | None] | None
-    ) -> Law:
+    def _elementwise_law(self, dist: Elementwise, geometry: Geometry, fans: Fans | None) -> Law:
         fan_in, fan_out = self._fans(geometry, fans)
         repeat = 1
         if self.upscale > 1:
@@ -254,11 +253,9 @@ class Initializer:
             raise ArgumentValueError(msg)
         return dataclasses.replace(law, repeat=repeat)
 
-    def _fans(
-        self, geometry: Geometry, fans: tuple[float | None, float | None] | None
-    ) -> tuple[float | None, float | None]:
+    def _fans(self, geometry: Geometry, fans: Fans | None) -> Fans:
         if fans is not None:
-            found = _explicit(fans)
+            found = explicit_fans(fans)
         else:
             space = math.prod(geometry.spatial())
             found = (
@@ -307,10 +304,9 @@ class Initializer:
         return fan_out if explicit or fan_out is None else fan_out / repeat
 
 
-def _explicit(
-    fans: tuple[float | None, float | None],
-) -> tuple[float | None, float | None]:
-    if not isinstance(fans, (tuple, list)) or len(fans) != 2:  # noqa: PLR2004
+def explicit_fans(fans: Fans) -> Fans:
+    """Return a checked pair of fans."""
+    if not isinstance(fans, (tuple, list)) or len(fans) != 2:  # noqa: PLR2004  # a pair
         msg = f"`fans` must be a pair (fan_in, fan_out), got {fans!r}."
         raise ArgumentTypeError(msg)
     fan_in, fan_out = (
@@ -328,7 +324,7 @@ LABELS: dict[tuple[Distribution, Scale], str] = {
         ("he", 2.0, "fan_in"),
         ("lecun", 1.0, "fan_in"),
     )
-    for dist, kind in ((TruncatedNormal(-2.0, 2.0), "normal"), (Uniform(), "uniform"))
+    for dist, kind in ((AT_2_SIGMA, "normal"), (Uniform(), "uniform"))
 } | {
     (Normal(), VarianceScaling(1.0, "fan_avg")): "xavier_normal",
     (Normal(), VarianceScaling(2.0, "fan_in")): "kaiming_normal",

@@ -90,7 +90,7 @@ def from_quantile(
 
 
 def _functions(
-    quantile: Any,  # noqa: ANN401
+    quantile: Any,  # noqa: ANN401  # as above
     upper: Callable[[NDArray[np.float64]], Any] | None,
     low: float,
     high: float,

@@ -80,7 +80,7 @@ def from_json(text: str) -> Initializer:
         Traceback (most recent call last):
         ...
         unified_init.errors.ArgumentValueError: spec: missing fields stream, distribution, scale, factor, upscale.
-    """  # noqa: E501
+    """  # noqa: E501  # the message is one line
     checks.text("text", text)
     try:
         data = json.loads(text)

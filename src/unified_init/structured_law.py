@@ -62,7 +62,7 @@ def _constant(dist: Constant, geometry: Geometry, gain: float) -> Law:
 
 def _stft(dist: Stft, geometry: Geometry, gain: float) -> Law:
     shape = geometry.shape
-    if geometry.layout not in {None, "WIO"} or len(shape) != 3 or shape[1] != 1:  # noqa: PLR2004
+    if geometry.layout not in {None, "WIO"} or len(shape) != 3 or shape[1] != 1:  # noqa: PLR2004  # as the message says
         msg = (
             "stft fills kernels stored as (window length, 1, frequencies), layout 'WIO' or none, "
             f"got shape {shape} with layout {geometry.layout!r}."

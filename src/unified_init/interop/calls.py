@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 from unified_init.distributions import (
+    AT_2_SIGMA,
     Constant,
     DeltaOrthogonal,
     Dirac,
@@ -20,28 +21,25 @@ from unified_init.distributions import (
     TruncatedNormal,
     Uniform,
 )
+from unified_init.initializer import LABELS, Initializer
 from unified_init.interop.fans import jax_axes, jax_fans, keras_fans, torch_fans
 from unified_init.scales import VarianceScaling, fan
 from unified_init.values import literal
 
 if TYPE_CHECKING:
-    from unified_init.initializer import Initializer
-    from unified_init.interop.fans import Fans
+    from unified_init.interop.fans import KnownFans
     from unified_init.law import Law
     from unified_init.layout import Geometry
 
 __all__ = ["NO_EQUIVALENT", "native_calls"]
 
 NO_EQUIVALENT = "no equivalent"
-AT_2_SIGMA = TruncatedNormal(-2.0, 2.0)
-# What the fan-scaled classes of Keras and JAX are called, without the words they share.
+# The fan-scaled presets that Keras and JAX have under our names. Those of an untruncated normal are
+# PyTorch's: JAX gives their names to truncated laws.
 NAMED = {
-    (1.0, "fan_avg", AT_2_SIGMA): "glorot_normal",
-    (1.0, "fan_avg", Uniform()): "glorot_uniform",
-    (2.0, "fan_in", AT_2_SIGMA): "he_normal",
-    (2.0, "fan_in", Uniform()): "he_uniform",
-    (1.0, "fan_in", AT_2_SIGMA): "lecun_normal",
-    (1.0, "fan_in", Uniform()): "lecun_uniform",
+    (rule.scale, rule.mode, dist): label
+    for (dist, rule), label in LABELS.items()
+    if isinstance(rule, VarianceScaling) and dist != Normal()
 }
 # The distributions that both scale with a fan, in the words of each.
 KERAS_WORDS: dict[Distribution, str] = {
@@ -77,9 +75,9 @@ class Case:
     @property
     def plain(self) -> bool:
         """Whether the tensor is one matrix, stored as one."""
-        return len(self.geometry.shape) == len(self.geometry.digits) == 2 and not self.geometry.has("B")  # noqa: PLR2004
+        return len(self.geometry.shape) == len(self.geometry.digits) == 2 and not self.geometry.has("B")  # noqa: PLR2004  # a matrix
 
-    def scaling(self, fans: Fans | None) -> tuple[float, str] | None:
+    def scaling(self, fans: KnownFans | None) -> tuple[float, str] | None:
         """Variance scale and mode, if the framework's own fans give the law's std with them."""
         rule = self.spec.scale
         if fans is None or not isinstance(rule, VarianceScaling) or 0 in self.geometry.shape:
@@ -164,7 +162,7 @@ def _torch_scaled(case: Case, dist: Normal | Uniform) -> str | None:
     where = {} if mode == "fan_in" else {"mode": mode}
     if scale == 1.0:
         return _fill(f"kaiming_{kind}", **where, nonlinearity="linear")
-    slope = {} if scale == 2.0 else {"a": math.sqrt(2.0 / scale - 1.0)}  # noqa: PLR2004
+    slope = {} if scale == 2.0 else {"a": math.sqrt(2.0 / scale - 1.0)}  # noqa: PLR2004  # the slope 0
     return _fill(f"kaiming_{kind}", **slope, **where)
 
 
@@ -327,7 +325,7 @@ def _unless_one(**arguments: float) -> dict[str, float]:
 def _is_matrix_of(case: Case, *, axis: int) -> bool:
     """Whether ``axis`` alone is all outputs, or all inputs and taps: a matrix and its transpose, one law."""
     geometry = case.geometry
-    if geometry.has("B") or len(geometry.shape) != len(geometry.digits) or len(geometry.shape) < 2:  # noqa: PLR2004
+    if geometry.has("B") or len(geometry.shape) != len(geometry.digits) or len(geometry.shape) < 2:  # noqa: PLR2004  # a matrix at least
         return False
     if geometry.layout is None:  # a matrix, as the law has it
         return True

@@ -10,13 +10,14 @@ if TYPE_CHECKING:
 
     from unified_init.layout import Geometry
 
-__all__ = ["jax_axes", "jax_fans", "keras_fans", "torch_fans"]
+__all__ = ["KnownFans", "jax_axes", "jax_fans", "keras_fans", "torch_fans"]
 
 MATRIX = 2
-Fans = tuple[float, float]
+# (fan_in, fan_out), both known: a framework reads both off any shape that it takes.
+KnownFans = tuple[float, float]
 
 
-def torch_fans(shape: Sequence[int]) -> Fans | None:
+def torch_fans(shape: Sequence[int]) -> KnownFans | None:
     """Return PyTorch's fans: axis 1 in, axis 0 out, the rest space; None where it refuses."""
     if len(shape) < MATRIX:
         return None
@@ -24,7 +25,7 @@ def torch_fans(shape: Sequence[int]) -> Fans | None:
     return shape[1] * space, shape[0] * space
 
 
-def keras_fans(shape: Sequence[int]) -> Fans:
+def keras_fans(shape: Sequence[int]) -> KnownFans:
     """Return the fans of Keras, TensorFlow and Haiku: the last axis out, the one before in."""
     if len(shape) < MATRIX:
         return math.prod(shape), math.prod(shape)
@@ -45,7 +46,7 @@ def jax_axes(geometry: Geometry) -> dict[str, int | tuple[int, ...]]:
     return found
 
 
-def jax_fans(geometry: Geometry) -> Fans | None:
+def jax_fans(geometry: Geometry) -> KnownFans | None:
     """Return JAX's fans for those axes; None where merged axes cannot be told to it."""
     if geometry.layout is None or len(geometry.digits) != len(geometry.shape) or not geometry.shape:
         return None

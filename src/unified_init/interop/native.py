@@ -16,6 +16,7 @@ from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.initializer import Initializer
 from unified_init.interop.catalogue import EXCLUDED, FRAMEWORKS
 from unified_init.interop.entries import DROPPED, Entry
+from unified_init.serialise import from_json
 
 __all__ = ["from_native"]
 
@@ -194,8 +195,6 @@ def _from_config(config: Mapping[Any, Any]) -> Initializer:
 
 
 def _from_spec(config: Mapping[str, Any]) -> Initializer:
-    from unified_init.serialise import from_json  # noqa: PLC0415  # only for our own configurations
-
     spec = config.get("spec")
     return from_json(spec if isinstance(spec, str) else json.dumps(spec))
 

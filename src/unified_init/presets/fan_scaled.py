@@ -8,13 +8,7 @@ standard deviation as stated (what Keras, TensorFlow and JAX mean). ``kaiming_no
 from __future__ import annotations
 
 from unified_init import checks
-from unified_init.distributions import (
-    STD_UNIT_UNIFORM,
-    Distribution,
-    Normal,
-    TruncatedNormal,
-    Uniform,
-)
+from unified_init.distributions import AT_2_SIGMA, STD_UNIT_UNIFORM, Distribution, Normal, Uniform
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.gains import squared_gain
 from unified_init.initializer import Initializer
@@ -36,7 +30,6 @@ __all__ = [
     "xavier_uniform",
 ]
 
-AT_2_SIGMA = TruncatedNormal(-2.0, 2.0)
 DISTRIBUTIONS: dict[str, Distribution] = {
     "truncated_normal": AT_2_SIGMA,
     "untruncated_normal": Normal(),
