@@ -7,7 +7,6 @@ import contextlib
 import dataclasses
 import importlib
 import json
-import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,16 @@ import pytest
 
 import unified_init as ui
 from unified_init import cli
+from unified_init.demo import (
+    BACKENDS,
+    DemoModel,
+    DemoTensor,
+    Outcome,
+    load,
+    measure,
+    missing_message,
+    verdict,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +40,7 @@ FIVE = (
 
 
 def tree() -> dict[str, Any]:
-    """Return an inventory of five tensors, 124 values, as the JSON file holds it."""
+    """Return a model of five tensors, 124 values, as the JSON file holds it."""
     parameters = [
         {"name": name, "shape": list(shape), "layout": layout, "spec": json.loads(ui.to_json(spec))}
         for name, shape, layout, spec in FIVE
@@ -49,7 +58,7 @@ def _rich_is_imported() -> None:
 
 @pytest.fixture
 def five(tmp_path: Path) -> Path:
-    """Return the path of an inventory of five tensors."""
+    """Return the path of a model file of five tensors."""
     path = tmp_path / "five.json"
     path.write_text(json.dumps(tree()), encoding="utf-8")
     return path
@@ -75,10 +84,10 @@ def demo(*arguments: object) -> Any:
 
 
 def test_load_reads_names_shapes_layouts_and_specs(five: Path) -> None:
-    """An inventory read from JSON has equal specs, not similar ones."""
-    inventory = cli.load(five)
-    assert inventory == cli.Inventory("tiny", tuple(cli.Parameter(*row) for row in FIVE))
-    assert inventory.size == 124
+    """A model read from JSON has equal specs, not similar ones."""
+    model = load(five)
+    assert model == DemoModel("tiny", tuple(DemoTensor(*row) for row in FIVE))
+    assert model.size == 124
 
 
 @pytest.mark.usefixtures("twins")
@@ -89,17 +98,16 @@ def test_agreement_is_said_in_one_line_and_exits_zero(five: Path) -> None:
     assert "All agree, bit for bit: 5 tensors, 124 values, the same in 2 backends (numpy, torch)" in (
         result.output.splitlines()
     )
-    expected = cli.measure(cli.load(five), "numpy", seed=3).digest
+    expected = measure(load(five), "numpy", seed=3).digest
     assert f"SHA-256 over the digests of all tensors: {expected}" in result.output
 
 
 @pytest.mark.usefixtures("twins")
 def test_disagreement_names_the_tensor_and_exits_one(five: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One wrong tensor in one backend is found, named, and makes the exit code 1."""
-    measure = cli.measure
 
-    def wrong(inventory: cli.Inventory, backend: str, **options: Any) -> cli.Outcome:
-        outcome = measure(inventory, backend, **options)
+    def wrong(model: DemoModel, backend: str, **options: Any) -> Outcome:
+        outcome = measure(model, backend, **options)
         if backend == "numpy":
             return outcome
         return dataclasses.replace(outcome, digests=(outcome.digests[0], "0" * 64, *outcome.digests[2:]))
@@ -133,9 +141,9 @@ def test_a_wrong_bit_in_a_drawn_value_is_a_disagreement(five: Path, monkeypatch:
 
 def test_many_differences_are_counted_and_the_first_named() -> None:
     """More than three differing tensors: three names and a count."""
-    inventory = cli.Inventory("tiny", tuple(cli.Parameter(*row) for row in FIVE))
-    outcomes = [cli.Outcome(name, 1.0, (name,) * 5) for name in ("numpy", "jax")]
-    line, agree = cli.verdict(inventory, outcomes)
+    model = DemoModel("tiny", tuple(DemoTensor(*row) for row in FIVE))
+    outcomes = [Outcome(name, 1.0, (name,) * 5) for name in ("numpy", "jax")]
+    line, agree = verdict(model, outcomes)
     assert not agree
     assert line == (
         "DISAGREE: 5 of 5 tensors, 124 values differ between numpy, jax: wte, kernel, bias and 2 more"
@@ -158,7 +166,7 @@ def test_one_backend_has_nothing_to_compare_and_is_no_failure(
 
 def test_nothing_is_missing_when_all_are_installed() -> None:
     """No advice where none is needed."""
-    assert cli.missing_message(cli.BACKENDS) is None
+    assert missing_message(BACKENDS) is None
 
 
 @pytest.mark.usefixtures("twins")
@@ -184,33 +192,63 @@ def test_an_unknown_backend_fails(five: Path) -> None:
     assert "`--backend` must be one of numpy, torch, tensorflow, jax, got 'cupy'." in result.output
 
 
+EXPECTED = (
+    "The model file must be a JSON object with `model`, `stream` and `parameters`, each of them with "
+    "`name`, `shape`, `layout` and `spec`, as in examples/gpt2_small.json; "
+)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda tree: tree | {"stream": "threefry-0"}, "must be for the stream 'threefry-1'"),
-        (lambda tree: tree | {"parameters": []}, "must have at least one parameter, got none"),
-        (lambda tree: tree | {"parameters": [{"name": "x"}]}, "KeyError: 'shape'"),
-        (lambda tree: [tree], "must be a JSON object with `model`, `stream` and `parameters`"),
+        (
+            lambda tree: tree | {"stream": "threefry-0"},
+            "The model file must be for the stream 'threefry-1' of this release, got 'threefry-0'.",
+        ),
+        (
+            lambda tree: tree | {"parameters": []},
+            "The model file must have at least one parameter, got none in {path!r}.",
+        ),
+        (
+            lambda tree: tree | {"parameters": [{"name": "x"}]},
+            EXPECTED + "got {path!r}: KeyError: 'shape'.",
+        ),
+        (
+            lambda tree: [tree],
+            EXPECTED + "got {path!r}: TypeError: list indices must be integers or slices, not str.",
+        ),
     ],
     ids=["stream", "empty", "incomplete", "list"],
 )
-def test_a_file_that_is_no_inventory_is_refused(
+def test_a_file_that_is_no_model_is_refused(
     five: Path, change: Callable[[dict[str, Any]], object], message: str
 ) -> None:
-    """A wrong file gets a message of ours and exit code 2, before anything is drawn."""
+    """A wrong file gets a message of ours, before anything is drawn."""
     five.write_text(json.dumps(change(tree())), encoding="utf-8")
-    result = demo("--json", five)
-    assert result.exit_code == 2
-    assert message in result.output
-    with pytest.raises(ui.UnifiedInitError, match=re.escape(message)):
-        cli.load(five)
+    with pytest.raises(ui.ArgumentValueError) as caught:
+        load(five)
+    assert str(caught.value) == message.format(path=str(five))
 
 
 def test_a_file_that_is_no_json_is_refused(five: Path) -> None:
-    """Neither is text that does not parse."""
+    """Neither is text that does not parse; the command prints the message and exits with 2."""
     five.write_text("{", encoding="utf-8")
-    with pytest.raises(ui.UnifiedInitError, match="JSONDecodeError"):
-        cli.load(five)
+    with pytest.raises(ui.ArgumentValueError, match="JSONDecodeError") as caught:
+        load(five)
+    result = demo("--json", five)
+    assert result.exit_code == 2
+    assert result.output == f"{caught.value}\n"
+
+
+def test_the_default_file_is_called_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message about the file of the package names it, not the path that nobody gave."""
+    empty = json.dumps(tree() | {"parameters": []})
+    monkeypatch.setattr(importlib.import_module("unified_init.demo"), "_default_text", lambda: empty)
+    with pytest.raises(ui.ArgumentValueError) as caught:
+        load()
+    assert str(caught.value) == (
+        "The model file must have at least one parameter, got none in 'gpt2_small.json'."
+    )
 
 
 def test_version_is_that_of_the_package() -> None:
@@ -240,7 +278,7 @@ def test_without_typer_the_command_says_how_to_install_it(
 
 
 def test_importing_the_command_line_imports_no_extra() -> None:
-    """``unified_init.cli`` itself needs neither typer nor rich."""
+    """``unified_init.cli``, and the demo in it, need neither typer nor rich."""
     code = "import sys, unified_init.cli; print([m for m in ('typer', 'rich') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -1,4 +1,4 @@
-"""The inventory of GPT-2 small: what the file holds, and that its generator gives this file."""
+"""The model file of GPT-2 small: what the file holds, and that its generator gives this file."""
 
 from __future__ import annotations
 

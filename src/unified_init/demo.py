@@ -1,0 +1,236 @@
+"""The demo: one model's tensors in every installed backend, measured and compared by digest.
+
+``unified-init demo`` shows it. No module of the extra ``cli`` is needed here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib.resources
+import json
+import math
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import unified_init as ui
+from unified_init.errors import ArgumentValueError
+from unified_init.stream.host import NUMBA_FROM
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = [
+    "BACKENDS",
+    "INSTALL",
+    "DemoModel",
+    "DemoTensor",
+    "Outcome",
+    "differing",
+    "load",
+    "measure",
+    "missing_message",
+    "select",
+    "start",
+    "verdict",
+]
+
+MODEL = "gpt2_small.json"
+BACKENDS = ("numpy", "torch", "tensorflow", "jax")
+START = NUMBA_FROM  # values of a first draw: so many that the fastest runner is loaded too
+INSTALL = 'pip install "unified-init[{extras}]"'
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DemoTensor:
+    """One tensor of a model: what ``draw`` needs to know of it."""
+
+    name: str
+    shape: tuple[int, ...]
+    layout: str
+    spec: ui.Initializer
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return math.prod(self.shape)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DemoModel:
+    """The tensors of one model, in order."""
+
+    name: str
+    tensors: tuple[DemoTensor, ...]
+
+    @property
+    def size(self) -> int:
+        """Number of values of all tensors together."""
+        return sum(tensor.size for tensor in self.tensors)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one backend did: the seconds that drawing took, and a digest a tensor."""
+
+    backend: str
+    seconds: float
+    digests: tuple[str, ...]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the digests of the tensors, in order."""
+        return hashlib.sha256("".join(self.digests).encode("ascii")).hexdigest()
+
+
+def load(path: Path | None = None) -> DemoModel:
+    """Read a model file, by default that of GPT-2 small.
+
+    Args:
+        path: a JSON file of the form of ``examples/gpt2_small.json``.
+
+    Returns:
+        The model.
+
+    Raises:
+        ArgumentValueError: the file is no such file, or is meant for another stream.
+
+    Example:
+        >>> model = load()
+        >>> model.name, len(model.tensors), model.size
+        ('gpt2', 148, 124439808)
+    """
+    shown = MODEL if path is None else str(path)
+    try:
+        tree = json.loads(_default_text() if path is None else path.read_text(encoding="utf-8"))
+        stream = tree["stream"]
+        tensors = tuple(
+            DemoTensor(
+                name=record["name"],
+                shape=tuple(record["shape"]),
+                layout=record["layout"],
+                spec=ui.from_json(json.dumps(record["spec"])),
+            )
+            for record in tree["parameters"]
+        )
+        model = DemoModel(tree["model"], tensors)
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+        msg = (
+            "The model file must be a JSON object with `model`, `stream` and `parameters`, each of them with "
+            f"`name`, `shape`, `layout` and `spec`, as in examples/{MODEL}; "
+            f"got {shown!r}: {type(error).__name__}: {error}."
+        )
+        raise ArgumentValueError(msg) from error
+    if stream != ui.STREAM:
+        msg = f"The model file must be for the stream {ui.STREAM!r} of this release, got {stream!r}."
+        raise ArgumentValueError(msg)
+    if not model.tensors:
+        msg = f"The model file must have at least one parameter, got none in {shown!r}."
+        raise ArgumentValueError(msg)
+    return model
+
+
+def _default_text() -> str:
+    """The model file of GPT-2 small: inside the package, or beside it in a working tree."""
+    inside = importlib.resources.files("unified_init") / "examples" / MODEL
+    beside = Path(__file__).parents[2] / "examples" / MODEL
+    return (inside if inside.is_file() else beside).read_text(encoding="utf-8")
+
+
+def start(backend: str) -> float:
+    """Import a backend, make it draw once, and return the seconds that this took."""
+    started = time.perf_counter()
+    _wait(ui.draw(ui.normal(0.0, 1.0), (START,), seed=0, name="start-up", backend=backend))
+    return time.perf_counter() - started
+
+
+def measure(
+    model: DemoModel,
+    backend: str,
+    *,
+    seed: int,
+    advance: Callable[[int], object] = lambda _: None,
+) -> Outcome:
+    """Draw every tensor in one backend, one at a time in memory.
+
+    The clock runs while drawing, not for the digests; `start` keeps imports out of it.
+
+    Args:
+        model: what to draw.
+        backend: where.
+        seed: the seed of all tensors; each is drawn under its own name.
+        advance: is called after each tensor with its number of values.
+
+    Returns:
+        The time and the digests.
+    """
+    seconds = 0.0
+    digests = []
+    for tensor in model.tensors:
+        started = time.perf_counter()
+        array = ui.draw(
+            tensor.spec,
+            tensor.shape,
+            seed=seed,
+            name=tensor.name,
+            layout=tensor.layout,
+            backend=backend,
+        )
+        _wait(array)
+        seconds += time.perf_counter() - started
+        digests.append(ui.digest(array, layout=tensor.layout))
+        del array  # before the next one is drawn
+        advance(tensor.size)
+    return Outcome(backend, seconds, tuple(digests))
+
+
+def _wait(array: object) -> None:
+    """Wait until an array is there, where the framework answers before it is (JAX)."""
+    ready: Callable[[], Any] | None = getattr(array, "block_until_ready", None)
+    if ready is not None:
+        ready()
+
+
+def differing(model: DemoModel, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
+    """Return the names of the tensors whose digests are not the same in all outcomes."""
+    columns = zip(*(outcome.digests for outcome in outcomes), strict=True)
+    pairs = zip(model.tensors, columns, strict=True)
+    return tuple(tensor.name for tensor, digests in pairs if len(set(digests)) > 1)
+
+
+def missing_message(installed: Sequence[str]) -> str | None:
+    """Say which backends are not installed and how to add them, or None if all are."""
+    missing = [name for name in BACKENDS if name not in installed]
+    if not missing:
+        return None
+    return f"Not installed: {', '.join(missing)}. To add: {INSTALL.format(extras=','.join(missing))}"
+
+
+def verdict(model: DemoModel, outcomes: Sequence[Outcome]) -> tuple[str, bool]:
+    """Return the closing line and whether the backends agree."""
+    what = f"{len(model.tensors)} tensors, {model.size:,} values"
+    names = ", ".join(outcome.backend for outcome in outcomes)
+    odd = differing(model, outcomes)
+    if odd:
+        more = f" and {len(odd) - 3} more" if len(odd) > 3 else ""  # noqa: PLR2004  # enough to start with
+        return f"DISAGREE: {len(odd)} of {what} differ between {names}: {', '.join(odd[:3])}{more}", False
+    if len(outcomes) == 1:
+        return f"Nothing to compare: {what} in 1 backend ({names})", True
+    return f"All agree, bit for bit: {what}, the same in {len(outcomes)} backends ({names})", True
+
+
+def select(requested: Sequence[str], installed: Sequence[str]) -> list[str]:
+    """Return the backends to run, in their usual order.
+
+    Raises:
+        ArgumentValueError: one of those requested is unknown or not installed.
+    """
+    for name in requested:
+        if name not in BACKENDS:
+            msg = f"`--backend` must be one of {', '.join(BACKENDS)}, got {name!r}."
+            raise ArgumentValueError(msg)
+        if name not in installed:
+            msg = f"`--backend {name}` is not installed. To add it: {INSTALL.format(extras=name)}"
+            raise ArgumentValueError(msg)
+    return [name for name in installed if not requested or name in requested]
