@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from unified_init import checks
 from unified_init.backends import registry
@@ -18,7 +18,7 @@ from unified_init.stream.request import Request, make_request
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from unified_init.backends.protocol import Key
+    from unified_init.backends.protocol import Fillable, Key
     from unified_init.law import Fans
 
 __all__ = ["draw", "fill"]
@@ -65,7 +65,7 @@ def draw(
         backend: "numpy", "torch", "tensorflow" or "jax"; None takes the device's, else JAX if the
             seed is a JAX key, else NumPy.
         device: where to put it, in the framework's own terms; for JAX a Sharding too. None is the
-            host.
+            host, for JAX wherever it puts uncommitted arrays.
 
     Returns:
         An array or tensor of the backend.
@@ -100,12 +100,12 @@ def draw(
         check_seed(seed, label=spec.label)
     chosen = _backend(backend, device, seed)
     adapter = registry.get(chosen)
-    adapter.wants_graph(None, device)  # refuses a bad device before a generator is advanced
+    place = adapter.place(device)
     key = key_of(seed) if request.law.random else None
     _check_trace(key, seed, chosen)
-    if adapter.wants_graph(key, device):
-        return adapter.trace(request, key, device)
-    return adapter.adopt(program.on_host(request, key), device)
+    if adapter.wants_graph(key, place):
+        return adapter.trace(request, key, place)
+    return adapter.adopt(program.on_host(request, key), place)
 
 
 def fill(
@@ -130,7 +130,7 @@ def fill(
         fans: as for ``draw``.
 
     Returns:
-        The tensor, written; on any error it is left as it was.
+        The tensor, written; on any error in the arguments it is left as it was.
 
     Raises:
         UnifiedInitError: any argument is wrong, or the tensor cannot be written.
@@ -152,7 +152,7 @@ def fill(
             f"got {type(tensor).__name__}: use draw() and assign its result."
         )
         raise ArgumentTypeError(msg)
-    adapter: Any = registry.get(owner)
+    adapter = cast("Fillable", registry.get(owner))
     adapter.check_target(tensor)
     request = _request(
         spec, tuple(tensor.shape), name=name, layout=layout, sizes=sizes, fans=fans, index=None,

@@ -12,15 +12,14 @@ from typing import Any
 import keras
 
 from unified_init.api import draw
+from unified_init.backends.registry import NAMES
 from unified_init.interop.wrap import Placed, place
+from unified_init.seeds import check_seed
 from unified_init.serialise import from_json, to_json
 
 __all__ = ["UnifiedInitializer"]
 
 # ruff: noqa: ANN401  # Keras tensors and shapes
-
-# Keras' own names of its backends; OpenVINO takes NumPy arrays.
-BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
 
 
 @keras.saving.register_keras_serializable(package="unified_init")
@@ -34,13 +33,12 @@ class UnifiedInitializer(keras.initializers.Initializer):
         name: str,
         layout: str | None = None,
         sizes: dict[str, int] | None = None,
-        fans: list[float | None] | None = None,
+        fans: Any = None,
     ) -> None:
         """Read what ``get_config`` wrote."""
         super().__init__()
-        self.placed = place(
-            from_json(json.dumps(spec)), name, layout, sizes, None if fans is None else (fans[0], fans[1])
-        )
+        self.placed = place(from_json(json.dumps(spec)), name, layout, sizes, fans)
+        check_seed(seed, label=self.placed.spec.label)
         self.seed = seed
 
     @classmethod
@@ -52,10 +50,13 @@ class UnifiedInitializer(keras.initializers.Initializer):
     def __call__(self, shape: Any, dtype: Any = None, **kwargs: Any) -> Any:
         """Return the values, as a tensor of Keras' backend."""
         del kwargs  # Keras passes a layout of devices, which it applies itself
-        dtype = keras.backend.standardize_dtype(dtype)
-        backend = BACKENDS.get(keras.config.backend(), "numpy")
+        # Without a type it is float32: Keras' own default is a setting of the process.
+        dtype = "float32" if dtype is None else keras.backend.standardize_dtype(dtype)
+        backend = keras.config.backend()
+        if backend not in NAMES:  # OpenVINO takes NumPy arrays
+            backend = "numpy"
         return draw(
-            self.placed.spec, tuple(shape), seed=self.seed, dtype=dtype, backend=backend,
+            self.placed.spec, shape, seed=self.seed, dtype=dtype, backend=backend,
             **self.placed.options(),
         )  # fmt: skip
 

@@ -18,7 +18,7 @@ from unified_init.errors import ArgumentTypeError, ArgumentValueError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Digit", "Geometry", "bind", "parse"]
+__all__ = ["Digit", "Geometry", "bind", "parse", "size_items"]
 
 ROLES = "BOIDHW"  # in logical order
 SPATIAL = "DHW"
@@ -119,10 +119,11 @@ def bind(
     """
     if layout is not None:
         checks.text("layout", layout)
-    return _bind(shape, layout, _sizes(sizes))
+    return _bind(shape, layout, size_items(sizes))
 
 
-def _sizes(sizes: Mapping[str, int] | None) -> tuple[tuple[str, int], ...]:
+def size_items(sizes: Mapping[str, int] | None) -> tuple[tuple[str, int], ...]:
+    """Return checked sizes of merged axes, as a value that hashes."""
     if sizes is None:
         return ()
     try:

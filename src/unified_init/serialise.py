@@ -16,8 +16,6 @@ __all__ = ["KINDS", "SCHEMA", "from_json", "to_json"]
 
 SCHEMA = 1
 
-# ruff: noqa: ANN401  # JSON values
-
 KINDS: dict[str, dict[str, type[Any]]] = {
     "distribution": {cls.__name__: cls for cls in get_args(distributions.Distribution)},
     "scale": {cls.__name__: cls for cls in get_args(scales.Scale)},

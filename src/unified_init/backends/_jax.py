@@ -56,18 +56,9 @@ def tracing() -> bool:
     return isinstance(jnp.zeros(()), jax.core.Tracer)
 
 
-def wants_graph(key: Key | None, device: object) -> bool:
-    """Say whether a trace is under way, or the device is no host, or the tensor is sharded."""
-    if key is not None and isinstance(key[0], jax.core.Tracer):
-        return True
-    if isinstance(device, jax.sharding.Sharding):
-        return True
-    place = _device(device)
-    return tracing() or (place is not None and place.platform != "cpu")
-
-
-def _device(device: object) -> jax.Device | None:
-    if device is None or isinstance(device, jax.Device):
+def place(device: object) -> jax.Device | jax.sharding.Sharding | None:
+    """Return a device or a sharding; None leaves the array uncommitted, where JAX puts it."""
+    if device is None or isinstance(device, (jax.Device, jax.sharding.Sharding)):
         return device
     if not isinstance(device, str):
         msg = f"`device` of the jax backend must be a jax.Device, a Sharding or a platform, got {device!r}."
@@ -80,6 +71,15 @@ def _device(device: object) -> jax.Device | None:
         raise ArgumentValueError(msg) from None
 
 
+def wants_graph(key: Key | None, place: Any) -> bool:
+    """Say whether a trace is under way, or the device is no host, or the array is sharded."""
+    if key is not None and isinstance(key[0], jax.core.Tracer):
+        return True
+    if isinstance(place, jax.sharding.Sharding) or (place is not None and place.platform != "cpu"):
+        return True
+    return tracing()
+
+
 def check_dtype(name: str) -> None:
     """Refuse 64-bit types where JAX would silently make them 32 bits wide."""
     if name in {"float64", "complex128"} and jax.dtypes.canonicalize_dtype(name).name != name:
@@ -90,10 +90,10 @@ def check_dtype(name: str) -> None:
         raise BackendError(msg)
 
 
-def adopt(array: NDArray[Any], device: object) -> jax.Array:
+def adopt(array: NDArray[Any], place: Any) -> jax.Array:
     """Return a host buffer as an array that shares it."""
     check_dtype(array.dtype.name)
-    return jax.device_put(array, _device(device), may_alias=True)
+    return jax.device_put(array, place, may_alias=True)
 
 
 def to_numpy(tensor: Any) -> NDArray[Any]:
@@ -140,18 +140,18 @@ def _sharded(sharding: jax.sharding.Sharding) -> Any:
     return jax.jit(compiled, static_argnums=(2, 3), out_shardings=sharding)
 
 
-def trace(request: Request, key: Key | None, device: object) -> jax.Array:
+def trace(request: Request, key: Key | None, place: Any) -> jax.Array:
     """Run the graph program: in the trace under way, on a device, or sharded."""
     check_dtype(request.dtype.name)
-    if isinstance(device, jax.sharding.Sharding):
-        return jax.device_put(graph.draw(OPS, request, key, _sharded(device)), device)
-    place = _device(device)
+    if place is None:
+        return graph.draw(OPS, request, key, compiled)
+    if isinstance(place, jax.sharding.Sharding):
+        return jax.device_put(graph.draw(OPS, request, key, _sharded(place)), place)
 
     def run(named: Key, args: graph.Arguments, index: IndexMap, dtype: str) -> jax.Array:
         return compiled(*jax.device_put((named, args), place), index, dtype)
 
-    result = graph.draw(OPS, request, key, compiled if place is None else run)
-    return result if place is None else jax.device_put(result, place)
+    return jax.device_put(graph.draw(OPS, request, key, run), place)
 
 
 def constrain(array: jax.Array, sharding: Any) -> jax.Array:

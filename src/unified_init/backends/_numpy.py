@@ -29,18 +29,22 @@ def root_key(seed: object) -> Key | None:
     return None
 
 
-def wants_graph(key: Key | None, device: object) -> bool:
-    """NumPy never traces."""
-    del key
+def place(device: object) -> None:
+    """Return None: NumPy has the host alone."""
     if device is not None and (not isinstance(device, str) or device != "cpu"):
         msg = f"`device` of the numpy backend must be 'cpu' or None, got {device!r}."
         raise ArgumentValueError(msg)
+
+
+def wants_graph(key: Key | None, place: None) -> bool:
+    """NumPy never traces."""
+    del key, place
     return False
 
 
-def adopt(array: NDArray[Any], device: object) -> NDArray[Any]:
+def adopt(array: NDArray[Any], place: None) -> NDArray[Any]:
     """Return the buffer itself."""
-    del device
+    del place
     return array
 
 
@@ -68,9 +72,9 @@ OPS = SimpleNamespace(
 )
 
 
-def trace(request: Request, key: Key | None, device: object) -> Any:
+def trace(request: Request, key: Key | None, place: None) -> Any:
     """Run the graph program in NumPy."""
-    del device
+    del place
     with np.errstate(over="ignore"):  # the key is scalars, whose overflow NumPy reports
         return graph.draw(OPS, request, key, functools.partial(graph.elementwise, OPS))
 

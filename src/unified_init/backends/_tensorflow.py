@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 # Below this many bytes a copy costs less than DLPack's bookkeeping.
 SMALL = 1 << 12
 SHARED = {tf.float16, tf.float32, tf.float64, tf.complex64, tf.complex128}
-HOST_DEVICES = {None, "cpu", "cpu:0", "/cpu:0", "/device:cpu:0"}
 
 
 def root_key(seed: object) -> Key | None:
@@ -39,22 +38,34 @@ def root_key(seed: object) -> Key | None:
     return high, low
 
 
-def wants_graph(key: Key | None, device: object) -> bool:
+def place(device: object) -> str | None:
+    """Return the name of a device other than the host."""
+    if device is None:
+        return None
+    try:
+        spec = tf.DeviceSpec.from_string(device)
+    except (ValueError, TypeError, AttributeError) as error:
+        msg = f"`device` of the tensorflow backend must be a device name, got {device!r}: {error}"
+        raise ArgumentValueError(msg) from None
+    if spec.device_type in {None, "CPU"}:
+        return None
+    # Asked for an absent device, TensorFlow would fall back to the host without a word.
+    found = [d.name for d in tf.config.list_logical_devices(spec.device_type)]
+    if len(found) <= (spec.device_index or 0):
+        msg = f"`device` {device!r} is not one of TensorFlow's: it has {found or 'none'} of that kind."
+        raise ArgumentValueError(msg)
+    return spec.to_string()
+
+
+def wants_graph(key: Key | None, place: str | None) -> bool:
     """Say whether a function is being traced, or the device is not the host."""
     del key
-    return not tf.executing_eagerly() or not _on_host(device)
+    return not tf.executing_eagerly() or place is not None
 
 
-def _on_host(device: object) -> bool:
-    if device is not None and not isinstance(device, str):
-        msg = f"`device` of the tensorflow backend must be a device name, got {device!r}."
-        raise ArgumentValueError(msg)
-    return (device.lower() if device else None) in HOST_DEVICES
-
-
-def adopt(array: NDArray[Any], device: object) -> tf.Tensor:
+def adopt(array: NDArray[Any], place: str | None) -> tf.Tensor:
     """Return a host buffer as a tensor that shares it."""
-    del device
+    del place
     name = array.dtype.name
     if array.nbytes < SMALL or name.startswith("float8"):
         return tf.constant(array)  # TensorFlow cannot reinterpret bits as float8
@@ -149,9 +160,9 @@ def compiled(index: IndexMap, dtype: str, *, xla: bool) -> Any:
     return tf.function(program, jit_compile=xla, autograph=False)
 
 
-def trace(request: Request, key: Key | None, device: object) -> tf.Tensor:
+def trace(request: Request, key: Key | None, place: str | None) -> tf.Tensor:
     """Run the graph program: in the function being traced, or compiled on a device."""
-    with tf.device(device if isinstance(device, str) else None):
+    with tf.device(place):
         return graph.draw(OPS, request, key, _compiled if tf.executing_eagerly() else _inline)
 
 

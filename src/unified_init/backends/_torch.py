@@ -43,32 +43,35 @@ def root_key(seed: object) -> Key | None:
     return int_root_key(high << 32 | low)
 
 
-def _device(device: object) -> torch.device:
+def place(device: object) -> torch.device | None:
+    """Return a device other than the host."""
     if device is None:
-        return torch.device("cpu")
+        return None
     try:
-        return torch.device(device)
-    except (RuntimeError, TypeError) as error:
-        msg = f"`device` of the torch backend must be a torch device, got {device!r}: {error}"
+        found = torch.device(device)
+        if found.type not in {"cpu", "meta"}:
+            torch.empty(0, device=found)  # only this says whether there is one
+    except (RuntimeError, TypeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        msg = f"`device` of the torch backend must be a device that torch has, got {device!r}: {reason}"
         raise ArgumentValueError(msg) from None
+    return None if found.type == "cpu" else found
 
 
-def wants_graph(key: Key | None, device: object) -> bool:
+def wants_graph(key: Key | None, place: torch.device | None) -> bool:
     """Say whether the tensor lives on an accelerator."""
     del key
-    return _device(device).type not in {"cpu", "meta"}
+    return place is not None and place.type != "meta"
 
 
-def adopt(array: NDArray[Any], device: object) -> torch.Tensor:
+def adopt(array: NDArray[Any], place: torch.device | None) -> torch.Tensor:
     """Return a host buffer as a tensor that shares it; on ``meta``, a tensor without values."""
     if array.dtype.name in AS_INTEGERS:
         integer, dtype = AS_INTEGERS[array.dtype.name]
         tensor = torch.from_numpy(array.view(integer)).view(dtype)
     else:
         tensor = torch.from_numpy(array)
-    if _device(device).type == "meta":
-        return torch.empty_like(tensor, device="meta")
-    return tensor
+    return tensor if place is None else torch.empty_like(tensor, device=place)
 
 
 def to_numpy(tensor: torch.Tensor) -> NDArray[Any]:
@@ -98,7 +101,8 @@ def writable(tensor: torch.Tensor) -> NDArray[Any] | None:
 def overwrite(tensor: torch.Tensor, values: torch.Tensor | None) -> None:
     """Copy ``values`` into a tensor; None says that its memory was written already."""
     if values is None:
-        torch.autograd.graph.increment_version(tensor)
+        if not tensor.is_inference():  # those have no version
+            torch.autograd.graph.increment_version(tensor)
         return
     with torch.no_grad():
         tensor.copy_(values)
@@ -115,13 +119,23 @@ def check_target(tensor: object) -> None:
             f"materialise it first, for example with to_empty(); got shape {tuple(tensor.shape)}."
         )
         raise ArgumentValueError(msg)
+    if tensor.layout is not torch.strided:
+        msg = f"`tensor` must be dense, got the layout {tensor.layout}."
+        raise ArgumentValueError(msg)
+    strides = zip(tensor.stride(), tensor.shape, strict=True)
+    if any(stride == 0 and length > 1 for stride, length in strides):
+        msg = (
+            "`tensor` must have memory of its own for every element, got an expanded tensor of "
+            f"shape {tuple(tensor.shape)} and strides {tensor.stride()}: clone() it."
+        )
+        raise ArgumentValueError(msg)
 
 
 def _cast(x: Any, dtype: str) -> Any:
     return x.to(getattr(torch, dtype))
 
 
-def _ops(device: torch.device) -> SimpleNamespace:
+def _ops(device: torch.device | None) -> SimpleNamespace:
     def arange(stop: int) -> torch.Tensor:
         return torch.arange(stop, dtype=torch.int32, device=device)
 
@@ -135,20 +149,15 @@ def _ops(device: torch.device) -> SimpleNamespace:
     )
 
 
-def trace(request: Request, key: Key | None, device: object) -> torch.Tensor:
-    """Run the graph program on a device. Orthogonal matrices are made on the host: see P8."""
-    place = _device(device)
-    ops = _ops(place)
-    if request.table is None and request.law.kind in ORTHOGONAL:
+def trace(request: Request, key: Key | None, place: torch.device | None) -> torch.Tensor:
+    """Run the graph program on a device; orthogonal matrices are made by the one host routine."""
+    if request.law.kind in ORTHOGONAL:
         return adopt(on_host(request, key), None).to(place)
+    ops = _ops(place)
 
     def run(named: Key, args: graph.Arguments, index: Any, dtype: str) -> Any:
         columns, numbers, unit = args
-        moved = (
-            tuple(torch.from_numpy(column).to(place) for column in columns),
-            torch.from_numpy(numbers).to(place),
-            torch.from_numpy(unit).to(place),
-        )
+        moved = tuple(map(ops.constant, columns)), ops.constant(numbers), ops.constant(unit)
         return graph.elementwise(ops, named, moved, index, dtype)
 
     return graph.draw(ops, request, key, run)

@@ -36,7 +36,7 @@ def jax_variance_scaling(scale: float, mode: str, distribution: str) -> Initiali
 CONTRIB = 1.3 * STD_TRUNCATED_AT_2 * STD_TRUNCATED_AT_2
 
 
-def contrib_variance_scaling(factor: float, mode: str, uniform: bool) -> Initializer:  # noqa: FBT001
+def contrib_variance_scaling(factor: float, mode: str, uniform: bool) -> Initializer:  # noqa: FBT001  # as published
     """Return the law of tf.contrib.layers.variance_scaling_initializer."""
     if uniform:
         return p.variance_scaling(factor, str(mode).lower(), "uniform")
@@ -277,7 +277,7 @@ MXNET_ENTRIES = (
           "uniform(-scale, scale)", MXNET_SCALE),
     Entry(names(MXNET, "Normal"), "sigma=0.01", lambda sigma: p.normal(0.0, sigma), "normal(0.0, sigma)"),
     Entry(names(MXNET, "Orthogonal"), "scale=1.414, rand_type='uniform'",
-          lambda scale, rand_type: p.orthogonal(scale),  # noqa: ARG005
+          lambda scale, rand_type: p.orthogonal(scale),  # noqa: ARG005  # one law for both
           "orthogonal(scale)",
           "default gain 1.414, not 1; singular vectors of a uniform or normal matrix: orthogonal as "
           "ours, but not uniformly distributed"),

@@ -139,7 +139,7 @@ def _snake(word: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", word).lower()
 
 
-def _from_callable(source: Any) -> Entry:  # noqa: ANN401  # a function or class of any framework
+def _from_callable(source: Any) -> Entry:
     home = _home(source)
     built_by, local, _ = getattr(source, "__qualname__", "").partition(".<locals>.")
     if home is not None and home not in BY_NAME and local:
@@ -154,7 +154,7 @@ def _from_callable(source: Any) -> Entry:  # noqa: ANN401  # a function or class
     return _entry(home)
 
 
-def _from_object(source: Any) -> Initializer:  # noqa: ANN401  # an initializer of any framework
+def _from_object(source: Any) -> Initializer:
     kind = type(source)
     get_config = getattr(source, "get_config", None)
     if kind.__name__ == "UnifiedInitializer" and get_config is not None:
@@ -204,7 +204,7 @@ def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
     return {key: _value(value) for key, value in config.items() if key not in DROPPED}
 
 
-def _value(value: Any) -> Any:  # noqa: ANN401  # whatever a configuration holds
+def _value(value: Any) -> Any:
     """Unwrap an array as Keras serialises it."""
     if isinstance(value, Mapping) and value.get("class_name") in {"__numpy__", "__tensor__"}:
         return value["config"]["value"]

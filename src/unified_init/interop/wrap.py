@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from unified_init import checks
 from unified_init.api import draw, fill
 from unified_init.backends import registry
 from unified_init.errors import ArgumentTypeError, BackendError
-from unified_init.initializer import Initializer
-from unified_init.layout import parse
+from unified_init.initializer import Initializer, explicit_fans
+from unified_init.layout import parse, size_items
 from unified_init.seeds import check_seed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from unified_init.backends.protocol import Shardable
+    from unified_init.law import Fans
+
 __all__ = ["JaxInitializer", "TorchInitializer", "as_jax", "as_keras", "as_torch"]
 
 # ruff: noqa: ANN401  # tensors of any framework
-
-Fans = tuple[float | None, float | None]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +61,8 @@ def place(
         spec=spec,
         name=checks.text("name", name),
         layout=layout,
-        sizes=tuple(sorted(sizes.items())) if sizes else (),
-        fans=None if fans is None else tuple(fans),  # type: ignore[arg-type]
+        sizes=size_items(sizes),
+        fans=None if fans is None else explicit_fans(fans),
     )
 
 
@@ -76,7 +77,7 @@ class JaxInitializer:
         array = draw(self.placed.spec, shape, seed=key, dtype=dtype, backend="jax", **self.placed.options())
         if out_sharding is None:
             return array
-        adapter: Any = registry.get("jax")
+        adapter = cast("Shardable", registry.get("jax"))
         return adapter.constrain(array, out_sharding)
 
 
