@@ -35,9 +35,9 @@ __all__ = ["application", "main"]
 
 def _measured(model: DemoModel, backends: Sequence[str], *, seed: int) -> list[Outcome]:
     """Measure all backends behind a progress bar and print the table of times."""
-    from rich.console import Console  # noqa: PLC0415  # the extra `cli`
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415  # as above
-    from rich.table import Table  # noqa: PLC0415  # as above
+    from rich.console import Console  # the extra `cli`
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # as above
+    from rich.table import Table  # as above
 
     table = Table("backend", title=f"{model.name}, seed {seed}")
     for heading in ("start-up", "drawing", "values a second"):
@@ -70,7 +70,7 @@ def application() -> "typer.Typer":
     Raises:
         ModuleNotFoundError: the extra ``cli`` is not installed.
     """
-    import typer  # noqa: PLC0415  # the extra `cli`
+    import typer  # the extra `cli`
 
     app = typer.Typer(
         add_completion=False,
