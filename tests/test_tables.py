@@ -19,7 +19,8 @@ from scipy import special, stats
 import unified_init as ui
 from unified_init.stream import numpy_runner, threefry
 from unified_init.stream.elementary import cos_turns, normal_quantile, sin_turns
-from unified_init.stream.table import FORMAT32, FORMAT64, Table, compile_table
+from unified_init.stream.knots import FORMAT32, FORMAT64
+from unified_init.stream.table import Table, compile_table
 from unified_init.unit_normal import tail as normal_tail
 
 if TYPE_CHECKING:

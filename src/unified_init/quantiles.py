@@ -13,7 +13,7 @@ from unified_init.distributions import Quantile
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.initializer import Initializer
 from unified_init.scales import Gain
-from unified_init.stream.table import FORMAT32, compact_knots, knots
+from unified_init.stream.knots import FORMAT32, compact_knots, knots, probabilities
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +70,7 @@ def from_quantile(
         framework has an initializer of an arbitrary law.
     """
     lower_function, upper_function, low, high = _functions(quantile, upper, low, high)
-    probability = np.minimum(np.ldexp(knots(FORMAT32)[compact_knots(), 0] + 0.5, -32), 0.5)
+    probability = probabilities(FORMAT32)[compact_knots(), 0]
     halves = [_evaluate(lower_function, probability), _evaluate(upper_function, probability)]
     _check(halves, low, high)
     if np.array_equal(halves[0], -halves[1]):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.stream import threefry
-from unified_init.stream.table import FORMAT32, FORMAT64
+from unified_init.stream.knots import FORMAT32, FORMAT64
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
