@@ -49,7 +49,10 @@ STD_UNIT_UNIFORM = 0.57735026918962576
 
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Normal:
-    """The normal distribution, never truncated."""
+    """The normal distribution, never truncated.
+
+    Made by ``ui.normal(mean, std)``, which has the formula, and by the presets that scale it with a fan.
+    """
 
     unit_std: ClassVar[float] = 1.0
     __repr__ = call_repr
@@ -59,9 +62,21 @@ class Normal:
 class TruncatedNormal:
     """A normal distribution conditioned on lying between two bounds, given in sigmas of the parent.
 
+    Made by ``ui.truncated_normal(mean, std, lower, upper)``, which has the formula.
+
+    Args:
+        lower: lower bound, below ``upper`` and at most 37; may be ``-inf``.
+        upper: upper bound, at least -37; may be ``inf``.
+
     Raises:
+        ArgumentTypeError: a bound that is not a number.
         ArgumentValueError: NaN, ``lower >= upper``, an interval too narrow (below 1e-5 of the mass
             of the side it lies on) or too far out (beyond 37 sigmas) to be computed exactly.
+
+    Example:
+        >>> import unified_init as ui
+        >>> round(ui.TruncatedNormal(-2, 2).unit_std, 4)
+        0.8796
     """
 
     lower: float
@@ -122,7 +137,10 @@ class TruncatedNormal:
 
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Uniform:
-    """The uniform distribution on (-1, 1)."""
+    """The uniform distribution on (-1, 1).
+
+    Made by ``ui.uniform(low, high)``, which has the formula, and by the presets that scale it with a fan.
+    """
 
     unit_std: ClassVar[float] = STD_UNIT_UNIFORM
     __repr__ = call_repr
@@ -135,11 +153,21 @@ class Quantile:
     Args:
         knots: base64 of little-endian int32: the quantile at the stream's knots, lower half, then
             the upper half unless the law is symmetric about zero. In units of ``2**exponent``.
-        exponent: the binary exponent of the unit.
-        mean: mean of the table's values.
-        std: standard deviation of the table's values.
-        low: lower end of the support, ``-inf`` where there is none.
+        exponent: the binary exponent of the unit, from -200 to 200.
+        mean: mean of the table's values, finite.
+        std: standard deviation of the table's values, positive.
+        low: lower end of the support, below ``high``; ``-inf`` where there is none.
         high: upper end of the support, ``inf`` where there is none.
+
+    Raises:
+        ArgumentTypeError: ``knots`` is not text, or another field not a number.
+        ArgumentValueError: ``knots`` does not hold a table, or a number outside its range.
+
+    Example:
+        >>> import unified_init as ui
+        >>> spec = ui.from_quantile(lambda p: p - 0.5, lambda p: 0.5 - p, low=-0.5, high=0.5)
+        >>> spec.distribution.low, spec.distribution.high, spec.distribution.exponent
+        (-0.5, 0.5, -32)
     """
 
     knots: str
@@ -187,7 +215,23 @@ class Quantile:
 
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Constant:
-    """One value everywhere, or an array of values (nested sequences) broadcast to the shape."""
+    """One value everywhere, or an array of values (nested sequences) broadcast to the shape.
+
+    Made by ``ui.constant(value)``.
+
+    Args:
+        value: a finite number, or a rectangular array or nested sequence of finite numbers, which is
+            kept as nested tuples.
+
+    Raises:
+        ArgumentTypeError: something other than real numbers.
+        ArgumentValueError: a number that is not finite, or ragged sequences.
+
+    Example:
+        >>> import unified_init as ui
+        >>> ui.Constant([[1, 2], [3, 4]])
+        Constant(((1.0, 2.0), (3.0, 4.0)))
+    """
 
     value: float | tuple[object, ...]
     __repr__ = call_repr
@@ -200,28 +244,52 @@ class Constant:
 
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Orthogonal:
-    """Haar-distributed matrices with orthonormal rows or columns, whichever are fewer."""
+    """Haar-distributed matrices with orthonormal rows or columns, whichever are fewer.
+
+    Made by ``ui.orthogonal()``, which has the formula and the source.
+    """
 
     __repr__ = call_repr
 
 
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class DeltaOrthogonal:
-    """A convolution kernel that is zero but for an orthogonal matrix at its centre tap."""
+    """A convolution kernel that is zero but for an orthogonal matrix at its centre tap.
+
+    Made by ``ui.delta_orthogonal()``, which has the formula and the source.
+    """
 
     __repr__ = call_repr
 
 
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Identity:
-    """The matrix with ones on its main diagonal."""
+    """The matrix with ones on its main diagonal.
+
+    Made by ``ui.identity()``, which has the formula and the source.
+    """
 
     __repr__ = call_repr
 
 
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Dirac:
-    """A convolution kernel that copies its inputs to its outputs, in each of ``groups``."""
+    """A convolution kernel that copies its inputs to its outputs, in each of ``groups``.
+
+    Made by ``ui.dirac(groups)``, which has the formula and the source.
+
+    Args:
+        groups: number of groups, at least 1, the default. A shape must have a multiple of it as outputs.
+
+    Raises:
+        ArgumentTypeError: ``groups`` is not an integer.
+        ArgumentValueError: ``groups`` below 1.
+
+    Example:
+        >>> import unified_init as ui
+        >>> ui.Dirac(2) == ui.dirac(2).distribution
+        True
+    """
 
     groups: int = 1
     __repr__ = call_repr
@@ -233,7 +301,22 @@ class Dirac:
 
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Sparse:
-    """A unit normal of which a fraction, the same in every column, is set to zero."""
+    """A unit normal of which a fraction, the same in every column, is set to zero.
+
+    Made by ``ui.sparse(sparsity, std)``, which has the formula and the source.
+
+    Args:
+        sparsity: the fraction of zeros, from 0 to 1.
+
+    Raises:
+        ArgumentTypeError: ``sparsity`` is not a number.
+        ArgumentValueError: ``sparsity`` outside [0, 1].
+
+    Example:
+        >>> import unified_init as ui
+        >>> ui.Sparse(0.75) == ui.sparse(0.75).distribution
+        True
+    """
 
     sparsity: float
     __repr__ = call_repr
@@ -248,21 +331,45 @@ class Sparse:
 
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Hadamard:
-    """ZerO: a partial identity, or a slice of a normalised Hadamard matrix where outputs are more."""
+    """ZerO: a partial identity, or a slice of a normalised Hadamard matrix where outputs are more.
+
+    Made by ``ui.hadamard()``, which has the formula and the source.
+    """
 
     __repr__ = call_repr
 
 
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class BilinearUpsampling:
-    """The kernel of a transposed convolution that interpolates each channel linearly."""
+    """The kernel of a transposed convolution that interpolates each channel linearly.
+
+    Made by ``ui.bilinear_upsampling()``, which has the formula and the source.
+    """
 
     __repr__ = call_repr
 
 
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Stft:
-    """Windowed Fourier kernels of shape (window length, 1, frequencies)."""
+    """Windowed Fourier kernels of shape (window length, 1, frequencies).
+
+    Made by ``ui.stft()``, which has the formula.
+
+    Args:
+        side: "real" (the default) or "imag".
+        window: "hann" (the default), "hamming", "blackman" or "boxcar"; None for no window.
+        scaling: "density" (the default) or "spectrum"; None for no normalisation.
+        periodic: whether the window is periodic; symmetric by default.
+
+    Raises:
+        ArgumentTypeError: ``periodic`` is not a bool.
+        ArgumentValueError: a choice that is not listed.
+
+    Example:
+        >>> import unified_init as ui
+        >>> ui.Stft("imag", window=None) == ui.stft("imag", None).distribution
+        True
+    """
 
     side: str = "real"
     window: str | None = "hann"

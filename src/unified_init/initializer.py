@@ -63,12 +63,14 @@ class Initializer:
     Args:
         distribution: the shape of the values before scaling.
         scale: the rule that fixes their size.
-        factor: multiplies every value; ``spec * 0.5`` and ``spec.scaled(0.5)`` set it.
+        factor: multiplies every value, positive; ``spec * 0.5`` and ``spec.scaled(0.5)`` set it.
         upscale: 1, or the factor r of a sub-pixel convolution: groups of r outputs an axis of
-            space share one draw (ICNR).
+            space share one draw (``ui.icnr``).
 
     Raises:
-        ArgumentTypeError: the rule does not fit the distribution.
+        ArgumentTypeError: no distribution, a rule that does not fit it, or something other than numbers.
+        ArgumentValueError: a factor that is not positive, an ``upscale`` below 1 or of values that are
+            no independent draws, or ends of a ``Between`` that are not the distribution's bounds.
 
     Example:
         >>> import unified_init as ui
@@ -140,6 +142,10 @@ class Initializer:
         Returns:
             A new spec; specs never change.
 
+        Raises:
+            ArgumentTypeError: ``factor`` is not a number.
+            ArgumentValueError: ``factor`` is not positive.
+
         Example:
             >>> import unified_init as ui
             >>> ui.normal(0.0, 0.02).scaled(0.5).resolve((3,)).std
@@ -181,7 +187,9 @@ class Initializer:
             The law, plain numbers.
 
         Raises:
-            ArgumentValueError: the spec needs a fan that neither layout nor fans give.
+            ArgumentTypeError: an argument of another type.
+            ArgumentValueError: the spec needs a fan that neither layout nor fans give, the layout does
+                not fit the shape, or the spec has no meaning on it.
 
         Example:
             >>> import unified_init as ui
@@ -217,12 +225,15 @@ class Initializer:
 
         Args:
             shape: the stored shape.
-            layout: one letter an axis.
+            layout: as for ``resolve``, and so are the others.
             sizes: how merged axes split.
             fans: (fan_in, fan_out) instead of the layout's.
 
         Returns:
             Lines to print. A framework that has no equivalent is said to have none.
+
+        Raises:
+            UnifiedInitError: as for ``resolve``.
 
         Example:
             >>> import unified_init as ui

@@ -20,15 +20,31 @@ ORTHOGONAL = frozenset({"orthogonal", "delta_orthogonal"})
 class Law:
     """The numbers of one initializer on one shape.
 
-    ``mean`` and ``std`` are the realised moments of a value; ``low`` and ``high`` are the ends of
-    its interval (infinite for an untruncated normal): no value lies outside them. For laws that are
-    not independent draws (orthogonal, sparse) they describe one entry, and they are NaN where a
-    single number would say nothing (arrays of constants, Fourier kernels). ``fan_in`` and ``fan_out``
-    are None where the shape does not say.
+    Made by ``Initializer.resolve``, which checks them; a law checks nothing itself. For laws that are
+    not independent draws (orthogonal, sparse) the moments describe one entry. What the stream compiles
+    is ``kind``, ``loc``, ``scale`` and ``parameters``: a value is ``loc + scale * unit``, where the unit
+    variable of ``kind`` has the given parameters.
 
-    ``kind``, ``loc``, ``scale`` and ``parameters`` are what the stream compiles: a value is
-    ``loc + scale * unit``, where the unit variable of ``kind`` has the given parameters.
-    ``repeat`` is how many neighbouring outputs share one draw (sub-pixel convolutions).
+    Args:
+        kind: which unit variable, such as "normal" or "orthogonal".
+        mean: the realised mean of a value; NaN where one number would say nothing (arrays of
+            constants, Fourier kernels).
+        std: the realised standard deviation; NaN where ``mean`` is.
+        low: no value lies below; ``-inf`` for an untruncated normal. Values that are given by a
+            formula need not reach it, nor ``high``.
+        high: no value lies above; ``inf`` for an untruncated normal.
+        fan_in: the fan that the scale rule may use; None where the shape does not say.
+        fan_out: the same, of the outputs.
+        loc: where the unit variable's zero lies.
+        scale: what the unit variable is multiplied by.
+        parameters: those of the unit variable.
+        repeat: how many neighbouring outputs share one draw (sub-pixel convolutions); else 1.
+
+    Example:
+        >>> import unified_init as ui
+        >>> law = ui.he_uniform().resolve((300, 96), layout="OI")
+        >>> law.kind, law.mean, law.low, law.high, law.fan_in
+        ('uniform', 0.0, -0.25, 0.25, 96)
     """
 
     kind: str
