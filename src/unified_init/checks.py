@@ -78,6 +78,8 @@ def integer(value: object) -> int | None:
     """Return ``value`` as an int, or None if it is no integer; True and False are none."""
     if isinstance(value, bool) or not isinstance(value, SupportsIndex):
         return None
+    if getattr(getattr(value, "dtype", None), "kind", None) == "b":  # the oldest NumPy takes it for 0 or 1
+        return None
     try:
         return operator.index(value)
     except TypeError:  # an array, whose type has the method though only its scalars can answer
