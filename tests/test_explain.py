@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.contained import contained
 
 import unified_init as ui
-from unified_init.interop.calls import NO_EQUIVALENT, native_calls
+from unified_init.interop.calls import NAMED, NO_EQUIVALENT, native_calls
 from unified_init.layout import bind
 
 FRAMEWORKS = ("torch", "keras", "jax", "numpy")
@@ -97,6 +97,16 @@ def test_the_head_names_all_that_was_given() -> None:
     text = ui.icnr(ui.he_normal(), 2).explain((64, 3, 7, 7), layout="OIHW")
     assert text.startswith("icnr(he_normal, 2) on (64, 3, 7, 7), layout 'OIHW'\n")
     assert text.count("no equivalent: none repeats draws for a pixel shuffle") == len(FRAMEWORKS)
+
+
+def test_keras_and_jax_have_six_presets_by_name() -> None:
+    """The truncated and the uniform ones of Glorot, He and LeCun; PyTorch's two are called by their rule."""
+    assert set(NAMED.values()) == {
+        f"{who}_{kind}" for who in ("glorot", "he", "lecun") for kind in ("normal", "uniform")
+    }
+    assert calls(ui.kaiming_normal(), (300, 100), "IO")["keras"] == (
+        "keras.initializers.VarianceScaling(scale=2.0, mode='fan_in', distribution='untruncated_normal')"
+    )
 
 
 def test_lines_that_would_say_nothing_are_left_out() -> None:
