@@ -338,8 +338,8 @@ def test_the_numpy_adapter_is_complete() -> None:
     array = np.zeros(3)
     assert _numpy.adopt(array, None) is array
     assert _numpy.root_key("key") is None
-    _numpy.place("cpu")
-    assert not _numpy.wants_graph(None, None)
+    _numpy.place("cpu", "float32")
+    assert not _numpy.wants_graph(None)
     geometry = bind((12, 5, 3), "(BO)IW", {"B": 2})
     for spec in (
         ui.normal(0.1, 2.0),

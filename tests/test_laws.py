@@ -511,14 +511,14 @@ def test_a_scale_that_becomes_too_small_or_too_large_is_refused() -> None:
         ui.he_normal().scaled(2.0**-88).resolve((3, 200), layout="OI")
     scale = math.sqrt(2 / 200) / 0.87962566103423978 * 2.0**-88
     assert str(caught.value) == (
-        f"he_normal has the scale {scale!r} about 0.0 on shape (3, 200); "
-        "both must be finite and the scale at least 2**-90."
+        f"he_normal has the scale {scale!r} about 0.0 and the std {scale * 0.87962566103423978!r} on "
+        "shape (3, 200); all must be finite, scale and std 2**-90 or more."
     )
     with pytest.raises(ui.ArgumentValueError) as caught:
         ui.normal(1e300, 1.0).scaled(1e10).resolve(3)
     assert str(caught.value) == (
-        "Normal has the scale 10000000000.0 about inf on shape (3,); "
-        "both must be finite and the scale at least 2**-90."
+        "Normal has the scale 10000000000.0 about inf and the std 10000000000.0 on shape (3,); "
+        "all must be finite, scale and std 2**-90 or more."
     )
 
 

@@ -16,7 +16,7 @@ from unified_init.stream.dtypes import dtype_of
 from unified_init.stream.request import Request, make_request
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from unified_init.backends.protocol import Fillable, Key
     from unified_init.law import Fans
@@ -86,26 +86,15 @@ def draw(
     Differs from:
         PyTorch, Keras and JAX: it never reproduces their own streams, and no state is kept.
     """
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.compiler.is_compiling() and _backend(backend, device, seed) == "torch":
+    options = {
+        "name": name, "layout": layout, "sizes": sizes, "fans": fans, "index": index, "dtype": dtype,
+        "device": device,
+    }  # fmt: skip
+    if _torch_compiles() and _is_one_node(spec, shape, seed, _backend(backend, device, seed)):
         from unified_init.compiled_draw import compiled_draw  # noqa: PLC0415  # it imports torch
 
-        options = (("name", name), ("layout", layout), ("sizes", sizes), ("fans", fans),
-                   ("index", index), ("dtype", dtype), ("device", device))  # fmt: skip
         return compiled_draw(spec, shape, seed, options)
-    request = _request(
-        spec, shape, name=name, layout=layout, sizes=sizes, fans=fans, index=index, dtype=dtype
-    )
-    if request.law.random:
-        check_seed(seed, label=spec.label)
-    chosen = _backend(backend, device, seed)
-    adapter = registry.get(chosen)
-    place = adapter.place(device)
-    key = key_of(seed) if request.law.random else None
-    _check_trace(key, seed, chosen)
-    if adapter.wants_graph(key, place):
-        return adapter.trace(request, key, place)
-    return adapter.adopt(program.on_host(request, key), place)
+    return _eager("draw_eagerly", draw_eagerly)(spec, shape, seed=seed, backend=backend, **options)
 
 
 def fill(
@@ -145,6 +134,55 @@ def fill(
     Differs from:
         ``torch.nn.init``: the values depend on seed and name, never on what was drawn before.
     """
+    return _eager("fill_eagerly", fill_eagerly)(
+        tensor, spec, seed=seed, name=name, layout=layout, sizes=sizes, fans=fans
+    )
+
+
+def draw_eagerly(
+    spec: Initializer,
+    shape: Sequence[int] | int,
+    *,
+    seed: Any,
+    name: str,
+    layout: str | None,
+    sizes: Mapping[str, int] | None,
+    fans: Fans | None,
+    index: Any,
+    dtype: Any,
+    backend: str | None,
+    device: Any,
+) -> Any:
+    """Draw outside of ``torch.compile``; the arguments are those of ``draw``."""
+    request = _request(
+        spec, shape, name=name, layout=layout, sizes=sizes, fans=fans, index=index, dtype=dtype
+    )
+    if request.law.random:
+        check_seed(seed, label=spec.label)
+    chosen = _backend(backend, device, seed)
+    adapter = registry.get(chosen)
+    place = adapter.place(device, request.dtype.name)
+    # The buffer first: what fails must fail before a generator is advanced.
+    out = None if adapter.wants_graph(place) else program.buffer(request)
+    key = key_of(seed) if request.law.random else None
+    _check_trace(key, seed, chosen)
+    if out is None or is_traced(key):
+        return adapter.trace(request, key, place)
+    program.into(out, request, key)
+    return adapter.adopt(out, place)
+
+
+def fill_eagerly(
+    tensor: Any,
+    spec: Initializer,
+    *,
+    seed: Any,
+    name: str,
+    layout: str | None,
+    sizes: Mapping[str, int] | None,
+    fans: Fans | None,
+) -> Any:
+    """Fill outside of ``torch.compile``; the arguments are those of ``fill``."""
     owner = registry.backend_of(tensor)
     if owner not in {"numpy", "torch"}:
         msg = (
@@ -160,15 +198,39 @@ def fill(
     )  # fmt: skip
     if request.law.random:
         check_seed(seed, label=spec.label)
+    view = adapter.writable(tensor)
+    out = program.buffer(request) if view is None else view
     key = key_of(seed) if request.law.random else None
     _check_trace(key, seed, owner)
-    view = adapter.writable(tensor)
-    if view is not None:
-        program.into(view, request, key)
-        adapter.overwrite(tensor, None)
-    else:
-        adapter.overwrite(tensor, adapter.adopt(program.on_host(request, key), None))
+    program.into(out, request, key)
+    adapter.overwrite(tensor, None if view is not None else adapter.adopt(out, None))
     return tensor
+
+
+def _torch_compiles() -> bool:
+    """Whether Dynamo is tracing this call."""
+    torch = sys.modules.get("torch")
+    return torch is not None and torch.compiler.is_compiling()
+
+
+def _is_one_node(spec: object, shape: object, seed: object, backend: str) -> bool:
+    """Whether one node of a compiled graph can stand for a draw; its ints may be symbolic."""
+    return (
+        backend == "torch"
+        and isinstance(spec, Initializer)
+        and isinstance(shape, (tuple, list))
+        and (seed is None or type(seed) is int)
+    )
+
+
+def _eager(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that Dynamo does not follow: it would trace NumPy's integers as torch's."""
+    if "torch._dynamo" not in sys.modules:
+        return function
+    from unified_init import compiled_draw  # noqa: PLC0415  # it imports torch
+
+    disabled: Callable[..., Any] = getattr(compiled_draw, name)
+    return disabled
 
 
 def _request(

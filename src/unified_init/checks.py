@@ -126,9 +126,9 @@ def shape_of(value: object) -> tuple[int, ...]:
         value = (single,)
     try:
         entries = list(value)  # type: ignore[call-overload]
-    except TypeError:
+    except (TypeError, ValueError):  # ValueError: a shape of unknown rank
         entries = None
-    if entries is None or isinstance(value, (str, bytes)):
+    if entries is None or isinstance(value, (str, bytes, set, frozenset, dict)):
         msg = f"`shape` must be a tuple of integers, got {value!r}."
         raise ArgumentTypeError(msg)
     shape: list[int] = []

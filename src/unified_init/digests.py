@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.backends import registry
-from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
 from unified_init.layout import bind
 from unified_init.stream.arrange import to_logical
 from unified_init.stream.dtypes import dtype_of
@@ -29,7 +29,13 @@ def values_of(tensor: Any) -> NDArray[Any]:  # noqa: ANN401  # of any framework
     if owner is None:
         msg = f"`tensor` must be an array of NumPy, torch, TensorFlow or JAX, got {tensor!r}."
         raise ArgumentTypeError(msg)
-    return registry.get(owner).to_numpy(tensor)
+    try:
+        return registry.get(owner).to_numpy(tensor)
+    except UnifiedInitError:
+        raise
+    except Exception as error:
+        msg = f"`tensor` must be an array with values, got {type(tensor).__name__}: {error}"
+        raise ArgumentTypeError(msg) from error
 
 
 def digest(

@@ -195,7 +195,7 @@ class Quantile:
                 f"got {len(self.knots)} characters that are not: make it with from_quantile()."
             )
             raise ArgumentValueError(msg)
-        object.__setattr__(self, "exponent", checks.count("exponent", self.exponent, least=-200))
+        object.__setattr__(self, "exponent", checks.count("exponent", self.exponent, least=-125))
         if self.exponent > self.LARGEST_EXPONENT:
             msg = f"`exponent` must be at most {self.LARGEST_EXPONENT}, got {self.exponent}."
             raise ArgumentValueError(msg)
@@ -238,8 +238,12 @@ class Constant:
 
     def __post_init__(self) -> None:
         """Normalise nested sequences and arrays to nested tuples of floats."""
-        object.__setattr__(self, "value", _nested(self.value))
-        _rectangular(self.value)
+        try:
+            object.__setattr__(self, "value", _nested(self.value))
+            _rectangular(self.value)
+        except RecursionError:
+            msg = "`value` is nested too deeply to be an array."
+            raise ArgumentValueError(msg) from None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
@@ -409,9 +413,12 @@ AT_2_SIGMA = TruncatedNormal(-2.0, 2.0)
 
 
 def _nested(value: object) -> float | tuple[object, ...]:
-    tolist = getattr(value, "tolist", None)
-    if tolist is not None:
-        value = tolist()
+    if callable(getattr(value, "tolist", None)):
+        try:
+            value = value.tolist()  # type: ignore[attr-defined]
+        except Exception as error:
+            msg = f"`value` must be an array whose values are known, got {value!r}."
+            raise ArgumentTypeError(msg) from error
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
         return tuple(_nested(entry) for entry in value)
     if not isinstance(value, numbers.Real) or isinstance(value, bool):

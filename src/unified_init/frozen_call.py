@@ -9,16 +9,19 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from unified_init import api
+from unified_init import api, checks
+from unified_init.errors import UnifiedInitError
 from unified_init.indexmap import index_map
 from unified_init.initializer import Initializer
 from unified_init.layout import bind
 from unified_init.serialise import KINDS, from_json, to_json
 from unified_init.stream.dtypes import dtype_of
 
-__all__ = ["freeze", "parts", "result", "run"]
+__all__ = ["REFUSED", "freeze", "parts", "result", "run"]
 
 # ruff: noqa: ANN401  # what Dynamo traces
+
+REFUSED = "refused: "  # no JSON begins so
 
 Parts = tuple[str, tuple[Any, ...], str, tuple[Any, ...], float, int]
 
@@ -36,19 +39,31 @@ def parts(spec: Initializer) -> Parts:
     )
 
 
+def _plain(bound: Any) -> Any:
+    """Return an integer of any kind as Python's own, which JSON knows; the rest is refused as it runs."""
+    number = checks.integer(bound)
+    return bound if number is None else number
+
+
 def freeze(spec_parts: Parts, options: tuple[tuple[str, Any], ...]) -> str:
-    """Return the arguments of a draw, but for shape and seed, as JSON."""
+    """Return the arguments of a draw, but for shape and seed, as JSON; or REFUSED and the reason."""
     dist, dist_values, scale, scale_values, factor, upscale = spec_parts
-    spec = Initializer(
-        KINDS["distribution"][dist](*dist_values), KINDS["scale"][scale](*scale_values), factor, upscale
-    )
     plain = dict(options)
-    plain["dtype"] = dtype_of(plain["dtype"]).name
+    try:
+        spec = Initializer(
+            KINDS["distribution"][dist](*dist_values), KINDS["scale"][scale](*scale_values), factor, upscale
+        )
+        plain["dtype"] = dtype_of(plain["dtype"]).name
+    except UnifiedInitError as error:
+        return f"{REFUSED}{error}"
     plain["device"] = None if plain["device"] is None else str(plain["device"])
     if plain["index"] is not None:
         index = plain["index"] if isinstance(plain["index"], tuple) else (plain["index"],)
         plain["index"] = [
-            [part.start, part.stop, part.step] if isinstance(part, slice) else part for part in index
+            [_plain(part.start), _plain(part.stop), _plain(part.step)]
+            if isinstance(part, slice)
+            else _plain(part)
+            for part in index
         ]
     return json.dumps({"spec": json.loads(to_json(spec)), **plain})
 
@@ -74,6 +89,7 @@ def run(call: str, shape: tuple[int, ...], seed: int | None) -> Any:
 def result(call: str, shape: tuple[int, ...]) -> tuple[tuple[int, ...], str, str]:
     """Return shape, dtype and device of what a frozen call returns."""
     _, options = _thaw(call)
-    geometry = bind(shape, options["layout"], options["sizes"])
-    index = index_map(geometry, options["index"])
-    return index.shape, options["dtype"], options["device"] or "cpu"
+    if options["index"] is not None:
+        geometry = bind(shape, options["layout"], options["sizes"])
+        shape = index_map(geometry, options["index"]).shape
+    return shape, options["dtype"], options["device"] or "cpu"

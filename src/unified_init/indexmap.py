@@ -119,7 +119,7 @@ def _entry(position: int, entry: object, length: int) -> int | slice:
             if value is not None and not -length <= value <= length:
                 msg = f"`index[{position}]` is out of range for an axis of length {length}: {entry}."
                 raise ArgumentValueError(msg)
-        return slice(start, stop, step)
+        return slice(start, stop, None if step is None else min(step, max(length, 1)))
     value = checks.integer(entry)
     if value is None:
         msg = f"`index[{position}]` must be an int or a slice, got {entry!r}."

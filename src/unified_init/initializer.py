@@ -93,7 +93,7 @@ class Initializer:
         if rules is None:
             msg = f"`distribution` must be a distribution of this library, got {self.distribution!r}."
             raise ArgumentTypeError(msg)
-        if not isinstance(self.scale, rules):
+        if type(self.scale) not in rules:
             listed = " or ".join(rule.__name__ for rule in rules)
             msg = f"`scale` of a {type(self.distribution).__name__} must be {listed}, got {self.scale!r}."
             raise ArgumentTypeError(msg)
@@ -256,10 +256,12 @@ class Initializer:
             repeat = self.upscale ** len(geometry.spatial())
             fan_out = self._upscaled_fan_out(geometry, fan_out, repeat, explicit=fans is not None)
         law = elementwise_law(dist, self.scale, factor=self.factor, fan_in=fan_in, fan_out=fan_out)
-        if law.scale < checks.SMALLEST_SIZE or not all(map(math.isfinite, (law.loc, law.scale))):
+        if min(law.scale, law.std) < checks.SMALLEST_SIZE or not all(
+            map(math.isfinite, (law.loc, law.scale))
+        ):
             msg = (
-                f"{self.label} has the scale {law.scale!r} about {law.loc!r} on shape {geometry.shape}; "
-                "both must be finite and the scale at least 2**-90."
+                f"{self.label} has the scale {law.scale!r} about {law.loc!r} and the std {law.std!r} on "
+                f"shape {geometry.shape}; all must be finite, scale and std 2**-90 or more."
             )
             raise ArgumentValueError(msg)
         return dataclasses.replace(law, repeat=repeat)

@@ -33,7 +33,7 @@ def from_quantile(
     low: float = -math.inf,
     high: float = math.inf,
 ) -> Initializer:
-    """Return the initializer whose values follow any one-dimensional law: Q(u) for uniform u.
+    """Return the initializer whose values follow any continuous law: Q(u) for uniform u.
 
     The quantile function is evaluated once, at some 45,000 probabilities, and only the resulting
     table of integers is kept: the spec serialises, and draws, without it.
@@ -96,9 +96,15 @@ def _functions(
     high: float,
 ) -> tuple[Callable[..., Any], Callable[..., Any], float, float]:
     low, high = checks.number("low", low), checks.number("high", high)
+    if hasattr(getattr(quantile, "dist", quantile), "pmf"):
+        msg = f"`quantile` must be of a continuous law, got the discrete {quantile!r}."
+        raise ArgumentValueError(msg)
     if hasattr(quantile, "ppf") and hasattr(quantile, "isf"):
         if hasattr(quantile, "support"):
-            ends = quantile.support()
+            ends = [np.asarray(end, dtype=np.float64) for end in quantile.support()]
+            if any(end.shape for end in ends):
+                msg = f"`quantile` must be one distribution, got a batch of shape {ends[0].shape}."
+                raise ArgumentValueError(msg)
             low, high = max(low, float(ends[0])), min(high, float(ends[1]))
         return quantile.ppf, quantile.isf, low, high
     if not callable(quantile) or not (upper is None or callable(upper)):
@@ -112,7 +118,8 @@ def _functions(
 
 def _evaluate(function: Callable[..., Any], probability: NDArray[np.float64]) -> NDArray[np.float64]:
     try:
-        values = np.asarray(function(probability), dtype=np.float64)
+        # Copies: a function may work in place, or return a view of what it was given.
+        values = np.array(function(probability.copy()), dtype=np.float64)
     except (TypeError, ValueError) as error:
         msg = f"`quantile` must take an array of probabilities and return numbers, but: {error}"
         raise ArgumentTypeError(msg) from error

@@ -81,7 +81,7 @@ def from_json(text: str) -> Initializer:
     """  # noqa: E501  # the message is one line
     checks.text("text", text)
     try:
-        data = json.loads(text)
+        data = json.loads(text, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:  # ValueError: also integers of 4300 digits and more
         msg = f"spec: not JSON ({error})."
         raise ArgumentValueError(msg) from None
@@ -98,6 +98,15 @@ def from_json(text: str) -> Initializer:
     except UnifiedInitError as error:
         msg = f"spec: {error}"
         raise ArgumentValueError(msg) from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse an object with one field twice, of which JSON would keep the last without a word."""
+    data = dict(pairs)
+    if len(data) < len(pairs):
+        msg = f"the field {next(k for k, _ in pairs if [p[0] for p in pairs].count(k) > 1)!r} stands twice"
+        raise ValueError(msg)
+    return data
 
 
 def _fields(part: Any) -> dict[str, Any]:

@@ -29,16 +29,17 @@ def root_key(seed: object) -> Key | None:
     return None
 
 
-def place(device: object) -> None:
+def place(device: object, dtype: str) -> None:
     """Return None: NumPy has the host alone."""
+    del dtype
     if device is not None and (not isinstance(device, str) or device != "cpu"):
         msg = f"`device` of the numpy backend must be 'cpu' or None, got {device!r}."
         raise ArgumentValueError(msg)
 
 
-def wants_graph(key: Key | None, place: None) -> bool:
+def wants_graph(place: None) -> bool:
     """NumPy never traces."""
-    del key, place
+    del place
     return False
 
 
@@ -86,6 +87,13 @@ def check_target(tensor: Any) -> None:
         raise ArgumentTypeError(msg)
     if not tensor.flags.writeable:
         msg = "`tensor` must be writable, got a read-only NumPy array."
+        raise ArgumentValueError(msg)
+    first, last = np.lib.array_utils.byte_bounds(tensor)
+    if last - first < tensor.nbytes:
+        msg = (
+            "`tensor` must have memory of its own for every element, got a NumPy array of shape "
+            f"{tensor.shape} and strides {tensor.strides}: copy it."
+        )
         raise ArgumentValueError(msg)
 
 

@@ -38,8 +38,9 @@ def root_key(seed: object) -> Key | None:
     return high, low
 
 
-def place(device: object) -> str | None:
+def place(device: object, dtype: str) -> str | None:
     """Return the name of a device other than the host."""
+    del dtype
     if device is None:
         return None
     try:
@@ -47,7 +48,7 @@ def place(device: object) -> str | None:
     except (ValueError, TypeError, AttributeError) as error:
         msg = f"`device` of the tensorflow backend must be a device name, got {device!r}: {error}"
         raise ArgumentValueError(msg) from None
-    if spec.device_type in {None, "CPU"}:
+    if spec.device_type is None or (spec.device_type == "CPU" and not spec.device_index):
         return None
     # Asked for an absent device, TensorFlow would fall back to the host without a word.
     found = [d.name for d in tf.config.list_logical_devices(spec.device_type)]
@@ -57,9 +58,8 @@ def place(device: object) -> str | None:
     return spec.to_string()
 
 
-def wants_graph(key: Key | None, place: str | None) -> bool:
+def wants_graph(place: str | None) -> bool:
     """Say whether a function is being traced, or the device is not the host."""
-    del key
     return not tf.executing_eagerly() or place is not None
 
 

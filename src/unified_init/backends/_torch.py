@@ -43,24 +43,24 @@ def root_key(seed: object) -> Key | None:
     return int_root_key(high << 32 | low)
 
 
-def place(device: object) -> torch.device | None:
+def place(device: object, dtype: str) -> torch.device | None:
     """Return a device other than the host."""
+    del dtype
     if device is None:
         return None
     try:
         found = torch.device(device)
         if found.type not in {"cpu", "meta"}:
             torch.empty(0, device=found)  # only this says whether there is one
-    except (RuntimeError, TypeError, AssertionError) as error:
+    except (RuntimeError, TypeError, AssertionError, ImportError) as error:
         reason = str(error).partition("\n")[0]
         msg = f"`device` of the torch backend must be a device that torch has, got {device!r}: {reason}"
         raise ArgumentValueError(msg) from None
     return None if found.type == "cpu" else found
 
 
-def wants_graph(key: Key | None, place: torch.device | None) -> bool:
+def wants_graph(place: torch.device | None) -> bool:
     """Say whether the tensor lives on an accelerator."""
-    del key
     return place is not None and place.type != "meta"
 
 
@@ -93,9 +93,17 @@ def writable(tensor: torch.Tensor) -> NDArray[Any] | None:
         return None
     if not tensor.is_contiguous() or tensor.is_conj() or tensor.is_neg():
         return None
-    if type(tensor) not in {torch.Tensor, torch.nn.Parameter}:
+    if type(tensor) not in {torch.Tensor, torch.nn.Parameter} or _wrapped(tensor):
         return None
     return to_numpy(tensor)
+
+
+def _wrapped(tensor: torch.Tensor) -> bool:
+    """Whether torch.func wraps a tensor, whose memory is then not the one that counts."""
+    # torch has no public question for either.
+    functorch = torch._C._functorch  # noqa: SLF001
+    functional = torch._is_functional_tensor(tensor)  # noqa: SLF001
+    return bool(functional or functorch.is_functorch_wrapped_tensor(tensor))
 
 
 def overwrite(tensor: torch.Tensor, values: torch.Tensor | None) -> None:
@@ -119,7 +127,13 @@ def check_target(tensor: object) -> None:
             f"materialise it first, for example with to_empty(); got shape {tuple(tensor.shape)}."
         )
         raise ArgumentValueError(msg)
-    if tensor.layout is not torch.strided:
+    if torch.nn.parameter.is_lazy(tensor):
+        msg = "`tensor` is a lazy parameter without a shape: run the module once first."
+        raise ArgumentValueError(msg)
+    if tensor.is_inference() and not torch.is_inference_mode_enabled():
+        msg = "`tensor` was made in inference mode and can be written in that mode alone: clone() it."
+        raise ArgumentValueError(msg)
+    if tensor.layout is not torch.strided or tensor.is_nested:
         msg = f"`tensor` must be dense, got the layout {tensor.layout}."
         raise ArgumentValueError(msg)
     strides = zip(tensor.stride(), tensor.shape, strict=True)

@@ -20,8 +20,9 @@ from unified_init.stream import threefry
 from unified_init.stream.arrange import to_storage
 from unified_init.stream.dtypes import DTYPES, DType
 from unified_init.stream.householder import orthogonal
+from unified_init.stream.knots import FORMAT32, FORMAT64
 from unified_init.stream.structured import UNIT_NORMAL, earlier_middle, mask_name, sequence, structured
-from unified_init.stream.table import FORMAT32, FORMAT64, Table, compile_table
+from unified_init.stream.table import Table, compile_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,13 +131,18 @@ def _interleaved(index: IndexMap, part: int) -> IndexMap:
 def counters(ops: Ops, index: IndexMap) -> tuple[Any, Any]:
     """Return the high and low words of the logical indices, as int32 arrays of the shape."""
     rank = len(index.axes)
-    if index.logical_size > WRAP:
+    if index.logical_size > WRAP or not all(map(_fits_int32, index.axes)):
         return _wide_counters(ops, index)
     low = ops.constant(np.asarray(signed(index.offset), dtype=np.int32))
     for position, axis in enumerate(index.axes):
         shape = (1,) * position + (axis.length,) + (1,) * (rank - position - 1)
         low = low + ops.xp.reshape(_axis_counters(ops, axis), shape)
     return low ^ low, low
+
+
+def _fits_int32(axis: AxisMap) -> bool:
+    """Whether the positions that merged roles divide are int32; unmerged ones may wrap."""
+    return axis.affine or axis.start + axis.step * max(axis.length - 1, 0) < WRAP // 2
 
 
 def _axis_counters(ops: Ops, axis: AxisMap) -> Any:
@@ -216,7 +222,9 @@ def values64(ops: Ops, args: Arguments, x0: Any, x1: Any) -> Any:
     tail_shift, tail_or, bias, upper_rows, upper_xor, upper_add, _, least, most = (
         numbers[i] for i in range(9)
     )
-    word = left(ops.cast(x0, "int64"), 32) | (ops.cast(x1, "int64") & (WRAP - 1))
+    word = left(ops.cast(x0, "int64"), 32) | (
+        ops.cast(x1, "int64") & ops.constant(np.asarray(WRAP - 1, dtype=np.int64))
+    )
     upper = ~right(word, 63)
     tail = right(word & 0x7FFFFFFFFFFFFFFF, tail_shift) | tail_or
     pattern = ops.bits(ops.cast(tail, "float64"), "int64")

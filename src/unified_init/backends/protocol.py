@@ -23,10 +23,13 @@ class Backend(Protocol):
     def root_key(self, seed: object) -> Key | None:
         """Return the root key of this framework's own seed objects; None for any other object."""
 
-    def place(self, device: object) -> Any:
-        """Return the framework's own object for a device; None for the host; refuse what is none."""
+    def place(self, device: object, dtype: str) -> Any:
+        """Return the framework's own object for a device; None for the host.
 
-    def wants_graph(self, key: Key | None, place: Any) -> bool:
+        Refuse what is no device, or cannot hold the element type.
+        """
+
+    def wants_graph(self, place: Any) -> bool:
         """Whether the graph program must run: a trace is under way, or the place is no host."""
 
     def adopt(self, array: NDArray[Any], place: Any) -> Any:

@@ -61,7 +61,7 @@ def dtype_of(value: object) -> DType:
     elif type(value).__module__.partition(".")[0] == "torch":
         name = str(value).removeprefix("torch.")
     elif type(value).__module__.startswith("tensorflow"):
-        name = str(value.name)  # type: ignore[attr-defined]
+        name = str(getattr(value, "name", value)) if type(value).__name__ == "DType" else repr(value)
     else:
         name = _numpy_name(value)
     if name not in DTYPES:

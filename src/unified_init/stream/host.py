@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
+import math
 import os
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from unified_init.errors import ArgumentValueError
 from unified_init.stream import numpy_runner
 from unified_init.stream.walk import walk
 
@@ -42,10 +43,14 @@ class Runner(Protocol):
 
 def aligned_empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Return an uninitialised array whose buffer frameworks can alias: 64-byte aligned."""
-    size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-    buffer = np.empty(size + ALIGNMENT, dtype=np.uint8)
-    start = -buffer.ctypes.data % ALIGNMENT
-    return buffer[start : start + size].view(dtype).reshape(shape)
+    size = math.prod(shape) * dtype.itemsize
+    try:
+        buffer = np.empty(size + ALIGNMENT, dtype=np.uint8)
+        start = -buffer.ctypes.data % ALIGNMENT
+        return buffer[start : start + size].view(dtype).reshape(shape)
+    except (MemoryError, ValueError, OverflowError) as error:
+        msg = f"a tensor of shape {shape} takes {size} bytes, which cannot be had: {error}"
+        raise ArgumentValueError(msg) from None
 
 
 def fill(
@@ -62,7 +67,7 @@ def fill(
     if out.dtype == np.complex128:  # drawn as float64 with counters 2i and 2i + 1
         flat, parts = flat.view(np.float64), 2
     way = walk(index, parts=parts)
-    run = runner or _runner(flat.size)
+    run = _quiet(runner or _runner(flat.size))
     threads = thread_count()
     if threads == 1 or flat.size < THREADS_FROM:
         run(flat, 0, walk=way, key=key, table=table)
@@ -79,25 +84,37 @@ def fill(
             job.result()
 
 
+def _quiet(run: Runner) -> Runner:
+    """Return a runner that no setting of the process makes raise: NumPy has one a thread."""
+
+    @functools.wraps(run)
+    def quiet(out: NDArray[Any], start: int, *, walk: Walk, key: tuple[int, int], table: Table) -> None:
+        with np.errstate(all="ignore"):
+            run(out, start, walk=walk, key=key, table=table)
+
+    return quiet
+
+
 def thread_count() -> int:
     """Threads for one draw: UNIFIED_INIT_NUM_THREADS, else the CPUs this process may use."""
     asked = os.environ.get("UNIFIED_INIT_NUM_THREADS", "")
-    if asked.isdecimal() and int(asked) > 0:
-        return int(asked)
+    if asked.isdecimal() and int(asked[:5]) > 0:
+        return int(asked[:5])
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-@functools.cache
-def _numba_installed() -> bool:
-    return importlib.util.find_spec("numba") is not None
-
-
 def _runner(size: int) -> Runner:
     least = NUMBA_LOADED_FROM if NUMBA_RUNNER in sys.modules else NUMBA_FROM
-    if size < least or not _numba_installed():
-        return numpy_runner.fill
-    from unified_init.stream import numba_runner  # noqa: PLC0415  # an extra, imported on demand
+    return numpy_runner.fill if size < least else _fast_runner()
 
+
+@functools.cache
+def _fast_runner() -> Runner:
+    """Return Numba's runner, or the reference where Numba is absent or cannot work."""
+    try:
+        from unified_init.stream import numba_runner  # noqa: PLC0415  # an extra, imported on demand
+    except Exception:  # noqa: BLE001  # it refuses versions and read-only homes with errors of its own
+        return numpy_runner.fill
     return numba_runner.fill

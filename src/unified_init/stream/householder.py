@@ -32,7 +32,7 @@ def orthogonal(xp: Any, normals: Any) -> Any:  # noqa: ANN401  # of any framewor
     pivot = xp.linalg.diagonal(normals)  # (copies, columns)
     sign = xp.where(pivot < 0, xp.ones_like(pivot) * -1, xp.ones_like(pivot))
     eye = xp.eye(rows, columns, dtype=normals.dtype)
-    vectors = vectors + eye * (sign * length)[:, None, :]
+    vectors = vectors + eye[None] * (sign * length)[:, None, :]
     weight = length * (length + xp.abs(pivot))  # half the squared norm of a vector
     weight = xp.where(weight > 0, weight, xp.ones_like(weight))  # a vector of zeros reflects nothing
     result = None
@@ -51,9 +51,9 @@ def _apply(xp: Any, panel: Any, weight: Any, rest: Any) -> Any:  # noqa: ANN401
     transposed = xp.permute_dims(panel, (0, 2, 1))
     head = transposed[:, :, :width]
     small = xp.eye(width, width, dtype=dtype)
-    gram = xp.triu(xp.matmul(transposed, panel)) * (1 - small) + small * weight[:, None, :]
+    gram = xp.triu(xp.matmul(transposed, panel)) * (1 - small)[None] + small[None] * weight[:, None, :]
     left = xp.concat(
-        [xp.broadcast_to(small, (copies, width, width)),
+        [xp.broadcast_to(small[None], (copies, width, width)),
          xp.zeros((copies, height - width, width), dtype=dtype)], axis=1
     )  # fmt: skip
     if rest is None:

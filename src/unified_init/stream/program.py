@@ -14,18 +14,28 @@ if TYPE_CHECKING:
 
     from unified_init.stream.request import Request
 
-__all__ = ["into", "on_host"]
+__all__ = ["buffer", "into", "on_host"]
 
 
 def on_host(request: Request, root: tuple[int, int] | None) -> NDArray[Any]:
     """Return a request's values in a new buffer that frameworks can alias."""
-    out = host.aligned_empty(request.index.shape, request.dtype.numpy)
+    out = buffer(request)
     into(out, request, root)
     return out
 
 
+def buffer(request: Request) -> NDArray[Any]:
+    """Return uninitialised memory for a request, which frameworks can alias."""
+    return host.aligned_empty(request.index.shape, request.dtype.numpy)
+
+
 def into(out: NDArray[Any], request: Request, root: tuple[int, int] | None) -> None:
     """Write a request's values into a C-contiguous array of its shape and type."""
+    with np.errstate(all="ignore"):  # what the process asks to be raised is no business of a draw
+        _into(out, request, root)
+
+
+def _into(out: NDArray[Any], request: Request, root: tuple[int, int] | None) -> None:
     if request.table is None:
         stored = structured(
             request.law, request.geometry, root=root, name=request.name, bits=request.dtype.bits

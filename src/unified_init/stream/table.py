@@ -52,7 +52,8 @@ class Table:
 
 def compile_table(law: Law, bits: int) -> Table:
     """Return the table of a law of independent draws; cached by the numbers that it depends on."""
-    return _compile(law.kind, law.loc, law.scale, law.low, law.high, law.parameters, bits)
+    with np.errstate(all="ignore"):  # what the process asks to be raised is no business of a draw
+        return _compile(law.kind, law.loc, law.scale, law.low, law.high, law.parameters, bits)
 
 
 @functools.lru_cache(maxsize=32)
@@ -68,8 +69,7 @@ def _compile(
     form = FORMAT32 if bits == FORMAT32.bits else FORMAT64
     lower, upper = halves(kind, parameters, form)
     symmetric = upper is None
-    with np.errstate(over="ignore"):
-        placed = [half * scale + loc for half in (lower, upper) if half is not None]
+    placed = [half * scale + loc for half in (lower, upper) if half is not None]
     extremes = [abs(float(half[edge])) for half in placed for edge in ((0, 0), (-1, -1))]
     if symmetric:
         extremes.append(abs(2 * loc - float(placed[0][0, 0])))
@@ -142,9 +142,8 @@ def _open_ends(
     low: float, high: float, exponent: int, limit: int, ftype: type[np.float32 | np.float64]
 ) -> tuple[int, int]:
     """Integers of the first and last float strictly inside (low, high), itself rounded."""
-    with np.errstate(over="ignore"):  # past the type's largest number is infinity: no end there
-        bottom, top = ftype(low), ftype(high)
-        first, last = np.nextafter(bottom, ftype(np.inf)), np.nextafter(top, ftype(-np.inf))
+    bottom, top = ftype(low), ftype(high)  # past the type's largest number is infinity: no end there
+    first, last = np.nextafter(bottom, ftype(np.inf)), np.nextafter(top, ftype(-np.inf))
     if first > last:
         msg = (
             f"the interval from {low!r} to {high!r} holds no {ftype.__name__} strictly inside it: "

@@ -76,7 +76,8 @@ def walk(index: IndexMap, *, parts: int = 1) -> Walk:
                 break
             pattern = _outer(dim, pattern)
         length = pattern.size
-    rows = np.full(1, index.offset * parts, dtype=np.int64)
+    offset = index.offset * parts  # of the last complex128 entries past int64: counters wrap
+    rows = np.full(1, (offset + 2**63) % 2**64 - 2**63, dtype=np.int64)
     for dim in dims:
         rows = (rows[:, None] + _outer(dim, np.zeros(1, dtype=np.int64))[None, :]).reshape(-1)
     return Walk(rows, max(length, 1), stride, pattern)

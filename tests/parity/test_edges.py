@@ -1,0 +1,189 @@
+"""Edges of the frameworks: long merged axes, wrapped tensors, absent devices, settings of a process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.parity.variants import EAGER, Variant, differing, draw, reference
+
+import unified_init as ui
+
+pytestmark = pytest.mark.frameworks
+
+NORMAL = ui.normal(0.0, 1.0)
+
+
+def refusal(call: Any) -> str:
+    """Return the message of one of our errors."""
+    with pytest.raises(ui.UnifiedInitError) as caught:
+        call()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "variant", [*EAGER, Variant.JAX_JIT, Variant.TENSORFLOW_XLA], ids=lambda variant: variant.value
+)
+def test_merged_axes_longer_than_int32_agree(variant: Variant) -> None:
+    """Positions past 2**31 of an axis that roles are merged in."""
+    length = 3 * 2**30
+    for index in (slice(2**31 - 2, 2**31 + 2), slice(length - 5, length), slice(0, length, 2**30)):
+        options: dict[str, Any] = {"layout": "(BO)", "sizes": {"B": 3}, "index": (index,)}
+        expected = reference(NORMAL, (length,), seed=7, **options)
+        assert differing(expected, draw(variant, NORMAL, (length,), seed=7, **options)) == 0
+
+
+def test_functional_torch_tensors_are_filled() -> None:
+    """Under torch.func the wrapper is written, not the memory behind it."""
+    import torch
+    from torch.func import functionalize, vmap
+
+    expected = reference(NORMAL, (6, 4), seed=7)
+    filled = functionalize(lambda x: ui.fill(x.clone(), NORMAL, seed=7))(torch.ones(6, 4))
+    assert differing(filled.numpy(), expected) == 0
+    for row in vmap(lambda x: ui.fill(x.clone(), NORMAL, seed=7))(torch.ones(3, 6, 4)):
+        assert differing(row.numpy(), expected) == 0
+
+
+def test_torch_targets_that_cannot_be_written_are_refused() -> None:
+    """Expanded, sparse, lazy and inference tensors: a sentence each."""
+    import torch
+
+    assert refusal(lambda: ui.fill(torch.zeros(4).expand(6, 4), NORMAL, seed=0)) == (
+        "`tensor` must have memory of its own for every element, got an expanded tensor of shape (6, 4) "
+        "and strides (0, 1): clone() it."
+    )
+    assert refusal(lambda: ui.fill(torch.zeros(2, 2).to_sparse(), NORMAL, seed=0)) == (
+        "`tensor` must be dense, got the layout torch.sparse_coo."
+    )
+    assert refusal(lambda: ui.fill(torch.nn.LazyLinear(3).weight, NORMAL, seed=0)) == (
+        "`tensor` is a lazy parameter without a shape: run the module once first."
+    )
+    with torch.inference_mode():
+        made = torch.zeros(3)
+        assert ui.fill(made, NORMAL, seed=0) is made
+    assert refusal(lambda: ui.fill(made, NORMAL, seed=0)) == (
+        "`tensor` was made in inference mode and can be written in that mode alone: clone() it."
+    )
+
+
+def test_absent_devices_are_refused_and_leave_a_generator_alone() -> None:
+    """No backend falls back to another device without a word."""
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+    state = generator.get_state()
+    if not torch.cuda.is_available():
+        assert refusal(lambda: ui.draw(NORMAL, 3, seed=generator, backend="torch", device="cuda")).startswith(
+            "`device` of the torch backend must be a device that torch has, got 'cuda': "
+        )
+    assert refusal(lambda: ui.draw(NORMAL, 3, seed=generator, backend="torch", device="nowhere")).startswith(
+        "`device` of the torch backend must be a device that torch has, got 'nowhere': "
+    )
+    assert (
+        refusal(lambda: ui.draw(NORMAL, 3, seed=generator, backend="tensorflow", device="/device:TPU:7"))
+        == "`device` '/device:TPU:7' is not one of TensorFlow's: it has none of that kind."
+    )
+    assert refusal(
+        lambda: ui.draw(NORMAL, 3, seed=generator, backend="tensorflow", device="nonsense")
+    ).startswith("`device` of the tensorflow backend must be a device name, got 'nonsense': ")
+    assert refusal(lambda: ui.draw(NORMAL, 3, seed=generator, backend="jax", device="tpu:99")).startswith(
+        "`device` 'tpu:99' is not one of JAX's: "
+    )
+    assert refusal(lambda: ui.draw(NORMAL, 3, seed=generator, backend="jax", device="cpu:-1")) == (
+        "`device` of the jax backend must be a jax.Device, a Sharding or a platform, got 'cpu:-1'."
+    )
+    assert refusal(lambda: ui.draw(NORMAL, 3, seed=generator, backend="jax", dtype="float64")) == (
+        "`dtype` float64 needs JAX with 64-bit types, which are off: set jax_enable_x64, or choose a "
+        "narrower dtype."
+    )
+    assert torch.equal(generator.get_state(), state)
+
+
+def test_tensorflows_own_name_of_the_host_is_the_host() -> None:
+    """A tensor's device, given back, is understood."""
+    import tensorflow as tf
+
+    device = tf.zeros(1).device
+    drawn = ui.draw(NORMAL, (5,), seed=1, backend="tensorflow", device=device)
+    assert differing(drawn.numpy(), reference(NORMAL, (5,), seed=1)) == 0
+
+
+def test_backend_device_and_seed_must_not_disagree() -> None:
+    """A conflict is an error that names both sides."""
+    import jax
+    import torch
+
+    assert refusal(lambda: ui.draw(NORMAL, 3, seed=0, backend="jax", device=torch.device("cpu"))) == (
+        "`backend` 'jax' and `device` device(type='cpu'), which is of torch, disagree."
+    )
+
+    def traced(key: Any) -> Any:
+        return ui.draw(NORMAL, 3, seed=key, backend="torch")
+
+    assert refusal(lambda: jax.jit(traced)(jax.random.key(0))) == (
+        "`seed` is traced by jax and has no value that torch could use: draw with the framework that "
+        "traces, or outside the trace."
+    )
+    assert refusal(lambda: ui.draw(NORMAL, 3, seed=jax.random.split(jax.random.key(0)))) == (
+        "`seed` must be one JAX key, got keys of shape (2,): use jax.vmap."
+    )
+    assert refusal(lambda: ui.draw(NORMAL, 3, seed=jax.numpy.zeros(3))) == (
+        "`seed` must be a JAX key (jax.random.key, or legacy uint32[2]), an int or a generator, got a JAX "
+        "array of type float32 and shape (3,)."
+    )
+
+
+def test_strict_settings_of_jax_change_nothing() -> None:
+    """Transfer guards and strict promotion of ranks are met."""
+    import jax
+
+    with jax.transfer_guard("disallow"):
+        drawn = ui.draw(NORMAL, (5,), seed=1, backend="jax")
+    assert differing(np.asarray(drawn), reference(NORMAL, (5,), seed=1)) == 0
+    with jax.numpy_rank_promotion("raise"):
+        matrix = jax.jit(lambda key: ui.draw(ui.orthogonal(), (9, 5), seed=key))(jax.random.key(1))
+    assert np.abs(np.asarray(matrix) - ui.draw(ui.orthogonal(), (9, 5), seed=1)).max() <= 1e-5
+
+
+def test_calls_that_no_node_stands_for_break_the_graph_and_are_right() -> None:
+    """Inside torch.compile: fill, symbolic shapes and seeds, generators, other backends."""
+    import torch
+
+    expected = reference(NORMAL, (6, 4), seed=7)
+    filled = torch.compile(lambda x: ui.fill(x.clone(), NORMAL, seed=7))(torch.ones(6, 4))
+    assert differing(filled.numpy(), expected) == 0
+
+    grown = torch.compile(
+        lambda x: ui.draw(ui.he_normal(), (x.shape[0] * 2, 3), seed=7, layout="OI", backend="torch"),
+        dynamic=True,
+    )
+    for n in (3, 4, 5):
+        wanted = reference(ui.he_normal(), (2 * n, 3), seed=7, layout="OI")
+        assert differing(grown(torch.ones(n)).numpy(), wanted) == 0
+
+    seeded = torch.compile(lambda seed: ui.draw(NORMAL, (4,), seed=seed, backend="torch"))
+    for seed in (7, 8, 2**40):
+        assert differing(seeded(seed).numpy(), reference(NORMAL, (4,), seed=seed)) == 0
+
+    other = torch.compile(lambda: ui.draw(NORMAL, 4, seed=7, backend="numpy"))
+    assert differing(np.asarray(other()), reference(NORMAL, (4,), seed=7)) == 0
+    generator = torch.Generator().manual_seed(3)
+    drawn = torch.compile(lambda: ui.draw(NORMAL, (4,), seed=generator, backend="torch"))()
+    again = ui.draw(NORMAL, (4,), seed=torch.Generator().manual_seed(3), backend="torch")
+    assert torch.equal(drawn, again)
+
+
+def test_traced_tensors_have_no_digest() -> None:
+    """A digest inside a program is refused in words."""
+    import jax
+    import tensorflow as tf
+    import torch
+
+    with pytest.raises(ui.UnifiedInitError, match=r"^a traced JAX array has no values yet"):
+        jax.jit(ui.digest)(np.zeros(3, dtype=np.float32))
+    with pytest.raises(ui.UnifiedInitError, match=r"^a traced TensorFlow tensor has no values yet"):
+        tf.function(lambda x: tf.constant(ui.digest(x)), autograph=False)(tf.zeros(3))
+    with pytest.raises(ui.UnifiedInitError, match=r"^`tensor` must be an array with values, got Generator"):
+        ui.digest(torch.Generator())

@@ -1,0 +1,179 @@
+"""Inputs at the edges of what the arithmetic holds, and settings of the process that must not matter."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import unified_init as ui
+from unified_init.stream import host, numpy_runner
+
+NORMAL = ui.normal(0.0, 1.0)
+
+
+def refusal(call: Any) -> str:
+    """Return the message of one of our errors."""
+    with pytest.raises(ui.UnifiedInitError) as caught:
+        call()
+    return str(caught.value)
+
+
+def test_a_law_narrower_than_its_parent_allows_is_refused() -> None:
+    """Where the realised std falls below 2**-90, float32 would need subnormal numbers."""
+    spec = ui.truncated_normal(0, 2.0**-85, 0, 1e-4)
+    assert refusal(lambda: ui.draw(spec, 3, seed=1)) == (
+        "TruncatedNormal has the scale 2.5849394142282115e-26 about 0.0 and the std 7.465147399177969e-31 on "
+        "shape (3,); all must be finite, scale and std 2**-90 or more."
+    )
+
+
+def test_far_bounds_cost_nothing() -> None:
+    """PyTorch's default bounds of a small std lie a thousand sigmas out, and are no bounds at all."""
+    wide = ui.draw(ui.trunc_normal(std=0.002), 1000, seed=0)
+    assert wide.tobytes() == ui.draw(ui.normal(0.0, 0.002), 1000, seed=0).tobytes()
+    one_sided = ui.draw(ui.truncated_normal(0, 1, -1e200, 2), 1000, seed=0)
+    assert one_sided.tobytes() == ui.draw(ui.truncated_normal(0, 1, -math.inf, 2), 1000, seed=0).tobytes()
+
+
+def test_a_quantile_function_may_work_in_place() -> None:
+    """What the function does to its argument changes nothing."""
+
+    def in_place(p: Any) -> Any:
+        p *= 2
+        p -= 1
+        return p
+
+    assert ui.from_quantile(in_place, low=-1.0, high=1.0) == ui.from_quantile(
+        lambda p: 2 * p - 1, low=-1.0, high=1.0
+    )
+
+
+def test_discrete_laws_and_batches_are_refused() -> None:
+    """A table interpolates, so it can hold one continuous law."""
+    message = refusal(lambda: ui.from_quantile(stats.poisson(3)))
+    assert message.startswith("`quantile` must be of a continuous law, got the discrete <scipy.stats.")
+    assert refusal(lambda: ui.from_quantile(stats.norm(loc=[0, 1]))) == (
+        "`quantile` must be one distribution, got a batch of shape (2,)."
+    )
+
+
+def test_settings_of_floating_point_errors_change_nothing() -> None:
+    """np.errstate(all="raise") neither raises nor leaves a tensor half written, on any thread."""
+    spec = ui.normal(0.0, 1.8e-3)
+    expected = ui.draw(spec, 300_000, seed=1, dtype="float16")
+    target = np.zeros(300_000, dtype=np.float16)
+    with np.errstate(all="raise"):
+        drawn = ui.draw(spec, 300_000, seed=1, dtype="float16")
+        ui.fill(target, spec, seed=1)
+        ui.draw(ui.constant(1e-30), 3, dtype="float16")
+        ui.draw(ui.uniform(-3e38, 3e38), 3, seed=0)
+    assert drawn.tobytes() == target.tobytes() == expected.tobytes()
+
+
+def test_arrays_that_overlap_themselves_are_refused() -> None:
+    """Two elements in one place cannot hold two values."""
+    view = np.lib.stride_tricks.as_strided(np.zeros(4, dtype=np.float32), (6, 4), (0, 4), writeable=True)
+    assert refusal(lambda: ui.fill(view, NORMAL, seed=0)) == (
+        "`tensor` must have memory of its own for every element, got a NumPy array of shape (6, 4) and "
+        "strides (0, 4): copy it."
+    )
+
+
+@pytest.mark.parametrize("shape", [(2**62,), (2**45, 3), (1,) * 65])
+def test_tensors_that_cannot_be_had_are_refused_before_a_generator_is_read(shape: tuple[int, ...]) -> None:
+    """Too large, or of too many axes: our error, and the generator is where it was."""
+    generator = np.random.default_rng(0)
+    state = generator.bit_generator.state
+    message = refusal(lambda: ui.draw(NORMAL, shape, seed=generator))
+    assert message.startswith(
+        f"a tensor of shape {shape} takes {4 * math.prod(shape)} bytes, which cannot be had: "
+    )
+    assert generator.bit_generator.state == state
+
+
+def test_steps_and_offsets_beyond_int64_are_met() -> None:
+    """A step past the end keeps the first; complex128 counters of far elements wrap as words do."""
+    options: dict[str, Any] = {"seed": 1, "layout": "(BO)", "sizes": {"B": 3}}
+    whole = ui.draw(NORMAL, (6,), **options)
+    assert ui.draw(NORMAL, (6,), index=(slice(2, None, 2**70),), **options).tolist() == [whole[2]]
+    far = ui.draw(NORMAL, (2**31, 2**31), seed=1, index=(2**31 - 1, 2**31 - 1), dtype="complex128")
+    assert np.isfinite(far)
+
+
+def test_json_with_a_field_twice_is_refused() -> None:
+    """JSON would keep the last without a word."""
+    text = ui.to_json(NORMAL).replace('"factor": 1.0', '"factor": 1.0, "factor": 2.0')
+    assert refusal(lambda: ui.from_json(text)) == "spec: not JSON (the field 'factor' stands twice)."
+
+
+def test_constants_that_are_no_arrays_are_refused() -> None:
+    """Endless nesting, and arrays whose values are not there."""
+    nested: Any = 1.0
+    for _ in range(5000):
+        nested = [nested]
+    assert refusal(lambda: ui.constant(nested)) == "`value` is nested too deeply to be an array."
+    data = json.loads(ui.to_json(ui.constant(1.0)))
+    for _ in range(400):
+        data["distribution"]["value"] = [data["distribution"]["value"]]
+    assert ui.from_json(json.dumps(data)).label == "Constant"
+
+    class Unknown:
+        """An array whose values cannot be read."""
+
+        def tolist(self) -> None:
+            """Fail as a traced array does."""
+            raise RuntimeError
+
+        def __repr__(self) -> str:
+            """Say what it is."""
+            return "Unknown()"
+
+    value: Any = Unknown()
+    assert refusal(lambda: ui.constant(value)) == (
+        "`value` must be an array whose values are known, got Unknown()."
+    )
+
+
+def test_a_subclass_of_a_rule_is_no_rule() -> None:
+    """The vocabulary is closed: what JSON could not say is not accepted."""
+
+    class Mine(ui.Fixed):
+        """A rule of one's own."""
+
+    with pytest.raises(ui.ArgumentTypeError, match=r"^`scale` of a Normal must be Fixed or "):
+        ui.Initializer(ui.Normal(), Mine(1.0))
+
+
+def test_a_broken_numba_is_no_numba(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Numba is installed and cannot work, the reference draws."""
+    import sys
+
+    monkeypatch.setitem(sys.modules, host.NUMBA_RUNNER, None)  # importing it raises
+    monkeypatch.delattr("unified_init.stream.numba_runner", raising=False)
+    host._fast_runner.cache_clear()
+    try:
+        assert host._fast_runner() is numpy_runner.fill
+    finally:
+        host._fast_runner.cache_clear()
+
+
+def test_the_number_of_threads_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A positive number counts; anything else is as if it were not there."""
+    monkeypatch.setenv("UNIFIED_INIT_NUM_THREADS", "3")
+    assert host.thread_count() == 3
+    monkeypatch.delenv("UNIFIED_INIT_NUM_THREADS")
+    default = host.thread_count()
+    for text in ("0", "-2", "many", ""):
+        monkeypatch.setenv("UNIFIED_INIT_NUM_THREADS", text)
+        assert host.thread_count() == default
+
+
+def test_what_is_no_array_has_no_digest() -> None:
+    """Objects of a framework that hold no values get our error."""
+    assert refusal(lambda: ui.digest(np.random.default_rng(0))).startswith("`dtype` must be ")
+    assert refusal(lambda: ui.digest([1.0])).startswith("`tensor` must be an array of NumPy")
