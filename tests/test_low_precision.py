@@ -237,9 +237,12 @@ def test_constants_are_real_numbers_in_complex_types() -> None:
                     f"complex64 or complex128, by name or as a framework's own dtype; got {dtype!r}."
                 ),
             )
-            for dtype in ("float", "f4", "int32", "", None, int, np.int8, np.longdouble)
+            for dtype in ("float", "f4", "int32", "", int, np.int8, np.longdouble)
         ),
-        *((dtype, f"`dtype` must be a name or a dtype, got {dtype!r}.") for dtype in (3.5, ...)),
+        *(
+            (dtype, f"`dtype` must be a name or a dtype, got {dtype!r}.")
+            for dtype in (3.5, None, np.floating)
+        ),
     ],
     ids=str,
 )

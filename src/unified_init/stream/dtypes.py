@@ -54,6 +54,10 @@ DTYPES: dict[str, DType] = {
 }  # fmt: skip
 
 
+# Kinds of numbers, not types; older releases of NumPy take them for float64 and complex128.
+ABSTRACT = (np.generic, np.number, np.inexact, np.floating, np.complexfloating)
+
+
 def dtype_of(value: object) -> DType:
     """Return the element type for a name or for a framework's own dtype object."""
     if isinstance(value, str):
@@ -76,7 +80,10 @@ def dtype_of(value: object) -> DType:
 
 def _numpy_name(value: Any) -> str:  # noqa: ANN401  # whatever numpy.dtype understands
     try:
-        return np.dtype(value).name if value is not None else "None"
+        name = "" if value is None or value in ABSTRACT else np.dtype(value).name
     except (TypeError, ValueError):
+        name = ""
+    if not name:
         msg = f"`dtype` must be a name or a dtype, got {value!r}."
-        raise ArgumentTypeError(msg) from None
+        raise ArgumentTypeError(msg)
+    return name
