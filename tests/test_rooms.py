@@ -14,7 +14,7 @@ SOURCE = pathlib.Path(ui.__file__).parent
 LEAVES = ("errors", "checks", "values", "unit_normal")
 LAYOUT = ("layout", "law", "indexmap")
 DECLARATIVE = (
-    "distributions", "scales", "gains", "elementwise_law", "structured_law", "initializer", "presets",
+    "distributions", "scales", "gains", "fans", "elementwise_law", "structured_law", "initializer", "presets",
 )  # fmt: skip
 ROOMS: dict[str, tuple[str, ...]] = {
     "errors": (),

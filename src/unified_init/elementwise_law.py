@@ -5,13 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import assert_never
 
-from unified_init.distributions import Normal, Quantile, TruncatedNormal, Uniform
+from unified_init.distributions import Elementwise, Normal, Quantile, TruncatedNormal, Uniform
 from unified_init.law import Law
 from unified_init.scales import Between, Fixed, Gain, Interval, InverseFan, Scale, VarianceScaling
 
-__all__ = ["Elementwise", "elementwise_law"]
-
-Elementwise = Normal | TruncatedNormal | Uniform | Quantile
+__all__ = ["elementwise_law"]
 
 
 def elementwise_law(

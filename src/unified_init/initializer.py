@@ -14,6 +14,7 @@ from unified_init.distributions import (
     DeltaOrthogonal,
     Dirac,
     Distribution,
+    Elementwise,
     Hadamard,
     Identity,
     Normal,
@@ -24,8 +25,9 @@ from unified_init.distributions import (
     TruncatedNormal,
     Uniform,
 )
-from unified_init.elementwise_law import Elementwise, elementwise_law
+from unified_init.elementwise_law import elementwise_law
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.fans import fans_on
 from unified_init.layout import Geometry, bind
 from unified_init.scales import Between, Fixed, Gain, Interval, InverseFan, Scale, VarianceScaling
 from unified_init.structured_law import structured_law
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 
     from unified_init.law import Fans, Law
 
-__all__ = ["Initializer", "explicit_fans"]
+__all__ = ["LABELS", "Initializer"]
 
 # Which scale rules give which distributions their size.
 RULES: dict[type, tuple[type, ...]] = {
@@ -204,7 +206,7 @@ class Initializer:
         """Return the law on a geometry: ``resolve`` once shape and layout are bound."""
         if isinstance(self.distribution, Elementwise):
             return self._elementwise_law(self.distribution, geometry, fans)
-        fan_in, fan_out = self._fans(geometry, fans)
+        fan_in, fan_out = fans_on(geometry, fans, needs=self.needs, label=self.label)
         gain = self.factor
         match self.scale:
             case Gain(size) | Fixed(size):
@@ -250,7 +252,7 @@ class Initializer:
         return LABELS.get((self.distribution, self.scale), type(self.distribution).__name__)
 
     def _elementwise_law(self, dist: Elementwise, geometry: Geometry, fans: Fans | None) -> Law:
-        fan_in, fan_out = self._fans(geometry, fans)
+        fan_in, fan_out = fans_on(geometry, fans, needs=self.needs, label=self.label)
         repeat = 1
         if self.upscale > 1:
             repeat = self.upscale ** len(geometry.spatial())
@@ -266,42 +268,6 @@ class Initializer:
             raise ArgumentValueError(msg)
         return dataclasses.replace(law, repeat=repeat)
 
-    def _fans(self, geometry: Geometry, fans: Fans | None) -> Fans:
-        if fans is not None:
-            found = explicit_fans(fans)
-        else:
-            space = math.prod(geometry.spatial())
-            found = (
-                geometry.extent("I") * space if geometry.has("I") else None,
-                geometry.extent("O") * space if geometry.has("O") else None,
-            )
-        for name, value in zip(("fan_in", "fan_out"), found, strict=True):
-            if name in self.needs and value is None:
-                raise ArgumentValueError(self._missing(name, geometry, explicit=fans is not None))
-            if name in self.needs and value == 0:
-                msg = (
-                    f"{self.label} divides by {name}, which is 0 for shape {geometry.shape} with "
-                    f"layout {geometry.layout!r}: give the fans with fans=(fan_in, fan_out)."
-                )
-                raise ArgumentValueError(msg)
-        return found
-
-    def _missing(self, name: str, geometry: Geometry, *, explicit: bool) -> str:
-        role = "input" if name == "fan_in" else "output"
-        if explicit:
-            return f"{self.label} needs {name}, and `fans` gives None for it."
-        if geometry.layout is None:
-            return (
-                f"{self.label} needs {name}, and a shape alone does not say which axis is the "
-                f"{role}: pass layout=, 'OI' for torch.nn.Linear or 'IO' for a Keras or Flax Dense; "
-                f"got shape {geometry.shape}."
-            )
-        return (
-            f"{self.label} needs {name}, and layout {geometry.layout!r} has no axis "
-            f"{role[0].upper()}: pass fans=(fan_in, fan_out), for a bias those of its kernel; "
-            f"got shape {geometry.shape}."
-        )
-
     def _upscaled_fan_out(
         self, geometry: Geometry, fan_out: float | None, repeat: int, *, explicit: bool
     ) -> float | None:
@@ -315,18 +281,6 @@ class Initializer:
             )
             raise ArgumentValueError(msg)
         return fan_out if explicit or fan_out is None else fan_out / repeat
-
-
-def explicit_fans(fans: Fans) -> Fans:
-    """Return a checked pair of fans."""
-    if not isinstance(fans, (tuple, list)) or len(fans) != 2:  # noqa: PLR2004  # a pair
-        msg = f"`fans` must be a pair (fan_in, fan_out), got {fans!r}."
-        raise ArgumentTypeError(msg)
-    fan_in, fan_out = (
-        None if value is None else checks.positive(f"fans[{position}]", value)
-        for position, value in enumerate(fans)
-    )
-    return fan_in, fan_out
 
 
 # The presets that a distribution and a rule alone identify, for messages and explanations.

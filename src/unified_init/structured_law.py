@@ -18,6 +18,7 @@ from unified_init.distributions import (
     Orthogonal,
     Sparse,
     Stft,
+    Structured,
 )
 from unified_init.errors import ArgumentValueError
 from unified_init.law import Law
@@ -28,10 +29,6 @@ if TYPE_CHECKING:
     from unified_init.layout import Geometry
 
 __all__ = ["structured_law"]
-
-Structured = (
-    Constant | Orthogonal | DeltaOrthogonal | Identity | Dirac | Sparse | Hadamard | BilinearUpsampling | Stft
-)
 
 NAN = math.nan
 MATRIX_RANK = 2

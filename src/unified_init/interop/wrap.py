@@ -9,7 +9,8 @@ from unified_init import checks
 from unified_init.api import draw, fill
 from unified_init.backends import registry
 from unified_init.errors import ArgumentTypeError, BackendError
-from unified_init.initializer import Initializer, explicit_fans
+from unified_init.fans import explicit_fans
+from unified_init.initializer import Initializer
 from unified_init.layout import parse, size_items
 from unified_init.seeds import check_seed
 
