@@ -6,6 +6,7 @@ repay the import.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numba
@@ -23,6 +24,8 @@ __all__ = ["fill"]
 
 BLOCK = 1024
 SCRATCH = 1 << 14
+# Where base and slope lie in a row read as one int64.
+BASE_AT, SLOPE_AT = (np.int64(0), np.int64(32)) if sys.byteorder == "little" else (np.int64(32), np.int64(0))
 NO_PATTERN = np.zeros(0, dtype=np.int64)
 
 R00, R01, R02, R03 = (np.uint32(rotation) for rotation in ROTATIONS[0])
@@ -47,31 +50,39 @@ def _four(x0, x1, r0, r1, r2, r3):  # type: ignore[no-untyped-def]  # noqa: ANN0
 
 
 @numba.njit(nogil=True, cache=True)
-def _words(start, count, rows, length, stride, pattern, k0, k1, out0, out1):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Both words at ``count`` flat positions from ``start``."""
+def _counters(start, count, rows, length, stride, pattern, high, low):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """High and low words of the logical indices at ``count`` flat positions from ``start``."""
     row = start // length
     column = start - row * length
     done = 0
     while done < count:
         take = min(length - column, count - done)
-        base = rows[row]
+        # Slices: an index that may be negative is tested for it, and the loop does not vectorise.
+        upper, lower = high[done : done + take], low[done : done + take]
         if pattern.size:
+            inner = pattern[column : column + take]
             for j in range(take):
-                i = np.uint64(base + pattern[column + j])
-                out0[done + j] = np.uint32(i >> np.uint64(32))
-                out1[done + j] = np.uint32(i)
+                i = np.uint64(rows[row] + inner[j])
+                upper[j] = np.uint32(i >> np.uint64(32))
+                lower[j] = np.uint32(i)
         else:
+            i, step = np.uint64(rows[row] + column * stride), np.uint64(stride)
             for j in range(take):
-                i = np.uint64(base + (column + j) * stride)
-                out0[done + j] = np.uint32(i >> np.uint64(32))
-                out1[done + j] = np.uint32(i)
+                upper[j] = np.uint32(i >> np.uint64(32))
+                lower[j] = np.uint32(i)
+                i += step  # a sum, which vectorises, where a product of int64 would not
         done += take
         column = 0
         row += 1
+
+
+@numba.njit(nogil=True, cache=True)
+def _rounds(high, low, k0, k1):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Both words, in place of the counters. A function of its own, so that it vectorises."""
     k2 = k0 ^ k1 ^ PARITY32
-    for j in range(count):
-        x0 = np.uint32(out0[j] + k0)
-        x1 = np.uint32(out1[j] + k1)
+    for j in range(high.size):
+        x0 = np.uint32(high[j] + k0)
+        x1 = np.uint32(low[j] + k1)
         x0, x1 = _four(x0, x1, R00, R01, R02, R03)
         x0, x1 = np.uint32(x0 + k1), np.uint32(x1 + k2 + np.uint32(1))
         x0, x1 = _four(x0, x1, R10, R11, R12, R13)
@@ -81,26 +92,39 @@ def _words(start, count, rows, length, stride, pattern, k0, k1, out0, out1):  # 
         x0, x1 = _four(x0, x1, R10, R11, R12, R13)
         x0, x1 = np.uint32(x0 + k1), np.uint32(x1 + k2 + np.uint32(4))
         x0, x1 = _four(x0, x1, R00, R01, R02, R03)
-        out0[j] = np.uint32(x0 + k2)
-        out1[j] = np.uint32(x1 + k0 + np.uint32(5))
+        high[j] = np.uint32(x0 + k2)
+        low[j] = np.uint32(x1 + k0 + np.uint32(5))
 
 
 @numba.njit(nogil=True, cache=True)
-def _values32(word, count, rows, numbers, unit, out, out_start, out_step):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _words(start, count, rows, length, stride, pattern, k0, k1, out0, out1):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Both words at ``count`` flat positions from ``start``."""
+    _counters(start, count, rows, length, stride, pattern, out0, out1)
+    _rounds(out0[:count], out1[:count], k0, k1)
+
+
+@numba.njit(nogil=True, cache=True)
+def _values32(word, count, entries, numbers, unit, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Values of a block of words. The loops stand apart so that all but the gather vectorise."""
     tail_shift, tail_or, bias, upper_rows, upper_xor, upper_add, slope_shift = numbers
     signed = word.view(np.int32)
     tail = np.empty(BLOCK, dtype=np.float32)
+    row = np.empty(BLOCK, dtype=np.uint32)
+    entry = np.empty(BLOCK, dtype=np.int64)
     for j in range(count):
         tail[j] = np.float32(((signed[j] & np.int32(0x7FFFFFFF)) >> tail_shift) | tail_or)
     pattern = tail.view(np.int32)
     for j in range(count):
+        first = max(np.int32((pattern[j] >> np.int32(13)) - bias), np.int32(0))
+        row[j] = np.uint32(first + (~(signed[j] >> np.int32(31)) & upper_rows))
+    for j in range(count):
+        entry[j] = entries[row[j]]  # unsigned: no test for negative indices
+    for j in range(count):
         upper = ~(signed[j] >> np.int32(31))
-        row = max(np.int32((pattern[j] >> np.int32(13)) - bias), np.int32(0))
-        at = np.uintp(np.int32(row + (upper & upper_rows)))  # unsigned: no test for negative indices
-        step = np.int32(rows[at, 1] * (pattern[j] & np.int32(8191))) >> slope_shift
-        value = np.int32(rows[at, 0] + step) ^ (upper & upper_xor)
-        value = np.int32(value + (upper & upper_add))
-        out[out_start + j * out_step] = np.float32(value) * unit
+        base, slope = np.int32(entry[j] >> BASE_AT), np.int32(entry[j] >> SLOPE_AT)
+        step = np.int32(slope * (pattern[j] & np.int32(8191))) >> slope_shift
+        value = np.int32(base + step) ^ (upper & upper_xor)
+        out[j] = np.float32(np.int32(value + (upper & upper_add))) * unit
 
 
 @numba.njit(nogil=True, cache=True)
@@ -127,9 +151,11 @@ def _values64(high, low, count, rows, numbers, unit, out, out_start):  # type: i
 
 
 @numba.njit(nogil=True, cache=True)
-def _fill32(out, start, rows, length, stride, pattern, k0, k1, table, numbers, unit, parts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _fill32(out, start, rows, length, stride, pattern, k0, k1, entries, numbers, unit, parts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     x0 = np.empty(BLOCK, dtype=np.uint32)
     x1 = np.empty(BLOCK, dtype=np.uint32)
+    real = np.empty(BLOCK, dtype=np.float32)
+    imaginary = np.empty(BLOCK, dtype=np.float32)
     total = out.size // parts
     for begin in range(0, total, BLOCK):
         count = min(BLOCK, total - begin)
@@ -137,9 +163,13 @@ def _fill32(out, start, rows, length, stride, pattern, k0, k1, table, numbers, u
         if parts == 1:
             for j in range(count):
                 x0[j] ^= x1[j]
-        _values32(x0, count, table, numbers, unit, out, begin * parts, parts)
-        if parts > 1:
-            _values32(x1, count, table, numbers, unit, out, begin * parts + 1, parts)
+            _values32(x0, count, entries, numbers, unit, out[begin : begin + count])
+        else:
+            _values32(x0, count, entries, numbers, unit, real)
+            _values32(x1, count, entries, numbers, unit, imaginary)
+            for j in range(count):
+                out[2 * (begin + j)] = real[j]
+                out[2 * (begin + j) + 1] = imaginary[j]
 
 
 @numba.njit(nogil=True, cache=True)
@@ -166,14 +196,15 @@ def fill(out: NDArray[Any], start: int, *, walk: Walk, key: tuple[int, int], tab
         _fill64(out, start, *place, table.rows, wide, 2.0**table.exponent)
         return
     narrow = tuple(np.int32(n) for n in (*numbers, table.slope_shift))
+    entries = table.rows.view(np.int64).reshape(-1)  # base and slope of a row in one load
     unit = np.float32(2.0**table.exponent)
     if out.dtype == np.complex64:
-        _fill32(out.view(np.float32), start, *place, table.rows, narrow, unit, 2)
+        _fill32(out.view(np.float32), start, *place, entries, narrow, unit, 2)
     elif out.dtype == np.float32:
-        _fill32(out, start, *place, table.rows, narrow, unit, 1)
+        _fill32(out, start, *place, entries, narrow, unit, 1)
     else:
         scratch = np.empty(min(SCRATCH, out.size), dtype=np.float32)
         for begin in range(0, out.size, SCRATCH):
             part = scratch[: min(SCRATCH, out.size - begin)]
-            _fill32(part, start + begin, *place, table.rows, narrow, unit, 1)
+            _fill32(part, start + begin, *place, entries, narrow, unit, 1)
             out[begin : begin + part.size] = part
