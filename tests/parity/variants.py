@@ -10,7 +10,7 @@ import numpy as np
 
 import unified_init as ui
 from unified_init.api import _request
-from unified_init.backends import graph, registry
+from unified_init.backends import graph, registry, trace
 from unified_init.stream import host, numpy_runner, program, threefry
 
 
@@ -89,7 +89,7 @@ def draw(
         case Variant.TORCH_COMPILE:
             tensor = _torch_compiled(spec, shape, seed, options)
         case Variant.TENSORFLOW_GRAPH:
-            tensor = graph.draw(adapter.OPS, request, key, adapter._inline)
+            tensor = trace.draw(adapter.OPS, request, key, adapter._inline)
         case Variant.TENSORFLOW_FUNCTION | Variant.TENSORFLOW_XLA:
             xla = variant is Variant.TENSORFLOW_XLA
             tensor = _tensorflow_compiled(adapter, request, key, spec, shape, seed, options, xla=xla)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from unified_init.backends import graph
+from unified_init.backends.trace import draw as trace_request
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError
 
 if TYPE_CHECKING:
@@ -143,14 +144,14 @@ def _sharded(sharding: jax.sharding.Sharding) -> Any:
 def trace(request: Request, key: Key | None, place: Any) -> jax.Array:
     """Run the graph program: in the trace under way, on a device, or sharded."""
     if place is None:
-        return graph.draw(OPS, request, key, compiled)
+        return trace_request(OPS, request, key, compiled)
     if isinstance(place, jax.sharding.Sharding):
-        return jax.device_put(graph.draw(OPS, request, key, _sharded(place)), place)
+        return jax.device_put(trace_request(OPS, request, key, _sharded(place)), place)
 
     def run(named: Key, args: graph.Arguments, index: IndexMap, dtype: str) -> jax.Array:
         return compiled(*jax.device_put((named, args), place), index, dtype)
 
-    return jax.device_put(graph.draw(OPS, request, key, run), place)
+    return jax.device_put(trace_request(OPS, request, key, run), place)
 
 
 def constrain(array: jax.Array, sharding: Any) -> jax.Array:

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from unified_init.backends import graph
+from unified_init.backends.trace import draw as trace_request
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.stream.threefry import root_key as int_root_key
 
@@ -163,7 +164,7 @@ def compiled(index: IndexMap, dtype: str, *, xla: bool) -> Any:
 def trace(request: Request, key: Key | None, place: str | None) -> tf.Tensor:
     """Run the graph program: in the function being traced, or compiled on a device."""
     with tf.device(place):
-        return graph.draw(OPS, request, key, _compiled if tf.executing_eagerly() else _inline)
+        return trace_request(OPS, request, key, _compiled if tf.executing_eagerly() else _inline)
 
 
 def _placed(args: graph.Arguments) -> graph.Arguments:

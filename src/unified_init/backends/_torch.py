@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from unified_init.backends import graph
+from unified_init.backends.trace import draw as trace_request
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.law import ORTHOGONAL
 from unified_init.stream.program import on_host
@@ -174,7 +175,7 @@ def trace(request: Request, key: Key | None, place: torch.device | None) -> torc
         moved = tuple(map(ops.constant, columns)), ops.constant(numbers), ops.constant(unit)
         return graph.elementwise(ops, named, moved, index, dtype)
 
-    return graph.draw(ops, request, key, run)
+    return trace_request(ops, request, key, run)
 
 
 # --- inside torch.compile ---------------------------------------------------------------------

@@ -9,28 +9,29 @@ a bit, whatever it fuses.
 from __future__ import annotations
 
 import functools
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from unified_init.indexmap import AxisMap, IndexMap
-from unified_init.law import Law
 from unified_init.stream import threefry
-from unified_init.stream.arrange import to_storage
 from unified_init.stream.dtypes import DTYPES, DType
-from unified_init.stream.householder import orthogonal
 from unified_init.stream.knots import FORMAT32, FORMAT64
-from unified_init.stream.structured import UNIT_NORMAL, earlier_middle, mask_name, sequence, structured
-from unified_init.stream.table import Table, compile_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from unified_init.backends.protocol import Key, Ops
-    from unified_init.stream.request import Request
+    from unified_init.stream.table import Table
 
-__all__ = ["Arguments", "arguments", "draw", "elementwise", "named_key"]
+__all__ = [
+    "Arguments",
+    "arguments",
+    "block",
+    "counters",
+    "elementwise",
+    "named_key",
+    "narrow",
+    "signed",
+]
 
 # ruff: noqa: ANN401  # arrays of any framework
 
@@ -60,38 +61,6 @@ def arguments(table: Table) -> Arguments:
     return tuple(padded), np.asarray(numbers, dtype=padded.dtype), unit
 
 
-def draw(
-    ops: Ops,
-    request: Request,
-    key: Key | None,
-    run: Callable[[Key, Arguments, IndexMap, str], Any],
-) -> Any:
-    """Draw a request.
-
-    Args:
-        ops: the framework.
-        request: what to draw.
-        key: the root key, two Python ints or two int32 scalars that are being traced; None for a
-            law without randomness.
-        run: ``elementwise`` with the framework's own compilation around it.
-    """
-    if request.table is not None:
-        assert key is not None  # noqa: S101  # the front door asks a random law for a seed
-        named = named_key(ops, key, request.name)
-        return run(named, arguments(request.table), request.index, request.dtype.name)
-    if not request.law.random:
-        stored = structured(request.law, request.geometry, root=None, name="", bits=request.dtype.bits)
-        return ops.constant(stored.astype(request.dtype.numpy)[request.entries or ...])
-    assert key is not None  # noqa: S101
-    dtype = "float64" if request.dtype.bits == FORMAT64.bits else "float32"
-    if request.law.kind == "sparse":
-        logical = _sparse(ops, request, key, dtype, run)
-    else:
-        logical = _matrices(ops, request, key, dtype, run)
-    stored = to_storage(ops.xp, logical, request.geometry)[request.entries or ...]
-    return _narrow(ops, stored, request.dtype)
-
-
 def named_key(ops: Ops, key: Key, name: str) -> Key:
     """Return the key of a name under a root key, as int32 scalars of the framework."""
     if isinstance(key[0], int):
@@ -118,7 +87,7 @@ def elementwise(ops: Ops, key: Key, args: Arguments, index: IndexMap, dtype: str
         return ops.complex(values32(ops, args, x0), values32(ops, args, x1))
     if target.bits == FORMAT64.bits:
         return values64(ops, args, x0, x1)
-    return _narrow(ops, values32(ops, args, x0 ^ x1), target)
+    return narrow(ops, values32(ops, args, x0 ^ x1), target)
 
 
 def _interleaved(index: IndexMap, part: int) -> IndexMap:
@@ -242,7 +211,7 @@ def values64(ops: Ops, args: Arguments, x0: Any, x1: Any) -> Any:
     return ops.cast(value, "float64") * unit
 
 
-def _narrow(ops: Ops, value: Any, dtype: DType) -> Any:
+def narrow(ops: Ops, value: Any, dtype: DType) -> Any:
     """Round float32 to a narrower type, in integers, so that no compiler can skip the rounding."""
     if not dtype.narrow:
         return value
@@ -268,56 +237,3 @@ def _narrow(ops: Ops, value: Any, dtype: DType) -> Any:
 
 def _relu(ops: Ops, x: Any) -> Any:
     return x & ~ops.xp.bitwise_right_shift(x, 31)
-
-
-def _sequence_of(
-    ops: Ops,
-    key: Key,
-    law: Law,
-    shape: tuple[int, ...],
-    dtype: str,
-    run: Callable[[Key, Arguments, IndexMap, str], Any],
-) -> Any:
-    table = compile_table(law, DTYPES[dtype].bits)
-    flat = run(key, arguments(table), sequence(math.prod(shape)), dtype)
-    return ops.xp.reshape(flat, shape)
-
-
-def _matrices(
-    ops: Ops,
-    request: Request,
-    key: Key,
-    dtype: str,
-    run: Callable[[Key, Arguments, IndexMap, str], Any],
-) -> Any:
-    xp, law = ops.xp, request.law
-    copies, rows, columns = law.parameters[:3]
-    named = named_key(ops, key, request.name)
-    normals = _sequence_of(ops, named, UNIT_NORMAL, (copies, rows, columns), dtype, run)
-    matrix = orthogonal(xp, normals) * ops.constant(np.asarray(law.scale, dtype=dtype))
-    if law.kind == "orthogonal":
-        return matrix
-    taps = law.parameters[3]
-    impulse = np.zeros((1, 1, 1, *taps), dtype=np.bool_)
-    impulse[(0, 0, 0, *(earlier_middle(size) for size in taps))] = True
-    expanded = xp.reshape(matrix, (copies, rows, columns, *(1 for _ in taps)))
-    return xp.where(ops.constant(impulse), expanded, xp.zeros_like(expanded))
-
-
-def _sparse(
-    ops: Ops,
-    request: Request,
-    key: Key,
-    dtype: str,
-    run: Callable[[Key, Arguments, IndexMap, str], Any],
-) -> Any:
-    xp, law = ops.xp, request.law
-    zeros, copies, rows, columns = law.parameters
-    shape = (copies, rows, columns)
-    scaled = Law(kind="normal", mean=0.0, std=law.scale, scale=law.scale)
-    values = _sequence_of(ops, named_key(ops, key, request.name), scaled, shape, dtype, run)
-    mask = named_key(ops, key, mask_name(request.name))
-    x0, x1 = block(ops, mask, *counters(ops, sequence(math.prod(shape))))
-    word = xp.reshape(x0 ^ x1, shape) ^ signed(1 << 31)  # signed order is then unsigned order
-    rank = xp.argsort(xp.argsort(word, axis=1, stable=True), axis=1, stable=True)
-    return xp.where(rank >= zeros, values, xp.zeros_like(values))

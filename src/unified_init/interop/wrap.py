@@ -62,7 +62,7 @@ def place(
         spec=spec,
         name=checks.text("name", name),
         layout=layout,
-        sizes=size_items(sizes),
+        sizes=tuple(sorted(size_items(sizes))),
         fans=None if fans is None else explicit_fans(fans),
     )
 
@@ -73,8 +73,9 @@ class JaxInitializer:
 
     placed: Placed
 
-    def __call__(self, key: Any, shape: Any, dtype: Any = "float32", out_sharding: Any = None) -> Any:
-        """Draw under a key, concrete or traced."""
+    def __call__(self, key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> Any:
+        """Draw under a key, concrete or traced; without a type, float32."""
+        dtype = "float32" if dtype is None else dtype
         array = draw(self.placed.spec, shape, seed=key, dtype=dtype, backend="jax", **self.placed.options())
         if out_sharding is None:
             return array
