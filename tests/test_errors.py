@@ -71,10 +71,7 @@ def test_one_base_class_catches_every_error() -> None:
         (
             checks.positive,
             ("x", -2),
-            (
-                "`x` must be positive and at least 2**-90, got -2.0: use zeros() or "
-                "constant(value) for values that do not vary."
-            ),
+            ("`x` must be positive and at least 2**-90, got -2.0."),
         ),
         (checks.count, ("x", 1.0), "`x` must be an integer, got 1.0."),
         (checks.count, ("x", 0), "`x` must be at least 1, got 0."),
@@ -548,4 +545,32 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
     """The package names what it lacks, as any module does."""
     with pytest.raises(AttributeError) as caught:
         ui.he_norml  # noqa: B018
-    assert str(caught.value) == "module 'unified_init' has no attribute 'he_norml'"
+    assert str(caught.value) == (
+        "module 'unified_init' has no attribute 'he_norml'. Did you mean 'he_normal'?"
+    )
+
+
+def test_a_preset_that_was_not_called_is_told_so() -> None:
+    """The function in the place of its spec."""
+    preset: Any = ui.zeros
+    with pytest.raises(ui.ArgumentTypeError) as caught:
+        ui.draw(preset, 3)
+    assert str(caught.value) == (
+        f"`spec` must be an Initializer, got the function {ui.zeros!r}: call it, as in he_normal()."
+    )
+
+
+def test_an_empty_name_on_a_layers_initializer_is_refused() -> None:
+    """Where one seed serves many layers, the name alone tells them apart."""
+    with pytest.raises(ui.ArgumentValueError) as caught:
+        ui.as_torch(NORMAL, seed=0, name="")
+    assert str(caught.value) == (
+        "`name` must not be empty: two layers without a name would share their values."
+    )
+
+
+def test_a_spec_may_be_divided() -> None:
+    """Spec / 2 is spec * 0.5; only numbers divide."""
+    assert NORMAL / 2 == NORMAL * 0.5
+    with pytest.raises(TypeError):
+        NORMAL / NORMAL  # type: ignore[operator]

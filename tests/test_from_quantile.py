@@ -211,19 +211,17 @@ def test_heavy_tails_are_refused(law: Any) -> None:
     farthest = float(max(abs(law.ppf(2.0**-33)), abs(law.isf(2.0**-33))))
     message = str(caught.value)
     assert message.startswith(
-        f"`quantile` has tails too heavy for 32-bit fixed point: it reaches {farthest!r}, "
+        "`quantile` has tails too heavy for 32-bit fixed point, or lies too far from 0: it reaches "
+        f"{farthest!r}, "
     )
-    assert message.endswith(" standard deviations; truncate it.")
+    assert message.endswith(" standard deviations; truncate it, or centre it.")
 
 
 def test_a_table_without_spread_is_refused() -> None:
     """A constant has no std that a table could resolve."""
     with pytest.raises(ui.ArgumentValueError) as caught:
         ui.from_quantile(lambda p: np.full_like(p, 3.0))
-    assert str(caught.value) == (
-        "`quantile` has tails too heavy for 32-bit fixed point: "
-        "it reaches 3.0, inf standard deviations; truncate it."
-    )
+    assert str(caught.value) == ("`quantile` must vary, got 3.0 everywhere: use constant(value).")
 
 
 @pytest.mark.parametrize("quantile", [3.0, None, "laplace"])
@@ -251,3 +249,11 @@ def test_float64_is_refused(dtype: str) -> None:
         if dtype == "float64"
         else "`dtype` complex128 is drawn from the untruncated normal"
     )
+
+
+@pytest.mark.parametrize("law", [stats.truncnorm(-2, 2), stats.truncnorm(-2, 2, scale=0.02)], ids=str)
+def test_halves_may_round_apart_at_a_median_of_zero(law: Any) -> None:
+    """SciPy's two quantile functions cross by an ulp of the spread where they meet."""
+    assert ui.from_quantile(law).resolve(1).std == pytest.approx(law.std(), rel=1e-4)
+    crossing = ui.from_quantile(lambda p: p - 0.5 + 1e-15, lambda p: 0.5 - p - 1e-15)
+    assert crossing.resolve(1).std == pytest.approx(12**-0.5, rel=1e-6)

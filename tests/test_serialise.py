@@ -249,10 +249,7 @@ FIXED = {"kind": "Fixed", "std": 1.0, "mean": 0.0}
         ),
         (
             edited(factor=0),
-            (
-                "spec: `factor` must be positive and at least 2**-90, got 0.0: use zeros() or "
-                "constant(value) for values that do not vary."
-            ),
+            "spec: `factor` must be positive and at least 2**-90, got 0.0.",
         ),
         (HE_NORMAL.replace('"factor": 1.0', '"factor": NaN'), "spec: `factor` must be a number, got nan."),
         (edited(upscale=1.5), "spec: `upscale` must be an integer, got 1.5."),

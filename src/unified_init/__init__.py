@@ -6,6 +6,7 @@ JAX return the same values, eager or compiled, in any layout, type or sharding.
 
 from __future__ import annotations
 
+import difflib
 import importlib
 from typing import TYPE_CHECKING
 
@@ -181,7 +182,9 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names.spli
 def __getattr__(name: str) -> object:
     """Import a public name on first use."""
     if name not in _HOME:
-        msg = f"module {__name__!r} has no attribute {name!r}"
+        near = difflib.get_close_matches(name, __all__, n=1)
+        hint = f". Did you mean {near[0]!r}?" if near and not name.startswith("_") else ""
+        msg = f"module {__name__!r} has no attribute {name!r}{hint}"
         raise AttributeError(msg)
     for key, home in _HOME.items():
         globals()[key] = getattr(importlib.import_module(f"{__name__}.{home}"), key)
@@ -191,4 +194,4 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     """List the public names, used or not."""
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

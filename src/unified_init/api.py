@@ -244,6 +244,9 @@ def _request(
     index: object,
     dtype: object,
 ) -> Request:
+    if callable(spec) and not isinstance(spec, Initializer):
+        msg = f"`spec` must be an Initializer, got the function {spec!r}: call it, as in he_normal()."
+        raise ArgumentTypeError(msg)
     if not isinstance(spec, Initializer):
         msg = (
             f"`spec` must be an Initializer, such as unified_init.he_normal(), got {spec!r}: "

@@ -18,6 +18,8 @@ __all__ = ["choice", "count", "finite", "integer", "number", "positive", "shape_
 # A standard deviation or half-width below this would need subnormal float32 numbers, which some
 # frameworks flush to zero, so equal bits could not be kept.
 SMALLEST_SIZE = 2.0**-90
+# What sets the size of the values, and is 0 where they do not vary.
+SIZES = frozenset({"std", "scale", "gain", "high - low"})
 # Indices are int64.
 LIMIT = 1 << 63
 
@@ -51,10 +53,8 @@ def positive(name: str, value: object) -> float:
     """Return ``value`` as a finite float above zero, large enough to be drawn in float32."""
     result = finite(name, value)
     if result < SMALLEST_SIZE:
-        msg = (
-            f"`{name}` must be positive and at least 2**-90, got {result!r}: "
-            "use zeros() or constant(value) for values that do not vary."
-        )
+        hint = ": use zeros() or constant(value) for values that do not vary" if name in SIZES else ""
+        msg = f"`{name}` must be positive and at least 2**-90, got {result!r}{hint}."
         raise ArgumentValueError(msg)
     return result
 

@@ -135,6 +135,12 @@ class Initializer:
 
     __rmul__ = __mul__
 
+    def __truediv__(self, divisor: float) -> Initializer:
+        """Return the spec whose values are these divided by ``divisor``."""
+        if isinstance(divisor, Initializer):
+            return NotImplemented
+        return self * (1.0 / checks.positive("divisor", divisor))
+
     def scaled(self, factor: float) -> Initializer:
         """Return the spec whose values are ``factor`` times these, as ``spec * factor`` does.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from unified_init import checks
 from unified_init.api import draw, fill
 from unified_init.backends import registry
-from unified_init.errors import ArgumentTypeError, BackendError
+from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError
 from unified_init.fans import explicit_fans
 from unified_init.initializer import Initializer
 from unified_init.layout import parse, size_items
@@ -65,6 +65,21 @@ def place(
         sizes=tuple(sorted(size_items(sizes))),
         fans=None if fans is None else explicit_fans(fans),
     )
+
+
+def named_place(
+    spec: Initializer,
+    name: str,
+    layout: str | None,
+    sizes: Mapping[str, int] | None,
+    fans: Fans | None,
+) -> Placed:
+    """Check the parts, of which the name must not be empty: a seed alone would serve every layer."""
+    placed = place(spec, name, layout, sizes, fans)
+    if not name:
+        msg = "`name` must not be empty: two layers without a name would share their values."
+        raise ArgumentValueError(msg)
+    return placed
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -163,7 +178,7 @@ def as_torch(
     Differs from:
         ``torch.nn.init``: calling it twice gives the same values twice.
     """
-    placed = place(spec, name, layout, sizes, fans)
+    placed = named_place(spec, name, layout, sizes, fans)
     if spec.is_random:
         check_seed(seed, label=spec.label)
     return TorchInitializer(placed, seed)
@@ -205,7 +220,7 @@ def as_keras(
         ``keras.initializers``: the same values on every backend of Keras, and two layers never
         share them.
     """
-    placed = place(spec, name, layout, sizes, fans)
+    placed = named_place(spec, name, layout, sizes, fans)
     check_seed(seed, label=spec.label)
     if not isinstance(seed, int):
         msg = f"`seed` of a Keras initializer is serialised and must be an int, got {seed!r}."
