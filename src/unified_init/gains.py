@@ -31,7 +31,6 @@ GAINS = {
     "elu": 1.2451983007007066,
     "mish": 1.4868475812732081,
 }
-DEFAULT_SLOPE = 0.01
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:

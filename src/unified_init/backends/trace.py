@@ -63,26 +63,13 @@ def draw(
     return graph.narrow(ops, stored, request.dtype)
 
 
-def _sequence_of(
-    ops: Ops,
-    key: Key,
-    law: Law,
-    shape: tuple[int, ...],
-    dtype: str,
-    run: Run,
-) -> Any:
+def _sequence_of(ops: Ops, key: Key, law: Law, shape: tuple[int, ...], dtype: str, run: Run) -> Any:
     table = compile_table(law, DTYPES[dtype].bits)
     flat = run(key, arguments(table), sequence(math.prod(shape)), dtype)
     return ops.xp.reshape(flat, shape)
 
 
-def _matrices(
-    ops: Ops,
-    request: Request,
-    key: Key,
-    dtype: str,
-    run: Run,
-) -> Any:
+def _matrices(ops: Ops, request: Request, key: Key, dtype: str, run: Run) -> Any:
     xp, law = ops.xp, request.law
     copies, rows, columns = law.parameters[:3]
     named = named_key(ops, key, request.name)
@@ -97,13 +84,7 @@ def _matrices(
     return xp.where(ops.constant(impulse), expanded, xp.zeros_like(expanded))
 
 
-def _sparse(
-    ops: Ops,
-    request: Request,
-    key: Key,
-    dtype: str,
-    run: Run,
-) -> Any:
+def _sparse(ops: Ops, request: Request, key: Key, dtype: str, run: Run) -> Any:
     xp, law = ops.xp, request.law
     zeros, copies, rows, columns = law.parameters
     shape = (copies, rows, columns)

@@ -169,7 +169,7 @@ def as_torch(
         A frozen callable that fills a tensor in place and returns it.
 
     Raises:
-        ArgumentTypeError: no spec, or no seed for a random one.
+        ArgumentTypeError: no spec, or no seed for a random one. ArgumentValueError: an empty name.
 
     Example:
         >>> import unified_init as ui
@@ -210,6 +210,7 @@ def as_keras(
 
     Raises:
         BackendError: Keras is not installed. ArgumentTypeError: the seed is no int.
+        ArgumentValueError: an empty name.
 
     Example:
         >>> import unified_init as ui
