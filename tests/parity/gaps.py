@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.parity.variants import Variant
+    from unified_init.parity.variants import Variant
 
 GAPS: dict[tuple[Variant, str], str] = {}  # none at present
 

@@ -8,32 +8,32 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.parity.cases import CASES, ELEMENTWISE, ICNR, ORTHOGONAL, STRUCTURED, Case
 from tests.parity.gaps import with_gaps
-from tests.parity.variants import COMPILED, EAGER, Variant, differing, draw, reference
 
 import unified_init as ui
 from unified_init.backends import registry
-
-pytestmark = pytest.mark.frameworks
+from unified_init.parity.bits import differing
+from unified_init.parity.cases import CASES, ELEMENTWISE, ICNR, ORTHOGONAL, STRUCTURED, Case
+from unified_init.parity.variants import COMPILED, EAGER, Variant, draw, reference
+from unified_init.stream import host
 
 DTYPES = ("float32", "bfloat16", "float16")
 ALL = EAGER + COMPILED
 by_variant = pytest.mark.parametrize("variant", ALL, ids=lambda variant: variant.value)
 
 
-@pytest.fixture(autouse=True)
-def _only_chosen(request: pytest.FixtureRequest, chosen_backends: tuple[str, ...]) -> None:
-    """Leave out the variants of backends that the run did not choose; a missing one fails."""
-    variant = getattr(request.node, "callspec", None) and request.node.callspec.params.get("variant")
-    if variant is not None and variant.backend not in chosen_backends:
-        pytest.skip(f"--backends leaves out {variant.backend}")
-
-
 def test_every_chosen_backend_is_there(chosen_backends: tuple[str, ...]) -> None:
     """A chosen backend that cannot be imported is a failure, never a skip."""
     for name in chosen_backends:
         registry.get(name)
+
+
+@pytest.mark.needs("numba")
+def test_the_chosen_numba_is_there() -> None:
+    """So is a chosen Numba, without which all draws would quietly be NumPy's."""
+    from unified_init.stream import numba_runner
+
+    assert host._fast_runner() is numba_runner.fill
 
 
 @by_variant
@@ -175,15 +175,12 @@ def requests(test: st.DrawFn) -> tuple[str, tuple[int, ...], dict[str, Any], int
     return test(st.sampled_from(sorted(ELEMENTWISE))), shape, options, test(st.integers(0, 2**64 - 1))
 
 
-@given(requests())
+@pytest.mark.parametrize("variant", EAGER, ids=lambda variant: variant.value)
+@given(wanted=requests())
 def test_anything_has_the_same_bits(
-    chosen_backends: tuple[str, ...], request_: tuple[str, tuple[int, ...], dict[str, Any], int]
+    variant: Variant, wanted: tuple[str, tuple[int, ...], dict[str, Any], int]
 ) -> None:
     """Random shape, layout, type, preset, seed and slice: not one bit differs in any eager variant."""
-    name, shape, options, seed = request_
+    name, shape, options, seed = wanted
     expected = reference(ELEMENTWISE[name], shape, seed=seed, **options)
-    for variant in EAGER:
-        if variant.backend in chosen_backends:
-            assert differing(expected, draw(variant, ELEMENTWISE[name], shape, seed=seed, **options)) == 0, (
-                variant
-            )
+    assert differing(expected, draw(variant, ELEMENTWISE[name], shape, seed=seed, **options)) == 0

@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.parity.cases import ELEMENTWISE
-from tests.parity.variants import DEFAULTS, Variant, differing, draw, reference
 
 import unified_init as ui
 from unified_init.api import _request
-
-pytestmark = pytest.mark.frameworks
+from unified_init.parity.bits import differing
+from unified_init.parity.cases import ELEMENTWISE
+from unified_init.parity.variants import DEFAULTS, Variant, draw, reference
 
 SHAPE = (24, 3, 5, 7)
 OPTIONS: dict[str, Any] = {"layout": "OIHW", "name": "conv/kernel"}
@@ -33,6 +32,7 @@ def inputs() -> list[Any]:
     return [np.float32(1.2345), np.float32(0.333), np.float32(7.7), rng.normal(size=SHAPE).astype(np.float32)]
 
 
+@pytest.mark.needs("jax")
 @pytest.mark.parametrize("name", SPECS)
 def test_a_jitted_draw_is_the_eager_one_whatever_follows_it(name: str) -> None:
     """In jax.jit, draw and what follows equal the draw and the same program on a finished draw."""
@@ -51,6 +51,7 @@ def test_a_jitted_draw_is_the_eager_one_whatever_follows_it(name: str) -> None:
         assert differing(np.asarray(result), np.asarray(expected)) == 0
 
 
+@pytest.mark.needs("tensorflow")
 @pytest.mark.parametrize("xla", [False, True], ids=["function", "xla"])
 @pytest.mark.parametrize("name", SPECS)
 def test_a_tf_function_draw_is_the_eager_one_whatever_follows_it(name: str, *, xla: bool) -> None:
@@ -71,6 +72,7 @@ def test_a_tf_function_draw_is_the_eager_one_whatever_follows_it(name: str, *, x
         assert differing(result.numpy(), expected.numpy()) == 0
 
 
+@pytest.mark.needs("torch")
 def test_a_torch_compiled_draw_is_the_eager_one() -> None:
     """In torch.compile a draw is one node of the whole graph, for any seed, type and slice."""
     import torch
@@ -93,6 +95,7 @@ def test_a_torch_compiled_draw_is_the_eager_one() -> None:
     assert differing(q.numpy(), reference(ui.orthogonal(), (5, 7), seed=1)) == 0
 
 
+@pytest.mark.needs("jax")
 def test_a_vmapped_draw_is_one_draw_a_key() -> None:
     """jax.vmap over keys gives what each key gives alone, jitted and not."""
     import jax
@@ -108,6 +111,7 @@ def test_a_vmapped_draw_is_one_draw_a_key() -> None:
             assert differing(row, np.asarray(one(key))) == 0
 
 
+@pytest.mark.needs("jax")
 def test_a_jitted_draw_takes_an_int_seed() -> None:
     """An int seed inside jax.jit is the same stream, and does not become a constant of the program."""
     import jax
@@ -118,6 +122,7 @@ def test_a_jitted_draw_takes_an_int_seed() -> None:
     assert str(SHAPE[0]) in str(jax.make_jaxpr(jitted)().jaxpr.eqns[0].params["jaxpr"])
 
 
+@pytest.mark.needs("tensorflow")
 def test_a_traced_generator_is_the_eager_one() -> None:
     """A tf.random.Generator inside tf.function gives the seed that it gives outside."""
     import tensorflow as tf
@@ -130,14 +135,22 @@ def test_a_traced_generator_is_the_eager_one() -> None:
     assert differing(traced.numpy(), program(tf.random.Generator.from_seed(3)).numpy()) == 0
 
 
-def test_orthogonal_draws_in_programs_agree_to_a_tolerance() -> None:
-    """Inside jax.jit (a traced key) and XLA an orthogonal draw is the host's to 1e-5."""
+@pytest.mark.needs("jax")
+def test_a_jitted_orthogonal_draw_agrees_to_a_tolerance() -> None:
+    """Inside jax.jit, with a traced key, an orthogonal draw is the host's to 1e-5."""
     import jax
-    import tensorflow as tf
 
     expected = ui.draw(ui.orthogonal(), (130, 70), seed=7)
     jitted = jax.jit(lambda key: ui.draw(ui.orthogonal(), (130, 70), seed=key))(jax.random.key(7))
     assert np.abs(np.asarray(jitted) - expected).max() <= 1e-5
+
+
+@pytest.mark.needs("tensorflow")
+def test_an_orthogonal_draw_under_xla_agrees_to_a_tolerance() -> None:
+    """Compiled with tf.function, an orthogonal draw is the host's to 1e-5."""
+    import tensorflow as tf
+
+    expected = ui.draw(ui.orthogonal(), (130, 70), seed=7)
     xla = tf.function(
         lambda: ui.draw(ui.orthogonal(), (130, 70), seed=7, backend="tensorflow"), jit_compile=True
     )()
@@ -162,6 +175,7 @@ print("agreed")
 """
 
 
+@pytest.mark.needs("jax")
 def test_jax_with_64_bit_types_has_the_same_bits() -> None:
     """With x64 on, eager and compiled, float32 and float64 draws are NumPy's."""
     run = subprocess.run([sys.executable, "-c", X64], capture_output=True, text=True, check=False)
@@ -186,6 +200,7 @@ print("agreed")
 """
 
 
+@pytest.mark.needs("jax")
 def test_sharded_draws_have_the_same_bits() -> None:
     """On 8 devices and several partitions, under another default generator, nothing changes."""
     run = subprocess.run(
@@ -195,6 +210,7 @@ def test_sharded_draws_have_the_same_bits() -> None:
     assert (run.returncode, run.stdout.strip()) == (0, "agreed"), run.stderr
 
 
+@pytest.mark.needs("jax")
 def test_one_compilation_serves_every_preset_of_a_shape() -> None:
     """Key, table and power of two are arguments: 22 presets compile twice, for the two table lengths."""
     from unified_init.backends import registry
@@ -205,6 +221,12 @@ def test_one_compilation_serves_every_preset_of_a_shape() -> None:
         draw(Variant.JAX_JIT, spec, (7, 11, 13), seed=seed, name=name, layout="IOW")
     assert jax_adapter.compiled._cache_size() - before == 2
 
+
+@pytest.mark.needs("tensorflow")
+def test_one_trace_serves_every_preset_of_a_shape() -> None:
+    """The same in TensorFlow: one traced function, and two traces of it."""
+    from unified_init.backends import registry
+
     tensorflow_adapter: Any = registry.get("tensorflow")
     request = _request(ui.he_normal(), (7, 11, 13), **{**DEFAULTS, "layout": "IOW"})
     function = tensorflow_adapter.compiled(request.index, "float32", xla=True)
@@ -213,6 +235,7 @@ def test_one_compilation_serves_every_preset_of_a_shape() -> None:
     assert function.experimental_get_tracing_count() == 2
 
 
+@pytest.mark.needs("torch")
 def test_bad_seeds_inside_torch_compile_are_refused() -> None:
     """A missing seed is no seed 0: the same error as outside, or that of a compiled draw."""
     import torch
@@ -226,6 +249,7 @@ def test_bad_seeds_inside_torch_compile_are_refused() -> None:
             torch.compile(program)()
 
 
+@pytest.mark.needs("torch")
 def test_constants_and_devices_work_inside_torch_compile() -> None:
     """Specs made inside the program, constants too, and the backend that a device names."""
     import torch

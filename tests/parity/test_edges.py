@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.parity.variants import EAGER, Variant, differing, draw, reference
 
 import unified_init as ui
-
-pytestmark = pytest.mark.frameworks
+from unified_init.parity.bits import differing
+from unified_init.parity.variants import EAGER, Variant, draw, reference
 
 NORMAL = ui.normal(0.0, 1.0)
 
@@ -34,6 +33,7 @@ def test_merged_axes_longer_than_int32_agree(variant: Variant) -> None:
         assert differing(expected, draw(variant, NORMAL, (length,), seed=7, **options)) == 0
 
 
+@pytest.mark.needs("torch")
 def test_functional_torch_tensors_are_filled() -> None:
     """Under torch.func the wrapper is written, not the memory behind it."""
     import torch
@@ -46,6 +46,7 @@ def test_functional_torch_tensors_are_filled() -> None:
         assert differing(row.numpy(), expected) == 0
 
 
+@pytest.mark.needs("torch")
 def test_torch_targets_that_cannot_be_written_are_refused() -> None:
     """Expanded, sparse, lazy and inference tensors: a sentence each."""
     import torch
@@ -68,6 +69,7 @@ def test_torch_targets_that_cannot_be_written_are_refused() -> None:
     )
 
 
+@pytest.mark.needs("torch", "tensorflow", "jax")
 def test_absent_devices_are_refused_and_leave_a_generator_alone() -> None:
     """No backend falls back to another device without a word."""
     import torch
@@ -101,6 +103,7 @@ def test_absent_devices_are_refused_and_leave_a_generator_alone() -> None:
     assert torch.equal(generator.get_state(), state)
 
 
+@pytest.mark.needs("tensorflow")
 def test_tensorflows_own_name_of_the_host_is_the_host() -> None:
     """A tensor's device, given back, is understood."""
     import tensorflow as tf
@@ -110,6 +113,7 @@ def test_tensorflows_own_name_of_the_host_is_the_host() -> None:
     assert differing(drawn.numpy(), reference(NORMAL, (5,), seed=1)) == 0
 
 
+@pytest.mark.needs("torch", "jax")
 def test_backend_device_and_seed_must_not_disagree() -> None:
     """A conflict is an error that names both sides."""
     import jax
@@ -135,6 +139,7 @@ def test_backend_device_and_seed_must_not_disagree() -> None:
     )
 
 
+@pytest.mark.needs("jax")
 def test_strict_settings_of_jax_change_nothing() -> None:
     """Transfer guards and strict promotion of ranks are met."""
     import jax
@@ -147,6 +152,7 @@ def test_strict_settings_of_jax_change_nothing() -> None:
     assert np.abs(np.asarray(matrix) - ui.draw(ui.orthogonal(), (9, 5), seed=1)).max() <= 1e-5
 
 
+@pytest.mark.needs("torch")
 def test_calls_that_no_node_stands_for_break_the_graph_and_are_right() -> None:
     """Inside torch.compile: fill, symbolic shapes and seeds, generators, other backends."""
     import torch
@@ -175,6 +181,7 @@ def test_calls_that_no_node_stands_for_break_the_graph_and_are_right() -> None:
     assert torch.equal(drawn, again)
 
 
+@pytest.mark.needs("torch", "tensorflow", "jax")
 def test_traced_tensors_have_no_digest() -> None:
     """A digest inside a program is refused in words."""
     import jax
@@ -189,6 +196,7 @@ def test_traced_tensors_have_no_digest() -> None:
         ui.digest(torch.Generator())
 
 
+@pytest.mark.needs("jax")
 def test_bfloat16_normals_of_jax_are_coarse_and_biased_where_ours_are_not() -> None:
     """What the README says: 128 values and a mean 10 standard errors off, against 3,000 and 5."""
     import jax

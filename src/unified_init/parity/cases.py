@@ -1,4 +1,4 @@
-"""Shapes with their layouts, and a spec for every preset, for the parity tests."""
+"""Shapes with their layouts, and a spec for every preset."""
 
 from __future__ import annotations
 

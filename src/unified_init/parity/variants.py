@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import functools
-from typing import Any, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
 
@@ -13,9 +13,21 @@ from unified_init.api import _request
 from unified_init.backends import graph, registry, trace
 from unified_init.stream import host, numpy_runner, program, threefry
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from unified_init.stream.host import Runner
+    from unified_init.stream.request import Request
+
+__all__ = ["COMPILED", "DEFAULTS", "EAGER", "Variant", "draw", "reference"]
+
+# ruff: noqa: ANN401  # options of ``draw``, and tensors of any framework
+
 
 class Variant(enum.Enum):
-    """A backend and a mode of it; the value is its id in test names."""
+    """A backend and a mode of it; the value is its name on the command line and in tests."""
 
     NUMPY = "numpy"
     NUMBA = "numpy:numba"
@@ -40,17 +52,26 @@ class Variant(enum.Enum):
         """How it runs: "" is eager."""
         return self.value.partition(":")[2]
 
+    @property
+    def on_host(self) -> bool:
+        """Whether a host runner draws: then an orthogonal draw too has the reference's bits."""
+        return self.mode in {"", "numba"}
+
 
 EAGER = (
     Variant.NUMPY, Variant.NUMBA, Variant.NUMPY_GRAPH, Variant.TORCH, Variant.TORCH_GRAPH,
     Variant.TENSORFLOW, Variant.TENSORFLOW_GRAPH, Variant.JAX,
 )  # fmt: skip
+# Without torch.compile, which compiles each draw anew and takes seconds for it.
 COMPILED = (Variant.TENSORFLOW_FUNCTION, Variant.TENSORFLOW_XLA, Variant.JAX_JIT)
 
+# What ``draw`` takes for an argument that is left out.
+DEFAULTS: dict[str, Any] = {
+    "name": "", "layout": None, "sizes": None, "fans": None, "index": None, "dtype": "float32",
+}  # fmt: skip
 
-def reference(
-    spec: ui.Initializer, shape: tuple[int, ...], *, seed: int, **options: Any
-) -> np.ndarray[Any, Any]:
+
+def reference(spec: ui.Initializer, shape: tuple[int, ...], *, seed: int, **options: Any) -> NDArray[Any]:
     """Draw with the reference runner, whatever else is installed."""
     request = _request(spec, shape, **{**DEFAULTS, **options})
     if request.table is None:
@@ -58,12 +79,8 @@ def reference(
     return _on_runner(request, seed, numpy_runner.fill)
 
 
-DEFAULTS: dict[str, Any] = {
-    "name": "", "layout": None, "sizes": None, "fans": None, "index": None, "dtype": "float32",
-}  # fmt: skip
-
-
-def _on_runner(request: Any, seed: int, runner: Any) -> np.ndarray[Any, Any]:
+def _on_runner(request: Request, seed: int, runner: Runner) -> NDArray[Any]:
+    assert request.table is not None  # noqa: S101  # both callers have looked
     out = host.aligned_empty(request.index.shape, request.dtype.numpy)
     key = threefry.named_key(threefry.root_key(seed), request.name)
     host.fill(out, index=request.index, key=key, table=request.table, runner=runner)
@@ -72,27 +89,30 @@ def _on_runner(request: Any, seed: int, runner: Any) -> np.ndarray[Any, Any]:
 
 def draw(
     variant: Variant, spec: ui.Initializer, shape: tuple[int, ...], *, seed: int, **options: Any
-) -> np.ndarray[Any, Any]:
+) -> NDArray[Any]:
     """Draw in a variant and return the values as NumPy's."""
     adapter: Any = registry.get(variant.backend)
     request = _request(spec, shape, **{**DEFAULTS, **options})
     key = threefry.root_key(seed)
+    public = functools.partial(ui.draw, spec, shape, seed=seed, backend=variant.backend, **options)
+    tensor: Any
     match variant:
         case Variant.NUMPY | Variant.TORCH | Variant.TENSORFLOW | Variant.JAX:
-            tensor = ui.draw(spec, shape, seed=seed, backend=variant.backend, **options)
+            tensor = public()
         case Variant.NUMBA if request.table is None:
             tensor = program.on_host(request, key)
         case Variant.NUMBA:
-            from unified_init.stream import numba_runner
+            from unified_init.stream import numba_runner  # noqa: PLC0415  # an extra, imported on demand
 
             tensor = _on_runner(request, seed, numba_runner.fill)
         case Variant.TORCH_COMPILE:
-            tensor = _torch_compiled(spec, shape, seed, options)
+            tensor = _torch_compiled(public)
         case Variant.TENSORFLOW_GRAPH:
-            tensor = trace.draw(adapter.OPS, request, key, adapter._inline)
-        case Variant.TENSORFLOW_FUNCTION | Variant.TENSORFLOW_XLA:
-            xla = variant is Variant.TENSORFLOW_XLA
-            tensor = _tensorflow_compiled(adapter, request, key, spec, shape, seed, options, xla=xla)
+            tensor = trace.draw(adapter.OPS, request, key, adapter._inline)  # noqa: SLF001  # not compiled
+        case Variant.TENSORFLOW_FUNCTION:
+            tensor = _tensorflow_compiled(adapter, request, key, public, xla=False)
+        case Variant.TENSORFLOW_XLA:
+            tensor = _tensorflow_compiled(adapter, request, key, public, xla=True)
         case Variant.JAX_JIT | Variant.NUMPY_GRAPH | Variant.TORCH_GRAPH:
             tensor = adapter.trace(request, key, None)
         case _:
@@ -100,36 +120,24 @@ def draw(
     return np.asarray(adapter.to_numpy(tensor))
 
 
-def _torch_compiled(spec: Any, shape: Any, seed: int, options: Any) -> Any:
+def _torch_compiled(public: Callable[[], Any]) -> Any:
     import torch
 
-    def program_() -> Any:
-        return ui.draw(spec, shape, seed=seed, backend="torch", **options)
+    def drawn() -> Any:
+        return public()
 
-    return torch.compile(program_, fullgraph=True)()
+    # Another spec is another graph of the same few lines, and Dynamo stops at the eighth.
+    torch.compiler.reset()
+    return torch.compile(drawn, fullgraph=True)()
 
 
 def _tensorflow_compiled(
-    adapter: Any, request: Any, key: Any, spec: Any, shape: Any, seed: int, options: Any, *, xla: bool
+    adapter: Any, request: Request, key: tuple[int, int], public: Callable[[], Any], *, xla: bool
 ) -> Any:
     import tensorflow as tf
 
     if request.table is None:  # nothing to share a compilation with
-        call = functools.partial(ui.draw, spec, shape, seed=seed, backend="tensorflow", **options)
-        return tf.function(call, jit_compile=xla, autograph=False)()
+        return tf.function(public, jit_compile=xla, autograph=False)()
     named = graph.named_key(adapter.OPS, key, request.name)
-    args = adapter._placed(graph.arguments(request.table))
+    args = adapter._placed(graph.arguments(request.table))  # noqa: SLF001  # as the adapter calls it
     return adapter.compiled(request.index, request.dtype.name, xla=xla)(named, args)
-
-
-def as_bits(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """The bytes of an array's elements, so that arrays are compared as integers."""
-    flat = np.ascontiguousarray(values).reshape(-1)
-    return flat.view(np.uint8).reshape(flat.size, flat.dtype.itemsize)
-
-
-def differing(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> int:
-    """Number of elements whose bits differ; types and shapes must be equal."""
-    assert a.dtype == b.dtype
-    assert a.shape == b.shape
-    return int((as_bits(a) != as_bits(b)).any(axis=1).sum())
