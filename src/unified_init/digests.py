@@ -23,18 +23,18 @@ __all__ = ["digest", "values_of"]
 CHUNK = 1 << 20
 
 
-def values_of(tensor: Any) -> NDArray[Any]:  # noqa: ANN401  # of any framework
-    """Return the values of a tensor of any framework as a NumPy array."""
+def values_of(tensor: Any, argument: str = "tensor") -> NDArray[Any]:  # noqa: ANN401  # of any framework
+    """Return the values of a tensor of any framework as a NumPy array; errors name the argument."""
     owner = registry.backend_of(tensor)
     if owner is None:
-        msg = f"`tensor` must be an array of NumPy, torch, TensorFlow or JAX, got {tensor!r}."
+        msg = f"`{argument}` must be an array of NumPy, torch, TensorFlow or JAX, got {tensor!r}."
         raise ArgumentTypeError(msg)
     try:
         return registry.get(owner).to_numpy(tensor)
     except UnifiedInitError:
         raise
     except Exception as error:
-        msg = f"`tensor` must be an array with values, got {type(tensor).__name__}: {error}"
+        msg = f"`{argument}` must be an array with values, got {type(tensor).__name__}: {error}"
         raise ArgumentTypeError(msg) from error
 
 

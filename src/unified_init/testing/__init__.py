@@ -1,0 +1,28 @@
+"""Assertions about initial weights, for your own tests: laws, bits and independence.
+
+Tolerances follow from the number of values and a stated false-alarm rate, never from a rule of thumb. Needs
+SciPy: ``pip install "unified-init[testing]"``.
+"""
+
+from __future__ import annotations
+
+from unified_init.testing.assertions import (
+    assert_follows,
+    assert_identical,
+    assert_independent,
+    assert_same_law,
+)
+from unified_init.testing.findings import Finding, family_p
+from unified_init.testing.one_sample import examine
+from unified_init.testing.two_sample import compare
+
+__all__ = [
+    "Finding",
+    "assert_follows",
+    "assert_identical",
+    "assert_independent",
+    "assert_same_law",
+    "compare",
+    "examine",
+    "family_p",
+]

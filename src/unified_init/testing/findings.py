@@ -1,0 +1,96 @@
+"""Findings: what one statistic says of a sample, and how several of them are judged together."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Finding", "family_p", "finding", "verdict", "weighed"]
+
+# Weights of the statistics in the false-alarm rate. A p-value that is an upper bound alarms far less
+# often than it says: the rate would be wasted on it, and a small part of it costs no power.
+EXACT = 1.0
+BOUND = 0.02
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Finding:
+    """One statistic of a sample.
+
+    Args:
+        name: what was looked at, such as "variance".
+        observed: its value in the sample.
+        expected: its value under the law; for an extreme value, the median.
+        z: the distance in standard errors, or the quantile of a unit normal with this p-value.
+        p: the probability of a value as far from the expected one, or farther, if the sample follows
+            the law. 1e-15 stands for everything below, 0 for what the law excludes.
+        share: this statistic's part of the false-alarm rate; the shares of a sample's findings sum to 1.
+
+    Example:
+        >>> import numpy as np
+        >>> import unified_init as ui
+        >>> from unified_init import testing
+        >>> sample = ui.draw(ui.normal(0, 1), (64, 64), seed=0, name="w")
+        >>> law = ui.normal(0, 1).resolve((64, 64))
+        >>> [finding.name for finding in testing.examine(sample, law)][:3]
+        ['bounds', 'mean', 'variance']
+    """
+
+    name: str
+    observed: float
+    expected: float
+    z: float
+    p: float
+    share: float = EXACT
+
+    def __str__(self) -> str:
+        """Return one line of a report."""
+        return (
+            f"{self.name:<22} observed {self.observed:< 14.7g} expected {self.expected:< 14.7g} "
+            f"z {self.z:+.2f}  p {self.p:.2g}"
+        )
+
+
+def finding(name: str, observed: float, expected: float, p: float, *, sign: float = 1.0) -> Finding:
+    """Return a finding whose z-score is that of a unit normal with the same two-sided p-value."""
+    from scipy.special import ndtri  # noqa: PLC0415  # the extra `testing`
+
+    z = math.inf if p <= 0.0 else max(0.0, -float(ndtri(p / 2)))
+    return Finding(name, float(observed), float(expected), math.copysign(z, sign), float(p))
+
+
+def weighed(exact: Sequence[Finding], bounds: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Return all findings with their shares: those with exact p-values first, then upper bounds."""
+    whole = EXACT * len(exact) + BOUND * len(bounds)
+    parts = [(one, EXACT / whole) for one in exact] + [(one, BOUND / whole) for one in bounds]
+    return tuple(dataclasses.replace(one, share=share) for one, share in parts)
+
+
+def family_p(findings: Sequence[Finding]) -> float:
+    """Return the p-value of all findings together: the smallest, each divided by its share.
+
+    Args:
+        findings: those of one sample, from ``examine`` or ``compare``.
+
+    Returns:
+        A probability: how often a sample that follows the law has any finding as unlikely as the
+        least likely one here, or rather an upper bound of that (Bonferroni).
+
+    Example:
+        >>> import unified_init as ui
+        >>> from unified_init import testing
+        >>> sample = ui.draw(ui.normal(0, 1), (64, 64), seed=0, name="w")
+        >>> p = testing.family_p(testing.examine(sample, ui.normal(0, 1).resolve((64, 64))))
+        >>> 0.001 < p <= 1.0
+        True
+    """
+    return min([1.0, *(one.p / one.share for one in findings)])
+
+
+def verdict(findings: Sequence[Finding], alpha: float) -> tuple[Finding, ...]:
+    """Return the findings that are too unlikely at a family-wise false-alarm rate."""
+    return tuple(one for one in findings if one.p < alpha * one.share)

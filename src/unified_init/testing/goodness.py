@@ -1,0 +1,88 @@
+"""Goodness of fit: Kolmogorov-Smirnov and Anderson-Darling, for one sample and for two."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unified_init.testing.inversion import anderson_darling_limit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from unified_init.testing.populations import Population
+
+    Array = NDArray[np.float64]
+
+__all__ = [
+    "anderson_darling",
+    "grades",
+    "kolmogorov_smirnov",
+    "two_anderson_darling",
+    "two_kolmogorov_smirnov",
+]
+
+TINY = 2.0**-1074
+
+
+def grades(ordered: Array, population: Population) -> Array:
+    """Return what an increasing sample's values are as probabilities: uniform if it follows the law.
+
+    Equal values are spread evenly over the probability of their rounding cell, which makes the statistics
+    of a discrete law smaller than chance would, by as much as its cells are coarse, and never larger.
+    """
+    n = ordered.size
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    counts = np.diff(np.append(starts, n))
+    lower, upper = population.cells(ordered[starts])
+    place = np.arange(n) - np.repeat(starts, counts) + 0.5
+    return np.repeat(lower, counts) + place * np.repeat((upper - lower) / counts, counts)
+
+
+def kolmogorov_smirnov(u: Array) -> tuple[float, float]:
+    """Return the largest distance of increasing probabilities from uniform ones, and its p-value."""
+    from scipy.stats import kstwo  # noqa: PLC0415  # the extra `testing`
+
+    steps = np.arange(u.size + 1) / u.size
+    distance = float(max((steps[1:] - u).max(), (u - steps[:-1]).max()))
+    return distance, float(kstwo.sf(distance, u.size))
+
+
+def anderson_darling(u: Array) -> tuple[float, float]:
+    """Return the Anderson-Darling statistic of increasing probabilities, and its p-value."""
+    n = u.size
+    odd = 2.0 * np.arange(n) + 1.0
+    logs = np.log(np.maximum(u, TINY)) + np.log(np.maximum(1.0 - u[::-1], TINY))
+    statistic = float(-n - odd @ logs / n)
+    return statistic, anderson_darling_limit().above(statistic)
+
+
+def two_kolmogorov_smirnov(below_a: Array, below_b: Array, n: int, m: int) -> tuple[float, float]:
+    """Return the largest distance of two samples' distribution functions, and its p-value.
+
+    Args:
+        below_a: how many of the first sample are at most each distinct value of both, increasing.
+        below_b: how many of the second.
+        n: size of the first.
+        m: size of the second.
+    """
+    from scipy.stats import kstwo  # noqa: PLC0415  # the extra `testing`
+
+    distance = float(np.abs(below_a / n - below_b / m).max())
+    return distance, float(kstwo.sf(distance, round(n * m / (n + m))))
+
+
+def two_anderson_darling(below_a: Array, below_b: Array, n: int, m: int) -> tuple[float, float]:
+    """Return Pettitt's two-sample statistic, ties counted once a value, and its p-value.
+
+    The arguments are those of ``two_kolmogorov_smirnov``. A. N. Pettitt, "A two-sample Anderson-Darling
+    rank statistic", 1976: its limit is that of the one-sample statistic.
+    """
+    total = n + m
+    pooled = below_a + below_b
+    weights = np.diff(pooled, prepend=0.0)[:-1]
+    pooled = pooled[:-1]
+    terms = weights * (below_a[:-1] * total - n * pooled) ** 2 / (pooled * (total - pooled))
+    statistic = float(terms.sum() / (n * m))
+    return statistic, anderson_darling_limit().above(statistic)

@@ -1,0 +1,221 @@
+"""Every statistic of one sample under a law."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unified_init.digests import values_of
+from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.law import ELEMENTWISE, Law
+from unified_init.stream.dtypes import DTYPES
+from unified_init.testing import dependence
+from unified_init.testing.findings import Finding, finding, weighed
+from unified_init.testing.goodness import anderson_darling, grades, kolmogorov_smirnov
+from unified_init.testing.inversion import Inverted, mean_of
+from unified_init.testing.populations import Population, population_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+
+RESOLUTION = 2.0**-29  # of the largest magnitude: some units of a draw's fixed point
+
+__all__ = ["FEWEST", "MOST", "examine", "real_values"]
+
+FEWEST = 100  # values: the limits that some p-values take hold from here on
+FINE = 2048  # values that a sum's distribution is computed from
+MOST = 1 << 26  # beyond it, the 2**24 values of a float32 uniform show in its extremes
+SLACK = 4 * 2.0**-24  # other libraries' arithmetic may pass an end by some ulps of float32
+
+
+def examine(sample: Any, law: Law) -> tuple[Finding, ...]:  # noqa: ANN401  # an array of any framework
+    """Return every statistic of a sample with its p-value under a law of independent draws.
+
+    Bounds; mean, variance and kurtosis by the exact distribution of the sums; Kolmogorov-Smirnov and
+    Anderson-Darling; the smallest and the largest value; distinct values; runs of values that repeat;
+    correlation in the order of storage, between neighbours across axes, and the means of slices. In a
+    narrow element type the law is discretised to its rounding cells first.
+
+    Args:
+        sample: an array of any framework, of a real floating type (or complex, for a normal law of mean
+            0), with 100 to 2**26 values. It is read as NumPy values; nothing of the framework is set.
+        law: what ``Initializer.resolve`` returns for the shape; ``law.kind`` is normal,
+            truncated_normal, uniform or quantile.
+
+    Returns:
+        The findings, with shares of the false-alarm rate that sum to 1. ``family_p`` judges them together.
+
+    Raises:
+        ArgumentTypeError: no array, or no law.
+        ArgumentValueError: the law has no independent draws, or the sample too few or too many values.
+
+    Example:
+        >>> import unified_init as ui
+        >>> from unified_init import testing
+        >>> sample = ui.draw(ui.he_normal(), (300, 100), layout="OI", seed=0, name="fc")
+        >>> findings = testing.examine(sample, ui.he_normal().resolve((300, 100), layout="OI"))
+        >>> print(findings[2])  # doctest: +ELLIPSIS
+        variance               observed  0.0...
+    """
+    _check_law(law)
+    values, law = real_values("sample", sample, law)
+    population = population_of(law, values.dtype.name)
+    if population.std == 0.0:
+        msg = (
+            f"`sample` has the type {values.dtype.name}, in which its law has the one value "
+            f"{population.mean!r}: compare it with draw() by assert_identical()."
+        )
+        raise ArgumentValueError(msg)
+    flat = values.astype(np.float64).reshape(-1)
+    outside = _outside(flat, population)
+    if outside.p == 0.0:
+        return weighed([], [outside])
+    order = np.argsort(flat, kind="stable")
+    ordered = flat[order]
+    u = grades(ordered, population)
+    starts = np.concatenate([[True], ordered[1:] != ordered[:-1]])
+    ranks = np.empty(flat.size, dtype=np.int64)
+    ranks[order] = np.cumsum(starts) - 1
+    centred = _centred(ordered[starts], population)[ranks]
+    chances = population.chances
+    exact = [
+        *_moments(flat, population),
+        finding("Kolmogorov-Smirnov", (ks := kolmogorov_smirnov(u))[0], 0.0, ks[1]),
+        finding("Anderson-Darling", (ad := anderson_darling(u))[0], 1.0, ad[1]),
+        *_extremes(ordered, population),
+        dependence.serial(centred),
+        *dependence.axes(centred.reshape(values.shape)),
+    ]
+    bounds = [
+        outside,
+        dependence.distinct(int(starts.sum()), flat.size, population.weights, chances),
+        dependence.repeats(ranks, population.weights, chances),
+    ]
+    return weighed(exact, bounds)
+
+
+def _check_law(law: object) -> None:
+    if not isinstance(law, Law):
+        msg = f"`law` must be a Law, as spec.resolve(shape, layout=...) returns it, got {law!r}."
+        raise ArgumentTypeError(msg)
+    if law.kind not in ELEMENTWISE:
+        msg = (
+            f"`law` must be of independent draws, got one of kind {law.kind!r}: compare such a tensor "
+            "with draw() by assert_identical()."
+        )
+        raise ArgumentValueError(msg)
+    if law.repeat != 1:
+        msg = (
+            f"`law` must be of independent draws, got one whose draws are shared by {law.repeat} outputs: "
+            "pass one output of each group, and the law of the initializer inside."
+        )
+        raise ArgumentValueError(msg)
+
+
+def real_values(argument: str, sample: Any, law: Law | None) -> tuple[NDArray[Any], Any]:  # noqa: ANN401
+    """Return a sample's values, the parts of complex ones along a new last axis, and the law of those."""
+    values = values_of(sample, argument)
+    dtype = DTYPES.get(values.dtype.name)
+    if dtype is None:
+        msg = f"`{argument}` must have a floating type that can be drawn, got {values.dtype.name}."
+        raise ArgumentTypeError(msg)
+    if dtype.is_complex:
+        if law is not None and (law.kind != "normal" or law.loc != 0.0):
+            msg = (
+                f"`{argument}` is complex, which only the normal law of mean 0 can be, "
+                f"got a law of kind {law.kind!r} and mean {law.loc!r}."
+            )
+            raise ArgumentValueError(msg)
+        values = np.stack([values.real, values.imag], axis=-1)
+        if law is not None:
+            law = dataclasses.replace(law, std=law.std / math.sqrt(2), scale=law.scale / math.sqrt(2))
+    if not FEWEST <= values.size <= MOST:
+        msg = f"`{argument}` must have {FEWEST} to 2**26 values, got {values.size} in shape {values.shape}."
+        raise ArgumentValueError(msg)
+    return values, law
+
+
+def _outside(flat: Array, population: Population) -> Finding:
+    """How many values the law excludes: outside its rounded ends, or not finite."""
+    dtype = population.dtype
+    ends = np.array([population.law.low, population.law.high])
+    ends += np.array([-1.0, 1.0]) * SLACK * np.abs(ends)
+    low, high = np.clip(ends, -dtype.largest, dtype.largest).astype(dtype.numpy)
+    inside = (flat >= float(low)) & (flat <= float(high)) & np.isfinite(flat)
+    outside = int(flat.size - inside.sum())
+    return finding("bounds", outside, 0.0, 0.0 if outside else 1.0)
+
+
+def _centred(values: Array, population: Population) -> Array:
+    """Grades of values in the middle of their cells, standardised."""
+    lower, upper = population.cells(values)
+    variance = 1.0 / 12.0
+    if population.discrete:
+        variance -= float((population.weights**3).sum()) / 12.0
+    return ((lower + upper) / 2.0 - 0.5) / math.sqrt(variance)
+
+
+@functools.lru_cache(maxsize=256)
+def _moment(population: Population, power: int, n: int) -> tuple[float, float, Inverted | None]:
+    """Mean and std of the standardised values to a power, and the distribution of their sample mean."""
+    powers, weights = ((population.values - population.mean) / population.std) ** power, population.weights
+    mean, std = _mean_and_std(powers, weights)
+    if powers.size > FINE:  # neighbours in a fine grid are as good as one value
+        starts = np.arange(0, powers.size, -(-powers.size // FINE))
+        sums = np.add.reduceat(weights, starts)
+        powers, weights = np.add.reduceat(weights * powers, starts) / sums, sums
+    middle, spread = _mean_and_std(powers, weights)
+    # Of two values that are equally likely, the even powers do not vary.
+    distribution = mean_of(n, (powers - middle) / spread, weights) if spread > 0.0 else None
+    return mean, std, distribution
+
+
+def _mean_and_std(values: Array, weights: Array) -> tuple[float, float]:
+    mean = float(weights @ values)
+    return mean, math.sqrt(float(weights @ (values - mean) ** 2))
+
+
+def _moments(flat: Array, population: Population) -> list[Finding]:
+    """Mean, variance and kurtosis about the law's mean and std, by the distribution of their sums."""
+    mean, std, n = population.mean, population.std, flat.size
+    standard = (flat - mean) / std
+    found = []
+    for name, power, unit in (("mean", 1, std), ("variance", 2, std * std), ("kurtosis", 4, 1.0)):
+        expected, spread, distribution = _moment(population, power, n)
+        observed = float(np.mean(standard**power))
+        if distribution is None:
+            continue
+        z = (observed - expected) / spread * math.sqrt(n)
+        offset = mean if power == 1 else 0.0
+        p = distribution.two_sided(z)
+        found.append(Finding(name, observed * unit + offset, expected * unit + offset, z, p))
+    return found
+
+
+def _extremes(ordered: Array, population: Population) -> list[Finding]:
+    """The smallest and the largest value: each is a power of a uniform variable."""
+    n = ordered.size
+    ends = ordered[[0, -1]]
+    lower, upper = population.cells(ends)
+    # A draw has a fixed point of 32 bits: mass that is closer to an end than that lies on one value.
+    unit = RESOLUTION * float(np.abs(population.values[[0, -1]]).max())
+    lower = np.minimum(lower, population.below(ends - unit))
+    upper = np.maximum(upper, population.below(ends + unit))
+    middle = 0.5 ** (1.0 / n)
+    found = []
+    for name, value, inner, outer, expected, sign in (
+        ("smallest value", ordered[0], upper[0], lower[0], population.quantile(1.0 - middle), -1.0),
+        ("largest value", ordered[-1], 1.0 - lower[1], 1.0 - upper[1], population.quantile(middle), 1.0),
+    ):
+        # P(no value farther out than the outer edge), P(some value at or past the inner edge).
+        farther = -math.expm1(n * math.log1p(-min(inner, 1.0 - 2.0**-53)))
+        nearer = math.exp(n * math.log1p(-min(outer, 1.0 - 2.0**-53)))
+        p = min(1.0, 2.0 * min(farther, nearer))
+        found.append(finding(name, value, expected, p, sign=sign if farther < nearer else -sign))
+    return found

@@ -1,0 +1,198 @@
+"""The exact distribution of a law's values in an element type: what a sample is compared with.
+
+A law with few representable values within its reach, in a narrow type above all, is discrete: each value
+has the probability of its rounding cell. Any other is continuous, and its expectations are integrals over
+the probability, by Gauss-Legendre in each octave of both tails.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unified_init.stream.dtypes import DTYPES
+from unified_init.stream.knots import FORMAT32, halves, probabilities
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from unified_init.law import Law
+    from unified_init.stream.dtypes import DType
+
+    Array = NDArray[np.float64]
+
+__all__ = ["Population", "population_of"]
+
+OCTAVES = 60  # of tail probability: down to 2**-61
+NODES = 16  # an octave
+ENUMERABLE = 1 << 17  # more values than this within reach are as good as continuous
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Population:
+    """A law in an element type.
+
+    ``values`` and ``weights`` give expectations; of a discrete population they are all its values
+    and their probabilities, and ``discrete`` is true.
+    """
+
+    law: Law
+    dtype: DType
+    discrete: bool
+    values: Array
+    weights: Array
+
+    def expectation(self, of_values: Array) -> float:
+        """Return the expectation of a function, given at ``values``."""
+        return float(self.weights @ of_values)
+
+    @property
+    def mean(self) -> float:
+        """The mean of a value."""
+        return self.expectation(self.values)
+
+    @property
+    def std(self) -> float:
+        """The standard deviation of a value."""
+        return float(np.sqrt(self.expectation((self.values - self.mean) ** 2)))
+
+    @property
+    def chances(self) -> Array:
+        """The probability that a second draw equals one of ``values``, by rounding alone."""
+        if self.discrete:
+            return self.weights
+        lower, upper = self.cells(self.values)
+        return upper - lower
+
+    def cells(self, values: Array) -> tuple[Array, Array]:
+        """Return the probabilities at both edges of the rounding cells of values."""
+        lower, upper = _edges(values, self.dtype)
+        return self.below(lower), self.below(upper)
+
+    def below(self, values: Array) -> Array:
+        """Return the distribution function of the unrounded law."""
+        return _unit_below((values - self.law.loc) / self.law.scale, self.law.kind, self.law.parameters)
+
+    def quantile(self, probability: float) -> float:
+        """Return a value with about this probability below it."""
+        cumulated = np.cumsum(self.weights) - self.weights / 2
+        return float(np.interp(probability, cumulated, self.values))
+
+
+@functools.lru_cache(maxsize=256)
+def population_of(law: Law, dtype_name: str) -> Population:
+    """Return the population of a law of independent draws in a real element type."""
+    dtype = DTYPES[dtype_name]
+    unit, weights = _nodes(law.kind, law.parameters)
+    values = law.loc + law.scale * unit
+    population = Population(law, dtype, discrete=False, values=values, weights=weights)
+    representable = _representable(dtype, float(values[0]), float(values[-1]))
+    if representable is None:
+        return population
+    lower, upper = population.cells(representable)
+    held = upper > lower
+    return dataclasses.replace(
+        population, discrete=True, values=representable[held], weights=(upper - lower)[held]
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def _nodes(kind: str, parameters: tuple[Any, ...]) -> tuple[Array, Array]:
+    """Values of the unit variable, increasing, and the probability that each stands for."""
+    points, weights = np.polynomial.legendre.leggauss(NODES)
+    ends = 2.0 ** -np.arange(1, OCTAVES + 1)  # each octave is [end / 2, end]
+    tails = np.multiply.outer(ends, 0.75 + points / 4).reshape(-1)
+    mass = np.multiply.outer(ends, weights / 4).reshape(-1)
+    order = np.argsort(tails)
+    lower, upper = _unit_quantiles(tails[order], kind, parameters)
+    both = np.concatenate([mass[order], mass[order][::-1]])
+    return np.concatenate([lower, upper[::-1]]), both / both.sum()
+
+
+def _unit_quantiles(p: Array, kind: str, parameters: tuple[Any, ...]) -> tuple[Array, Array]:
+    """Quantiles of the unit variable at tail probabilities p: from below, and from above."""
+    from scipy import special, stats  # noqa: PLC0415  # the extra `testing`
+
+    if kind == "normal":
+        return special.ndtri(p), -special.ndtri(p)
+    if kind == "truncated_normal":
+        return stats.truncnorm.ppf(p, *parameters), stats.truncnorm.isf(p, *parameters)
+    if kind == "uniform":
+        return 2.0 * p - 1.0, 1.0 - 2.0 * p
+    knots, lower, upper = _tabulated(parameters)
+    return np.interp(p, knots, lower), np.interp(p, knots, upper)
+
+
+def _unit_below(z: Array, kind: str, parameters: tuple[Any, ...]) -> Array:
+    """Distribution function of the unit variable."""
+    from scipy import special, stats  # noqa: PLC0415  # the extra `testing`
+
+    if kind == "normal":
+        result: Array = special.ndtr(z)
+        return result
+    if kind == "truncated_normal":
+        result = stats.truncnorm.cdf(z, *parameters)
+        return result
+    if kind == "uniform":
+        return np.clip((z + 1.0) / 2.0, 0.0, 1.0)
+    knots, lower, upper = _tabulated(parameters)
+    return np.interp(
+        z,
+        np.concatenate([lower, upper[::-1]]),
+        np.concatenate([knots, 1.0 - knots[::-1]]),
+        left=0.0,
+        right=1.0,
+    )
+
+
+def _tabulated(parameters: tuple[Any, ...]) -> tuple[Array, Array, Array]:
+    """Tail probabilities of a quantile table, and the unit variable there, from below and from above."""
+    lower, upper = halves("quantile", parameters, FORMAT32)
+    from_below = lower[:, 0]
+    return probabilities(FORMAT32)[:, 0], from_below, -from_below if upper is None else upper[:, 0]
+
+
+def _edges(values: Array, dtype: DType) -> tuple[Array, Array]:
+    """Edges of the rounding cells of values: half-way to the neighbours that the type has."""
+    if dtype.narrow:
+        grid = _all_values(dtype.name)
+        at = np.searchsorted(grid, values)
+        middles = np.concatenate([[-np.inf], (grid[1:] + grid[:-1]) / 2, [np.inf]])
+        return middles[at], middles[at + 1]
+    typed = values.astype(dtype.numpy)
+    before, after = (np.nextafter(typed, typed.dtype.type(end)) for end in (-np.inf, np.inf))
+    return values / 2 + before.astype(np.float64) / 2, values / 2 + after.astype(np.float64) / 2
+
+
+def _representable(dtype: DType, first: float, last: float) -> Array | None:
+    """Return all values of a type from first to last, and their neighbours; None if there are many."""
+    if dtype.narrow:
+        grid = _all_values(dtype.name)
+        return grid[max(np.searchsorted(grid, first) - 1, 0) : np.searchsorted(grid, last) + 1]
+    if dtype.bits != FORMAT32.bits:
+        return None
+    low, high = (_ordinal(np.float32(end)) for end in (first, last))
+    if high - low > ENUMERABLE:
+        return None
+    ordinals = np.arange(low - 1, high + 2)
+    bits = np.where(ordinals >= 0, ordinals, -(2**31) - ordinals).astype(np.int64)
+    return (bits & 0xFFFFFFFF).astype(np.uint32).view(np.float32).astype(np.float64)
+
+
+def _ordinal(value: np.float32) -> int:
+    """Return the place of a float32 among all: neighbours differ by one."""
+    bits = int(value.view(np.int32))
+    return bits if bits >= 0 else -(2**31) - bits
+
+
+@functools.cache
+def _all_values(dtype_name: str) -> Array:
+    """Return the finite values of a narrow type, increasing."""
+    dtype = DTYPES[dtype_name].numpy
+    patterns = np.arange(1 << 8 * dtype.itemsize, dtype=f"u{dtype.itemsize}")
+    with np.errstate(all="ignore"):
+        values = patterns.view(dtype).astype(np.float64)
+    return np.unique(values[np.isfinite(values)])
