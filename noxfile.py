@@ -4,7 +4,8 @@
 """The checks of this project: ``nox`` runs the default ones, ``nox -l`` lists all.
 
 Environments come from virtualenv and pip alone. One of them, ``frameworks``, holds torch, TensorFlow,
-JAX and Keras side by side; the sessions that need them borrow its interpreter and install nothing.
+JAX and Keras side by side; the sessions that need them borrow its interpreter and install nothing. All
+sessions that run tests measure coverage, and ``coverage`` adds up what they left.
 """
 
 from __future__ import annotations
@@ -23,7 +24,14 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
 TORCH = "torch==2.13.0"  # this version as a CPU wheel, where pip has one at hand; then Python must be 3.11
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3"}
+FRAMEWORKS = ("torch", "tensorflow", "jax")
 BIN = "Scripts" if os.name == "nt" else "bin"
+# One framework an environment. With any Python but 3.11, torch would be a download of gigabytes.
+ONE_BY_ONE = [
+    nox.param(python, backend, id=f"{backend}-{python}")
+    for backend in FRAMEWORKS
+    for python in (PYTHONS if backend != "torch" else ["3.11"])
+]
 
 
 def group(name: str) -> tuple[str, ...]:
@@ -31,9 +39,32 @@ def group(name: str) -> tuple[str, ...]:
     return nox.project.dependency_groups(PROJECT, name)
 
 
+def lowest(*extras: str) -> list[str]:
+    """Return the requirements of the package and of some of its extras, each at its lowest version."""
+    optional = PROJECT["project"]["optional-dependencies"]
+    wanted = [*PROJECT["project"]["dependencies"], *(one for extra in extras for one in optional[extra])]
+    return [requirement.replace(">=", "==") for requirement in wanted]
+
+
 def frameworks_bin(session: nox.Session, program: str) -> str:
     """Return the path of a program in the environment of ``frameworks``."""
     return str(Path(session.cache_dir).parent / "frameworks" / BIN / program)
+
+
+def measured(session: nox.Session) -> Path:
+    """Return the file that holds all that tests covered; the files of sessions lie beside it."""
+    return Path(session.cache_dir) / "coverage" / "data"
+
+
+def run_tests(session: nox.Session, *options: str, python: str = "python", profile: str = "dev") -> None:
+    """Run pytest, and leave what it covered in files of the session's own, in place of earlier ones."""
+    data = measured(session).with_name(f"data.{session.name}")
+    data.parent.mkdir(exist_ok=True)
+    for left in data.parent.glob(f"{data.name}.*"):
+        left.unlink()
+    environment = QUIET | {"HYPOTHESIS_PROFILE": profile, "COVERAGE_FILE": str(data)}
+    arguments = ("-m", "coverage", "run", "-m", "pytest", *options, *session.posargs)
+    session.run(python, *arguments, env=environment)
 
 
 @nox.session
@@ -55,15 +86,27 @@ def types(session: nox.Session) -> None:
 def core(session: nox.Session) -> None:
     """Test with NumPy alone: the package as a wheel installs it, and no framework."""
     session.install(".", *group("test"))
-    session.run("pytest", "-m", "not frameworks", *session.posargs)
+    run_tests(session, "--backends", "numpy")
+
+
+@nox.session(default=False)
+@nox.parametrize(["python", "backend"], ONE_BY_ONE)
+def tests(session: nox.Session, backend: str) -> None:
+    """Test one framework in an environment without the others, in its newest version."""
+    if backend == "torch":
+        session.install(TORCH)
+    session.install(f".[{backend},keras,fast,cli]", *group("test"), *group(f"models-{backend}"))
+    run_tests(session, "--backends", f"numpy,numba,{backend}")
 
 
 @nox.session(python="3.11", default=False)
-def minimums(session: nox.Session) -> None:
-    """Test with NumPy alone, and with the oldest dependencies that the package admits."""
-    oldest = [requirement.replace(">=", "==") for requirement in PROJECT["project"]["dependencies"]]
-    session.install(".", *oldest, *group("test"))
-    session.run("pytest", "-m", "not frameworks", *session.posargs)
+@nox.parametrize("backend", [nox.param(name, id=name) for name in ("numpy", *FRAMEWORKS)])
+def minimums(session: nox.Session, backend: str) -> None:
+    """Test NumPy alone, or one framework, with the oldest versions that the package admits."""
+    extras = ["testing"] if backend == "numpy" else [backend, "keras", "fast", "cli", "testing"]
+    models = () if backend == "numpy" else group(f"models-{backend}")
+    session.install(".", *lowest(*extras), *group("test"), *models)
+    run_tests(session, "--backends", "numpy" if backend == "numpy" else f"numpy,numba,{backend}")
 
 
 @nox.session(python="3.11", default=False)
@@ -76,8 +119,16 @@ def frameworks(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=["frameworks"])
 def parity(session: nox.Session) -> None:
     """Test everything with all four frameworks in one process; ``-- -k NAME`` selects."""
-    python = frameworks_bin(session, "python")
-    session.run(python, "-m", "pytest", *session.posargs, env=QUIET | {"HYPOTHESIS_PROFILE": "ci"})
+    run_tests(session, python=frameworks_bin(session, "python"), profile="ci")
+
+
+@nox.session(default=False)
+def coverage(session: nox.Session) -> None:
+    """Add up what the test sessions covered last, and fail if that is not every line and branch."""
+    session.install(*group("coverage"))
+    data = {"COVERAGE_FILE": str(measured(session))}
+    session.run("coverage", "combine", "--keep", env=data)
+    session.run("coverage", "report", *session.posargs, env=data)
 
 
 @nox.session(venv_backend="none", requires=["frameworks"])
@@ -91,7 +142,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def package(session: nox.Session) -> None:
-    """Build wheel and sdist, check both, and draw once from the wheel in a clean environment."""
+    """Build wheel and sdist, check both, and use the wheel where no source tree is near."""
     session.install(*group("package"))
     dist = Path(session.create_tmp()) / "dist"
     for left in dist.glob("*"):  # from an earlier run
@@ -101,11 +152,20 @@ def package(session: nox.Session) -> None:
     session.run("twine", "check", "--strict", *map(str, built))
     clean = dist.parent / "clean"
     session.run("python", "-m", "venv", "--clear", str(clean))
-    python = str(clean / BIN / "python")
     wheel = next(path for path in built if path.suffix == ".whl")
-    session.run(python, "-m", "pip", "install", str(wheel), external=True)
     draw = "import unified_init as ui; print(ui.digest(ui.draw(ui.normal(0, 1), (4, 4), seed=0, name='w')))"
-    session.run(python, "-c", draw, external=True)
+    with session.chdir(dist):
+        python = str(clean / BIN / "python")
+        session.run(python, "-m", "pip", "install", f"{wheel}[cli]", external=True)
+        session.run(python, "-c", draw, external=True)
+        session.run(str(clean / BIN / "unified-init"), "--version", external=True)
+
+
+@nox.session(default=False)
+def microscope(session: nox.Session) -> None:
+    """Look at what is drawn through statistics: ``microscope/run.py``, whose options follow ``--``."""
+    session.install(".")
+    session.run("python", "microscope/run.py", *session.posargs)
 
 
 @nox.session(venv_backend="none", default=False, requires=["frameworks"])

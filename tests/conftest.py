@@ -1,7 +1,18 @@
-"""Options, Hypothesis profiles, and the check that no test leaves a framework's state changed."""
+"""Which tests a run collects, Hypothesis profiles, and the check that no test leaves global state changed.
+
+``pytest --backends numpy,torch`` chooses what a run tests, of ``numpy``, ``numba`` (NumPy's second runner),
+``torch``, ``tensorflow`` and ``jax``; without the option it is all of them. ``--backends numpy`` is the core.
+
+A test says what it imports with ``@pytest.mark.needs("torch", "flax")``, and a test with a parameter
+``variant`` needs that variant's backend. Other libraries come with a backend: flax, haiku and equinox with
+jax, transformers with torch, keras with any of torch, tensorflow and jax. A test is collected if all that
+it needs is chosen or comes with what is chosen. The others are deselected, not skipped; and what is chosen
+but not installed is a failure.
+"""
 
 from __future__ import annotations
 
+import importlib
 import os
 import random
 import sys
@@ -23,19 +34,72 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
+CHOICES = ("numpy", "numba", "torch", "tensorflow", "jax")
+COMES_WITH = {name: {name} for name in CHOICES} | {
+    "transformers": {"torch"},
+    "flax": {"jax"},
+    "haiku": {"jax"},
+    "equinox": {"jax"},
+    "keras": {"torch", "tensorflow", "jax"},
+}
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let a run choose its backends; one that is chosen and missing fails."""
+    """Let a run choose its backends."""
     parser.addoption(
         "--backends",
-        default="numpy,torch,tensorflow,jax",
-        help="comma-separated backends for the parity tests; a chosen one that is missing fails",
+        default=",".join(CHOICES),
+        help="comma-separated, of %(default)s: tests that need another are left out",
     )
+
+
+def chosen(config: pytest.Config) -> tuple[str, ...]:
+    """Return what this run tests, in the order of CHOICES."""
+    names = set(config.getoption("--backends").split(","))
+    if not names <= set(CHOICES):
+        msg = f"--backends must be of {','.join(CHOICES)}, got {','.join(sorted(names - set(CHOICES)))}"
+        raise pytest.UsageError(msg)
+    return tuple(name for name in CHOICES if name in names)
+
+
+def needed(item: pytest.Item) -> set[str]:
+    """Return what a test needs: what its marks name, and the backend and runner of its variant."""
+    marked = {name for mark in item.iter_markers("needs") for name in mark.args}
+    if not marked <= set(COMES_WITH):
+        msg = f"{item.nodeid}: needs() knows {', '.join(COMES_WITH)}; got {', '.join(sorted(marked))}"
+        raise pytest.UsageError(msg)
+    params = item.callspec.params if hasattr(item, "callspec") else {}
+    variant = params["variant"].value.split(":") if "variant" in params else []
+    return marked | set(variant) & set(CHOICES)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let Keras, which runs on TensorFlow if nothing is said, run on a backend that is chosen."""
+    for name in ("tensorflow", "torch", "jax"):
+        if name in chosen(config):
+            os.environ.setdefault("KERAS_BACKEND", name)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests that need what the run did not choose."""
+    names = set(chosen(config))
+    left_out = [item for item in items if not all(COMES_WITH[need] & names for need in needed(item))]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Import torch before TensorFlow: in the other order they clash in one process."""
+    if "torch" in chosen(item.config) and needed(item) & {"tensorflow", "keras"}:
+        importlib.import_module("torch")
 
 
 @pytest.fixture(scope="session")
 def chosen_backends(pytestconfig: pytest.Config) -> tuple[str, ...]:
-    """The backends that this run tests."""
-    return tuple(pytestconfig.getoption("--backends").split(","))
+    """The backends that this run tests, in the order of ``ui.backends()``."""
+    return tuple(name for name in chosen(pytestconfig) if name != "numba")
 
 
 def global_state() -> dict[str, Any]:

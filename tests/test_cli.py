@@ -284,7 +284,7 @@ def test_importing_the_command_line_imports_no_extra() -> None:
     assert done.stdout == "[]\n"
 
 
-@pytest.mark.frameworks
+@pytest.mark.needs("torch", "tensorflow", "jax")
 def test_all_four_backends_agree(five: Path) -> None:
     """The real thing on five tensors, nothing pretended."""
     result = demo("--json", five)

@@ -249,7 +249,7 @@ def _run(framework: str, text: str, shape: tuple[int, ...]) -> Any:
     return np.asarray(result, dtype=np.float64)
 
 
-@pytest.mark.frameworks
+@pytest.mark.needs("torch", "jax", "keras")
 @EACH_CASE
 def test_the_call_draws_the_law(spec: ui.Initializer, shape: tuple[int, ...], layout: str | None) -> None:
     """A large draw of every framework's call has our mean, std and bounds."""
@@ -270,7 +270,7 @@ def test_the_call_draws_the_law(spec: ui.Initializer, shape: tuple[int, ...], la
             assert values.max() > law.high - 20 * (law.high - law.low) / size, text
 
 
-@pytest.mark.frameworks
+@pytest.mark.needs("torch", "jax", "keras")
 @pytest.mark.parametrize(
     ("spec", "shape", "layout"),
     [
@@ -298,7 +298,7 @@ def test_orthogonal_calls_are_orthogonal_the_same_way(
         assert product == pytest.approx(gain**2 * np.eye(len(product)), abs=1e-5), text
 
 
-@pytest.mark.frameworks
+@pytest.mark.needs("torch", "jax", "keras")
 @pytest.mark.parametrize(
     ("spec", "shape", "layout", "names"),
     [
@@ -322,7 +322,7 @@ def test_calls_without_chance_give_our_values(
         assert _run(framework, text, shape) == pytest.approx(ours, abs=2e-6), text
 
 
-@pytest.mark.frameworks
+@pytest.mark.needs("torch", "jax")
 def test_sparse_and_delta_orthogonal_calls() -> None:
     """PyTorch's sparse has our zeros a column, JAX's delta-orthogonal our centre tap."""
     spec = ui.sparse(0.3, std=2.0)

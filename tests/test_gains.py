@@ -78,7 +78,7 @@ def test_squares_lose_nothing(name: str) -> None:
     assert squared_gain("relu", 7.0) == squared_gain("leaky_relu", 0.0) == 2.0
 
 
-@pytest.mark.frameworks
+@pytest.mark.needs("torch")
 @pytest.mark.parametrize("name", sorted(GAINS))
 def test_gains_equal_those_of_torch(name: str) -> None:
     """Where PyTorch has a gain it is ours, to the bit."""

@@ -76,7 +76,7 @@ def test_specs_are_as_to_json_writes_them(gpt2: dict[str, Any]) -> None:
         assert json.loads(ui.to_json(spec(record))) == record["spec"]
 
 
-@pytest.mark.frameworks
+@pytest.mark.needs("torch", "transformers")
 def test_the_generator_gives_the_committed_file() -> None:
     """Names, shapes and specs still are those of transformers' GPT-2, byte for byte."""
     render = runpy.run_path(str(EXAMPLES / "make_gpt2_small.py"))["render"]

@@ -57,7 +57,7 @@ def test_the_check_for_frameworks_can_fail(tmp_path: Path) -> None:
     assert imported("json", ("plistlib",), tmp_path) == []
 
 
-@pytest.mark.frameworks
+@pytest.mark.needs("torch", "tensorflow", "jax")
 def test_backends_are_listed_without_importing_them() -> None:
     """``backends()`` looks for frameworks and imports none."""
     code = (

@@ -197,13 +197,13 @@ def test_the_thread_count_is_the_setting_or_what_the_process_may_use(
         assert host.thread_count() == usable
 
 
+@pytest.mark.needs("numba")
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64", "complex64", "complex128"])
 @pytest.mark.parametrize(
     "spec", [NORMAL, ui.truncated_normal(1, 2, -1, 3), ui.uniform(-1, 2)], ids=["normal", "cut", "uniform"]
 )
 def test_both_runners_draw_the_same_bits(spec: ui.Initializer, dtype: str) -> None:
-    """Numba, where it is installed, writes what the reference writes."""
-    pytest.importorskip("numba")
+    """Numba writes what the reference writes."""
     from unified_init.stream import numba_runner
 
     if dtype.startswith("complex"):

@@ -119,7 +119,7 @@ def _places() -> dict[str, dict[str, Any]]:
     return found
 
 
-@pytest.mark.frameworks
+@pytest.mark.needs("torch", "tensorflow", "jax", "keras", "flax", "haiku")
 def test_every_public_name_is_mapped_or_excluded_with_a_reason() -> None:
     """No initializer of an installed framework is missing."""
     for place, things in _places().items():
@@ -128,7 +128,7 @@ def test_every_public_name_is_mapped_or_excluded_with_a_reason() -> None:
         assert not missing
 
 
-@pytest.mark.frameworks
+@pytest.mark.needs("torch", "tensorflow", "jax", "keras", "flax", "haiku")
 def test_signatures_are_those_of_the_installed_packages() -> None:
     """Names, order and defaults of the parameters are the framework's own."""
     deprecated = "(*args: "  # PyTorch's old spellings
@@ -147,7 +147,7 @@ def test_signatures_are_those_of_the_installed_packages() -> None:
                     assert one.default == ours.default, (place + word, one.name)
 
 
-@pytest.mark.frameworks
+@pytest.mark.needs("torch", "tensorflow", "jax", "keras", "flax", "haiku")
 def test_functions_and_classes_are_recognised() -> None:
     """The thing itself and its dotted name are the same spec."""
     for place, things in _places().items():

@@ -205,7 +205,7 @@ def test_presets_refuse(call: Callable[[], object], message: str) -> None:
         call()
 
 
-@pytest.mark.frameworks
+@pytest.mark.needs("torch")
 def test_fans_are_those_of_torch_layers() -> None:
     """On a layer's own weight, layouts give the fans that PyTorch computes."""
     import torch
@@ -223,7 +223,7 @@ def test_fans_are_those_of_torch_layers() -> None:
             assert (law.fan_in, law.fan_out) == theirs(weight)
 
 
-@pytest.mark.frameworks
+@pytest.mark.needs("torch")
 def test_the_default_of_torch_linear_is_kaiming_uniform_with_slope_root_five() -> None:
     """A torch layer's first weights fill exactly the interval of our law."""
     import torch
@@ -235,10 +235,9 @@ def test_the_default_of_torch_linear_is_kaiming_uniform_with_slope_root_five() -
         assert 0.2499 < float(weight.detach().abs().max()) <= 0.25
 
 
-@pytest.mark.frameworks
+@pytest.mark.needs("keras")
 def test_fans_are_those_of_keras_layers() -> None:
     """On a layer's own kernel, layouts give the fans that Keras computes."""
-    pytest.importorskip("torch")  # before TensorFlow
     import keras
     from keras.src.initializers.random_initializers import compute_fans
 
@@ -254,7 +253,7 @@ def test_fans_are_those_of_keras_layers() -> None:
             assert (law.fan_in, law.fan_out) == compute_fans(shape)
 
 
-@pytest.mark.frameworks
+@pytest.mark.needs("jax")
 @pytest.mark.parametrize(
     "name", ["glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal"]
 )
