@@ -6,6 +6,9 @@ SciPy: ``pip install "unified-init[testing]"``.
 
 from __future__ import annotations
 
+import importlib.util
+
+from unified_init.errors import BackendError
 from unified_init.testing.assertions import (
     assert_follows,
     assert_identical,
@@ -26,3 +29,7 @@ __all__ = [
     "examine",
     "family_p",
 ]
+
+if importlib.util.find_spec("scipy") is None:
+    _msg = 'unified_init.testing needs SciPy: pip install "unified-init[testing]".'
+    raise BackendError(_msg)

@@ -34,7 +34,7 @@ def serial(centred: Array) -> Finding:
     Args:
         centred: grades less their mean, over their standard deviation, in the order of storage.
     """
-    from scipy.stats import chi2  # noqa: PLC0415  # the extra `testing`
+    from scipy.stats import chi2  # the extra `testing`
 
     n = centred.size
     lags = 2 ** np.arange(int(math.log2(n)) - 1)
@@ -54,7 +54,7 @@ def axes(centred: Array) -> list[Finding]:
     Args:
         centred: grades less their mean, over their standard deviation, in their shape.
     """
-    from scipy.stats import chi2  # noqa: PLC0415  # the extra `testing`
+    from scipy.stats import chi2  # the extra `testing`
 
     findings = []
     long = [axis for axis, size in enumerate(centred.shape) if size > 1]

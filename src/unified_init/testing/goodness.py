@@ -42,7 +42,7 @@ def grades(ordered: Array, population: Population) -> Array:
 
 def kolmogorov_smirnov(u: Array) -> tuple[float, float]:
     """Return the largest distance of increasing probabilities from uniform ones, and its p-value."""
-    from scipy.stats import kstwo  # noqa: PLC0415  # the extra `testing`
+    from scipy.stats import kstwo  # the extra `testing`
 
     steps = np.arange(u.size + 1) / u.size
     distance = float(max((steps[1:] - u).max(), (u - steps[:-1]).max()))
@@ -67,7 +67,7 @@ def two_kolmogorov_smirnov(below_a: Array, below_b: Array, n: int, m: int) -> tu
         n: size of the first.
         m: size of the second.
     """
-    from scipy.stats import kstwo  # noqa: PLC0415  # the extra `testing`
+    from scipy.stats import kstwo  # the extra `testing`
 
     distance = float(np.abs(below_a / n - below_b / m).max())
     return distance, float(kstwo.sf(distance, round(n * m / (n + m))))

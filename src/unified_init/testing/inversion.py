@@ -72,7 +72,7 @@ def mean_of(n: int, values: NDArray[np.float64], weights: NDArray[np.float64]) -
         if np.abs(found[-1]).max() < LEAST / 10:
             break
     values_found = np.concatenate(found)
-    return Inverted(reach, (np.arange(values_found.size) + 0.5) * step, values_found)
+    return Inverted(reach, np.asarray((np.arange(values_found.size) + 0.5) * step), values_found)
 
 
 @functools.cache
@@ -82,7 +82,7 @@ def anderson_darling_limit() -> Inverted:
     T. W. Anderson and D. A. Darling, "Asymptotic theory of certain 'goodness of fit' criteria", 1952.
     """
     reach, terms = 40.0, 400  # it exceeds x with a probability below 2 exp(-x)
-    frequencies = (np.arange(8192) + 0.5) * (math.pi / reach)
+    frequencies = np.asarray((np.arange(8192) + 0.5) * (math.pi / reach))
     j = np.arange(1, terms + 1)
     logs = np.zeros(frequencies.size, dtype=complex)
     for weight in 1.0 / (j * (j + 1.0)):

@@ -60,7 +60,7 @@ def examine(sample: Any, law: Law) -> tuple[Finding, ...]:  # noqa: ANN401  # an
         >>> from unified_init import testing
         >>> sample = ui.draw(ui.he_normal(), (300, 100), layout="OI", seed=0, name="fc")
         >>> findings = testing.examine(sample, ui.he_normal().resolve((300, 100), layout="OI"))
-        >>> print(findings[2])  # doctest: +ELLIPSIS
+        >>> print(findings[1])  # doctest: +ELLIPSIS
         variance               observed  0.0...
     """
     _check_law(law)

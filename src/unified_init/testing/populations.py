@@ -114,7 +114,7 @@ def _nodes(kind: str, parameters: tuple[Any, ...]) -> tuple[Array, Array]:
 
 def _unit_quantiles(p: Array, kind: str, parameters: tuple[Any, ...]) -> tuple[Array, Array]:
     """Quantiles of the unit variable at tail probabilities p: from below, and from above."""
-    from scipy import special, stats  # noqa: PLC0415  # the extra `testing`
+    from scipy import special, stats  # the extra `testing`
 
     if kind == "normal":
         return special.ndtri(p), -special.ndtri(p)
@@ -128,24 +128,17 @@ def _unit_quantiles(p: Array, kind: str, parameters: tuple[Any, ...]) -> tuple[A
 
 def _unit_below(z: Array, kind: str, parameters: tuple[Any, ...]) -> Array:
     """Distribution function of the unit variable."""
-    from scipy import special, stats  # noqa: PLC0415  # the extra `testing`
+    from scipy import special, stats  # the extra `testing`
 
     if kind == "normal":
-        result: Array = special.ndtr(z)
-        return result
+        return np.asarray(special.ndtr(z), dtype=np.float64)
     if kind == "truncated_normal":
-        result = stats.truncnorm.cdf(z, *parameters)
-        return result
+        return np.asarray(stats.truncnorm.cdf(z, *parameters), dtype=np.float64)
     if kind == "uniform":
-        return np.clip((z + 1.0) / 2.0, 0.0, 1.0)
+        return np.minimum(np.maximum((z + 1.0) / 2.0, 0.0), 1.0)
     knots, lower, upper = _tabulated(parameters)
-    return np.interp(
-        z,
-        np.concatenate([lower, upper[::-1]]),
-        np.concatenate([knots, 1.0 - knots[::-1]]),
-        left=0.0,
-        right=1.0,
-    )
+    values = np.concatenate([lower, upper[::-1]])
+    return np.interp(z, values, np.concatenate([knots, 1.0 - knots[::-1]]), left=0.0, right=1.0)
 
 
 def _tabulated(parameters: tuple[Any, ...]) -> tuple[Array, Array, Array]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unified_init.errors import ArgumentValueError
 from unified_init.testing.findings import Finding, finding, weighed
 from unified_init.testing.goodness import two_anderson_darling, two_kolmogorov_smirnov
 from unified_init.testing.one_sample import real_values
@@ -67,8 +68,6 @@ def compare(sample_a: Any, sample_b: Any) -> tuple[Finding, ...]:  # noqa: ANN40
 
 
 def _flat(argument: str, sample: Any) -> Array:  # noqa: ANN401  # as above
-    from unified_init.errors import ArgumentValueError  # noqa: PLC0415
-
     values, _ = real_values(argument, sample, None)
     flat: Array = values.astype(np.float64).reshape(-1)
     if not np.isfinite(flat).all():
@@ -118,12 +117,12 @@ def _beyond(a: Array, b: Array) -> list[Finding]:
             for one, other in ((first, second), (second, first))
         ]
         sign = math.copysign(1.0, ends[0] - ends[1])
-        found.append(finding(name, *map(float, ends), min(1.0, 2.0 * min(chances)), sign=sign))
+        found.append(finding(name, ends[0], ends[1], min(1.0, 2.0 * min(chances)), sign=sign))
     return found
 
 
 def _chance(k: int, n: int, m: int) -> float:
     """Probability that the k outermost of n + m values are all of the n."""
-    from scipy.special import gammaln  # noqa: PLC0415  # the extra `testing`
+    from scipy.special import gammaln  # the extra `testing`
 
     return math.exp(float(gammaln(n + 1) - gammaln(n - k + 1) + gammaln(n + m - k + 1) - gammaln(n + m + 1)))
