@@ -137,8 +137,9 @@ def _unit_below(z: Array, kind: str, parameters: tuple[Any, ...]) -> Array:
     if kind == "uniform":
         return np.minimum(np.maximum((z + 1.0) / 2.0, 0.0), 1.0)
     knots, lower, upper = _tabulated(parameters)
-    values = np.concatenate([lower, upper[::-1]])
-    return np.interp(z, values, np.concatenate([knots, 1.0 - knots[::-1]]), left=0.0, right=1.0)
+    values, cumulated = np.concatenate([lower, upper[::-1]]), np.concatenate([knots, 1.0 - knots[::-1]])
+    below: Array = np.interp(z, values, cumulated, left=0.0, right=1.0)
+    return below
 
 
 def _tabulated(parameters: tuple[Any, ...]) -> tuple[Array, Array, Array]:
