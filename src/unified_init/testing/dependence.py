@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-__all__ = ["axes", "correlation", "distinct", "repeats", "serial"]
+__all__ = ["axes", "correlation", "distinct", "occupied", "repeats", "run_length", "serial"]
 
 RARE = 1e-16  # the expected number of chance repeats
 MULTIPLIER = 0x9E3779B97F4A7C15  # odd, of well mixed bits
@@ -77,14 +77,13 @@ def axes(centred: Array) -> list[Finding]:
     return findings
 
 
-def distinct(found: int, n: int, weights: Array, chances: Array) -> Finding:
-    """How many different values there are: too few are a coarse sampler's.
+def occupied(n: int, weights: Array, chances: Array) -> tuple[float, float]:
+    """Return the expected number of different values of a sample, and its largest variance.
 
     Where rounding cells are finer than a sampler's own steps, 2**21 equally likely values pass, or every
     fourth float.
 
     Args:
-        found: the number of different values.
         n: the number of values.
         weights: how probable the places are at which ``chances`` are given.
         chances: the probability there that two draws round to one value.
@@ -92,32 +91,48 @@ def distinct(found: int, n: int, weights: Array, chances: Array) -> Finding:
     together = np.where(chances > CLEAR, chances, LENIENT * np.maximum(chances, COARSEST))
     alone = np.exp(n * np.log1p(-np.minimum(together, 1.0 - COARSEST)))
     cells = weights / together
-    expected = float(cells @ (1.0 - alone))
-    spread = float(cells @ (alone * (1.0 - alone)))
+    return float(cells @ (1.0 - alone)), float(cells @ (alone * (1.0 - alone)))
+
+
+def distinct(found: int, expected: float, variance: float) -> Finding:
+    """How many different values there are: too few are a coarse sampler's.
+
+    Args:
+        found: the number of different values.
+        expected: what ``occupied`` returns first.
+        variance: and second.
+    """
     missing = max(expected - found, 0.0)
     # Bernstein's bound: the cells that stay empty are negatively associated.
-    p = math.exp(-(missing**2) / (2.0 * (spread + missing / 3.0))) if missing else 1.0
+    p = math.exp(-(missing**2) / (2.0 * (variance + missing / 3.0))) if missing else 1.0
     return finding("distinct values", found, expected, p, sign=-1.0)
 
 
-def repeats(ranks: NDArray[np.integer], weights: Array, chances: Array) -> Finding:
-    """How many runs of values occur twice: chance makes none, a repeated block or constant part many.
+def run_length(n: int, weights: Array, chances: Array) -> tuple[int, float]:
+    """Return how long a run must be not to occur twice, and the expected number of those that do.
 
-    Args:
-        ranks: one integer a distinct value, in the order of storage.
-        weights: as for ``distinct``.
-        chances: as for ``distinct``.
+    The arguments are those of ``occupied``. Where no run is long enough, that number is infinite.
     """
-    n = ranks.size
     pair = float(weights @ chances) + COARSEST
     most = float(chances.max()) + COARSEST
     length, chance = 1, math.inf
     while chance > RARE and length < n // 2:
         length += 1
         chance = n * n / 2.0 * pair**length + n * length * most**length
+    return length, chance if chance <= RARE else math.inf
+
+
+def repeats(ranks: NDArray[np.integer], length: int, chance: float) -> Finding:
+    """How many runs of values occur twice: chance makes none, a repeated block or constant part many.
+
+    Args:
+        ranks: one integer a distinct value, in the order of storage.
+        length: what ``run_length`` returns first.
+        chance: and second.
+    """
     if chance > RARE:
         return finding("repeated runs", 0.0, 0.0, 1.0)
-    runs = n - length + 1
+    runs = ranks.size - length + 1
     hashes = np.zeros(runs, dtype=np.uint64)
     for place in range(length):
         hashes = hashes * np.uint64(MULTIPLIER) + ranks[place : place + runs].astype(np.uint64)

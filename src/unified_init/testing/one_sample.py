@@ -83,7 +83,6 @@ def examine(sample: Any, law: Law) -> tuple[Finding, ...]:  # noqa: ANN401  # an
     ranks = np.empty(flat.size, dtype=np.int64)
     ranks[order] = np.cumsum(starts) - 1
     centred = _centred(ordered[starts], population)[ranks]
-    chances = population.chances
     exact = [
         *_moments(flat, population),
         finding("Kolmogorov-Smirnov", (ks := kolmogorov_smirnov(u))[0], 0.0, ks[1]),
@@ -94,8 +93,8 @@ def examine(sample: Any, law: Law) -> tuple[Finding, ...]:  # noqa: ANN401  # an
     ]
     bounds = [
         outside,
-        dependence.distinct(int(starts.sum()), flat.size, population.weights, chances),
-        dependence.repeats(ranks, population.weights, chances),
+        dependence.distinct(int(starts.sum()), *_occupied(population, flat.size)),
+        dependence.repeats(ranks, *_run_length(population, flat.size)),
     ]
     return weighed(exact, bounds)
 
@@ -174,6 +173,16 @@ def _moment(population: Population, power: int, n: int) -> tuple[float, float, I
     # Of two values that are equally likely, the even powers do not vary.
     distribution = mean_of(n, (powers - middle) / spread, weights) if spread > 0.0 else None
     return mean, std, distribution
+
+
+@functools.lru_cache(maxsize=256)
+def _occupied(population: Population, n: int) -> tuple[float, float]:
+    return dependence.occupied(n, population.weights, population.chances)
+
+
+@functools.lru_cache(maxsize=256)
+def _run_length(population: Population, n: int) -> tuple[int, float]:
+    return dependence.run_length(n, population.weights, population.chances)
 
 
 def _mean_and_std(values: Array, weights: Array) -> tuple[float, float]:

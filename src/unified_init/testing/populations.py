@@ -31,7 +31,7 @@ NODES = 16  # an octave
 ENUMERABLE = 1 << 17  # more values than this within reach are as good as continuous
 
 
-@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False)  # no slots: its moments are computed once
 class Population:
     """A law in an element type.
 
@@ -49,17 +49,17 @@ class Population:
         """Return the expectation of a function, given at ``values``."""
         return float(self.weights @ of_values)
 
-    @property
+    @functools.cached_property
     def mean(self) -> float:
         """The mean of a value."""
         return self.expectation(self.values)
 
-    @property
+    @functools.cached_property
     def std(self) -> float:
         """The standard deviation of a value."""
         return float(np.sqrt(self.expectation((self.values - self.mean) ** 2)))
 
-    @property
+    @functools.cached_property
     def chances(self) -> Array:
         """The probability that a second draw equals one of ``values``, by rounding alone."""
         if self.discrete:
