@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import functools
 from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
@@ -94,8 +93,11 @@ def draw(
     adapter: Any = registry.get(variant.backend)
     request = _request(spec, shape, **{**DEFAULTS, **options})
     key = threefry.root_key(seed)
-    public = functools.partial(ui.draw, spec, shape, seed=seed, backend=variant.backend, **options)
     tensor: Any
+
+    def public() -> Any:  # not a partial, whose arguments tf.function would take for its own
+        return ui.draw(spec, shape, seed=seed, backend=variant.backend, **options)
+
     match variant:
         case Variant.NUMPY | Variant.TORCH | Variant.TENSORFLOW | Variant.JAX:
             tensor = public()
