@@ -73,9 +73,9 @@ def examine(sample: Any, law: Law) -> tuple[Finding, ...]:  # noqa: ANN401  # an
         )
         raise ArgumentValueError(msg)
     flat = values.astype(np.float64).reshape(-1)
-    outside = _outside(flat, population)
-    if outside.p == 0.0:
-        return weighed([], [outside])
+    finite = int(np.isfinite(flat).sum())
+    if finite < flat.size:
+        return weighed([], [finding("finite values", finite, flat.size, 0.0, sign=-1.0)])
     order = np.argsort(flat, kind="stable")
     ordered = flat[order]
     u = grades(ordered, population)
@@ -92,7 +92,7 @@ def examine(sample: Any, law: Law) -> tuple[Finding, ...]:  # noqa: ANN401  # an
         *dependence.axes(centred.reshape(values.shape)),
     ]
     bounds = [
-        outside,
+        _outside(flat, population),
         dependence.distinct(int(starts.sum()), *_occupied(population, flat.size)),
         dependence.repeats(ranks, *_run_length(population, flat.size)),
     ]
@@ -141,12 +141,12 @@ def real_values(argument: str, sample: Any, law: Law | None) -> tuple[NDArray[An
 
 
 def _outside(flat: Array, population: Population) -> Finding:
-    """How many values the law excludes: outside its rounded ends, or not finite."""
+    """How many values lie outside the law's rounded ends, where there can be none."""
     dtype = population.dtype
     ends = np.array([population.law.low, population.law.high])
     ends += np.array([-1.0, 1.0]) * SLACK * np.abs(ends)
     low, high = np.clip(ends, -dtype.largest, dtype.largest).astype(dtype.numpy)
-    inside = (flat >= float(low)) & (flat <= float(high)) & np.isfinite(flat)
+    inside = (flat >= float(low)) & (flat <= float(high))
     outside = int(flat.size - inside.sum())
     return finding("bounds", outside, 0.0, 0.0 if outside else 1.0)
 
