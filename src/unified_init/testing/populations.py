@@ -28,6 +28,7 @@ __all__ = ["Population", "population_of"]
 
 OCTAVES = 60  # of tail probability: down to 2**-61
 NODES = 16  # an octave
+ROUNDING = 1e-15
 ENUMERABLE = 1 << 17  # more values than this within reach are as good as continuous
 
 
@@ -51,8 +52,9 @@ class Population:
 
     @functools.cached_property
     def mean(self) -> float:
-        """The mean of a value."""
-        return self.expectation(self.values)
+        """The mean of a value; 0 where it is 0 but for rounding."""
+        mean = self.expectation(self.values)
+        return mean if abs(mean) > ROUNDING * float(np.abs(self.values).max()) else 0.0
 
     @functools.cached_property
     def std(self) -> float:
