@@ -258,23 +258,47 @@ def test_version_is_that_of_the_package() -> None:
     assert result.output == f"unified-init {ui.__version__}\n"
 
 
-def test_without_typer_the_command_says_how_to_install_it(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("missing", ["typer", "rich"])
+def test_without_typer_or_rich_the_command_says_how_to_install_them(
+    missing: str, five: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """No traceback where the extra is missing: one line with the command to run."""
+    """No traceback where the extra, or half of it, is missing: one line with the command to run."""
+    pytest.importorskip("typer", reason="needs the extra `cli`")
     real = builtins.__import__
 
     def absent(name: str, *args: Any, **options: Any) -> Any:
-        if name == "typer":
-            raise ModuleNotFoundError(name=name)
+        if name.partition(".")[0] == missing:
+            raise ModuleNotFoundError(name=missing)
         return real(name, *args, **options)
 
     monkeypatch.setattr(builtins, "__import__", absent)
+    monkeypatch.setattr(sys, "argv", ["unified-init", "demo", "--json", str(five)])
     with pytest.raises(SystemExit) as stop:
         cli.main()
     assert stop.value.code == 1
     expected = 'unified-init needs typer and rich to run: pip install "unified-init[cli]"\n'
     assert capsys.readouterr().err == expected
+
+
+def test_another_missing_module_is_not_hidden(five: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what the extra has is explained so."""
+    pytest.importorskip("typer", reason="needs the extra `cli`")
+
+    def broken(*_: object) -> None:
+        raise ModuleNotFoundError(name="elsewhere")
+
+    monkeypatch.setattr(cli, "load", broken)
+    monkeypatch.setattr(sys, "argv", ["unified-init", "demo", "--json", str(five)])
+    with pytest.raises(ModuleNotFoundError) as caught:
+        cli.main()
+    assert caught.value.name == "elsewhere"
+
+
+def test_help_names_both_commands() -> None:
+    """What ``unified-init --help`` lists."""
+    result = invoke("--help")
+    assert result.exit_code == 0, result.output
+    assert [name for name in ("demo", "parity") if f" {name} " in result.output] == ["demo", "parity"]
 
 
 def test_importing_the_command_line_imports_no_extra() -> None:

@@ -31,6 +31,11 @@ CROSSINGS = {
     ("initializer", "explain"),  # spec.explain() lends a method to the front door's text
     ("backends", "frozen_call"),  # the node of a compiled graph calls the front door when it runs
 }
+# Rooms for whoever checks this library or uses it: nothing that draws may lean on them.
+CHECKING: dict[str, set[str]] = {
+    "testing": {"testing", "parity"},
+    "parity": {"parity", "cli"},
+}
 FRAMEWORKS = {"torch", "tensorflow", "jax", "keras", "numba", "scipy", "typer", "rich"}
 # The modules that stand for a framework, imported on demand.
 ADAPTERS = {
@@ -74,6 +79,14 @@ def test_a_module_imports_only_what_its_room_may(path: pathlib.Path) -> None:
     if room in ROOMS:
         crossed = {other for here, other in CROSSINGS if here == room}
         assert imported(path.read_text(encoding="utf-8")) - crossed <= {*ROOMS[room]}
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_what_checks_the_library_is_no_part_of_it(path: pathlib.Path) -> None:
+    """The rooms ``testing`` and ``parity`` are imported by each other and the command line alone."""
+    room = path.relative_to(SOURCE).with_suffix("").parts[0]
+    barred = {name for name, allowed in CHECKING.items() if room not in allowed}
+    assert imported(path.read_text(encoding="utf-8")) & barred == set()
 
 
 @pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE)))

@@ -1,12 +1,14 @@
-"""The command line: ``unified-init demo`` shows what ``unified_init.demo`` measures.
+"""The command line: ``unified-init demo`` and ``unified-init parity`` show what those rooms measure.
 
-It needs the extra ``cli`` (typer and rich), which is imported when a command runs.
+It needs the extra ``cli`` (typer and rich), which is imported when a command runs; ``parity`` needs
+``testing`` (SciPy) too.
 """
 
 # No `from __future__ import annotations`: typer evaluates the annotations of a command, and those below
 # name local variables, which it could not reach from a string.
 
 import functools
+import importlib.util
 import os
 import sys
 from collections.abc import Sequence
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     import typer
 
 __all__ = ["application", "main"]
+
+NO_SCIPY = f"unified-init parity needs SciPy to run: {INSTALL.format(extras='testing')}"
 
 
 def _measured(model: DemoModel, backends: Sequence[str], *, seed: int) -> list[Outcome]:
@@ -64,6 +68,35 @@ def _measured(model: DemoModel, backends: Sequence[str], *, seed: int) -> list[O
     return outcomes
 
 
+def _parity(
+    variants: Sequence[str], presets: Sequence[str], *, seed: int, alpha: float, path: str | None
+) -> bool:
+    """Measure the matrix, show it or write it, and return whether all is as promised."""
+    import typer
+    from rich.console import Console
+
+    from unified_init.parity import options, report  # noqa: PLC0415  # their specs take a while to make
+
+    chosen, missing = options.select_variants(variants)
+    entries = options.select_entries(presets)
+    rate = options.false_alarms(alpha)
+    options.check_writable(path)
+    matrix = report.measured(entries, chosen, missing=missing, seed=seed, alpha=rate)
+    if path is not None:
+        report.write(matrix, path)
+    if path == options.STDOUT:
+        return matrix.passed
+    # Where neither a terminal nor COLUMNS says how wide, the table is to fit.
+    console = Console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console = Console(width=report.WIDTH)
+    typer.echo(report.heading(matrix))
+    console.print(report.table(matrix, console.encoding))
+    for line in report.lines(matrix, console.encoding):
+        typer.echo(line)
+    return matrix.passed
+
+
 def application() -> "typer.Typer":
     """Return the command line as a typer application.
 
@@ -90,6 +123,14 @@ def application() -> "typer.Typer":
     @app.callback()
     def common(*, version: Annotated[bool, version_option] = False) -> None:
         """Take the options that stand before a command."""
+
+    _add_demo(app)
+    _add_parity(app)
+    return app
+
+
+def _add_demo(app: "typer.Typer") -> None:
+    import typer  # the extra `cli`
 
     @app.command()
     def demo(
@@ -123,17 +164,52 @@ def application() -> "typer.Typer":
         if not agree:
             raise typer.Exit(1)
 
-    return app
+
+def _add_parity(app: "typer.Typer") -> None:
+    import typer  # the extra `cli`
+
+    @app.command()
+    def parity(
+        *,
+        seed: Annotated[int, typer.Option(min=0, max=2**64 - 1, help="The seed of every tensor.")] = 0,
+        variant: Annotated[
+            list[str] | None,
+            typer.Option(
+                metavar="NAME", help="Such as jax or torch:compile; repeatable. All installed ones."
+            ),
+        ] = None,
+        preset: Annotated[
+            list[str] | None,
+            typer.Option(metavar="NAME", help="Such as he_normal; repeatable. All of them."),
+        ] = None,
+        alpha: Annotated[
+            float, typer.Option(help="How often all tests of the laws together may raise a false alarm.")
+        ] = 1e-9,
+        path: Annotated[
+            str | None,
+            typer.Option("--json", metavar="FILE", help="Write the result as JSON; - is standard output."),
+        ] = None,
+    ) -> None:
+        """Draw every preset in every variant, compare the bits with the reference, and test the laws."""
+        if importlib.util.find_spec("scipy") is None:
+            typer.echo(NO_SCIPY, err=True)
+            raise typer.Exit(1)
+        try:
+            passed = _parity(variant or (), preset or (), seed=seed, alpha=alpha, path=path)
+        except ui.UnifiedInitError as error:
+            typer.echo(error, err=True)
+            raise typer.Exit(2) from error
+        if not passed:
+            raise typer.Exit(1)
 
 
 def main() -> None:
     """Run the command line, or say how to install it."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # only the errors of TensorFlow
     try:
-        app = application()
+        application()()
     except ModuleNotFoundError as error:
         if error.name not in {"typer", "rich"}:
             raise
         sys.stderr.write(f"unified-init needs typer and rich to run: {INSTALL.format(extras='cli')}\n")
         sys.exit(1)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # only the errors of TensorFlow
-    app()

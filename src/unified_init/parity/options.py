@@ -1,0 +1,88 @@
+"""What the options of ``unified-init parity`` may be, and what they select."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unified_init import checks
+from unified_init.demo import INSTALL
+from unified_init.errors import ArgumentValueError
+from unified_init.parity.matrix import ENTRIES
+from unified_init.parity.variants import Variant
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from unified_init.parity.matrix import Entry
+
+__all__ = ["STDOUT", "absent", "check_writable", "false_alarms", "select_entries", "select_variants"]
+
+EXTRAS = {"numba": "fast"}  # the others have the name of their backend
+STDOUT = "-"  # this name of a file stands for standard output
+
+
+def absent(variant: Variant) -> str | None:
+    """Return the extra that a variant lacks, or None if all is installed; nothing is imported."""
+    needed = {variant.backend, *({"numba"} if variant is Variant.NUMBA else ())}
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
+    return EXTRAS.get(missing[0], missing[0]) if missing else None
+
+
+def select_variants(requested: Sequence[str]) -> tuple[tuple[Variant, ...], tuple[Variant, ...]]:
+    """Return the variants to measure and those that are missing, in their usual order.
+
+    Those requested and none missing, or all: those installed and those not.
+
+    Raises:
+        ArgumentValueError: one of those requested is unknown or not installed.
+    """
+    chosen = {Variant(checks.choice("--variant", name, [one.value for one in Variant])) for name in requested}
+    for variant in Variant:
+        if variant in chosen and (extra := absent(variant)) is not None:
+            msg = f"`--variant {variant.value}` is not installed. To add it: {INSTALL.format(extras=extra)}"
+            raise ArgumentValueError(msg)
+    if chosen:
+        return tuple(one for one in Variant if one in chosen), ()
+    missing = tuple(one for one in Variant if absent(one) is not None)
+    return tuple(one for one in Variant if one not in missing), missing
+
+
+def select_entries(requested: Sequence[str]) -> tuple[Entry, ...]:
+    """Return the entries of the presets requested, or all.
+
+    Raises:
+        ArgumentValueError: one of those requested is unknown.
+    """
+    known = list(dict.fromkeys(entry.preset for entry in ENTRIES))
+    chosen = {checks.choice("--preset", name, known) for name in requested}
+    return tuple(entry for entry in ENTRIES if not chosen or entry.preset in chosen)
+
+
+def false_alarms(alpha: float) -> float:
+    """Return a false-alarm rate if it is one.
+
+    Raises:
+        ArgumentValueError: it is not inside (0, 1).
+    """
+    if not 0.0 < alpha < 1.0:
+        msg = f"`--alpha` must lie between 0 and 1, got {alpha!r}."
+        raise ArgumentValueError(msg)
+    return alpha
+
+
+def check_writable(path: str | None) -> None:
+    """Refuse a path that cannot be written, before minutes are spent; a file that is there is kept.
+
+    Raises:
+        ArgumentValueError: it cannot be opened.
+    """
+    if path in {None, STDOUT}:
+        return
+    try:
+        with Path(path).open("a", encoding="utf-8"):
+            pass
+    except OSError as error:
+        msg = f"`--json` must be a file that can be written, or -, got {path!r}: {error.strerror}."
+        raise ArgumentValueError(msg) from error
