@@ -146,7 +146,7 @@ def assert_independent(*samples: Any, alpha: float = ALPHA) -> None:  # noqa: AN
     Raises:
         AssertionError: a pair is correlated; the message has the worst one.
         ArgumentTypeError: no arrays.
-        ArgumentValueError: too few samples or values, or a rate outside (0, 1).
+        ArgumentValueError: too few samples or values, some that are not finite, or a rate outside (0, 1).
 
     Example:
         >>> import unified_init as ui
@@ -209,6 +209,7 @@ def _logical(
     if values.dtype.kind in "OSU":
         msg = f"`{argument}` must hold numbers, got {values.dtype.name}."
         raise ArgumentTypeError(msg)
+    values = values.astype(values.dtype.newbyteorder("="), copy=False)
     logical: NDArray[Any] = to_logical(np, values, bind(tuple(values.shape), layout, sizes))
     return logical
 

@@ -122,16 +122,27 @@ def run_length(n: int, weights: Array, chances: Array) -> tuple[int, float]:
     return length, chance if chance <= RARE else math.inf
 
 
-def repeats(ranks: NDArray[np.integer], length: int, chance: float) -> Finding:
+def repeats(ranks: NDArray[np.integer], length: int, chance: float) -> list[Finding]:
     """How many runs of values occur twice: chance makes none, a repeated block or constant part many.
 
+    They are looked for in the order of storage, and in that of the reversed axes, where a column is a run.
+
     Args:
-        ranks: one integer a distinct value, in the order of storage.
+        ranks: one integer a distinct value, in their shape.
         length: what ``run_length`` returns first.
         chance: and second.
     """
+    orders = [("repeated runs", ranks)]
+    if sum(size > 1 for size in ranks.shape) > 1:
+        orders.append(("repeated columns", ranks.T))
     if chance > RARE:
-        return finding("repeated runs", 0.0, 0.0, 1.0)
+        return [finding(name, 0.0, 0.0, 1.0) for name, _ in orders]
+    found = [(name, _repeated(order.reshape(-1), length)) for name, order in orders]
+    return [finding(name, count, chance, chance if count else 1.0) for name, count in found]
+
+
+def _repeated(ranks: NDArray[np.integer], length: int) -> int:
+    """Return how many runs of this length equal another one."""
     runs = ranks.size - length + 1
     hashes = np.zeros(runs, dtype=np.uint64)
     for place in range(length):
@@ -143,5 +154,4 @@ def repeats(ranks: NDArray[np.integer], length: int, chance: float) -> Finding:
     equal = np.ones(same.size, dtype=bool)
     for place in range(length):
         equal &= ranks[first + place] == ranks[second + place]
-    found = int(equal.sum())
-    return finding("repeated runs", found, chance, chance if found else 1.0)
+    return int(equal.sum())

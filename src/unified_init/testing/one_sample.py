@@ -66,7 +66,7 @@ def examine(sample: Any, law: Law) -> tuple[Finding, ...]:  # noqa: ANN401  # an
     _check_law(law)
     values, law = real_values("sample", sample, law)
     population = population_of(law, values.dtype.name)
-    if population.std == 0.0:
+    if population.discrete and population.weights.max() == 1.0:
         msg = (
             f"`sample` has the type {values.dtype.name}, in which its law has the one value "
             f"{population.mean!r}: compare it with draw() by assert_identical()."
@@ -94,7 +94,7 @@ def examine(sample: Any, law: Law) -> tuple[Finding, ...]:  # noqa: ANN401  # an
     bounds = [
         _outside(flat, population),
         dependence.distinct(int(starts.sum()), *_occupied(population, flat.size)),
-        dependence.repeats(ranks, *_run_length(population, flat.size)),
+        *dependence.repeats(ranks.reshape(values.shape), *_run_length(population, flat.size)),
     ]
     return weighed(exact, bounds)
 
@@ -136,6 +136,9 @@ def real_values(argument: str, sample: Any, law: Law | None) -> tuple[NDArray[An
             law = dataclasses.replace(law, std=law.std / math.sqrt(2), scale=law.scale / math.sqrt(2))
     if not FEWEST <= values.size <= MOST:
         msg = f"`{argument}` must have {FEWEST} to 2**26 values, got {values.size} in shape {values.shape}."
+        raise ArgumentValueError(msg)
+    if law is None and not (finite := np.isfinite(values)).all():
+        msg = f"`{argument}` must hold finite values only, got {int((~finite).sum())} others."
         raise ArgumentValueError(msg)
     return values, law
 
