@@ -232,8 +232,9 @@ def test_keras_objects_and_their_configurations() -> None:
             init.Constant(np.array([1.0, 2.0])): ui.constant([1.0, 2.0]),
             init.Orthogonal(2.0): ui.orthogonal(2.0),
             init.Identity(): ui.identity(),
-            init.STFT("imag", window=None): ui.stft("imag", window=None),
         }
+        if hasattr(init, "STFT"):  # Keras has it since 3.8
+            expected[init.STFT("imag", window=None)] = ui.stft("imag", window=None)
         for theirs, ours in expected.items():
             assert ui.from_native(theirs) == ours
             assert ui.from_native(keras.initializers.serialize(theirs)) == ours

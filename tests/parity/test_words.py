@@ -41,7 +41,8 @@ def test_64_bit_draws_take_both_words_as_jax_does() -> None:
 
     x0, x1 = words((0, 7), np.arange(100))
     expected = (x0.astype(np.uint64) << np.uint64(32)) | x1
-    with jax.enable_x64(True):  # noqa: FBT003  # JAX's own signature
+    enable_x64 = getattr(jax, "enable_x64", None) or jax.experimental.enable_x64  # where JAX 0.5 has it
+    with enable_x64(True):  # noqa: FBT003  # JAX's own signature
         bits = np.asarray(jax.random.bits(jax.random.key(7), (100,), np.uint64))
     assert (bits == expected).all()
 
