@@ -1,4 +1,4 @@
-"""The assertions about laws: wrong samples fail, each by the finding that must catch it, and right ones pass."""
+"""The assertions about laws: each wrong sample fails by the finding that must catch it, right ones pass."""
 
 from __future__ import annotations
 
