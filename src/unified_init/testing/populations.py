@@ -130,12 +130,17 @@ def _unit_quantiles(p: Array, kind: str, parameters: tuple[Any, ...]) -> tuple[A
 
 def _unit_below(z: Array, kind: str, parameters: tuple[Any, ...]) -> Array:
     """Distribution function of the unit variable."""
-    from scipy import special, stats  # the extra `testing`
+    from scipy import special  # the extra `testing`
 
     if kind == "normal":
         return np.asarray(special.ndtr(z), dtype=np.float64)
     if kind == "truncated_normal":
-        return np.asarray(stats.truncnorm.cdf(z, *parameters), dtype=np.float64)
+        # By tails, as SciPy's truncnorm.cdf, which takes ten times as long.
+        low, high = parameters
+        side = -1.0 if low > 0.0 else 1.0
+        first, last = special.ndtr(side * low), special.ndtr(side * high)
+        inner = special.ndtr(side * np.minimum(np.maximum(z, low), high))
+        return np.asarray((inner - first) / (last - first), dtype=np.float64)
     if kind == "uniform":
         return np.minimum(np.maximum((z + 1.0) / 2.0, 0.0), 1.0)
     knots, lower, upper = _tabulated(parameters)
