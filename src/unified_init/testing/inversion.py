@@ -69,8 +69,8 @@ def mean_of(n: int, values: NDArray[np.float64], weights: NDArray[np.float64]) -
         real = (-2.0 * np.sin(angles / 2) ** 2) @ weights
         imaginary = (np.sin(angles) - angles) @ weights
         # NumPy's complex log1p rounds 1 + real, so n times that of 1 would be lost after all.
-        modulus = 0.5 * np.log1p(2.0 * real + real * real + imaginary * imaginary)
-        found.append(np.exp(n * (modulus + 1j * np.arctan2(imaginary, 1.0 + real))))
+        square = np.maximum(2.0 * real + real * real + imaginary * imaginary, LEAST - 1.0)
+        found.append(np.exp(n * (0.5 * np.log1p(square) + 1j * np.arctan2(imaginary, 1.0 + real))))
         if np.abs(found[-1]).max() < LEAST / 10:
             break
     values_found = np.concatenate(found)
