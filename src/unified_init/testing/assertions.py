@@ -196,7 +196,8 @@ def _report(what: str, findings: Sequence[Finding], alpha: float, *sizes: int) -
     counts = " and ".join(map(str, sizes))
     rest = [one for one in findings if one not in failed]
     lines = [f"{what}: n {counts}, false-alarm rate {alpha:g}", *(f"  FAILED {one}" for one in failed)]
-    raise AssertionError("\n".join([*lines, *(f"  passed {one}" for one in rest)]))
+    msg = "\n".join([*lines, *(f"  passed {one}" for one in rest)])
+    raise AssertionError(msg)
 
 
 def _logical(

@@ -24,7 +24,8 @@ class Finding:
     Args:
         name: what was looked at, such as "variance".
         observed: its value in the sample.
-        expected: its value under the law; for an extreme value, the median.
+        expected: its value under the law; for an extreme value, the median, for the distance of
+            Kolmogorov-Smirnov too.
         z: the distance in standard errors, or the quantile of a unit normal with this p-value.
         p: the probability of a value as far from the expected one, or farther, if the sample follows
             the law. 1e-15 stands for everything below, 0 for what the law excludes.

@@ -24,6 +24,7 @@ __all__ = [
 ]
 
 TINY = 2.0**-1074
+MEDIAN = 0.8276  # of Kolmogorov's distribution: of the largest distance times the root of n
 
 
 def grades(ordered: Array, population: Population) -> Array:

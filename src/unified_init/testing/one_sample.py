@@ -15,9 +15,9 @@ from unified_init.law import ELEMENTWISE, Law
 from unified_init.stream.dtypes import DTYPES
 from unified_init.testing import dependence
 from unified_init.testing.findings import Finding, finding, weighed
-from unified_init.testing.goodness import anderson_darling, grades, kolmogorov_smirnov
+from unified_init.testing.goodness import MEDIAN, anderson_darling, grades, kolmogorov_smirnov
 from unified_init.testing.inversion import Inverted, mean_of
-from unified_init.testing.populations import Population, population_of
+from unified_init.testing.populations import Population, clean, population_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,7 +85,7 @@ def examine(sample: Any, law: Law) -> tuple[Finding, ...]:  # noqa: ANN401  # an
     centred = _centred(ordered[starts], population)[ranks]
     exact = [
         *_moments(flat, population),
-        finding("Kolmogorov-Smirnov", (ks := kolmogorov_smirnov(u))[0], 0.0, ks[1]),
+        finding("Kolmogorov-Smirnov", (ks := kolmogorov_smirnov(u))[0], MEDIAN / math.sqrt(flat.size), ks[1]),
         finding("Anderson-Darling", (ad := anderson_darling(u))[0], 1.0, ad[1]),
         *_extremes(ordered, population),
         dependence.serial(centred),
@@ -189,7 +189,7 @@ def _run_length(population: Population, n: int) -> tuple[int, float]:
 
 
 def _mean_and_std(values: Array, weights: Array) -> tuple[float, float]:
-    mean = float(weights @ values)
+    mean = clean(float(weights @ values), values)
     return mean, math.sqrt(float(weights @ (values - mean) ** 2))
 
 
@@ -199,12 +199,12 @@ def _moments(flat: Array, population: Population) -> list[Finding]:
     standard = (flat - mean) / std
     found = []
     for name, power, unit in (("mean", 1, std), ("variance", 2, std * std), ("kurtosis", 4, 1.0)):
+        offset = mean if power == 1 else 0.0
         expected, spread, distribution = _moment(population, power, n)
         observed = float(np.mean(standard**power))
         if distribution is None:
             continue
         z = (observed - expected) / spread * math.sqrt(n)
-        offset = mean if power == 1 else 0.0
         p = distribution.two_sided(z)
         found.append(Finding(name, observed * unit + offset, expected * unit + offset, z, p))
     return found

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-__all__ = ["Population", "population_of"]
+__all__ = ["Population", "clean", "population_of"]
 
 OCTAVES = 60  # of tail probability: down to 2**-61
 NODES = 16  # an octave
@@ -53,8 +53,7 @@ class Population:
     @functools.cached_property
     def mean(self) -> float:
         """The mean of a value; 0 where it is 0 but for rounding."""
-        mean = self.expectation(self.values)
-        return mean if abs(mean) > ROUNDING * float(np.abs(self.values).max()) else 0.0
+        return clean(self.expectation(self.values), self.values)
 
     @functools.cached_property
     def std(self) -> float:
@@ -82,6 +81,11 @@ class Population:
         """Return a value with about this probability below it."""
         cumulated = np.cumsum(self.weights) - self.weights / 2
         return float(np.interp(probability, cumulated, self.values))
+
+
+def clean(mean: float, values: Array) -> float:
+    """Return the mean of values, or 0 where it is no more than their rounding."""
+    return mean if abs(mean) > ROUNDING * float(np.abs(values).max()) else 0.0
 
 
 @functools.lru_cache(maxsize=256)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.testing.findings import Finding, finding, weighed
-from unified_init.testing.goodness import two_anderson_darling, two_kolmogorov_smirnov
+from unified_init.testing.goodness import MEDIAN, two_anderson_darling, two_kolmogorov_smirnov
 from unified_init.testing.one_sample import real_values
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def compare(sample_a: Any, sample_b: Any) -> tuple[Finding, ...]:  # noqa: ANN40
     ad, ad_p = two_anderson_darling(below_a, below_b, n, m)
     exact = [
         *_ranks(a, b, below_a, below_b),
-        finding("Kolmogorov-Smirnov", ks, 0.0, ks_p),
+        finding("Kolmogorov-Smirnov", ks, MEDIAN * math.sqrt((n + m) / (n * m)), ks_p),
         finding("Anderson-Darling", ad, 1.0, ad_p),
     ]
     return weighed(exact, _beyond(a, b))
