@@ -195,8 +195,8 @@ def _report(what: str, findings: Sequence[Finding], alpha: float, *sizes: int) -
         return
     counts = " and ".join(map(str, sizes))
     rest = [one for one in findings if one not in failed]
-    lines = [f"{what}: n {counts}, false-alarm rate {alpha:g}", *(f"  FAILED {one}" for one in failed)]
-    msg = "\n".join([*lines, *(f"  passed {one}" for one in rest)])
+    lines = [*(f"  FAILED {one}" for one in failed), *(f"  passed {one}" for one in rest)]
+    msg = f"{what}: n {counts}, false-alarm rate {alpha:g}\n" + "\n".join(lines)
     raise AssertionError(msg)
 
 
