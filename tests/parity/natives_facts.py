@@ -164,8 +164,8 @@ def _biased(_: Keras) -> tuple[Measured, Measured]:
 @measures("jax.normal bfloat16 rounding", "jax")
 def _rounding(_: Keras) -> tuple[Measured, Measured]:
     pairs = (
-        [jax_draw("normal", (1000,), 0, dtype, 1.0) for dtype in ("bfloat16", "float32")],
-        [draw(NORMAL, (1000,), dtype=dtype) for dtype in ("bfloat16", "float32")],
+        [jax_draw("normal", (N,), 0, dtype, 1.0) for dtype in ("bfloat16", "float32")],
+        [draw(NORMAL, (N,), dtype=dtype) for dtype in ("bfloat16", "float32")],
     )
     theirs, ours = (same(narrow, wide.astype(narrow.dtype)) for narrow, wide in pairs)
     return theirs, ours
@@ -296,12 +296,11 @@ def _layout(_: Keras) -> tuple[Measured, Measured]:
     import jax
 
     key = jax.random.key(0)
-    hwio = jax.nn.initializers.he_normal()(key, (3, 3, 8, 16))
-    oihw = jax.nn.initializers.he_normal(in_axis=1, out_axis=0)(key, (16, 8, 3, 3))
-    ours = [draw(ui.he_normal(), shape, layout=layout)
-            for shape, layout in (((3, 3, 8, 16), "HWIO"), ((16, 8, 3, 3), "OIHW"))]  # fmt: skip
-    theirs = same(np.asarray(oihw).transpose(2, 3, 1, 0), hwio)
-    return theirs, same(ours[1].transpose(2, 3, 1, 0), ours[0])
+    shapes = {"IO": (512, 2048), "OI": (2048, 512)}
+    theirs = [jax.nn.initializers.he_normal()(key, shapes["IO"]),
+              jax.nn.initializers.he_normal(in_axis=1, out_axis=0)(key, shapes["OI"])]  # fmt: skip
+    ours = [draw(ui.he_normal(), shape, layout=layout) for layout, shape in shapes.items()]
+    return same(theirs[0], np.asarray(theirs[1]).T), same(ours[0], ours[1].T)
 
 
 def _named(name: str) -> Array:

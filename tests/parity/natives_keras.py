@@ -14,7 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MATRIX = (256, 1024)
+MATRIX = (512, 2048)
 # Initializer and arguments; each twice or more, with the defaults and with others.
 CASES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("Zeros", {}),
@@ -71,8 +71,6 @@ def _outcome(call: Callable[[], Any]) -> Any:
 def main(path: str) -> None:
     """Draw, and write the file."""
     backend = os.environ["KERAS_BACKEND"]
-    if backend == "tensorflow":
-        import torch  # noqa: F401  # before TensorFlow, with which it clashes otherwise
     import keras
 
     make, numpy = keras.initializers, keras.ops.convert_to_numpy

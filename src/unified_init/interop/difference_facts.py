@@ -105,7 +105,7 @@ SEEDS = Topic(
                 "two algorithms, below 16 values and above", "normal(0.0, 1.0)",
                 "8 values are the first 8 of 20", "no", "yes"),
         FactRow("jax.he_normal layout", JAX + "he_normal()(key, shape)", "counts in storage order",
-                "he_normal()", "an HWIO kernel is its OIHW twin, transposed", "no", "yes"),
+                "he_normal()", "a kernel stored IO is its twin stored OI, transposed", "no", "yes"),
         FactRow("haiku.Linear order", "haiku.Linear", "splits its key call by call", "lecun_normal()",
                 "a layer's weights stay if another is called before it", "no", "yes"),
         FactRow("flax.Linear order", "flax.nnx.Linear", "counts the parameters", "lecun_normal()",
