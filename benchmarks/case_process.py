@@ -1,0 +1,73 @@
+"""A process that measures the cases of one group in one framework, and prints a line of JSON for each.
+
+``python -m benchmarks.case_process bulk torch``. A process of its own: only its framework is imported, and
+what a group needs beside (a number of threads, no Numba) is settled before anything is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import functools
+import gc
+import importlib
+import os
+import sys
+
+from benchmarks.cases import FRAMEWORKS, GROUPS, NOT_LOADED, cases
+from benchmarks.results import timed
+from benchmarks.timing import LONG, QUICK, measure
+
+__all__ = ["main"]
+
+# ruff: noqa: PLC0415, T201  # the parent reads what is printed
+
+LARGE = 1 << 22
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("group", choices=GROUPS)
+    parser.add_argument("framework", choices=FRAMEWORKS)
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--large", action="store_true")
+    asked = parser.parse_args()
+    if asked.group == "nonumba":
+        sys.modules["numba"] = None  # type: ignore[assignment]  # importing it is now an ImportError
+    if asked.threads:
+        _limit(asked.threads)
+    module = importlib.import_module(f"benchmarks.{asked.framework}_cases")
+    if asked.threads and hasattr(module, "limit"):
+        module.limit(asked.threads)
+    effort = QUICK if asked.quick else LONG
+    if asked.group in {"first", "scaling"} and not asked.quick:
+        effort = dataclasses.replace(LONG, seconds=2.0, least=5, most=31)
+    found = cases(asked.group, asked.framework, quick=asked.quick, large=asked.large, threads=asked.threads)
+    for case in found:
+        if asked.group in {"latency", "scaling"} and case.way != NOT_LOADED:
+            _load()
+        pair = module.pair(case)
+        print(timed(case, pair.against, measure(pair, effort, calls=case.calls)).to_json(), flush=True)
+        del pair
+        gc.collect()
+
+
+@functools.cache
+def _load() -> None:
+    """Make a draw so large that the fastest runner is loaded, once."""
+    import unified_init as ui  # after what must be settled before any import
+
+    ui.draw(ui.normal(0.0, 1.0), (LARGE,), seed=0)
+
+
+def _limit(threads: int) -> None:
+    """Give the process that many processors, which every framework respects."""
+    os.environ["UNIFIED_INIT_NUM_THREADS"] = str(threads)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+
+
+if __name__ == "__main__":
+    main()

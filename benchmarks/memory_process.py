@@ -1,0 +1,68 @@
+"""A process that draws one large tensor and prints how much memory it took beyond the tensor itself.
+
+``python -m benchmarks.memory_process jax normal float32 26 ours`` prints MiB.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import math
+import os
+import resource
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.cases import Case
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["beyond"]
+
+# ruff: noqa: T201  # the parent reads what is printed
+
+WARM = (2048, 1024)  # so large that every runner is loaded
+KIB = 1024
+
+
+def beyond(framework: str, law: str, dtype: str, power: int, side: str) -> float:
+    """Return MiB of peak resident memory beyond the output, with imports and first calls made before."""
+    module = importlib.import_module(f"benchmarks.{framework}_cases")
+    shape = (2 ** (power // 2), 2 ** (power - power // 2))
+
+    def call_of(shape: tuple[int, ...]) -> Callable[[int], Any]:
+        pair = module.pair(Case("memory", framework, law, "returned", shape, dtype))
+        call: Callable[[int], Any] = getattr(pair, side)
+        return call
+
+    call_of(WARM)(0)
+    call = call_of(shape)
+    gc.collect()
+    before = _resident()
+    kept = call(0)
+    peak = _peak()
+    wide = 2 if dtype == "bfloat16" else 4
+    if math.prod(kept.shape) != 1 << power:
+        msg = f"the tensor has the shape {tuple(kept.shape)}, not {shape}"
+        raise RuntimeError(msg)
+    return (peak - before - (wide << power)) / KIB**2
+
+
+def _resident() -> int:
+    """Return what the process holds now; where that cannot be asked, the most that it held."""
+    statm = Path("/proc/self/statm")
+    if not statm.exists():
+        return _peak()
+    return int(statm.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _peak() -> int:
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * KIB
+
+
+if __name__ == "__main__":
+    name, law_, dtype_, power_, side_ = sys.argv[1:]
+    print(beyond(name, law_, dtype_, int(power_), side_))
