@@ -2,7 +2,7 @@
 
 Seeds are fixed, so a run is deterministic. Rates are those of a new choice of seeds. A measurement of a row
 has a false-alarm rate of 1e-9 on 2**20 values, where the smallest difference in the table is 17 standard
-errors: it is missed with a probability below 1e-15. A law is followed, and shared, at a family-wise rate of
+errors: it is missed with a probability below 1e-15 (a mean in low precision states its own rates). A law is followed, and shared, at a family-wise rate of
 1e-9 each; a std that is 2 % off is missed with a probability below 1e-3.
 """
 

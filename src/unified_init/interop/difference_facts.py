@@ -42,7 +42,7 @@ LOW_PRECISION = Topic(
         FactRow("jax.normal bfloat16 largest", JAX + "normal(1.0)(key, (2**20,), bfloat16)", "7 random bits",
                 "normal(0.0, 1.0)", "largest value", 2.515625, 4.625),
         FactRow("jax.normal bfloat16 mean", JAX + "normal(1.0)(key, (2**20,), bfloat16)", "7 random bits",
-                "normal(0.0, 1.0)", "mean over 10 standard errors from 0", "yes", "no"),
+                "normal(0.0, 1.0)", "mean over 6 standard errors from 0", "yes", "no"),
         FactRow("jax.normal bfloat16 rounding", JAX + "normal(1.0)(key, (2**20,), bfloat16)",
                 "other random bits than in float32", "normal(0.0, 1.0)",
                 "the float32 values of that key, rounded", "no", "yes"),
