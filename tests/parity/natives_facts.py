@@ -156,7 +156,7 @@ def _largest(_: Keras) -> tuple[Measured, Measured]:
 
 @measures("jax.normal bfloat16 mean", "jax")
 def _biased(_: Keras) -> tuple[Measured, Measured]:
-    """Beyond 6 standard errors an unbiased mean lies with the probability 2e-9, JAX's, 12 off, all but 2e-9."""
+    """Once in 5e8 seeds an unbiased mean lies beyond 6 standard errors, and one that is 12 off within."""
     theirs, ours = (yes(abs(w.mean()) * math.sqrt(N) > 6 * w.std()) for w in _both_coarse())
     return theirs, ours
 

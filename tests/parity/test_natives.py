@@ -2,13 +2,15 @@
 
 Seeds are fixed, so a run is deterministic. Rates are those of a new choice of seeds. A measurement of a row
 has a false-alarm rate of 1e-9 on 2**20 values, where the smallest difference in the table is 17 standard
-errors: it is missed with a probability below 1e-15 (a mean in low precision states its own rates). A law is followed, and shared, at a family-wise rate of
-1e-9 each; a std that is 2 % off is missed with a probability below 1e-3.
+errors: it is missed with a probability below 1e-15 (a mean in low precision states its own rates). A law is
+followed, and shared, at a family-wise rate of 1e-9 each; a std that is 2 % off is missed with a probability
+below 1e-3.
 """
 
 from __future__ import annotations
 
 import functools
+import importlib
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +70,12 @@ def _id(item: Any) -> str:
 @pytest.fixture(scope="module", autouse=True)
 def keras(tmp_path_factory: pytest.TempPathFactory, chosen_backends: tuple[str, ...]) -> Iterator[Keras]:
     """Keras on each backend that is chosen, started before the first test of this file."""
+    if "torch" in chosen_backends:
+        importlib.import_module("torch")  # before Flax, which may import TensorFlow
+    if "jax" in chosen_backends:
+        importlib.import_module(
+            "flax.linen"
+        )  # its import advances Python's random numbers, which no test may
     runs = KerasRuns(tmp_path_factory.mktemp("keras"), tuple(set(KERAS_BACKENDS) & set(chosen_backends)))
     yield runs
     runs.stop()
