@@ -73,9 +73,7 @@ def keras(tmp_path_factory: pytest.TempPathFactory, chosen_backends: tuple[str, 
     if "torch" in chosen_backends:
         importlib.import_module("torch")  # before Flax, which may import TensorFlow
     if "jax" in chosen_backends:
-        importlib.import_module(
-            "flax.linen"
-        )  # its import advances Python's random numbers, which no test may
+        importlib.import_module("flax.linen")  # it advances Python's random numbers, as no test may
     runs = KerasRuns(tmp_path_factory.mktemp("keras"), tuple(set(KERAS_BACKENDS) & set(chosen_backends)))
     yield runs
     runs.stop()
