@@ -133,7 +133,7 @@ WRONG: list[tuple[str, Callable[[], Array], Law, str]] = [
     ),
     ("symmetric", mirrored, NORMAL, "distinct values"),
     ("rows shifted", shifted_rows, NORMAL, "repeated runs"),
-    ("rows 10 % apart", lambda: of_rows(0.1), NORMAL, "kurtosis"),
+    ("rows 15 % apart", lambda: of_rows(0.15), NORMAL, "kurtosis"),
     ("columns offset", lambda: of_columns(0.05), NORMAL, "means along axis 1"),
     ("rows offset", lambda: of_columns(0.05).T, NORMAL, "means along axis 0"),
     (

@@ -381,6 +381,17 @@ def test_narrow_types_are_read_as_they_are() -> None:
     assert message == "the tensors have different types: bfloat16 and float32"
 
 
+def test_two_complex_samples_are_compared_by_their_parts() -> None:
+    """Twice as many numbers, of any law."""
+    sample, other = drawn(dtype="complex64"), drawn(name="v", dtype="complex64")
+    testing.assert_same_law(sample, other)
+    testing.assert_independent(sample, other)
+    parts = np.stack([sample.real, sample.imag], axis=-1)
+    assert testing.compare(sample, other) == testing.compare(parts, other)
+    with pytest.raises(AssertionError, match=r"^samples 0 and 1 .* n 1200; "):
+        testing.assert_independent(sample, parts)
+
+
 def test_nothing_global_is_touched() -> None:
     """Random state, and how floating-point errors are treated: even where all of them raise."""
     state = repr(np.random.get_state())  # noqa: NPY002  # the legacy state is the global one
