@@ -8,7 +8,6 @@ from __future__ import annotations
 import gc
 import importlib
 import math
-import os
 import resource
 import sys
 from pathlib import Path
@@ -52,15 +51,21 @@ def beyond(framework: str, law: str, dtype: str, power: int, side: str) -> float
 
 def _resident() -> int:
     """Return what the process holds now; where that cannot be asked, the most that it held."""
-    statm = Path("/proc/self/statm")
-    if not statm.exists():
-        return _peak()
-    return int(statm.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return _status("VmRSS") or _peak()
 
 
 def _peak() -> int:
+    """Return the most that the process held since it began."""
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most * KIB
+    # Linux counts in that what the parent held when it started this process; not so in VmHWM.
+    return _status("VmHWM") or (most if sys.platform == "darwin" else most * KIB)
+
+
+def _status(field: str) -> int:
+    """Return bytes from Linux's account of this process, or 0."""
+    status = Path("/proc/self/status")
+    lines = status.read_text(encoding="ascii").splitlines() if status.exists() else []
+    return sum(int(line.split()[1]) * KIB for line in lines if line.startswith(f"{field}:"))
 
 
 if __name__ == "__main__":
