@@ -146,3 +146,12 @@ def test_types_that_cannot_be_drawn_and_layouts_that_do_not_fit_are_refused() ->
         ui.ArgumentValueError, match=r"^`layout` 'OI' has 2 axes and the shape \(3,\) has 1: "
     ):
         ui.digest(np.zeros(3), layout="OI")
+
+
+def test_a_masked_array_has_no_digest() -> None:
+    """What lies under a mask is no value."""
+    with pytest.raises(ui.ArgumentTypeError) as error:
+        ui.digest(np.ma.masked_array(np.ones(3, dtype=np.float32), [True, False, False]))
+    assert str(error.value) == (
+        "`tensor` must have a value in every place, got a masked array: fill it first."
+    )

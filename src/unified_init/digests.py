@@ -29,6 +29,9 @@ def values_of(tensor: Any, argument: str = "tensor") -> NDArray[Any]:  # noqa: A
     if owner is None:
         msg = f"`{argument}` must be an array of NumPy, torch, TensorFlow or JAX, got {tensor!r}."
         raise ArgumentTypeError(msg)
+    if isinstance(tensor, np.ma.MaskedArray):
+        msg = f"`{argument}` must have a value in every place, got a masked array: fill it first."
+        raise ArgumentTypeError(msg)
     try:
         return registry.get(owner).to_numpy(tensor)
     except UnifiedInitError:

@@ -95,7 +95,7 @@ def assert_identical(  # one line documents each pair of arguments
     """Assert that two tensors hold the same bits in the same logical places.
 
     Args:
-        a: an array of any framework, of a type that can be drawn.
+        a: an array of any framework.
         b: another.
         layout_a: the layout of ``a``, such as "OIHW"; None keeps the storage order.
         layout_b: the layout of ``b``, such as "HWIO".
