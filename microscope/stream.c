@@ -190,6 +190,7 @@ int main(int argc, char **argv) {
             count = number(value); /* 0: until the reader has had enough */
         } else if (!strncmp(argv[a], "rounds=", 7)) {
             rounds = (int)number(value);
+            if (rounds % 4 != 0) stop("not a multiple of 4", value);
         } else {
             stop("no such option", argv[a]);
         }
