@@ -41,7 +41,7 @@ def test_64_bit_draws_take_both_words_as_jax_does() -> None:
 
     x0, x1 = words((0, 7), np.arange(100))
     expected = (x0.astype(np.uint64) << np.uint64(32)) | x1
-    enable_x64 = getattr(jax, "enable_x64", None) or jax.experimental.enable_x64  # where JAX 0.5 has it
+    enable_x64 = (jax if hasattr(jax, "enable_x64") else jax.experimental).enable_x64  # there in JAX 0.5
     with enable_x64(True):  # noqa: FBT003  # JAX's own signature
         bits = np.asarray(jax.random.bits(jax.random.key(7), (100,), np.uint64))
     assert (bits == expected).all()
