@@ -113,7 +113,7 @@ def minimums(session: nox.Session, backend: str) -> None:
 def frameworks(session: nox.Session) -> None:
     """Install torch, TensorFlow, JAX and Keras in one environment, for the sessions that share it."""
     session.install(TORCH)  # first and alone, so that nothing later picks another build of it
-    session.install(TORCH, "-e", ".[all]", *group("test"), *group("models"))
+    session.install(TORCH, "-e", ".[all]", *group("test"), *group("models"), *group("bench"))
 
 
 @nox.session(venv_backend="none", requires=["frameworks"])
@@ -161,11 +161,23 @@ def package(session: nox.Session) -> None:
         session.run(str(clean / BIN / "unified-init"), "--version", external=True)
 
 
-@nox.session(default=False)
+@nox.session(python="3.11", default=False)
 def microscope(session: nox.Session) -> None:
-    """Look at what is drawn through statistics: ``microscope/run.py``, whose options follow ``--``."""
+    """Put the words of the stream under TestU01: ``-- words crush``; needs Debian's libtestu01-0-dev."""
     session.install(".")
-    session.run("python", "microscope/run.py", *session.posargs)
+    session.run("python", "-m", "microscope.testu01", *(session.posargs or ("words", "smallcrush")))
+
+
+@nox.session(venv_backend="none", default=False, requires=["frameworks"])
+def bench(session: nox.Session) -> None:
+    """Time ours and the native initializers in turns: ``benchmarks/run.py``, whose options follow ``--``."""
+    session.run(frameworks_bin(session, "python"), "benchmarks/run.py", *session.posargs, env=QUIET)
+
+
+@nox.session(venv_backend="none", default=False, requires=["frameworks"])
+def matrix(session: nox.Session) -> None:
+    """Compare every preset in every backend and mode, by bits and by law: ``unified-init parity``."""
+    session.run(frameworks_bin(session, "unified-init"), "parity", *session.posargs, env=QUIET)
 
 
 @nox.session(venv_backend="none", default=False, requires=["frameworks"])

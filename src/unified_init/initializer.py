@@ -84,7 +84,9 @@ class Initializer:
     """
 
     distribution: Distribution
-    scale: Scale = Gain()  # noqa: RUF009  # a frozen value
+    scale: Scale = dataclasses.field(
+        default_factory=Gain
+    )  # not one object: Dynamo cannot say where it is from
     factor: float = 1.0
     upscale: int = 1
     __repr__ = call_repr

@@ -28,7 +28,9 @@ def call_repr(obj: DataclassInstance) -> str:
     named = False
     for field in dataclasses.fields(obj):
         value: Any = getattr(obj, field.name)
-        if field.default is not dataclasses.MISSING and value == field.default:
+        make = field.default_factory
+        default = field.default if make is dataclasses.MISSING else make()
+        if default is not dataclasses.MISSING and value == default:
             named = True
             continue
         parts.append(f"{field.name}={literal(value)}" if named else literal(value))

@@ -181,7 +181,12 @@ def trace(request: Request, key: Key | None, place: torch.device | None) -> torc
 # --- inside torch.compile ---------------------------------------------------------------------
 
 
-@torch.library.custom_op("unified_init::draw", mutates_args=())
+@torch.library.custom_op(
+    "unified_init::draw",
+    mutates_args=(),
+    # Written out: older releases cannot read it from annotations that are text.
+    schema="(str call, SymInt[] shape, SymInt high, SymInt low) -> Tensor",
+)
 def opaque_draw(call: str, shape: list[int], high: int, low: int) -> torch.Tensor:
     """Draw, as one node of a compiled graph: tracing the rounds would take Inductor minutes."""
     from unified_init import frozen_call  # noqa: PLC0415  # of the front door, which imports this module

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.util
+import sys
 from typing import TYPE_CHECKING, cast
 
 from unified_init import checks
@@ -55,6 +56,9 @@ def _load(name: str) -> Backend:
 
 def backend_of(value: object) -> str | None:
     """Return the name of the framework that an object's type belongs to, if any."""
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(value, torch.device):
+        return "torch"  # asked inside torch.compile, where older releases cannot look at a type's module
     for cls in type(value).__mro__:
         owner = OWNERS.get(cls.__module__.partition(".")[0])
         if owner is not None:
