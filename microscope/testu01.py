@@ -2,7 +2,8 @@
 """Put the words of the stream under TestU01's batteries, one reading at a time: see docs/microscope.md.
 
 ``python -m microscope.testu01 words crush`` measures and writes one record to
-``microscope/testu01_results/``; ``python -m microscope.testu01 --table`` renders the records as the table of the page.
+``microscope/testu01_results/``; ``python -m microscope.testu01 --table`` renders the records as the table of
+the page.
 """
 
 from __future__ import annotations
