@@ -25,6 +25,7 @@ PYTHONS = nox.project.python_versions(PROJECT)
 TORCH = "torch==2.13.0"  # this version as a CPU wheel, where pip has one at hand; then Python must be 3.11
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3"}
 FRAMEWORKS = ("torch", "tensorflow", "jax")
+BRIEF = ("-m", "not long")  # what takes a minute and says the same everywhere, parity runs once
 BIN = "Scripts" if os.name == "nt" else "bin"
 # One framework an environment. With any Python but 3.11, torch would be a download of gigabytes.
 ONE_BY_ONE = [
@@ -86,7 +87,7 @@ def types(session: nox.Session) -> None:
 def core(session: nox.Session) -> None:
     """Test with NumPy alone: the package as a wheel installs it, and no framework."""
     session.install(".", *group("test"))
-    run_tests(session, "--backends", "numpy")
+    run_tests(session, "--backends", "numpy", *BRIEF)
 
 
 @nox.session(default=False)
@@ -96,7 +97,7 @@ def tests(session: nox.Session, backend: str) -> None:
     if backend == "torch":
         session.install(TORCH)
     session.install(f".[{backend},keras,fast,cli]", *group("test"), *group(f"models-{backend}"))
-    run_tests(session, "--backends", f"numpy,numba,{backend}")
+    run_tests(session, "--backends", f"numpy,numba,{backend}", *BRIEF)
 
 
 @nox.session(python="3.11", default=False)
@@ -106,7 +107,7 @@ def minimums(session: nox.Session, backend: str) -> None:
     extras = ["testing"] if backend == "numpy" else [backend, "keras", "fast", "cli", "testing"]
     models = () if backend == "numpy" else group(f"models-{backend}")
     session.install(".", *lowest(*extras), *group("test"), *models)
-    run_tests(session, "--backends", "numpy" if backend == "numpy" else f"numpy,numba,{backend}")
+    run_tests(session, "--backends", "numpy" if backend == "numpy" else f"numpy,numba,{backend}", *BRIEF)
 
 
 @nox.session(python="3.11", default=False)

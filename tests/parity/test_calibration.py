@@ -12,6 +12,8 @@ from scipy import special
 import unified_init as ui
 from unified_init import testing
 
+pytestmark = pytest.mark.long
+
 SMALL = (25, 40)
 COMPARED = (30, 20)
 LEVEL = 0.05
