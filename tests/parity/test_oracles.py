@@ -42,7 +42,7 @@ def test_truncated_presets_have_the_moments_of_scipy(name: str) -> None:
 def test_the_scale_of_a_cut_preset_is_corrected(name: str, gain: float) -> None:
     """Its std after the cut is sqrt(gain / fan_in): the parent normal's is wider by SciPy's factor."""
     law = ELEMENTWISE[name].resolve(SAMPLE.shape, **SAMPLE.options)
-    std = math.sqrt(gain / (16 * 16 * 32))
+    std = math.sqrt(gain / (16 * 16 * 16))
     assert law.std == pytest.approx(std, rel=1e-12)
     assert law.scale == pytest.approx(std / stats.truncnorm(-2.0, 2.0).std(), rel=1e-12)
 
