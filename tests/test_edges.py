@@ -157,7 +157,7 @@ def test_a_broken_numba_is_no_numba(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("unified_init.stream.numba_runner", raising=False)
     host._fast_runner.cache_clear()
     try:
-        assert host._fast_runner() is numpy_runner.fill
+        assert host._fast_runner() is numpy_runner.prepare
     finally:
         host._fast_runner.cache_clear()
 

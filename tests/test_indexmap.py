@@ -219,7 +219,7 @@ def test_both_runners_draw_the_same_bits(spec: ui.Initializer, dtype: str) -> No
     ):
         placed = index_map(bind(shape, layout), index)
         pair = [np.empty(placed.shape, dtype=dtype_) for _ in range(2)]
-        for out, runner in zip(pair, (numpy_runner.fill, numba_runner.fill), strict=True):
+        for out, runner in zip(pair, (numpy_runner.prepare, numba_runner.prepare), strict=True):
             host.fill(out, index=placed, key=(1, 2**32 - 1), table=table, runner=runner)
         assert pair[0].tobytes() == pair[1].tobytes()
 

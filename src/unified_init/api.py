@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import TYPE_CHECKING, Any, cast
 
@@ -9,11 +10,11 @@ from unified_init import checks
 from unified_init.backends import registry
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.initializer import Initializer
-from unified_init.layout import bind
+from unified_init.layout import bind, size_items
 from unified_init.seeds import check_seed, is_traced, key_of
 from unified_init.stream import program
-from unified_init.stream.dtypes import dtype_of
-from unified_init.stream.request import Request, make_request
+from unified_init.stream.dtypes import DTYPES, dtype_of
+from unified_init.stream.request import Request, make_request, named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -158,7 +159,7 @@ def draw_eagerly(
         spec, shape, name=name, layout=layout, sizes=sizes, fans=fans, index=index, dtype=dtype
     )
     if request.law.random:
-        check_seed(seed, label=spec.label)
+        check_seed(seed, spec)
     chosen = _backend(backend, device, seed)
     adapter = registry.get(chosen)
     place = adapter.place(device, request.dtype.name)
@@ -197,7 +198,7 @@ def fill_eagerly(
         dtype=tensor.dtype,
     )  # fmt: skip
     if request.law.random:
-        check_seed(seed, label=spec.label)
+        check_seed(seed, spec)
     view = adapter.writable(tensor)
     out = program.buffer(request) if view is None else view
     key = key_of(seed) if request.law.random else None
@@ -254,9 +255,25 @@ def _request(
         )
         raise ArgumentTypeError(msg)
     checks.text("name", name)
-    geometry = bind(checks.shape_of(shape), layout, sizes)
-    law = spec.law(geometry, fans)
-    return make_request(law, geometry, index=index, name=name, dtype=dtype_of(dtype))
+    lengths, dtype_ = checks.shape_of(shape), dtype_of(dtype)
+    if index is None and fans is None:
+        return named(_planned(spec, lengths, layout, size_items(sizes), dtype_.name), name)
+    geometry = bind(lengths, layout, sizes)
+    return make_request(spec.law(geometry, fans), geometry, index=index, name=name, dtype=dtype_)
+
+
+# By value: a spec, a shape and a layout are resolved once. Slices and fans are of many types, some equal
+# to others that are refused, so that what they give is not kept.
+@functools.lru_cache(maxsize=1024)
+def _planned(
+    spec: Initializer,
+    shape: tuple[int, ...],
+    layout: str | None,
+    sizes: tuple[tuple[str, int], ...],
+    dtype: str,
+) -> Request:
+    geometry = bind(shape, layout, dict(sizes) or None)
+    return make_request(spec.law(geometry, None), geometry, index=None, name="", dtype=DTYPES[dtype])
 
 
 def _backend(backend: str | None, device: object, seed: object) -> str:

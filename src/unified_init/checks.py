@@ -121,8 +121,20 @@ def _shape_text(shape: Sequence[int]) -> str:
     return f"({', '.join(map(shown, shape))}{',' * (len(shape) == 1)})"
 
 
+def _plain(shape: tuple[object, ...]) -> bool:
+    """Whether a tuple is a shape as it stands, as nearly all are: a fraction of a microsecond."""
+    size = 1
+    for length in shape:
+        if type(length) is not int or length <= 0:
+            return False
+        size *= length
+    return size < LIMIT
+
+
 def shape_of(value: object) -> tuple[int, ...]:
     """Return ``value`` as a shape: a tuple of non-negative ints (one int is a vector's length)."""
+    if type(value) is tuple and _plain(value):
+        return value
     single = integer(value)
     if single is not None:
         value = (single,)

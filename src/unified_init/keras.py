@@ -38,7 +38,7 @@ class UnifiedInitializer(keras.initializers.Initializer):
         """Read what ``get_config`` wrote."""
         super().__init__()
         self.placed = place(from_json(json.dumps(spec)), name, layout, sizes, fans)
-        check_seed(seed, label=self.placed.spec.label)
+        check_seed(seed, self.placed.spec)
         self.seed = seed
 
     @classmethod

@@ -12,17 +12,20 @@ from unified_init.stream.threefry import root_key
 
 if TYPE_CHECKING:
     from unified_init.backends.protocol import Key
+    from unified_init.initializer import Initializer
 
 __all__ = ["check_seed", "is_traced", "key_of"]
 
 LIMIT = 1 << 64
 
 
-def check_seed(seed: object, *, label: str) -> None:
+def check_seed(seed: object, spec: Initializer) -> None:
     """Refuse a missing or malformed seed, before anything is drawn from a generator."""
+    if type(seed) is int and 0 <= seed < LIMIT:  # nearly always
+        return
     if seed is None:
         msg = (
-            f"{label} is random and needs `seed`: an int from 0 to 2**64 - 1, a JAX key or a "
+            f"{spec.label} is random and needs `seed`: an int from 0 to 2**64 - 1, a JAX key or a "
             "framework's generator object; got None."
         )
         raise ArgumentTypeError(msg)
@@ -37,7 +40,7 @@ def check_seed(seed: object, *, label: str) -> None:
 
 def key_of(seed: Any) -> Key:  # noqa: ANN401
     """Return the root key of a checked seed; a generator is advanced."""
-    if isinstance(seed, numbers.Integral):
+    if type(seed) is int or isinstance(seed, numbers.Integral):
         return root_key(int(seed))
     owner = registry.backend_of(seed)
     key = None if owner is None else registry.get(owner).root_key(seed)

@@ -33,7 +33,7 @@ def test_the_chosen_numba_is_there() -> None:
     """So is a chosen Numba, without which all draws would quietly be NumPy's."""
     from unified_init.stream import numba_runner
 
-    assert host._fast_runner() is numba_runner.fill
+    assert host._fast_runner() is numba_runner.prepare
 
 
 @by_variant

@@ -96,7 +96,7 @@ def writable(tensor: torch.Tensor) -> NDArray[Any] | None:
         return None
     if type(tensor) not in {torch.Tensor, torch.nn.Parameter} or _wrapped(tensor):
         return None
-    return to_numpy(tensor)
+    return tensor.detach().numpy() if tensor.dtype is torch.float32 else to_numpy(tensor)
 
 
 def _wrapped(tensor: torch.Tensor) -> bool:

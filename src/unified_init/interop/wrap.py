@@ -180,7 +180,7 @@ def as_torch(
     """
     placed = named_place(spec, name, layout, sizes, fans)
     if spec.is_random:
-        check_seed(seed, label=spec.label)
+        check_seed(seed, spec)
     return TorchInitializer(placed, seed)
 
 
@@ -222,7 +222,7 @@ def as_keras(
         share them.
     """
     placed = named_place(spec, name, layout, sizes, fans)
-    check_seed(seed, label=spec.label)
+    check_seed(seed, spec)
     if not isinstance(seed, int):
         msg = f"`seed` of a Keras initializer is serialised and must be an int, got {seed!r}."
         raise ArgumentTypeError(msg)

@@ -75,7 +75,7 @@ def reference(spec: ui.Initializer, shape: tuple[int, ...], *, seed: int, **opti
     request = _request(spec, shape, **{**DEFAULTS, **options})
     if request.table is None:
         return program.on_host(request, threefry.root_key(seed))
-    return _on_runner(request, seed, numpy_runner.fill)
+    return _on_runner(request, seed, numpy_runner.prepare)
 
 
 def _on_runner(request: Request, seed: int, runner: Runner) -> NDArray[Any]:
@@ -106,7 +106,7 @@ def draw(
         case Variant.NUMBA:
             from unified_init.stream import numba_runner  # noqa: PLC0415  # an extra, imported on demand
 
-            tensor = _on_runner(request, seed, numba_runner.fill)
+            tensor = _on_runner(request, seed, numba_runner.prepare)
         case Variant.TORCH_COMPILE:
             tensor = _torch_compiled(public)
         case Variant.TENSORFLOW_GRAPH:

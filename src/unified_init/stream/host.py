@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from unified_init.stream.table import Table
     from unified_init.stream.walk import Walk
 
-__all__ = ["aligned_empty", "fill", "thread_count"]
+__all__ = ["Filler", "Runner", "aligned_empty", "fill", "thread_count"]
 
 # Below this many elements importing Numba (about a second) costs more than it saves; once it is
 # imported, only its calls cost, some ten microseconds each.
@@ -33,12 +33,16 @@ THREADS_FROM = 1 << 17
 ALIGNMENT = 64
 
 
-class Runner(Protocol):
-    """What both runners are: a writer of values at consecutive flat positions."""
+class Filler(Protocol):
+    """Writes the values at flat positions ``start``, ``start + 1``, ... into a one-dimensional array."""
 
-    def __call__(
-        self, out: NDArray[Any], start: int, *, walk: Walk, key: tuple[int, int], table: Table
-    ) -> None: ...
+    def __call__(self, out: NDArray[Any], start: int, key: tuple[int, int]) -> None: ...
+
+
+class Runner(Protocol):
+    """What both runners are: they make all ready that does not depend on a key."""
+
+    def __call__(self, walk: Walk, table: Table, dtype: np.dtype[Any]) -> Filler: ...
 
 
 def aligned_empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -64,35 +68,31 @@ def fill(
     """Draw into ``out``, a C-contiguous array of the index map's shape."""
     flat = out.reshape(-1)
     parts = 1
-    if out.dtype == np.complex128:  # drawn as float64 with counters 2i and 2i + 1
+    if flat.dtype == np.complex128:  # drawn as float64 with counters 2i and 2i + 1
         flat, parts = flat.view(np.float64), 2
-    way = walk(index, parts=parts)
-    run = _quiet(runner or _runner(flat.size))
+    size = flat.size
+    runner = runner or _runner(size)
+    if size < THREADS_FROM:
+        _prepared(runner, index, parts, table, flat.dtype)(flat, 0, key)
+        return
+    run = runner(walk(index, parts=parts), table, flat.dtype)
     threads = thread_count()
-    if threads == 1 or flat.size < THREADS_FROM:
-        run(flat, 0, walk=way, key=key, table=table)
+    if threads == 1:
+        run(flat, 0, key)
         return
     import concurrent.futures  # noqa: PLC0415  # it imports logging, which small draws need not pay
 
-    step = max(THREADS_FROM // 2, -(-flat.size // (4 * threads)))
+    step = max(THREADS_FROM // 2, -(-size // (4 * threads)))
     with concurrent.futures.ThreadPoolExecutor(threads) as pool:
-        jobs = [
-            pool.submit(run, flat[a : a + step], a, walk=way, key=key, table=table)
-            for a in range(0, flat.size, step)
-        ]
+        jobs = [pool.submit(run, flat[a : a + step], a, key) for a in range(0, size, step)]
         for job in jobs:
             job.result()
 
 
-def _quiet(run: Runner) -> Runner:
-    """Return a runner that no setting of the process makes raise: NumPy has one a thread."""
-
-    @functools.wraps(run)
-    def quiet(out: NDArray[Any], start: int, *, walk: Walk, key: tuple[int, int], table: Table) -> None:
-        with np.errstate(all="ignore"):
-            run(out, start, walk=walk, key=key, table=table)
-
-    return quiet
+@functools.lru_cache(maxsize=512)
+def _prepared(runner: Runner, index: IndexMap, parts: int, table: Table, dtype: np.dtype[Any]) -> Filler:
+    """Return what fills a small tensor: its few kilobytes are kept, for the next one of its shape."""
+    return runner(walk(index, parts=parts), table, dtype)
 
 
 def thread_count() -> int:
@@ -107,7 +107,7 @@ def thread_count() -> int:
 
 def _runner(size: int) -> Runner:
     least = NUMBA_LOADED_FROM if NUMBA_RUNNER in sys.modules else NUMBA_FROM
-    return numpy_runner.fill if size < least else _fast_runner()
+    return numpy_runner.prepare if size < least else _fast_runner()
 
 
 @functools.cache
@@ -116,5 +116,5 @@ def _fast_runner() -> Runner:
     try:
         from unified_init.stream import numba_runner  # noqa: PLC0415  # an extra, imported on demand
     except Exception:  # noqa: BLE001  # it refuses versions and read-only homes with errors of its own
-        return numpy_runner.fill
-    return numba_runner.fill
+        return numpy_runner.prepare
+    return numba_runner.prepare

@@ -17,10 +17,11 @@ from unified_init.stream.threefry import PARITY, ROTATIONS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from unified_init.stream.host import Filler
     from unified_init.stream.table import Table
     from unified_init.stream.walk import Walk
 
-__all__ = ["fill"]
+__all__ = ["prepare"]
 
 BLOCK = 1024
 SCRATCH = 1 << 14
@@ -150,61 +151,133 @@ def _values64(high, low, count, rows, numbers, unit, out, out_start):  # type: i
         out[out_start + j] = np.float64(min(max(value, least), most)) * unit
 
 
-@numba.njit(nogil=True, cache=True)
-def _fill32(out, start, rows, length, stride, pattern, k0, k1, entries, numbers, unit, parts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    x0 = np.empty(BLOCK, dtype=np.uint32)
-    x1 = np.empty(BLOCK, dtype=np.uint32)
-    real = np.empty(BLOCK, dtype=np.float32)
-    imaginary = np.empty(BLOCK, dtype=np.float32)
-    total = out.size // parts
-    for begin in range(0, total, BLOCK):
-        count = min(BLOCK, total - begin)
-        _words(start + begin, count, rows, length, stride, pattern, k0, k1, x0, x1)
-        if parts == 1:
-            for j in range(count):
-                x0[j] ^= x1[j]
-            _values32(x0, count, entries, numbers, unit, out[begin : begin + count])
-        else:
-            _values32(x0, count, entries, numbers, unit, real)
-            _values32(x1, count, entries, numbers, unit, imaginary)
-            for j in range(count):
-                out[2 * (begin + j)] = real[j]
-                out[2 * (begin + j) + 1] = imaginary[j]
+@numba.njit(inline="always")
+def _few(numbers):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    return (
+        np.int32(numbers[2]), np.int32(numbers[3]), np.int32(numbers[4]), np.int32(numbers[5]),
+        np.int32(numbers[6]), np.int32(numbers[7]), np.int32(numbers[8]),
+    )  # fmt: skip
 
 
+# What does not change from one key to the next comes in arrays: a call costs by the argument.
 @numba.njit(nogil=True, cache=True)
-def _fill64(out, start, rows, length, stride, pattern, k0, k1, table, numbers, unit):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _fill32(out, start, k0, k1, rows, pattern, entries, numbers, units):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Write float32."""
+    few, unit, k0, k1 = _few(numbers), units[0], np.uint32(k0), np.uint32(k1)
     x0 = np.empty(BLOCK, dtype=np.uint32)
     x1 = np.empty(BLOCK, dtype=np.uint32)
     for begin in range(0, out.size, BLOCK):
         count = min(BLOCK, out.size - begin)
-        _words(start + begin, count, rows, length, stride, pattern, k0, k1, x0, x1)
-        _values64(x0, x1, count, table, numbers, unit, out, begin)
+        _words(start + begin, count, rows, numbers[0], numbers[1], pattern, k0, k1, x0, x1)
+        for j in range(count):
+            x0[j] ^= x1[j]
+        _values32(x0, count, entries, few, unit, out[begin : begin + count])
 
 
-def fill(out: NDArray[Any], start: int, *, walk: Walk, key: tuple[int, int], table: Table) -> None:
-    """Write the values at flat positions ``start``, ``start + 1``, ... into ``out``.
+@numba.njit(nogil=True, cache=True)
+def _fill16(out, start, k0, k1, rows, pattern, entries, numbers, units):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Write the bits of bfloat16 or float16: each value computed in float32 and rounded once."""
+    few, unit, k0, k1 = _few(numbers), units[0], np.uint32(k0), np.uint32(k1)
+    x0 = np.empty(BLOCK, dtype=np.uint32)
+    x1 = np.empty(BLOCK, dtype=np.uint32)
+    value = np.empty(BLOCK, dtype=np.float32)
+    for begin in range(0, out.size, BLOCK):
+        count = min(BLOCK, out.size - begin)
+        _words(start + begin, count, rows, numbers[0], numbers[1], pattern, k0, k1, x0, x1)
+        for j in range(count):
+            x0[j] ^= x1[j]
+        _values32(x0, count, entries, few, unit, value)
+        target = out[begin : begin + count]
+        if numbers[9]:
+            _as_float16(value, count, target)
+        else:
+            _as_bfloat16(value, count, target)
 
-    The same contract, and the same bits, as ``numpy_runner.fill``.
-    """
+
+@numba.njit(nogil=True, cache=True)
+def _as_bfloat16(value, count, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """The upper halves of the patterns, rounded to nearest even; none of the values is NaN."""
+    bits = value.view(np.uint32)
+    for j in range(count):
+        tie = (bits[j] >> np.uint32(16)) & np.uint32(1)
+        out[j] = np.uint16(np.uint32(bits[j] + np.uint32(0x7FFF) + tie) >> np.uint32(16))
+
+
+@numba.njit(nogil=True, cache=True)
+def _as_float16(value, count, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Rounded to nearest even; none of the values is NaN or rounds past the largest float16."""
+    bits = value.view(np.uint32)
+    size = np.empty(BLOCK, dtype=np.float32)
+    small = size.view(np.uint32)
+    for j in range(count):
+        # Below 2**-14 float16 has steps of 2**-24, as float32 has from 1/2 on: the sum rounds there.
+        size[j] = np.abs(value[j]) + np.float32(0.5)
+    for j in range(count):
+        pattern = bits[j] & np.uint32(0x7FFFFFFF)
+        tie = (pattern >> np.uint32(13)) & np.uint32(1)
+        normal = np.uint32(pattern + np.uint32(0xFFF) + tie - np.uint32(112 << 23)) >> np.uint32(13)
+        subnormal = np.uint32(small[j] - np.uint32(0x3F000000))
+        half = subnormal if pattern < np.uint32(113 << 23) else normal
+        out[j] = np.uint16(half | ((bits[j] >> np.uint32(16)) & np.uint32(0x8000)))
+
+
+@numba.njit(nogil=True, cache=True)
+def _fill_complex(out, start, k0, k1, rows, pattern, entries, numbers, units):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Write complex64 as pairs of float32, one from each word."""
+    few, unit, k0, k1 = _few(numbers), units[0], np.uint32(k0), np.uint32(k1)
+    x0 = np.empty(BLOCK, dtype=np.uint32)
+    x1 = np.empty(BLOCK, dtype=np.uint32)
+    real = np.empty(BLOCK, dtype=np.float32)
+    imaginary = np.empty(BLOCK, dtype=np.float32)
+    total = out.size // 2
+    for begin in range(0, total, BLOCK):
+        count = min(BLOCK, total - begin)
+        _words(start + begin, count, rows, numbers[0], numbers[1], pattern, k0, k1, x0, x1)
+        _values32(x0, count, entries, few, unit, real)
+        _values32(x1, count, entries, few, unit, imaginary)
+        for j in range(count):
+            out[2 * (begin + j)] = real[j]
+            out[2 * (begin + j) + 1] = imaginary[j]
+
+
+@numba.njit(nogil=True, cache=True)
+def _fill64(out, start, k0, k1, rows, pattern, table, numbers, units):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Write float64."""
+    few = numbers[2], numbers[3], numbers[4], numbers[5], numbers[6], numbers[7], numbers[8], numbers[9]
+    unit, k0, k1 = units[0], np.uint32(k0), np.uint32(k1)
+    x0 = np.empty(BLOCK, dtype=np.uint32)
+    x1 = np.empty(BLOCK, dtype=np.uint32)
+    for begin in range(0, out.size, BLOCK):
+        count = min(BLOCK, out.size - begin)
+        _words(start + begin, count, rows, numbers[0], numbers[1], pattern, k0, k1, x0, x1)
+        _values64(x0, x1, count, table, few, unit, out, begin)
+
+
+def prepare(walk: Walk, table: Table, dtype: np.dtype[Any]) -> Filler:
+    """Return what writes values of a table; the contract, and the bits, are those of ``numpy_runner``."""
     pattern = NO_PATTERN if walk.pattern is None else walk.pattern
-    place = (walk.rows, walk.length, walk.stride, pattern, np.uint32(key[0]), np.uint32(key[1]))
-    numbers = (table.tail_shift, table.tail_or, table.bias, table.upper_rows, table.upper_xor,
-               table.upper_add)  # fmt: skip
-    if out.dtype == np.float64:
-        wide = tuple(np.int64(n) for n in (*numbers, table.least, table.most))
-        _fill64(out, start, *place, table.rows, wide, 2.0**table.exponent)
-        return
-    narrow = tuple(np.int32(n) for n in (*numbers, table.slope_shift))
+    numbers = [walk.length, walk.stride, table.tail_shift, table.tail_or, table.bias, table.upper_rows,
+               table.upper_xor, table.upper_add]  # fmt: skip
+    if dtype == np.float64:
+        constants = np.array([*numbers, table.least, table.most], dtype=np.int64)
+        wide = (walk.rows, pattern, table.rows, constants, np.array([2.0**table.exponent]))
+        return lambda out, start, key: _fill64(out, start, *key, *wide)
+    constants = np.array([*numbers, table.slope_shift, dtype == np.float16], dtype=np.int64)
     entries = table.rows.view(np.int64).reshape(-1)  # base and slope of a row in one load
-    unit = np.float32(2.0**table.exponent)
-    if out.dtype == np.complex64:
-        _fill32(out.view(np.float32), start, *place, entries, narrow, unit, 2)
-    elif out.dtype == np.float32:
-        _fill32(out, start, *place, entries, narrow, unit, 1)
-    else:
+    narrow = (walk.rows, pattern, entries, constants, np.array([2.0**table.exponent], dtype=np.float32))
+    if dtype == np.float32:
+        return lambda out, start, key: _fill32(out, start, *key, *narrow)
+    if dtype == np.complex64:
+        return lambda out, start, key: _fill_complex(out.view(np.float32), start, *key, *narrow)
+    if dtype.itemsize == 2:  # noqa: PLR2004  # bfloat16 or float16
+        return lambda out, start, key: _fill16(out.view(np.uint16), start, *key, *narrow)
+
+    def fill_narrowest(out: NDArray[Any], start: int, key: tuple[int, int]) -> None:
         scratch = np.empty(min(SCRATCH, out.size), dtype=np.float32)
-        for begin in range(0, out.size, SCRATCH):
-            part = scratch[: min(SCRATCH, out.size - begin)]
-            _fill32(part, start + begin, *place, entries, narrow, unit, 1)
-            out[begin : begin + part.size] = part
+        with np.errstate(all="ignore"):  # the settings of the process are no business of a draw
+            for begin in range(0, out.size, SCRATCH):
+                part = scratch[: min(SCRATCH, out.size - begin)]
+                _fill32(part, start + begin, *key, *narrow)
+                out[begin : begin + part.size] = part
+
+    return fill_narrowest

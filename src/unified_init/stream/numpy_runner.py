@@ -12,10 +12,11 @@ from unified_init.stream.knots import FORMAT32, FORMAT64
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from unified_init.stream.host import Filler
     from unified_init.stream.table import Table
     from unified_init.stream.walk import Walk
 
-__all__ = ["BLOCK", "fill", "values32", "values64", "words"]
+__all__ = ["BLOCK", "prepare", "values32", "values64", "words"]
 
 BLOCK = 1 << 14
 
@@ -64,21 +65,30 @@ def values64(table: Table, high: NDArray[np.uint32], low: NDArray[np.uint32]) ->
     return value.astype(np.float64) * 2.0**table.exponent
 
 
-def fill(out: NDArray[Any], start: int, *, walk: Walk, key: tuple[int, int], table: Table) -> None:
-    """Write the values at flat positions ``start``, ``start + 1``, ... into ``out``.
+def prepare(walk: Walk, table: Table, dtype: np.dtype[Any]) -> Filler:
+    """Return what writes values of a table, in the order of a walk, into arrays of a type.
 
-    ``out`` is one-dimensional: float32 or narrower, float64, or complex64 (whose parts take one
-    word each).
+    The type is float32 or narrower, float64, or complex64, whose parts take one word each.
     """
-    for begin in range(0, out.size, BLOCK):
-        target = out[begin : begin + BLOCK]
-        logical = walk.logical(start + begin, start + begin + target.size)
-        x0, x1 = words(key, logical)
-        if target.dtype == np.float64:
-            target[:] = values64(table, x0, x1)
-        elif target.dtype == np.complex64:
-            parts = target.view(np.float32)
-            parts[0::2] = values32(table, x0)
-            parts[1::2] = values32(table, x1)
-        else:
-            target[:] = values32(table, x0 ^ x1)
+    del dtype  # that of the array says it again
+
+    def fill(out: NDArray[Any], start: int, key: tuple[int, int]) -> None:
+        # No setting of the process makes it raise: NumPy has one a thread.
+        with np.errstate(all="ignore"):
+            for begin in range(0, out.size, BLOCK):
+                target = out[begin : begin + BLOCK]
+                logical = walk.logical(start + begin, start + begin + target.size)
+                _write(target, table, *words(key, logical))
+
+    return fill
+
+
+def _write(target: NDArray[Any], table: Table, x0: NDArray[np.uint32], x1: NDArray[np.uint32]) -> None:
+    if target.dtype == np.float64:
+        target[:] = values64(table, x0, x1)
+    elif target.dtype == np.complex64:
+        parts = target.view(np.float32)
+        parts[0::2] = values32(table, x0)
+        parts[1::2] = values32(table, x1)
+    else:
+        target[:] = values32(table, x0 ^ x1)

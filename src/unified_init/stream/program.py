@@ -31,17 +31,13 @@ def buffer(request: Request) -> NDArray[Any]:
 
 def into(out: NDArray[Any], request: Request, root: tuple[int, int] | None) -> None:
     """Write a request's values into a C-contiguous array of its shape and type."""
+    if request.table is not None:
+        assert root is not None  # noqa: S101  # the front door asks a random law for a seed
+        key = threefry.named_key(root, request.name)
+        host.fill(out, index=request.index, key=key, table=request.table)
+        return
     with np.errstate(all="ignore"):  # what the process asks to be raised is no business of a draw
-        _into(out, request, root)
-
-
-def _into(out: NDArray[Any], request: Request, root: tuple[int, int] | None) -> None:
-    if request.table is None:
         stored = structured(
             request.law, request.geometry, root=root, name=request.name, bits=request.dtype.bits
         )
         np.copyto(out, stored[request.entries or ...], casting="unsafe")
-        return
-    assert root is not None  # noqa: S101  # the front door asks a random law for a seed
-    key = threefry.named_key(root, request.name)
-    host.fill(out, index=request.index, key=key, table=request.table)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from unified_init.layout import Geometry
     from unified_init.stream.dtypes import DType
 
-__all__ = ["Request", "make_request"]
+__all__ = ["Request", "make_request", "named"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -54,6 +54,13 @@ def make_request(law: Law, geometry: Geometry, *, index: object, name: str, dtyp
         )
         raise ArgumentValueError(msg)
     return Request(law, geometry, entries, placed, name, dtype, table)
+
+
+def named(request: Request, name: str) -> Request:
+    """Return a request under another name. (dataclasses.replace would take three times as long.)"""
+    return Request(
+        request.law, request.geometry, request.entries, request.index, name, request.dtype, request.table
+    )
 
 
 def _complex_part(law: Law, dtype: DType) -> Law:

@@ -64,12 +64,35 @@ def block(
 
 def _block_of_ints(key: tuple[int, int], counter: tuple[int, int]) -> tuple[int, int]:
     """Return the block function of one counter, without NumPy's overhead for scalars."""
-    schedule = (key[0], key[1], key[0] ^ key[1] ^ PARITY)
-    x0, x1 = (counter[0] + schedule[0]) & MASK, (counter[1] + schedule[1]) & MASK
-    for injection in range(5):
-        for rotation in ROTATIONS[injection % 2]:
-            x0 = (x0 + x1) & MASK
-            x1 = (((x1 << rotation) | (x1 >> (32 - rotation))) & MASK) ^ x0
-        x0 = (x0 + schedule[(injection + 1) % 3]) & MASK
-        x1 = (x1 + schedule[(injection + 2) % 3] + injection + 1) & MASK
-    return x0, x1
+    k0, k1 = key
+    k2 = k0 ^ k1 ^ PARITY
+    x0, x1 = (counter[0] + k0) & MASK, (counter[1] + k1) & MASK
+    x0, x1 = _first_four(x0, x1)
+    x0, x1 = _last_four((x0 + k1) & MASK, (x1 + k2 + 1) & MASK)
+    x0, x1 = _first_four((x0 + k2) & MASK, (x1 + k0 + 2) & MASK)
+    x0, x1 = _last_four((x0 + k0) & MASK, (x1 + k1 + 3) & MASK)
+    x0, x1 = _first_four((x0 + k1) & MASK, (x1 + k2 + 4) & MASK)
+    return (x0 + k2) & MASK, (x1 + k0 + 5) & MASK
+
+
+# Each rotation is written out: a draw derives one key, and loops would double what that takes.
+def _first_four(x0: int, x1: int) -> tuple[int, int]:
+    x0 = (x0 + x1) & MASK
+    x1 = ((x1 << 13 | x1 >> 19) & MASK) ^ x0
+    x0 = (x0 + x1) & MASK
+    x1 = ((x1 << 15 | x1 >> 17) & MASK) ^ x0
+    x0 = (x0 + x1) & MASK
+    x1 = ((x1 << 26 | x1 >> 6) & MASK) ^ x0
+    x0 = (x0 + x1) & MASK
+    return x0, ((x1 << 6 | x1 >> 26) & MASK) ^ x0
+
+
+def _last_four(x0: int, x1: int) -> tuple[int, int]:
+    x0 = (x0 + x1) & MASK
+    x1 = ((x1 << 17 | x1 >> 15) & MASK) ^ x0
+    x0 = (x0 + x1) & MASK
+    x1 = ((x1 << 29 | x1 >> 3) & MASK) ^ x0
+    x0 = (x0 + x1) & MASK
+    x1 = ((x1 << 16 | x1 >> 16) & MASK) ^ x0
+    x0 = (x0 + x1) & MASK
+    return x0, ((x1 << 24 | x1 >> 8) & MASK) ^ x0
