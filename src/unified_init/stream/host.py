@@ -15,6 +15,8 @@ from unified_init.stream import numpy_runner
 from unified_init.stream.walk import walk
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from unified_init.indexmap import IndexMap
@@ -89,10 +91,12 @@ def fill(
             job.result()
 
 
-@functools.lru_cache(maxsize=512)
-def _prepared(runner: Runner, index: IndexMap, parts: int, table: Table, dtype: np.dtype[Any]) -> Filler:
+def _prepare(runner: Runner, index: IndexMap, parts: int, table: Table, dtype: np.dtype[Any]) -> Filler:
     """Return what fills a small tensor: its few kilobytes are kept, for the next one of its shape."""
     return runner(walk(index, parts=parts), table, dtype)
+
+
+_prepared: Callable[..., Filler] = functools.lru_cache(maxsize=512)(_prepare)
 
 
 def thread_count() -> int:
