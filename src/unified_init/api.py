@@ -263,8 +263,8 @@ def _request(
 
 
 # By value: a spec, a shape and a layout are resolved once. Slices and fans are of many types, some equal
-# to others that are refused, so that what they give is not kept.
-@functools.lru_cache(maxsize=1024)
+# to others that are refused, so that what they give is not kept. Each holds a table, a quarter of a megabyte.
+@functools.lru_cache(maxsize=64)
 def _planned(
     spec: Initializer,
     shape: tuple[int, ...],

@@ -6,7 +6,8 @@ import functools
 import math
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,8 +16,6 @@ from unified_init.stream import numpy_runner
 from unified_init.stream.walk import walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from unified_init.indexmap import IndexMap
@@ -24,6 +23,11 @@ if TYPE_CHECKING:
     from unified_init.stream.walk import Walk
 
 __all__ = ["Filler", "Runner", "aligned_empty", "fill", "thread_count"]
+
+# Writes the values at flat positions ``start``, ``start + 1``, ... into a one-dimensional array: (array,
+# start, key). A runner makes one, ready but for the key.
+Filler = Callable[["NDArray[Any]", int, tuple[int, int]], None]
+Runner = Callable[["Walk", "Table", "np.dtype[Any]"], Filler]
 
 # Below this many elements importing Numba (about a second) costs more than it saves; once it is
 # imported, only its calls cost, some ten microseconds each.
@@ -33,18 +37,6 @@ NUMBA_RUNNER = "unified_init.stream.numba_runner"
 # Below this many elements a second thread costs more than it saves.
 THREADS_FROM = 1 << 17
 ALIGNMENT = 64
-
-
-class Filler(Protocol):
-    """Writes the values at flat positions ``start``, ``start + 1``, ... into a one-dimensional array."""
-
-    def __call__(self, out: NDArray[Any], start: int, key: tuple[int, int]) -> None: ...
-
-
-class Runner(Protocol):
-    """What both runners are: they make all ready that does not depend on a key."""
-
-    def __call__(self, walk: Walk, table: Table, dtype: np.dtype[Any]) -> Filler: ...
 
 
 def aligned_empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -91,12 +83,10 @@ def fill(
             job.result()
 
 
-def _prepare(runner: Runner, index: IndexMap, parts: int, table: Table, dtype: np.dtype[Any]) -> Filler:
-    """Return what fills a small tensor: its few kilobytes are kept, for the next one of its shape."""
+@functools.lru_cache(maxsize=64)  # each holds a table, a quarter of a megabyte
+def _prepared(runner: Runner, index: IndexMap, parts: int, table: Table, dtype: np.dtype[Any]) -> Filler:
+    """Return what fills a small tensor: kept for the next one of its shape."""
     return runner(walk(index, parts=parts), table, dtype)
-
-
-_prepared: Callable[..., Filler] = functools.lru_cache(maxsize=512)(_prepare)
 
 
 def thread_count() -> int:
