@@ -270,3 +270,31 @@ def test_drawn_arrays_are_writable_and_aligned() -> None:
     stored = ui.draw(ui.constant([math.pi]), (3,))
     stored[0] = 0.0
     assert ui.draw(ui.constant([math.pi]), (3,))[0] == np.float32(math.pi)
+
+
+@pytest.mark.parametrize("layout", [["O", "I"], {"O": 1}, bytearray(b"OI"), 7])
+def test_a_layout_that_is_no_string_is_refused(layout: Any) -> None:
+    """Before anything is looked up by it, in draw and in fill."""
+    message = f"`layout` must be a string, got {layout!r}."
+    with pytest.raises(ui.ArgumentTypeError) as error:
+        ui.draw(ui.he_normal(), (8, 8), seed=0, layout=layout)
+    assert str(error.value) == message
+    with pytest.raises(ui.ArgumentTypeError) as error:
+        ui.fill(np.empty((8, 8), dtype=np.float32), ui.he_normal(), seed=0, layout=layout)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize("items", [[("B", 1, 2)], [3], 5])
+def test_sizes_that_are_no_mapping_are_refused(items: Any) -> None:
+    """Whatever it has in place of pairs."""
+
+    class Sizes:
+        def items(self) -> Any:
+            return items
+
+        def __repr__(self) -> str:
+            return "<sizes>"
+
+    with pytest.raises(ui.ArgumentTypeError) as error:
+        ui.draw(ui.he_normal(), (8, 8), seed=0, layout="(BO)I", sizes=Sizes())  # type: ignore[arg-type]
+    assert str(error.value) == "`sizes` must be a mapping of layout letters to integers, got <sizes>."

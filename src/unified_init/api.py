@@ -256,14 +256,17 @@ def _request(
         raise ArgumentTypeError(msg)
     checks.text("name", name)
     lengths, dtype_ = checks.shape_of(shape), dtype_of(dtype)
-    if index is None and fans is None:
+    if layout is not None:
+        checks.text("layout", layout)
+    # A 64-bit table is two megabytes, which are not kept.
+    if index is None and fans is None and dtype_.bits == 32:  # noqa: PLR2004
         return named(_planned(spec, lengths, layout, size_items(sizes), dtype_.name), name)
     geometry = bind(lengths, layout, sizes)
     return make_request(spec.law(geometry, fans), geometry, index=index, name=name, dtype=dtype_)
 
 
 # By value: a spec, a shape and a layout are resolved once. Slices and fans are of many types, some equal
-# to others that are refused, so that what they give is not kept. Each holds a table, a quarter of a megabyte.
+# to others that are refused, so that what they give is not kept. Each holds a table, half a megabyte at most.
 @functools.lru_cache(maxsize=64)
 def _planned(
     spec: Initializer,

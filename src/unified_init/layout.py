@@ -127,11 +127,11 @@ def size_items(sizes: Mapping[str, int] | None) -> tuple[tuple[str, int], ...]:
     if sizes is None:
         return ()
     try:
-        items = list(sizes.items())
-    except AttributeError:
+        items = [(str(letter), size) for letter, size in sizes.items()]
+    except (AttributeError, TypeError, ValueError):
         msg = f"`sizes` must be a mapping of layout letters to integers, got {sizes!r}."
         raise ArgumentTypeError(msg) from None
-    return tuple((str(k), checks.count(f"sizes[{k!r}]", v)) for k, v in items)
+    return tuple((k, checks.count(f"sizes[{k!r}]", v)) for k, v in items)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -415,3 +415,24 @@ def test_without_scipy_the_package_says_how_to_get_it(monkeypatch: pytest.Monkey
     message = 'unified_init.testing needs SciPy: pip install "unified-init[testing]".'
     with pytest.raises(ui.BackendError, match=f"^{re.escape(message)}$"):
         importlib.reload(testing)
+
+
+@pytest.mark.parametrize(("low", "high"), [(1000.0, 1000.1), (1e4, 1e4 + 1), (1.0, 1.01)])
+def test_open_ends_of_coarse_intervals_are_met(low: float, high: float) -> None:
+    """Where floats are far apart beside the interval, the float next to an open end is drawn more often."""
+    spec = ui.uniform(low, high)
+    sample = ui.draw(spec, (1 << 18,), seed=3, name="w")
+    testing.assert_follows(sample, spec.resolve((1 << 18,)))
+    with pytest.raises(AssertionError, match=r"FAILED (largest value|bounds)"):
+        testing.assert_follows(sample, ui.uniform(low, high - (high - low) / 20).resolve((1 << 18,)))
+
+
+def test_settings_of_floating_point_errors_are_no_business_of_a_test() -> None:
+    """A wrong sample is an AssertionError, whatever NumPy is asked to raise."""
+    law = ui.normal(0.0, 1.0).resolve((500,))
+    with np.errstate(all="raise"):
+        with pytest.raises(AssertionError):
+            testing.assert_follows(np.full(500, 1e308), law)
+        with pytest.raises(AssertionError):
+            testing.assert_same_law(np.full(500, 1e308), np.full(500, 1.2e308))
+        testing.assert_follows(ui.draw(ui.normal(0.0, 1.0), (500,), seed=0, name="w"), law)

@@ -66,12 +66,12 @@ def fill(
         flat, parts = flat.view(np.float64), 2
     size = flat.size
     runner = runner or _runner(size)
-    if size < THREADS_FROM:
+    if size < THREADS_FROM and flat.dtype != np.float64:
         _prepared(runner, index, parts, table, flat.dtype)(flat, 0, key)
         return
     run = runner(walk(index, parts=parts), table, flat.dtype)
     threads = thread_count()
-    if threads == 1:
+    if threads == 1 or size < THREADS_FROM:
         run(flat, 0, key)
         return
     import concurrent.futures  # noqa: PLC0415  # it imports logging, which small draws need not pay
@@ -83,7 +83,7 @@ def fill(
             job.result()
 
 
-@functools.lru_cache(maxsize=64)  # each holds a table, a quarter of a megabyte
+@functools.lru_cache(maxsize=64)  # each holds a table, half a megabyte at most
 def _prepared(runner: Runner, index: IndexMap, parts: int, table: Table, dtype: np.dtype[Any]) -> Filler:
     """Return what fills a small tensor: kept for the next one of its shape."""
     return runner(walk(index, parts=parts), table, dtype)

@@ -134,7 +134,7 @@ def assert_identical(  # one line documents each pair of arguments
 
 
 def assert_independent(*samples: Any, alpha: float = ALPHA) -> None:  # noqa: ANN401
-    """Assert that no two samples share their draws: two layers on one stream are perfectly correlated.
+    """Assert that no two samples share draws at equal places, as two layers on one stream do.
 
     For each pair, the rank correlation (Spearman's) of the values at equal places, over as many as the
     smaller one has, in the order of storage and in that of the reversed axes.

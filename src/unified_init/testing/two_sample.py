@@ -49,6 +49,11 @@ def compare(sample_a: Any, sample_b: Any) -> tuple[Finding, ...]:  # noqa: ANN40
         >>> testing.family_p(findings) > 0.001
         True
     """
+    with np.errstate(all="ignore"):  # what the process asks to be raised is no business of a test
+        return _findings(sample_a, sample_b)
+
+
+def _findings(sample_a: Any, sample_b: Any) -> tuple[Finding, ...]:  # noqa: ANN401  # as above
     a, b = (_flat(name, sample) for name, sample in (("sample_a", sample_a), ("sample_b", sample_b)))
     n, m = a.size, b.size
     a.sort()
