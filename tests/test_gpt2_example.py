@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import unified_init as ui
+from unified_init import demo
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -81,3 +82,9 @@ def test_the_generator_gives_the_committed_file() -> None:
     """Names, shapes and specs still are those of transformers' GPT-2, byte for byte."""
     render = runpy.run_path(str(EXAMPLES / "make_gpt2_small.py"))["render"]
     assert render() == (EXAMPLES / "gpt2_small.json").read_text(encoding="utf-8")
+
+
+def test_the_demo_finds_the_committed_file(gpt2: dict[str, Any]) -> None:
+    """Without a path, from wherever the package lies."""
+    model = demo.load()
+    assert [tensor.name for tensor in model.tensors] == [record["name"] for record in gpt2["parameters"]]

@@ -1,0 +1,83 @@
+"""A spec in a framework's own terms: what is refused, and what the objects are as values."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+import unified_init as ui
+
+NORMAL = ui.normal(0.0, 1.0)
+
+
+def test_what_is_no_spec_is_refused() -> None:
+    """By each of the three, before anything is imported."""
+    message = "`spec` must be an Initializer, got 'he_normal'."
+    wrong: Any = "he_normal"
+    with pytest.raises(ui.ArgumentTypeError) as error:
+        ui.as_jax(wrong)
+    assert str(error.value) == message
+    with pytest.raises(ui.ArgumentTypeError) as error:
+        ui.as_torch(wrong, seed=0, name="w")
+    assert str(error.value) == message
+    with pytest.raises(ui.ArgumentTypeError) as error:
+        ui.as_keras(wrong, seed=0, name="w")
+    assert str(error.value) == message
+
+
+def test_a_seed_is_needed_by_what_is_random_alone() -> None:
+    """Zeros take None; a normal is refused."""
+    assert ui.as_torch(ui.zeros(), seed=None, name="b").seed is None
+    with pytest.raises(ui.ArgumentTypeError, match=r"^Normal is random and needs `seed`"):
+        ui.as_torch(NORMAL, seed=None, name="w")
+
+
+def test_a_keras_seed_is_a_number() -> None:
+    """A generator could not be written into a saved model."""
+    generator: Any = np.random.default_rng(0)
+    with pytest.raises(ui.ArgumentTypeError) as error:
+        ui.as_keras(NORMAL, seed=generator, name="w")
+    assert str(error.value) == (
+        f"`seed` of a Keras initializer is serialised and must be an int, got {generator!r}."
+    )
+
+
+def test_keras_is_asked_for_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the command that installs it."""
+    monkeypatch.delitem(sys.modules, "unified_init.keras", raising=False)
+    monkeypatch.setitem(sys.modules, "keras", None)
+    with pytest.raises(ui.BackendError) as error:
+        ui.as_keras(NORMAL, seed=0, name="w")
+    assert str(error.value) == (
+        "as_keras() needs Keras 3, which cannot be imported (import of keras halted; None in sys.modules): "
+        'install it with `pip install "unified-init[keras]"`.'
+    )
+
+
+@pytest.mark.needs("keras")
+def test_a_keras_initializer_is_a_value() -> None:
+    """Clones are equal and hash alike; another seed, and another thing, is unequal."""
+    first = ui.as_keras(NORMAL, seed=0, name="w")
+    assert first.clone() == first
+    assert hash(first.clone()) == hash(first)
+    assert first != ui.as_keras(NORMAL, seed=1, name="w")
+    assert first != "w"
+
+
+@pytest.mark.needs("jax")
+def test_a_jax_initializer_takes_a_sharding() -> None:
+    """``out_sharding``, outside a program and inside one."""
+    import jax
+
+    init = ui.as_jax(NORMAL, name="w")
+    place = jax.sharding.SingleDeviceSharding(jax.devices("cpu")[0])
+    key = jax.random.key(0)
+    expected = np.asarray(init(key, (4, 6)))
+    outside = init(key, (4, 6), out_sharding=place)
+    assert outside.sharding == place
+    inside = jax.jit(lambda k: init(k, (4, 6), out_sharding=place))(key)
+    for array in (outside, inside):
+        np.testing.assert_array_equal(np.asarray(array), expected)
