@@ -309,6 +309,15 @@ def test_a_file_that_cannot_be_written_is_refused_and_one_that_can_is_kept(tmp_p
     assert [path.name for path in tmp_path.iterdir()] == ["there.json"]
 
 
+def test_a_disk_that_is_full_is_an_error_of_ours(tmp_path: Path) -> None:
+    """Exit status 1 is a disagreement; a result that cannot be written is none."""
+    matrix = measure(ENTRIES[:1], [], seed=0, alpha=1e-9)
+    where = str(tmp_path)  # a directory: what a full disk raises too
+    assert message(lambda: report.write(matrix, where)) == (
+        f"`--json` could not be written to {where!r}: Is a directory."
+    )
+
+
 # --- how it is shown --------------------------------------------------------------------------------
 
 

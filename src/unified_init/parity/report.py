@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import unified_init as ui
 from unified_init.backends import registry
 from unified_init.demo import INSTALL
+from unified_init.errors import ArgumentValueError
 from unified_init.parity.matrix import measure
 from unified_init.parity.options import STDOUT, absent
 from unified_init.parity.variants import Variant
@@ -210,7 +211,11 @@ def write(matrix: Matrix, path: str) -> None:
     if path == STDOUT:
         sys.stdout.write(text)
     else:
-        Path(path).write_text(text, encoding="utf-8")
+        try:
+            Path(path).write_text(text, encoding="utf-8")
+        except OSError as error:  # a disk that is full, say
+            msg = f"`--json` could not be written to {path!r}: {error.strerror}."
+            raise ArgumentValueError(msg) from error
 
 
 def tree(matrix: Matrix) -> dict[str, Any]:
