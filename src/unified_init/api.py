@@ -258,7 +258,7 @@ def _request(
     lengths, dtype_ = checks.shape_of(shape), dtype_of(dtype)
     if layout is not None:
         checks.text("layout", layout)
-    # A 64-bit table is two megabytes, which are not kept.
+    # A 64-bit table is one or two megabytes, which are not kept.
     if index is None and fans is None and dtype_.bits == 32:  # noqa: PLR2004
         return named(_planned(spec, lengths, layout, size_items(sizes), dtype_.name), name)
     geometry = bind(lengths, layout, sizes)

@@ -122,7 +122,7 @@ def _shape_text(shape: Sequence[int]) -> str:
 
 
 def _plain(shape: tuple[object, ...]) -> bool:
-    """Whether a tuple is a shape as it stands, as nearly all are: a fraction of a microsecond."""
+    """Whether a tuple is a shape as it stands, as nearly all are."""
     size = 1
     for length in shape:
         if type(length) is not int or length <= 0:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["digest", "values_of"]
+__all__ = ["as_bits", "digest", "values_of"]
 
 CHUNK = 1 << 20
 
@@ -39,6 +39,12 @@ def values_of(tensor: Any, argument: str = "tensor") -> NDArray[Any]:  # noqa: A
     except Exception as error:
         msg = f"`{argument}` must be an array with values, got {type(tensor).__name__}: {error}"
         raise ArgumentTypeError(msg) from error
+
+
+def as_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return the bytes of an array's elements, a row an element."""
+    flat = np.ascontiguousarray(values).reshape(-1)
+    return flat.view(np.uint8).reshape(flat.size, flat.dtype.itemsize)
 
 
 def digest(

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from unified_init.digests import as_bits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["as_bits", "differing"]
-
-
-def as_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return the bytes of an array's elements, a row an element."""
-    flat = np.ascontiguousarray(values).reshape(-1)
-    return flat.view(np.uint8).reshape(flat.size, flat.dtype.itemsize)
+__all__ = ["differing"]
 
 
 def differing(a: NDArray[Any], b: NDArray[Any]) -> int:

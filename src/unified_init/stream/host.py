@@ -66,12 +66,12 @@ def fill(
         flat, parts = flat.view(np.float64), 2
     size = flat.size
     runner = runner or _runner(size)
-    if size < THREADS_FROM and flat.dtype != np.float64:
-        _prepared(runner, index, parts, table, flat.dtype)(flat, 0, key)
-        return
-    run = runner(walk(index, parts=parts), table, flat.dtype)
-    threads = thread_count()
-    if threads == 1 or size < THREADS_FROM:
+    small = size < THREADS_FROM
+    # A 64-bit table is one or two megabytes, which are not kept.
+    make = _kept if small and flat.dtype != np.float64 else _prepared
+    run = make(runner, index, parts, table, flat.dtype)
+    threads = 1 if small else thread_count()
+    if threads == 1:
         run(flat, 0, key)
         return
     import concurrent.futures  # noqa: PLC0415  # it imports logging, which small draws need not pay
@@ -83,10 +83,13 @@ def fill(
             job.result()
 
 
-@functools.lru_cache(maxsize=64)  # each holds a table, half a megabyte at most
 def _prepared(runner: Runner, index: IndexMap, parts: int, table: Table, dtype: np.dtype[Any]) -> Filler:
-    """Return what fills a small tensor: kept for the next one of its shape."""
+    """Return what fills a tensor of one shape and law."""
     return runner(walk(index, parts=parts), table, dtype)
+
+
+# For the next small tensor of that shape and law. Each holds a table, half a megabyte at most.
+_kept: Callable[..., Filler] = functools.lru_cache(maxsize=64)(_prepared)
 
 
 def thread_count() -> int:

@@ -57,7 +57,7 @@ def make_request(law: Law, geometry: Geometry, *, index: object, name: str, dtyp
 
 
 def named(request: Request, name: str) -> Request:
-    """Return a request under another name, in a third of the time of dataclasses.replace."""
+    """Return a request under another name, without the cost of dataclasses.replace."""
     return Request(
         request.law, request.geometry, request.entries, request.index, name, request.dtype, request.table
     )

@@ -75,7 +75,7 @@ def _block_of_ints(key: tuple[int, int], counter: tuple[int, int]) -> tuple[int,
     return (x0 + k2) & MASK, (x1 + k0 + 5) & MASK
 
 
-# Each rotation is written out: a draw derives one key, and loops would double what that takes.
+# Each rotation is written out, without loops: every draw derives a key.
 def _first_four(x0: int, x1: int) -> tuple[int, int]:
     x0 = (x0 + x1) & MASK
     x1 = ((x1 << 13 | x1 >> 19) & MASK) ^ x0

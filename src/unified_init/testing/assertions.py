@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init import checks
-from unified_init.digests import values_of
+from unified_init.digests import as_bits, values_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.layout import bind
 from unified_init.stream.arrange import to_logical
@@ -120,7 +120,7 @@ def assert_identical(  # one line documents each pair of arguments
     if first.shape != second.shape:
         msg = f"the tensors have different logical shapes: {first.shape} and {second.shape}"
         raise AssertionError(msg)
-    unequal = _bytes(first) != _bytes(second)
+    unequal = as_bits(first) != as_bits(second)
     different = np.flatnonzero(unequal.any(axis=1))
     if different.size == 0:
         return
@@ -213,11 +213,6 @@ def _logical(
     values = values.astype(values.dtype.newbyteorder("="), copy=False)
     logical: NDArray[Any] = to_logical(np, values, bind(tuple(values.shape), layout, sizes))
     return logical
-
-
-def _bytes(values: NDArray[Any]) -> NDArray[np.uint8]:
-    flat = np.ascontiguousarray(values).reshape(-1)
-    return flat.view(np.uint8).reshape(flat.size, flat.dtype.itemsize)
 
 
 def _correlation(a: NDArray[Any], b: NDArray[Any]) -> tuple[float, int]:
