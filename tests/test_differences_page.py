@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import pathlib
 import runpy
@@ -9,6 +10,7 @@ import runpy
 import pytest
 
 import unified_init as ui
+from unified_init.interop import differences_page as differences_page_room
 from unified_init.interop.difference_rows import CHECKED, FactRow, LawRow
 from unified_init.interop.differences import DIFFERENCES
 from unified_init.interop.differences_page import differences_page
@@ -132,3 +134,13 @@ def test_the_exact_numbers_of_other_rows_are_integrals() -> None:
     assert FACTS["torch.xavier_uniform_ complex"].value == pytest.approx(
         2 * real.moment(2) / asked, rel=1e-12
     )
+
+
+def test_two_calls_in_two_places_are_shown_with_both() -> None:
+    """A row that compares another call elsewhere says where each of them stands."""
+    row = next(row for row in LAW_ROWS if row.at != row.against_at and row.against == row.ours)
+    here, there = differences_page_room._both(row)
+    other = dataclasses.replace(row, against="ui.normal(0, 1)")
+    place = differences_page_room._arguments(row.against_at)
+    assert differences_page_room._both(other) == (here, f"`ui.normal(0, 1)` with `{place}`")
+    assert "ui.normal" not in there

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
+import os
 from typing import Any
 
 import numpy as np
@@ -171,6 +173,32 @@ def test_the_number_of_threads_is_read_from_the_environment(monkeypatch: pytest.
     for text in ("0", "-2", "many", ""):
         monkeypatch.setenv("UNIFIED_INIT_NUM_THREADS", text)
         assert host.thread_count() == default
+
+
+def test_without_affinity_all_processors_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not every system says which of them the process may use."""
+    monkeypatch.delenv("UNIFIED_INIT_NUM_THREADS", raising=False)
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 7)
+    assert host.thread_count() == 7
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert host.thread_count() == 1
+
+
+def test_an_array_of_a_truth_value_is_no_length() -> None:
+    """True is 1 for ``operator.index``; its arrays are refused as it is."""
+    length: Any = np.array(1, dtype=bool)
+    assert refusal(lambda: ui.draw(ui.ones(), (3, length))) == (
+        refusal(lambda: ui.draw(ui.ones(), (3, True))).replace("True", "array(True)")
+    )
+
+
+def test_a_tabulated_law_needs_an_interval() -> None:
+    """Its ends in the wrong order are refused."""
+    table: Any = ui.from_quantile(lambda p: p).distribution
+    assert refusal(lambda: dataclasses.replace(table, low=1.0, high=0.0)) == (
+        "`low` must be less than `high`, got 1.0 and 0.0."
+    )
 
 
 def test_what_is_no_array_has_no_digest() -> None:

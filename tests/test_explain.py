@@ -363,3 +363,11 @@ def _number(node: ast.expr) -> Any:
     """Read a literal, or an infinity."""
     text = ast.unparse(node)
     return float(text.removeprefix("float('").removesuffix("')")) if "inf" in text else ast.literal_eval(node)
+
+
+def test_an_empty_tensor_has_no_call_of_jax_by_its_fans() -> None:
+    """``jax.nn.initializers`` divides by the length of each axis: the std stands in the call instead."""
+    std = ui.he_normal().resolve((0, 3), layout="OI").scale
+    text = str(ui.he_normal().explain((0, 3), layout="OI"))
+    assert f"jax       jax.nn.initializers.truncated_normal(stddev={std!r})" in text.splitlines()
+    assert "jax.nn.initializers.he_normal(" in str(ui.he_normal().explain((2, 3), layout="OI"))

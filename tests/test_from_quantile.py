@@ -257,3 +257,12 @@ def test_halves_may_round_apart_at_a_median_of_zero(law: Any) -> None:
     assert ui.from_quantile(law).resolve(1).std == pytest.approx(law.std(), rel=1e-4)
     crossing = ui.from_quantile(lambda p: p - 0.5 + 1e-15, lambda p: 0.5 - p - 1e-15)
     assert crossing.resolve(1).std == pytest.approx(12**-0.5, rel=1e-6)
+
+
+def test_a_jump_between_neighbouring_knots_is_drawn() -> None:
+    """A law of two values: the step takes more bits than any other, so the fixed point moves up by one."""
+    spec = ui.from_quantile(lambda p: np.where(p < 0.3, -1.0, 1.0))
+    drawn = ui.draw(spec, 4096, seed=0)
+    assert set(np.unique(drawn)) >= {-1.0, 1.0}
+    assert np.mean(np.abs(drawn) == 1.0) > 0.999  # all but the one segment that holds the jump
+    assert compile_table(spec.resolve(1), 32).exponent == 1 + math.frexp(1.0)[1] - 31

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import unified_init as ui
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -77,3 +79,8 @@ def test_import_takes_less_than_fifty_milliseconds(tmp_path: Path) -> None:
         if best < LIMIT:
             break
     assert best < LIMIT
+
+
+def test_the_names_are_listed_before_they_are_used() -> None:
+    """``dir`` knows what a first use would load."""
+    assert dir(ui) == sorted(ui.__all__)

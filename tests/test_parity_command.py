@@ -611,6 +611,16 @@ def test_importing_the_room_imports_no_framework() -> None:
     assert done.stdout == "\n"
 
 
+def test_the_table_is_as_wide_as_columns_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without COLUMNS it is as wide as it needs; with it, words are cut short."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    free = parity(*CHOSEN, "--preset", "zeros").stdout
+    monkeypatch.setenv("COLUMNS", "20")
+    tight = parity(*CHOSEN, "--preset", "zeros").stdout
+    assert "numpy least" in free
+    assert "numpy least" not in tight
+
+
 @pytest.mark.needs("numba", "torch", "tensorflow", "jax")
 def test_all_twelve_variants_agree() -> None:
     """The real thing on some presets of each kind, torch.compile and XLA included, nothing pretended."""

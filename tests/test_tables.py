@@ -20,7 +20,7 @@ import unified_init as ui
 from unified_init.stream import numpy_runner, threefry
 from unified_init.stream.elementary import cos_turns, normal_quantile, sin_turns
 from unified_init.stream.knots import FORMAT32, FORMAT64
-from unified_init.stream.table import Table, compile_table
+from unified_init.stream.table import Table, _rows64, compile_table
 from unified_init.unit_normal import tail as normal_tail
 
 if TYPE_CHECKING:
@@ -546,3 +546,11 @@ def test_equal_laws_share_one_table() -> None:
     one = ui.he_normal().resolve((64, 3, 7, 7), layout="OIHW")
     two = ui.he_normal().resolve((147, 8), layout="IO")
     assert compile_table(one, 32) is compile_table(two, 32)
+
+
+def test_a_64_bit_step_that_its_field_cannot_hold_is_no_table() -> None:
+    """Then the fixed point moves up by one, as it does at 32 bits."""
+    half = np.zeros((4, 3), dtype=np.int64)
+    assert _rows64(half, uniform=False) is not None
+    half[2:] = 1 << 60
+    assert _rows64(half, uniform=False) is None

@@ -80,7 +80,7 @@ def integer(value: object) -> int | None:
         return value
     if isinstance(value, bool) or not isinstance(value, SupportsIndex):
         return None
-    if getattr(getattr(value, "dtype", None), "kind", None) == "b":  # the oldest NumPy takes it for 0 or 1
+    if "bool" in str(getattr(value, "dtype", "")):  # an array of any framework: it would pass for 0 or 1
         return None
     try:
         return operator.index(value)

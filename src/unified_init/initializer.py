@@ -215,10 +215,8 @@ class Initializer:
         if isinstance(self.distribution, Elementwise):
             return self._elementwise_law(self.distribution, geometry, fans)
         fan_in, fan_out = fans_on(geometry, fans, needs=self.needs, label=self.label)
-        gain = self.factor
-        match self.scale:
-            case Gain(size) | Fixed(size):
-                gain *= size
+        assert isinstance(self.scale, (Gain, Fixed))  # noqa: S101  # RULES has no other for these
+        gain = self.factor * (self.scale.gain if isinstance(self.scale, Gain) else self.scale.std)
         checks.positive("gain", gain)
         law = structured_law(self.distribution, geometry, gain)
         return dataclasses.replace(law, fan_in=fan_in, fan_out=fan_out)

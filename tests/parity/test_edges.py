@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -211,3 +214,98 @@ def test_bfloat16_normals_of_jax_are_coarse_and_biased_where_ours_are_not() -> N
     assert distinct[1] > 3000
     assert errors[0] > 10
     assert errors[1] < 5
+
+
+@pytest.mark.needs("torch")
+def test_what_is_of_torch_and_no_tensor_is_refused() -> None:
+    """As a seed and as a target."""
+    import torch
+
+    from unified_init.backends import _torch
+
+    seed = torch.tensor(3)
+    assert refusal(lambda: ui.draw(NORMAL, 3, seed=seed)) == (
+        "`seed` must be an int from 0 to 2**64 - 1, a JAX key or a framework's generator object, "
+        "got tensor(3)."
+    )
+    target: Any = torch.Generator()
+    assert refusal(lambda: ui.fill(target, NORMAL, seed=0)) == (
+        "`tensor` must be a torch.Tensor, got Generator."
+    )
+    # Off the host there is no memory to share; the tensor is then drawn where it lies, and copied.
+    assert _torch.writable(torch.empty(2, device="meta")) is None
+
+
+@pytest.mark.needs("torch")
+def test_truth_values_of_torch_are_no_lengths() -> None:
+    """``operator.index`` takes them for 0 and 1."""
+    import torch
+
+    assert refusal(lambda: ui.draw(NORMAL, (3, torch.tensor(data=True)), seed=0)) == (
+        refusal(lambda: ui.draw(NORMAL, (3, True), seed=0)).replace("True", "tensor(True)")
+    )
+
+
+@pytest.mark.needs("tensorflow")
+def test_a_tensor_of_tensorflow_is_no_seed() -> None:
+    """Only its generators are."""
+    import tensorflow as tf
+
+    seed = tf.constant([1, 2])
+    assert refusal(lambda: ui.draw(NORMAL, 3, seed=seed)) == (
+        "`seed` must be an int from 0 to 2**64 - 1, a JAX key or a framework's generator object, "
+        f"got {seed!r}."
+    )
+
+
+@pytest.mark.needs("jax")
+def test_a_device_of_jax_is_no_seed() -> None:
+    """An object of JAX that is no array."""
+    import jax
+
+    device = jax.devices()[0]
+    assert refusal(lambda: ui.draw(NORMAL, 3, seed=device)) == (
+        "`seed` must be an int from 0 to 2**64 - 1, a JAX key or a framework's generator object, "
+        f"got {device!r}."
+    )
+
+
+@pytest.mark.needs("jax")
+def test_a_jitted_draw_may_name_its_device() -> None:
+    """In a trace the graph program runs there."""
+    import jax
+
+    drawn = jax.jit(lambda key: ui.draw(NORMAL, (6, 4), seed=key, device=jax.devices()[0]))(jax.random.key(7))
+    assert differing(np.asarray(drawn), reference(NORMAL, (6, 4), seed=7)) == 0
+
+
+TWO_DEVICES = """
+import tensorflow as tf
+host = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(host, [tf.config.LogicalDeviceConfiguration()] * 2)
+import unified_init as ui
+drawn = ui.draw(ui.normal(0.0, 1.0), (6, 4), seed=7, backend="tensorflow", device="CPU:1")
+print(drawn.device.rpartition("/")[2], ui.digest(drawn))
+"""
+
+
+@pytest.mark.needs("tensorflow")
+def test_tensorflow_draws_on_a_second_device() -> None:
+    """Not on the host: the compiled graph program, on the device that was named."""
+    done = subprocess.run(
+        [sys.executable, "-c", TWO_DEVICES], capture_output=True, text=True, check=True, env=os.environ
+    )
+    assert done.stdout.split() == ["device:CPU:1", ui.digest(reference(NORMAL, (6, 4), seed=7))]
+
+
+@pytest.mark.needs("keras")
+def test_a_backend_of_keras_that_is_not_ours_gets_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenVINO takes NumPy's arrays."""
+    import keras
+
+    init = ui.as_keras(NORMAL, seed=7, name="w")
+    monkeypatch.setattr(keras.config, "backend", lambda: "openvino")
+    drawn = init((6, 4), dtype="float32")
+    monkeypatch.undo()
+    assert isinstance(drawn, np.ndarray)
+    assert differing(drawn, reference(NORMAL, (6, 4), seed=7, name="w")) == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from unified_init.distributions import (
     AT_2_SIGMA,
@@ -285,6 +285,8 @@ def _jax_fixed(law: Law, dist: RANDOM) -> str:
         case TruncatedNormal(lower, upper):
             draw = f"jax.random.truncated_normal(key, {literal(lower)}, {literal(upper)}, shape)"
             return f"{law.loc!r} + {law.scale!r} * {draw}"
+        case _:
+            assert_never(dist)
 
 
 def _jax_orthogonal(case: Case) -> str:

@@ -125,12 +125,9 @@ def draw(
 def _torch_compiled(public: Callable[[], Any]) -> Any:
     import torch
 
-    def drawn() -> Any:
-        return public()
-
     # Another spec is another graph of the same few lines, and Dynamo stops at the eighth.
     torch.compiler.reset()
-    return torch.compile(drawn, fullgraph=True)()
+    return torch.compile(public, fullgraph=True)()
 
 
 def _tensorflow_compiled(
