@@ -164,6 +164,32 @@ def test_a_broken_numba_is_no_numba(monkeypatch: pytest.MonkeyPatch) -> None:
         host._fast_runner.cache_clear()
 
 
+def test_numba_is_loaded_when_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the reference has drawn for as long as the import takes, and from then on for any size."""
+    import sys
+
+    fast: Any = object()
+    monkeypatch.setattr(host, "_fast_runner", lambda: fast)
+    monkeypatch.setattr(host, "_drawn", [0])
+    monkeypatch.delitem(sys.modules, host.NUMBA_RUNNER, raising=False)
+    assert host._runner(host.NUMBA_FROM - 1) is numpy_runner.prepare
+    assert host._runner(1) is fast
+    monkeypatch.setattr(host, "_drawn", [0])
+    assert host._runner(1) is numpy_runner.prepare
+    monkeypatch.setitem(sys.modules, host.NUMBA_RUNNER, sys)
+    assert host._runner(1) is fast
+
+
+@pytest.mark.needs("numba")
+def test_names_have_the_same_keys_in_both_runners() -> None:
+    """The fast one derives them too."""
+    from unified_init.stream import numba_runner, threefry
+
+    for root in ((0, 0), (2**32 - 1, 7), (5, 2**31)):
+        for name in ("", "w", "layer0/kernel", "\u00e9" * 40):
+            assert numba_runner.named_key(root, name) == threefry.named_key(root, name)
+
+
 def test_the_number_of_threads_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """A positive number counts; anything else is as if it were not there."""
     monkeypatch.setenv("UNIFIED_INIT_NUM_THREADS", "3")

@@ -216,6 +216,7 @@ def test_both_runners_draw_the_same_bits(spec: ui.Initializer, dtype: str) -> No
         ((70, 1100), "IO", (slice(3, 60, 2), slice(-900, None))),
         ((5, 7, 30, 20), "HWIO", None),
         ((2**20, 2**20), "OI", (slice(2**20 - 2, None), slice(5, 2000, 3))),
+        ((2**33,), None, (slice(2**32 - 700, 2**32 + 900),)),  # the high word changes in a block
     ):
         placed = index_map(bind(shape, layout), index)
         pair = [np.empty(placed.shape, dtype=dtype_) for _ in range(2)]

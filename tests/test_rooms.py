@@ -44,7 +44,7 @@ ADAPTERS = {
     "backends/_jax.py": "jax",
     "compiled_draw.py": "torch",
     "keras.py": "keras",
-    "stream/numba_runner.py": "numba",
+    "stream/numba_kernels.py": "numba",
 }
 
 

@@ -31,6 +31,7 @@ AS_INTEGERS = {
     "float8_e4m3fn": (np.uint8, torch.float8_e4m3fn),
     "float8_e5m2": (np.uint8, torch.float8_e5m2),
 }
+PLAIN = {torch.Tensor, torch.nn.Parameter}
 
 
 def root_key(seed: object) -> Key | None:
@@ -88,13 +89,20 @@ def to_numpy(tensor: torch.Tensor) -> NDArray[Any]:
     return host.numpy()
 
 
+def _is_plain(tensor: torch.Tensor) -> bool:
+    """Whether a tensor is what nearly all are: dense memory on the host, in row-major order."""
+    return (
+        type(tensor) in PLAIN
+        and tensor.is_cpu
+        and tensor.layout is torch.strided
+        and not tensor.is_nested
+        and tensor.is_contiguous()
+    )
+
+
 def writable(tensor: torch.Tensor) -> NDArray[Any] | None:
     """Return a NumPy array that shares a tensor's memory in row-major order, if there is one."""
-    if tensor.device.type != "cpu" or tensor.layout is not torch.strided:
-        return None
-    if not tensor.is_contiguous() or tensor.is_conj() or tensor.is_neg():
-        return None
-    if type(tensor) not in {torch.Tensor, torch.nn.Parameter} or _wrapped(tensor):
+    if not _is_plain(tensor) or tensor.is_conj() or tensor.is_neg() or _wrapped(tensor):
         return None
     return tensor.detach().numpy() if tensor.dtype is torch.float32 else to_numpy(tensor)
 
@@ -122,6 +130,8 @@ def check_target(tensor: object) -> None:
     if not isinstance(tensor, torch.Tensor):
         msg = f"`tensor` must be a torch.Tensor, got {type(tensor).__name__}."
         raise ArgumentTypeError(msg)
+    if _is_plain(tensor) and not tensor.is_inference():
+        return
     if tensor.device.type == "meta":
         msg = (
             "`tensor` is on the meta device and has no values to fill: "

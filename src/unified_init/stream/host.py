@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.errors import ArgumentValueError
-from unified_init.stream import numpy_runner
+from unified_init.stream import numpy_runner, threefry
 from unified_init.stream.walk import walk
 
 if TYPE_CHECKING:
@@ -22,17 +22,16 @@ if TYPE_CHECKING:
     from unified_init.stream.table import Table
     from unified_init.stream.walk import Walk
 
-__all__ = ["Filler", "Runner", "aligned_empty", "fill", "thread_count"]
+__all__ = ["Filler", "Runner", "aligned_empty", "fill", "named_key", "thread_count"]
 
 # Writes the values at flat positions ``start``, ``start + 1``, ... into a one-dimensional array: (array,
 # start, key). A runner makes one, ready but for the key.
 Filler = Callable[["NDArray[Any]", int, tuple[int, int]], None]
 Runner = Callable[["Walk", "Table", "np.dtype[Any]"], Filler]
 
-# Below this many elements importing Numba (about a second) costs more than it saves; once it is
-# imported, only its calls cost, some ten microseconds each.
-NUMBA_FROM = 1 << 21
-NUMBA_LOADED_FROM = 1 << 10
+# Numba is imported when the reference has drawn about as long as the import takes, half a second, or is
+# about to. So a process pays at most twice what the better choice would have cost it.
+NUMBA_FROM = 1 << 24
 NUMBA_RUNNER = "unified_init.stream.numba_runner"
 # Below this many elements a second thread costs more than it saves.
 THREADS_FROM = 1 << 17
@@ -102,9 +101,21 @@ def thread_count() -> int:
     return os.cpu_count() or 1
 
 
+def named_key(root: tuple[int, int], name: str) -> tuple[int, int]:
+    """Return the key of a name under a root key, by the fast runner where it is loaded."""
+    key: tuple[int, int] = (sys.modules.get(NUMBA_RUNNER) or threefry).named_key(root, name)
+    return key
+
+
 def _runner(size: int) -> Runner:
-    least = NUMBA_LOADED_FROM if NUMBA_RUNNER in sys.modules else NUMBA_FROM
-    return numpy_runner.prepare if size < least else _fast_runner()
+    if NUMBA_RUNNER in sys.modules:
+        return _fast_runner()
+    _drawn[0] += size
+    return numpy_runner.prepare if _drawn[0] < NUMBA_FROM else _fast_runner()
+
+
+# How many elements the reference has drawn. One draw more or less changes nothing but when Numba is loaded.
+_drawn = [0]
 
 
 @functools.cache

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unified_init.stream import host, threefry
+from unified_init.stream import host
 from unified_init.stream.structured import structured
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def into(out: NDArray[Any], request: Request, root: tuple[int, int] | None) -> N
     """Write a request's values into a C-contiguous array of its shape and type."""
     if request.table is not None:
         assert root is not None  # noqa: S101  # the front door asks a random law for a seed
-        key = threefry.named_key(root, request.name)
+        key = host.named_key(root, request.name)
         host.fill(out, index=request.index, key=key, table=request.table)
         return
     with np.errstate(all="ignore"):  # what the process asks to be raised is no business of a draw

@@ -7,6 +7,7 @@ words XORed: exactly ``jax.random.bits`` with partitionable threefry.
 from __future__ import annotations
 
 import hashlib
+import struct
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["PARITY", "ROTATIONS", "STREAM", "block", "name_counter", "named_key", "root_key"]
+__all__ = ["PARITY", "ROTATIONS", "STREAM", "block", "name_counter", "named_key", "root_key", "rounds"]
 
 STREAM = "threefry-1"
 
@@ -22,6 +23,7 @@ STREAM = "threefry-1"
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 PARITY = 0x1BD11BDA
 MASK = 0xFFFFFFFF
+WORDS = struct.Struct(">2I")
 
 
 def root_key(seed: int) -> tuple[int, int]:
@@ -31,8 +33,8 @@ def root_key(seed: int) -> tuple[int, int]:
 
 def name_counter(name: str) -> tuple[int, int]:
     """Return the counter of a name: the first 8 bytes of its SHA-256, two big-endian words."""
-    first = hashlib.sha256(name.encode()).digest()[:8]
-    return int.from_bytes(first[:4], "big"), int.from_bytes(first[4:], "big")
+    high, low = WORDS.unpack_from(hashlib.sha256(name.encode()).digest())
+    return high, low
 
 
 def named_key(root: tuple[int, int], name: str) -> tuple[int, int]:
@@ -46,10 +48,18 @@ def block(
     key: tuple[int, int], high: NDArray[np.uint32], low: NDArray[np.uint32]
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
     """Return both output words for arrays of counters. The inputs are left as they are."""
+    x0, x1 = high.copy(), low.copy()
+    rounds(key, x0, x1, np.empty_like(x1))
+    return x0, x1
+
+
+def rounds(
+    key: tuple[int, int], x0: NDArray[np.uint32], x1: NDArray[np.uint32], scratch: NDArray[np.uint32]
+) -> None:
+    """Put both output words in the place of counters."""
     schedule = (key[0], key[1], key[0] ^ key[1] ^ PARITY)
-    x0 = high + np.uint32(schedule[0])
-    x1 = low + np.uint32(schedule[1])
-    scratch = np.empty_like(x1)
+    np.add(x0, np.uint32(schedule[0]), out=x0)
+    np.add(x1, np.uint32(schedule[1]), out=x1)
     for injection in range(5):
         for rotation in ROTATIONS[injection % 2]:
             np.add(x0, x1, out=x0)
@@ -59,7 +69,6 @@ def block(
             np.bitwise_xor(x1, x0, out=x1)
         np.add(x0, np.uint32(schedule[(injection + 1) % 3]), out=x0)
         np.add(x1, np.uint32((schedule[(injection + 2) % 3] + injection + 1) & MASK), out=x1)
-    return x0, x1
 
 
 def _block_of_ints(key: tuple[int, int], counter: tuple[int, int]) -> tuple[int, int]:
