@@ -24,8 +24,13 @@ if TYPE_CHECKING:
 # ruff: noqa: ANN401
 
 KEY_WORDS = 2
-# Put on a device, explicitly, which no transfer guard forbids; inside a trace it becomes a tracer.
-PROBE = np.float32(0)
+
+
+@functools.cache
+def _probe() -> jax.Array:
+    """Return an array outside of any trace: putting it where it is becomes a tracer inside one."""
+    with jax.ensure_compile_time_eval():
+        return jax.device_put(np.float32(0))  # explicitly, which no transfer guard forbids
 
 
 def root_key(seed: object) -> Key | None:
@@ -56,7 +61,7 @@ def root_key(seed: object) -> Key | None:
 
 def tracing() -> bool:
     """Whether a function is being traced: constants are then tracers too."""
-    return isinstance(jax.device_put(PROBE), jax.core.Tracer)
+    return isinstance(jax.device_put(_probe()), jax.core.Tracer)
 
 
 def place(device: object, dtype: str) -> jax.Device | jax.sharding.Sharding | None:

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 # ruff: noqa: ANN401
 
-# Below this many bytes a copy costs less than DLPack's bookkeeping.
-SMALL = 1 << 12
 SHARED = {tf.float16, tf.float32, tf.float64, tf.complex64, tf.complex128}
 
 
@@ -68,7 +66,7 @@ def adopt(array: NDArray[Any], place: str | None) -> tf.Tensor:
     """Return a host buffer as a tensor that shares it."""
     del place
     name = array.dtype.name
-    if array.nbytes < SMALL or name.startswith("float8"):
+    if name.startswith("float8"):
         return tf.constant(array)  # TensorFlow cannot reinterpret bits as float8
     if name == "bfloat16":
         capsule = array.view(np.uint16).__dlpack__()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import math
 import os
@@ -43,8 +44,8 @@ def aligned_empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     size = math.prod(shape) * dtype.itemsize
     try:
         buffer = np.empty(size + ALIGNMENT, dtype=np.uint8)
-        start = -buffer.ctypes.data % ALIGNMENT
-        return buffer[start : start + size].view(dtype).reshape(shape)
+        start = -ctypes.addressof(ctypes.c_char.from_buffer(buffer)) % ALIGNMENT
+        return np.ndarray(shape, dtype, buffer, start)
     except (MemoryError, ValueError, OverflowError) as error:
         msg = f"a tensor of shape {shape} takes {size} bytes, which cannot be had: {error}"
         raise ArgumentValueError(msg) from None
