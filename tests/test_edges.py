@@ -165,17 +165,19 @@ def test_a_broken_numba_is_no_numba(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_numba_is_loaded_when_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the reference has drawn for as long as the import takes, and from then on for any size."""
+    """For a large tensor, or when the reference has drawn for as long as the import takes."""
     import sys
 
     fast: Any = object()
     monkeypatch.setattr(host, "_fast_runner", lambda: fast)
     monkeypatch.setattr(host, "_drawn", [0])
     monkeypatch.delitem(sys.modules, host.NUMBA_RUNNER, raising=False)
-    assert host._runner(host.NUMBA_FROM - 1) is numpy_runner.prepare
-    assert host._runner(1) is fast
-    monkeypatch.setattr(host, "_drawn", [0])
+    assert host._runner(host.LARGE - 1) is numpy_runner.prepare
+    assert host._runner(host.LARGE) is fast
     assert host._runner(1) is numpy_runner.prepare
+    monkeypatch.setattr(host, "_drawn", [host.LONG_RUN - 2])
+    assert host._runner(1) is numpy_runner.prepare
+    assert host._runner(1) is fast
     monkeypatch.setitem(sys.modules, host.NUMBA_RUNNER, sys)
     assert host._runner(1) is fast
 

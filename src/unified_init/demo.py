@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import unified_init as ui
 from unified_init.errors import ArgumentValueError
-from unified_init.stream.host import NUMBA_FROM
+from unified_init.stream.host import LARGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,7 +38,7 @@ __all__ = [
 
 MODEL = "gpt2_small.json"
 BACKENDS = ("numpy", "torch", "tensorflow", "jax")
-START = NUMBA_FROM  # values of a first draw: so many that the fastest runner is loaded too
+START = LARGE  # values of a first draw: so many that the fastest runner is loaded too
 INSTALL = 'pip install "unified-init[{extras}]"'
 
 

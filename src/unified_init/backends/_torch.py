@@ -5,7 +5,6 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-import array_api_compat.torch as xp
 import ml_dtypes
 import numpy as np
 import torch
@@ -161,6 +160,8 @@ def _cast(x: Any, dtype: str) -> Any:
 
 
 def _ops(device: torch.device | None) -> SimpleNamespace:
+    import array_api_compat.torch as xp  # noqa: PLC0415  # 0.1 s, which draws on the host need not pay
+
     def arange(stop: int) -> torch.Tensor:
         return torch.arange(stop, dtype=torch.int32, device=device)
 

@@ -30,12 +30,14 @@ __all__ = ["Filler", "Runner", "aligned_empty", "fill", "named_key", "thread_cou
 Filler = Callable[["NDArray[Any]", int, tuple[int, int]], None]
 Runner = Callable[["Walk", "Table", "np.dtype[Any]"], Filler]
 
-# Numba is imported when the reference has drawn about as long as the import takes, half a second, or is
-# about to. So a process pays at most twice what the better choice would have cost it.
-NUMBA_FROM = 1 << 24
+# Numba takes half a second to import and to load. The reference draws LONG_RUN values in that time, so a
+# process that waits for these pays at most twice what the better choice would have cost it. A tensor of
+# LARGE values is the first of a large model more often than not, and does not wait.
+LARGE, LONG_RUN = 1 << 24, 1 << 26
 NUMBA_RUNNER = "unified_init.stream.numba_runner"
 # Below this many elements a second thread costs more than it saves.
 THREADS_FROM = 1 << 17
+PIECES = 32  # of each thread's share
 ALIGNMENT = 64
 
 
@@ -44,7 +46,7 @@ def aligned_empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     size = math.prod(shape) * dtype.itemsize
     try:
         buffer = np.empty(size + ALIGNMENT, dtype=np.uint8)
-        start = -ctypes.addressof(ctypes.c_char.from_buffer(buffer)) % ALIGNMENT
+        start = -ctypes.addressof(ctypes.c_char.from_buffer(buffer.data)) % ALIGNMENT
         return np.ndarray(shape, dtype, buffer, start)
     except (MemoryError, ValueError, OverflowError) as error:
         msg = f"a tensor of shape {shape} takes {size} bytes, which cannot be had: {error}"
@@ -76,11 +78,23 @@ def fill(
         return
     import concurrent.futures  # noqa: PLC0415  # it imports logging, which small draws need not pay
 
-    step = max(THREADS_FROM // 2, -(-size // (4 * threads)))
-    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
-        jobs = [pool.submit(run, flat[a : a + step], a, key) for a in range(0, size, step)]
-        for job in jobs:
-            job.result()
+    step = max(THREADS_FROM // 2, -(-size // (PIECES * threads)))
+    starts = [*range(0, size, step)]
+
+    def work() -> None:
+        while True:
+            try:
+                start = starts.pop()
+            except IndexError:  # no piece is left
+                return
+            run(flat[start : start + step], start, key)
+
+    # This thread is awake already; a piece at a time, so that a slow one keeps nobody waiting.
+    with concurrent.futures.ThreadPoolExecutor(threads - 1) as pool:
+        others = [pool.submit(work) for _ in range(threads - 1)]
+        work()
+    for other in others:
+        other.result()
 
 
 def _prepared(runner: Runner, index: IndexMap, parts: int, table: Table, dtype: np.dtype[Any]) -> Filler:
@@ -112,7 +126,7 @@ def _runner(size: int) -> Runner:
     if NUMBA_RUNNER in sys.modules:
         return _fast_runner()
     _drawn[0] += size
-    return numpy_runner.prepare if _drawn[0] < NUMBA_FROM else _fast_runner()
+    return _fast_runner() if size >= LARGE or _drawn[0] >= LONG_RUN else numpy_runner.prepare
 
 
 # How many elements the reference has drawn. One draw more or less changes nothing but when Numba is loaded.
