@@ -1,0 +1,121 @@
+"""Threads and processes: many callers at once, a fork, and what is compiled once for all of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import unified_init as ui
+from unified_init.stream import host, numpy_runner
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NORMAL = ui.normal(0.0, 1.0)
+SIZE = 2 * host.THREADS_FROM + 3  # so many that each caller has threads of its own
+RUNNERS = [pytest.param("numpy"), pytest.param("numba", marks=pytest.mark.needs("numba"))]
+
+# In a process of its own: draws with threads, forks, and draws the same in the child.
+FORK = """
+import json, os, sys
+import unified_init as ui
+{load}
+def drawn():
+    return ui.digest(ui.draw(ui.normal(0.0, 1.0), ({size},), seed=5, name="w"))
+before = drawn()
+read, write = os.pipe()
+if not os.fork():
+    os.write(write, drawn().encode())
+    os._exit(0)
+os.close(write)
+print(json.dumps([before, os.fdopen(read).read(), drawn()]))
+"""
+LOAD = "from unified_init.stream import numba_runner"
+COMPILED = """
+import json
+from unified_init.stream import numba_kernels
+import unified_init as ui
+compiled_at_import = len(numba_kernels.fill32.signatures)
+ui.draw(ui.normal(0.0, 1.0), (3,), seed=0, name="w")
+import unified_init.stream.numba_runner
+ui.draw(ui.normal(0.0, 1.0), (3,), seed=0, name="w")
+stats = numba_kernels.fill32.stats
+print(json.dumps([compiled_at_import, sum(stats.cache_hits.values()), sum(stats.cache_misses.values())]))
+"""
+
+
+def run(script: str, **environment: str) -> Any:
+    """Return the JSON that a fresh interpreter prints."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script],
+        capture_output=True, text=True, check=True, env=os.environ | environment,
+    )  # fmt: skip
+    return json.loads(done.stdout)
+
+
+@pytest.fixture
+def runner(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Make every draw use one of the runners."""
+    name: str = request.param
+    if name == "numba":
+        from unified_init.stream import numba_runner
+
+        monkeypatch.setattr(host, "_runner", lambda size: numba_runner.prepare)  # noqa: ARG005
+    else:
+        monkeypatch.setattr(host, "_runner", lambda size: numpy_runner.prepare)  # noqa: ARG005
+    return name
+
+
+@pytest.mark.parametrize("runner", RUNNERS, indirect=True)
+def test_callers_in_many_threads_get_their_own_bits(runner: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight at once, each with three threads: what one alone gets, whoever the runner is."""
+    del runner
+    monkeypatch.setenv("UNIFIED_INIT_NUM_THREADS", "3")
+
+    def drawn(name: str) -> str:
+        return ui.digest(ui.draw(NORMAL, (SIZE,), seed=5, name=name))
+
+    names = [f"layer{i}" for i in range(16)]
+    alone = [drawn(name) for name in names]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(drawn, names))
+    assert together == alone
+    assert len(set(alone)) == len(names)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+@pytest.mark.parametrize("load", ["", pytest.param(LOAD, marks=pytest.mark.needs("numba"))])
+def test_a_forked_process_draws_the_same(load: str) -> None:
+    """No thread of ours outlives a draw, so a fork misses none."""
+    before, child, after = run(FORK.format(load=load, size=SIZE), UNIFIED_INIT_NUM_THREADS="3")
+    assert before == child == after
+
+
+def test_an_error_in_a_thread_reaches_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever thread it strikes."""
+
+    def broken(*_: Any) -> Any:
+        def fill(out: Any, start: int, key: Any) -> None:
+            del out, key
+            if start:
+                raise ZeroDivisionError
+
+        return fill
+
+    monkeypatch.setenv("UNIFIED_INIT_NUM_THREADS", "3")
+    monkeypatch.setattr(host, "_runner", lambda size: broken)  # noqa: ARG005
+    with pytest.raises(ZeroDivisionError):
+        ui.draw(NORMAL, (SIZE,), seed=5, name="w")
+
+
+@pytest.mark.needs("numba")
+def test_what_is_compiled_is_kept_on_disk(tmp_path: Path) -> None:
+    """Nothing is compiled by an import; the first draw compiles; the next process loads."""
+    assert run(COMPILED, NUMBA_CACHE_DIR=str(tmp_path)) == [0, 0, 1]
+    assert run(COMPILED, NUMBA_CACHE_DIR=str(tmp_path)) == [0, 1, 0]
