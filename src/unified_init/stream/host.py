@@ -118,7 +118,10 @@ def thread_count() -> int:
 
 def named_key(root: tuple[int, int], name: str) -> tuple[int, int]:
     """Return the key of a name under a root key, by the fast runner where it is loaded."""
-    key: tuple[int, int] = (sys.modules.get(NUMBA_RUNNER) or threefry).named_key(root, name)
+    # Asked for its runner first: another thread may be importing it.
+    if NUMBA_RUNNER not in sys.modules or _fast_runner() is numpy_runner.prepare:
+        return threefry.named_key(root, name)
+    key: tuple[int, int] = sys.modules[NUMBA_RUNNER].named_key(root, name)
     return key
 
 
