@@ -24,6 +24,7 @@ __all__ = ["main", "read", "report", "surroundings"]
 # ruff: noqa: T201  # it talks to a person
 
 PACKAGES = ("unified-init", "numpy", "numba", "torch", "tensorflow", "keras", "jax", "jaxlib")
+DIGITS = 4  # of a figure in a file: repeats differ by far more
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -94,8 +95,11 @@ def surroundings() -> dict[str, Any]:
 
 
 def report(results: Sequence[Result], around: dict[str, Any], *, quick: bool) -> str:
-    """Return the JSON text of a whole run."""
-    tree = {"quick": quick, "surroundings": around, "results": [dataclasses.asdict(one) for one in results]}
+    """Return the JSON text of a whole run, each figure with four significant digits."""
+    rounded = [
+        dataclasses.replace(one, ours=_rounded(one.ours), native=_rounded(one.native)) for one in results
+    ]
+    tree = {"quick": quick, "surroundings": around, "results": [dataclasses.asdict(one) for one in rounded]}
     return json.dumps(tree, indent=1) + "\n"
 
 
@@ -103,6 +107,10 @@ def read(path: Path) -> list[Result]:
     """Return the results in a file that ``report`` made."""
     tree = json.loads(path.read_text(encoding="utf-8"))
     return [Result.from_json(json.dumps(one)) for one in tree["results"]]
+
+
+def _rounded(figures: Sequence[float]) -> tuple[float, ...]:
+    return tuple(float(f"{figure:.{DIGITS}g}") for figure in figures)
 
 
 def _cpu() -> str:

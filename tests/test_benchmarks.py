@@ -171,11 +171,21 @@ def test_no_garbage_is_collected_while_measuring(*, fails: bool) -> None:
 
 
 def test_a_result_survives_json(tmp_path: Path) -> None:
-    """Line and file give the same results back, figures to the last bit."""
+    """A line gives the same result back, figures to the last bit; a file gives all of them, in order."""
     odd = result(ours=(0.1, 1 / 3, 2e-9), target=None, unit="MiB", bound="ours")
     assert results.Result.from_json(odd.to_json()) == odd
-    (tmp_path / "run.json").write_text(command.report([odd, result()], {"cpu": "x"}, quick=False), "utf-8")
-    assert command.read(tmp_path / "run.json") == [odd, result()]
+    even = result(ours=(0.1, 0.3333, 2e-9), target=None, unit="MiB", bound="ours")
+    (tmp_path / "run.json").write_text(command.report([even, result()], {"cpu": "x"}, quick=False), "utf-8")
+    assert command.read(tmp_path / "run.json") == [even, result()]
+
+
+def test_a_file_has_four_digits_of_each_figure(tmp_path: Path) -> None:
+    """Of ours and of the native, large or small; what is written leaves the result as it was measured."""
+    measured = result(ours=(1 / 3, 0.000123456), native=(12345.678, 0.0))
+    path = tmp_path / "run.json"
+    path.write_text(command.report([measured], {}, quick=False), "utf-8")
+    assert command.read(path) == [result(ours=(0.3333, 0.0001235), native=(12350.0, 0.0))]
+    assert measured.ours == (1 / 3, 0.000123456)
 
 
 def test_the_table_shows_ratio_quartiles_and_target() -> None:
