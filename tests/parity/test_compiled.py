@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from typing import Any
@@ -264,3 +265,18 @@ def test_constants_and_devices_work_inside_torch_compile() -> None:
 
     zeros, ones, half = torch.compile(program, fullgraph=True)()
     assert (zeros.tolist(), ones.tolist(), half.item()) == ([0.0] * 3, [1.0] * 3, 0.5)
+
+
+@pytest.mark.needs("jax")
+def test_a_traced_bfloat16_draw_converts_no_float() -> None:
+    """XLA spells that conversion out once more for each reader: compiling then takes minutes."""
+    import jax
+
+    def lowered(dtype: str) -> str:
+        program = jax.jit(lambda key: ui.draw(SPECS["normal"], (96, 64), seed=key, name="w", dtype=dtype))
+        text: str = program.lower(jax.random.key(0)).as_text()
+        return text
+
+    conversion = re.compile(r"convert .*\(tensor<96x64xf32>\) -> tensor<96x64x(bf16|f16)>")
+    assert not conversion.search(lowered("bfloat16"))
+    assert conversion.search(lowered("float16"))  # the pattern finds what it looks for
