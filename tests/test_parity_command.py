@@ -95,7 +95,10 @@ def too_wide(monkeypatch: pytest.MonkeyPatch) -> None:
 def parity(*arguments: object) -> Any:
     """Run ``unified-init parity`` in this process."""
     testing = pytest.importorskip("typer.testing", reason="needs the extra `cli`")
-    return testing.CliRunner().invoke(cli.application(), ["parity", *map(str, arguments)])
+    runner = testing.CliRunner()
+    if hasattr(runner, "mix_stderr"):  # before click 8.2 an option, and on
+        runner.mix_stderr = False
+    return runner.invoke(cli.application(), ["parity", *map(str, arguments)])
 
 
 def cell(variant: Variant, count: int = 0, gap: float = 0.0, *, approximate: bool = False) -> Cell:

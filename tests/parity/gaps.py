@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
@@ -17,3 +17,8 @@ def with_gaps(variant: Variant, dtype: str) -> object:
     reason = GAPS.get((variant, dtype))
     marks = [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
     return pytest.param(variant, dtype, marks=marks, id=f"{variant.value}-{dtype}")
+
+
+def missing(reason: str) -> NoReturn:
+    """Expect the failure of a test whose peer the installed release does not have."""
+    pytest.xfail(reason)

@@ -144,6 +144,15 @@ def outcome(call: Callable[[], Any]) -> str:
     return str(tuple(result.shape))
 
 
+def refusal(call: Callable[[], Any]) -> tuple[str, ...]:
+    """Return the class of a call's error and those above it: releases may raise different ones of a kind."""
+    try:
+        call()
+    except Exception as error:  # noqa: BLE001  # the class is the result
+        return tuple(one.__name__ for one in type(error).__mro__)
+    return ()
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Between:
     """An interval that holds the true number but for the false-alarm rate."""

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 from typing import TYPE_CHECKING, Any
 
+from tests.parity.gaps import missing
 from tests.parity.natives import (
     KERAS_BACKENDS,
     haiku_draw,
@@ -179,7 +180,10 @@ def _torch(word: str, shape: tuple[int, ...], seed: int, **arguments: Any) -> Ar
 
 
 def _from_keras(backend: str, key: str, keras: Keras) -> Array:
-    return keras(backend)[key]
+    drawn = keras(backend)
+    if key not in drawn:
+        missing(f"this release of Keras has no {key}")
+    return drawn[key]
 
 
 def wrong_laws(case: Case) -> list[Law]:

@@ -57,7 +57,7 @@ LOW_PRECISION = Topic(
         FactRow("keras.RandomNormal bfloat16", KERAS + 'RandomNormal()((2**20,), "bfloat16")',
                 "on its JAX backend: 7 random bits", "normal(0.0, 0.05)", DISTINCT, 128, 3600),
         FactRow("torch.orthogonal_ bfloat16", TORCH_INIT + "orthogonal_(w.bfloat16())", "refuses",
-                "orthogonal()", "gives", "NotImplementedError", "bfloat16"),
+                "orthogonal()", "gives", "RuntimeError", "bfloat16"),
         FactRow("jax.orthogonal bfloat16", JAX + "orthogonal()(key, (8, 8), bfloat16)", "refuses",
                 "orthogonal()", "gives", "NotImplementedError", "bfloat16"),
         FactRow("keras.Orthogonal bfloat16", KERAS + 'Orthogonal()((8, 8), "bfloat16")',
@@ -85,7 +85,7 @@ COMPLEX = Topic(
                 "on its torch backend: real part U(±bound), imaginary part U(0, 2 bound)", "xavier_normal()",
                 POWER, 5.0, 1.0),
         FactRow("torch.orthogonal_ complex", TORCH_INIT + "orthogonal_(w)", "refuses, where JAX is unitary",
-                "orthogonal()", "gives", "NotImplementedError", "ArgumentValueError"),
+                "orthogonal()", "gives", "RuntimeError", "ArgumentValueError"),
     ),
 )  # fmt: skip
 
