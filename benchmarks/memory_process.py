@@ -22,7 +22,7 @@ __all__ = ["beyond"]
 
 # ruff: noqa: T201  # the parent reads what is printed
 
-WARM = (2048, 1024)  # so large that every runner is loaded
+WARM = (4096, 4096)  # so large that every runner is loaded
 KIB = 1024
 
 

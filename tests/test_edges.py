@@ -166,18 +166,19 @@ def test_a_broken_numba_is_no_numba(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_numba_is_loaded_when_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For a large tensor, or when the reference has drawn for as long as the import takes."""
+    """For a large tensor, or when the reference has worked for as long as the import takes."""
     import sys
 
     fast: Any = object()
     monkeypatch.setattr(host, "_fast_runner", lambda: fast)
-    monkeypatch.setattr(host, "_drawn", [0])
+    monkeypatch.setattr(host, "_spent", [0.0])
     monkeypatch.delitem(sys.modules, host.NUMBA_RUNNER, raising=False)
     assert host._runner(host.LARGE - 1) is numpy_runner.prepare
     assert host._runner(host.LARGE) is fast
     assert host._runner(1) is numpy_runner.prepare
-    monkeypatch.setattr(host, "_drawn", [host.LONG_RUN - 2])
-    assert host._runner(1) is numpy_runner.prepare
+    ui.draw(ui.normal(0.0, 1.0), (1000,), seed=0)
+    assert 0.0 < host._spent[0] < host.PATIENCE
+    host._spent[0] += host.PATIENCE
     assert host._runner(1) is fast
     monkeypatch.setitem(sys.modules, host.NUMBA_RUNNER, sys)
     assert host._runner(1) is fast

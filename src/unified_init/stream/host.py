@@ -7,6 +7,7 @@ import functools
 import math
 import os
 import sys
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -30,10 +31,10 @@ __all__ = ["Filler", "Runner", "aligned_empty", "fill", "named_key", "thread_cou
 Filler = Callable[["NDArray[Any]", int, tuple[int, int]], None]
 Runner = Callable[["Walk", "Table", "np.dtype[Any]"], Filler]
 
-# Numba takes half a second to import and to load. The reference draws LONG_RUN values in that time, so a
-# process that waits for these pays at most twice what the better choice would have cost it. A tensor of
-# LARGE values is the first of a large model more often than not, and does not wait.
-LARGE, LONG_RUN = 1 << 24, 1 << 26
+# Numba takes about PATIENCE seconds to import and to load. When the reference has worked as long, it is
+# loaded: a process pays at most twice what the better choice would have cost it. A tensor of LARGE values is
+# the first of a large model more often than not, and does not wait.
+LARGE, PATIENCE = 1 << 24, 0.5
 NUMBA_RUNNER = "unified_init.stream.numba_runner"
 # Below this many elements a second thread costs more than it saves.
 THREADS_FROM = 1 << 17
@@ -73,15 +74,23 @@ def fill(
     make = _kept if small and flat.dtype != np.float64 else _prepared
     run = make(runner, index, parts, table, flat.dtype)
     threads = 1 if small else thread_count()
+    started = time.perf_counter()
     if threads == 1:
         run(flat, 0, key)
-        return
+    else:
+        _share(run, flat, key, threads)
+    if runner is numpy_runner.prepare:
+        _spent[0] += time.perf_counter() - started
+
+
+def _share(run: Filler, flat: NDArray[Any], key: tuple[int, int], threads: int) -> None:
+    """Fill with several threads, this one among them, which is awake already."""
     import concurrent.futures  # noqa: PLC0415  # it imports logging, which small draws need not pay
 
-    step = max(THREADS_FROM // 2, -(-size // (PIECES * threads)))
-    starts = [*range(0, size, step)]
+    step = max(THREADS_FROM // 2, -(-flat.size // (PIECES * threads)))
+    starts = [*range(0, flat.size, step)]
 
-    def work() -> None:
+    def work() -> None:  # a piece at a time, so that a slow thread keeps nobody waiting
         while True:
             try:
                 start = starts.pop()
@@ -89,7 +98,6 @@ def fill(
                 return
             run(flat[start : start + step], start, key)
 
-    # This thread is awake already; a piece at a time, so that a slow one keeps nobody waiting.
     with concurrent.futures.ThreadPoolExecutor(threads - 1) as pool:
         others = [pool.submit(work) for _ in range(threads - 1)]
         work()
@@ -128,12 +136,11 @@ def named_key(root: tuple[int, int], name: str) -> tuple[int, int]:
 def _runner(size: int) -> Runner:
     if NUMBA_RUNNER in sys.modules:
         return _fast_runner()
-    _drawn[0] += size
-    return _fast_runner() if size >= LARGE or _drawn[0] >= LONG_RUN else numpy_runner.prepare
+    return _fast_runner() if size >= LARGE or _spent[0] >= PATIENCE else numpy_runner.prepare
 
 
-# How many elements the reference has drawn. One draw more or less changes nothing but when Numba is loaded.
-_drawn = [0]
+# Seconds that the reference has worked. They decide when Numba is loaded, and no value.
+_spent = [0.0]
 
 
 @functools.cache
