@@ -19,7 +19,7 @@ from benchmarks.results import Result, table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["main", "read", "report", "surroundings"]
+__all__ = ["main", "merged", "read", "report", "surroundings"]
 
 # ruff: noqa: T201  # it talks to a person
 
@@ -53,6 +53,8 @@ def main(arguments: Sequence[str]) -> int:
     if asked.quick:
         print("--quick: small tensors and few repeats, only to see that all runs; no target applies.")
     print("\n".join(f"{name}: {value}" for name, value in around.items()))
+    if asked.update and asked.json is not None and asked.json.exists():
+        results = merged(read(asked.json), results)
     if asked.json is not None:
         asked.json.write_text(report(results, around, quick=asked.quick), encoding="utf-8")
     if asked.chart is not None:
@@ -69,6 +71,7 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
         "--framework", nargs="+", default=[], choices=FRAMEWORKS, help="default: all installed"
     )
     parser.add_argument("--json", type=Path, help="write every measured figure to this file")
+    parser.add_argument("--update", action="store_true", help="keep what the file has of other groups")
     parser.add_argument("--chart", type=Path, help="write a chart of the ratios to this PNG file")
     parser.add_argument("--quick", action="store_true", help="small and short: does all run?")
     parser.add_argument("--large", action="store_true", help="scaling up to 2**28 values (3 GiB)")
@@ -111,6 +114,13 @@ def read(path: Path) -> list[Result]:
 
 def _rounded(figures: Sequence[float]) -> tuple[float, ...]:
     return tuple(float(f"{figure:.{DIGITS}g}") for figure in figures)
+
+
+def merged(before: Sequence[Result], now: Sequence[Result]) -> list[Result]:
+    """Return the results of now, and from before those of groups and frameworks that now lacks."""
+    measured = {(one.group, one.framework) for one in now}
+    kept = [one for one in before if (one.group, one.framework) not in measured]
+    return sorted([*kept, *now], key=lambda one: (GROUPS.index(one.group), FRAMEWORKS.index(one.framework)))
 
 
 def _cpu() -> str:

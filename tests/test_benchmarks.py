@@ -552,3 +552,18 @@ def test_the_chart_is_a_png_of_its_width(tmp_path: Path) -> None:
     assert sizes[0][1] < sizes[1][1]
     chart.write([], tmp_path / "none.png")
     assert not (tmp_path / "none.png").exists()
+
+
+def test_an_update_keeps_what_was_not_measured_again(tmp_path: Path) -> None:
+    """A group of a framework is replaced whole, another is kept, and the order is that of a full run."""
+    path = tmp_path / "figures.json"
+    old = [result(group="bulk", framework="jax"), result(group="latency", framework="torch")]
+    path.write_text(command.report(old, command.surroundings(), quick=True), encoding="utf-8")
+    options = ["nonumba", "--framework", "numpy", "--quick", "--json", str(path), "--update"]
+    assert command.main(options) == 0
+    found = command.read(path)
+    assert found[:2] == old
+    assert {(one.group, one.framework) for one in found[2:]} == {("nonumba", "numpy")}
+    again = command.merged(found, [result(group="latency", framework="torch", law="uniform")])
+    assert [one.law for one in again if one.group == "latency"] == ["uniform"]
+    assert [one.group for one in again[:2]] == ["bulk", "latency"]

@@ -38,7 +38,9 @@ LARGE, PATIENCE = 1 << 24, 0.5
 NUMBA_RUNNER = "unified_init.stream.numba_runner"
 # Below this many elements a second thread costs more than it saves.
 THREADS_FROM = 1 << 17
-PIECES = 32  # of each thread's share
+# Pieces of each thread's share: many, so that a slow thread keeps nobody waiting. The reference makes its
+# scratch anew for each, and fewer are faster.
+PIECES, REFERENCE_PIECES = 32, 4
 ALIGNMENT = 64
 
 
@@ -78,19 +80,20 @@ def fill(
     if threads == 1:
         run(flat, 0, key)
     else:
-        _share(run, flat, key, threads)
+        pieces = threads * (REFERENCE_PIECES if runner is numpy_runner.prepare else PIECES)
+        _share(run, flat, key, threads, pieces)
     if runner is numpy_runner.prepare:
         _spent[0] += time.perf_counter() - started
 
 
-def _share(run: Filler, flat: NDArray[Any], key: tuple[int, int], threads: int) -> None:
+def _share(run: Filler, flat: NDArray[Any], key: tuple[int, int], threads: int, pieces: int) -> None:
     """Fill with several threads, this one among them, which is awake already."""
     import concurrent.futures  # noqa: PLC0415  # it imports logging, which small draws need not pay
 
-    step = max(THREADS_FROM // 2, -(-flat.size // (PIECES * threads)))
+    step = max(THREADS_FROM // 2, -(-flat.size // pieces))
     starts = [*range(0, flat.size, step)]
 
-    def work() -> None:  # a piece at a time, so that a slow thread keeps nobody waiting
+    def work() -> None:
         while True:
             try:
                 start = starts.pop()
