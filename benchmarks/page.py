@@ -75,7 +75,7 @@ SECTIONS = {  # a title and what the rows of a group have in common
     "bulk": ("Large tensors", "Warm. A plain fill writes one value everywhere: it takes what writing takes."),
     "latency": (
         "Small tensors",
-        "Warm. A process loads Numba when it draws a large tensor; one that draws small ones alone does not.",
+        "Warm. A process loads Numba for a large tensor, or when small ones have taken it half a second.",
     ),
     "first": ("New shapes", "The first call of a shape in a warm process; what it compiles is counted."),
     "models": (

@@ -54,7 +54,7 @@ def run(script: str, **environment: str) -> Any:
     """Return the JSON that a fresh interpreter prints."""
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", script],
-        capture_output=True, text=True, check=True, env=os.environ | environment,
+        capture_output=True, text=True, check=True, timeout=300, env=os.environ | environment,
     )  # fmt: skip
     return json.loads(done.stdout)
 

@@ -30,7 +30,7 @@ AS_INTEGERS = {
     "float8_e4m3fn": (np.uint8, torch.float8_e4m3fn),
     "float8_e5m2": (np.uint8, torch.float8_e5m2),
 }
-PLAIN = {torch.Tensor, torch.nn.Parameter}
+PLAIN = {torch.Tensor, torch.nn.Parameter}  # other subclasses may mean something else by their memory
 
 
 def root_key(seed: object) -> Key | None:

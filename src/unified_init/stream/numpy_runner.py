@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["BLOCK", "prepare", "values32", "values64", "words"]
 
-# Values at a time. With fewer the threads wait for each other's turn in the interpreter; with more, the
-# arrays leave the second cache.
+# Values at a time. With fewer the threads wait for each other's turn in the interpreter; with more the
+# scratch of each of them grows past a few megabytes.
 BLOCK = 1 << 17
 MASK = 0xFFFFFFFF
 
@@ -56,7 +56,7 @@ def words(key: tuple[int, int], logical: NDArray[np.int64]) -> tuple[NDArray[np.
 
 @functools.lru_cache(maxsize=8)
 def _columns(table: Table) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Bases and slopes, each in one piece: looking them up is then ten times faster."""
+    """Bases and slopes, each in one piece: a row of the table at a time is much slower to look up."""
     base, slope = np.ascontiguousarray(table.rows.T)
     return base, slope
 
