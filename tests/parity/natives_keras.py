@@ -76,7 +76,7 @@ def main(path: str) -> None:
     make, numpy = keras.initializers, keras.ops.convert_to_numpy
     found: dict[str, Any] = {}
     for position, (word, kwargs) in enumerate(CASES):
-        if not hasattr(make, word):
+        if word == "STFT" and not hasattr(make, word):  # before 3.7; see gaps.py
             continue
         seed = {} if word in {"Zeros", "Ones", "Constant", "Identity", "STFT"} else {"seed": 100 + position}
         found[case_key(word, kwargs)] = numpy(getattr(make, word)(**kwargs, **seed)(shape_of(word)))

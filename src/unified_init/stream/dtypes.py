@@ -18,7 +18,8 @@ class DType:
     """One element type.
 
     ``mantissa`` counts stored mantissa bits and ``quantum`` is the binary exponent of the smallest
-    step of the type that a float32 is rounded to, in integers; 64-bit types do not use them.
+    step of the type that a float32 is rounded to, in integers; 64-bit types do not use them, and
+    bfloat16, the upper half of a float32, has no use for the second.
     ``bits`` is the width of a draw: 64-bit types are drawn from both words.
     """
 
@@ -41,8 +42,7 @@ DTYPES: dict[str, DType] = {
     for dtype in (
         DType("float32", np.dtype(np.float32), 32, float(np.finfo(np.float32).max)),
         DType("float64", np.dtype(np.float64), 64, float(np.finfo(np.float64).max)),
-        # Its subnormals are out of reach: no law is smaller than 2**-90.
-        DType("bfloat16", np.dtype(ml_dtypes.bfloat16), 32, 3.3895313892515355e38, 7, -126),
+        DType("bfloat16", np.dtype(ml_dtypes.bfloat16), 32, 3.3895313892515355e38, 7),
         DType("float16", np.dtype(np.float16), 32, 65504.0, 10, -24),
         DType("float8_e4m3fn", np.dtype(ml_dtypes.float8_e4m3fn), 32, 448.0, 3, -9),
         DType("float8_e5m2", np.dtype(ml_dtypes.float8_e5m2), 32, 57344.0, 2, -16),
