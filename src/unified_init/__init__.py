@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 from unified_init.backends.registry import backends
 
 if TYPE_CHECKING:
+    from unified_init import recipes
     from unified_init.api import draw, fill
+    from unified_init.applying import Report, apply, inspect, plan
     from unified_init.digests import digest
     from unified_init.distributions import (
         BilinearUpsampling,
@@ -41,7 +43,11 @@ if TYPE_CHECKING:
     from unified_init.initializer import Initializer
     from unified_init.interop.native import from_native
     from unified_init.interop.wrap import as_jax, as_keras, as_torch
+    from unified_init.inventory import Inventory, Part, Record
+    from unified_init.inventory_json import inventory_from_json, inventory_to_json
     from unified_init.law import Law
+    from unified_init.matching import NameMap, match
+    from unified_init.planning import Plan
     from unified_init.presets import (
         bilinear_upsampling,
         constant,
@@ -74,6 +80,13 @@ if TYPE_CHECKING:
         zeros,
     )
     from unified_init.quantiles import from_quantile
+    from unified_init.recipes.rule import Recipe, Rule
+    from unified_init.recipes.serial import (
+        recipe_from_json,
+        recipe_from_yaml,
+        recipe_schema,
+        recipe_to_json,
+    )
     from unified_init.scales import Between, Fixed, Gain, Interval, InverseFan, VarianceScaling
     from unified_init.serialise import from_json, to_json
     from unified_init.stream.threefry import STREAM
@@ -94,17 +107,26 @@ __all__ = [
     "Identity",
     "Initializer",
     "Interval",
+    "Inventory",
     "InverseFan",
     "Law",
+    "NameMap",
     "Normal",
     "Orthogonal",
+    "Part",
+    "Plan",
     "Quantile",
+    "Recipe",
+    "Record",
+    "Report",
+    "Rule",
     "Sparse",
     "Stft",
     "TruncatedNormal",
     "UnifiedInitError",
     "Uniform",
     "VarianceScaling",
+    "apply",
     "as_jax",
     "as_keras",
     "as_torch",
@@ -128,13 +150,23 @@ __all__ = [
     "he_uniform",
     "icnr",
     "identity",
+    "inspect",
+    "inventory_from_json",
+    "inventory_to_json",
     "kaiming_normal",
     "kaiming_uniform",
     "lecun_normal",
     "lecun_uniform",
+    "match",
     "normal",
     "ones",
     "orthogonal",
+    "plan",
+    "recipe_from_json",
+    "recipe_from_yaml",
+    "recipe_schema",
+    "recipe_to_json",
+    "recipes",
     "siren",
     "sparse",
     "stft",
@@ -150,8 +182,9 @@ __all__ = [
 ]
 __version__ = "0.1.0"
 
-# Where each public name lives. Importing the package costs next to nothing: the first use of any of
-# these names imports them all. Type checkers read the imports above instead.
+# Where each public name lives. Importing the package costs next to nothing: the first use of any name
+# that draws imports all of those, and each name of whole models its own module. Type checkers read the
+# imports above instead.
 _HOMES = {
     "api": "draw fill",
     "digests": "digest",
@@ -176,11 +209,26 @@ _HOMES = {
     "serialise": "from_json to_json",
     "stream.threefry": "STREAM",
 }
+_MODEL_HOMES = {
+    "applying": "Report apply inspect plan",
+    "inventory": "Inventory Part Record",
+    "inventory_json": "inventory_from_json inventory_to_json",
+    "matching": "NameMap match",
+    "planning": "Plan",
+    "recipes.rule": "Recipe Rule",
+    "recipes.serial": "recipe_from_json recipe_from_yaml recipe_schema recipe_to_json",
+}
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
+_MODEL_HOME = {name: module for module, names in _MODEL_HOMES.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> object:
     """Import a public name on first use."""
+    if name == "recipes":
+        return importlib.import_module(f"{__name__}.recipes")
+    if name in _MODEL_HOME:
+        globals()[name] = getattr(importlib.import_module(f"{__name__}.{_MODEL_HOME[name]}"), name)
+        return globals()[name]
     if name not in _HOME:
         near = difflib.get_close_matches(name, __all__, n=1)
         hint = f". Did you mean {near[0]!r}?" if near and not name.startswith("_") else ""

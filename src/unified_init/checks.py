@@ -13,7 +13,18 @@ from unified_init.errors import ArgumentTypeError, ArgumentValueError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["choice", "count", "finite", "integer", "number", "positive", "shape_of", "shown", "text"]
+__all__ = [
+    "choice",
+    "count",
+    "finite",
+    "integer",
+    "nearest",
+    "number",
+    "positive",
+    "shape_of",
+    "shown",
+    "text",
+]
 
 # A standard deviation or half-width below this would need subnormal float32 numbers, which some
 # frameworks flush to zero, so equal bits could not be kept.
@@ -102,6 +113,12 @@ def choice(name: str, value: object, options: Sequence[str]) -> str:
     hint = f" Did you mean {near[0]!r}?" if near else ""
     msg = f"`{name}` must be {listed}, got {value!r}.{hint}"
     raise ArgumentValueError(msg)
+
+
+def nearest(word: str, options: Sequence[str]) -> str:
+    """Return a question that suggests the nearest of some words, or "" if none is near."""
+    near = difflib.get_close_matches(word, options, n=1)
+    return f"did you mean {near[0]!r}?" if near else ""
 
 
 def text(name: str, value: object) -> str:

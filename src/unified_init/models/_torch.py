@@ -1,0 +1,121 @@
+"""The walker of PyTorch modules: what they hold, and how it is written back."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from unified_init.backends import _torch as adapter
+from unified_init.errors import ArgumentValueError, UnifiedInitError
+from unified_init.inventory import Inventory, Record
+from unified_init.models.places import placed
+from unified_init.models.torch_layers import described
+from unified_init.models.torch_parametrized import Effective, effective_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import torch
+    from numpy.typing import NDArray
+
+    from unified_init.models.writes import Write
+
+__all__ = ["check", "commit", "inspect", "loaded", "read", "shape_and_dtype"]
+
+
+def inspect(model: torch.nn.Module) -> Inventory:
+    """Return the records of a module: its parameters, saved buffers and effective weights."""
+    modules = dict(model.named_modules(remove_duplicate=False))
+    sharing: dict[int, list[Record]] = {}
+    left = []
+    for path, native in _natives(model).items():
+        prefix, _, name = path.rpartition(".")
+        parent = modules[prefix.rpartition(".")[0]] if prefix else None
+        record = described(modules[prefix], parent, path, name, native)
+        if record is None:
+            left.append(path)
+        else:
+            sharing.setdefault(id(native), []).append(record)
+    return Inventory("torch", placed([_owner(records) for records in sharing.values()]), tuple(left))
+
+
+def _owner(records: list[Record]) -> Record:
+    """Return the record of memory that several paths share: a table's, for heads are tied to it."""
+    first = min(records, key=lambda record: (record.kind != "embedding", record.path))
+    ties = sorted(record.path for record in records if record is not first)
+    return dataclasses.replace(first, ties=tuple(ties))
+
+
+def _natives(model: torch.nn.Module) -> dict[str, torch.Tensor | Effective]:
+    """Return every tensor by path: parameters, buffers, and weights that are computed from others."""
+    natives: dict[str, torch.Tensor | Effective] = dict(model.named_parameters(remove_duplicate=False))
+    natives |= dict(model.named_buffers(remove_duplicate=False))
+    for effective in effective_weights(model):
+        natives = {path: native for path, native in natives.items() if path not in effective.originals}
+        natives[effective.path] = effective
+    return natives
+
+
+def read(model: torch.nn.Module, path: str) -> NDArray[Any]:
+    """Return a tensor's values, or those of an effective weight."""
+    native = _natives(model)[path]
+    return adapter.to_numpy(native.value() if isinstance(native, Effective) else native)
+
+
+def shape_and_dtype(model: torch.nn.Module, path: str) -> tuple[tuple[int, ...], str]:
+    """Return the shape and the element type's name."""
+    native = _native(model, path)
+    return tuple(native.shape), str(native.dtype).removeprefix("torch.")
+
+
+def _native(model: torch.nn.Module, path: str) -> torch.Tensor | Effective:
+    """Return one tensor by path; most are attributes."""
+    prefix, _, name = path.rpartition(".")
+    owner = model.get_submodule(prefix)
+    for table in (owner._parameters, owner._buffers):  # noqa: SLF001  # getattr would compute effective ones
+        if table.get(name) is not None:
+            found: torch.Tensor = table[name]
+            return found
+    return _natives(model)[path]
+
+
+def loaded(model: torch.nn.Module) -> frozenset[str]:
+    """Return the paths of the parameters that transformers marks as loaded."""
+    marked = (
+        path for path, tensor in _natives(model).items() if getattr(tensor, "_is_hf_initialized", False)
+    )
+    return frozenset(marked)
+
+
+def check(model: torch.nn.Module, path: str) -> None:
+    """Refuse a tensor that is on ``meta``, is an empty placeholder or cannot be written."""
+    native = _native(model, path)
+    if isinstance(native, Effective):
+        native.check()
+        return
+    try:
+        adapter.check_target(native)
+    except UnifiedInitError as error:
+        msg = f"{path!r}: {error}"
+        raise ArgumentValueError(msg) from None
+
+
+def commit(model: torch.nn.Module, writes: Mapping[str, Write]) -> torch.nn.Module:
+    """Write in place, on the host without a copy."""
+    for path, write in writes.items():
+        native = _native(model, path)
+        if isinstance(native, Effective):
+            native.assign(adapter.adopt(write.array(), None))
+            continue
+        view = adapter.writable(native) if write.covers else None
+        if view is not None:
+            write.into(view)
+            adapter.overwrite(native, None)
+            continue
+        request = write.direct
+        if request is not None and adapter.wants_graph(adapter.place(native.device, write.dtype)):
+            values = adapter.trace(request, write.root, adapter.place(native.device, write.dtype))
+        else:
+            values = adapter.adopt(write.array(None if write.covers else adapter.to_numpy(native)), None)
+        adapter.overwrite(native, values)
+    return model

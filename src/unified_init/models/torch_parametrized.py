@@ -1,0 +1,128 @@
+"""Effective weights: tensors of a PyTorch module that are computed from other parameters.
+
+A recipe speaks of the weight that the layer uses. It is written through the parametrization's own
+inverse, and refused where that does not give the weight back (spectral norm divides it by its norm).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.nn.utils import parametrize
+
+from unified_init.errors import ArgumentValueError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Effective", "effective_weights"]
+
+TOLERANCE = 1e-4
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Effective:
+    """One computed tensor. ``originals`` are the paths of the parameters that it is computed from."""
+
+    module: torch.nn.Module
+    name: str
+    path: str
+    originals: frozenset[str]
+    hook: Any = None  # of the older weight_norm
+
+    def value(self) -> torch.Tensor:
+        """Return the weight as the layer sees it."""
+        with torch.no_grad(), _at_rest(self.module, self.name):
+            if self.hook is not None:
+                computed: torch.Tensor = self.hook.compute_weight(self.module)
+                return computed
+            found: torch.Tensor = getattr(self.module, self.name)
+            return found.detach()
+
+    @property
+    def shape(self) -> torch.Size:
+        """Shape of the weight."""
+        return self.value().shape
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Element type of the weight."""
+        return self.value().dtype
+
+    def check(self) -> None:
+        """Refuse a parametrization that would not give a written weight back."""
+        before = self.value()
+        if before.is_meta:
+            msg = f"{self.path!r} is on the meta device and has no values to fill: materialise it first."
+            raise ArgumentValueError(msg)
+        if self.hook is not None:
+            return
+        # A probe that is no fixed point of a normalisation, so that what it divides by shows.
+        probe = before * 2 + 0.5
+        if not self._gives_back(probe):
+            kinds = [type(one).__name__ for one in self.module.parametrizations[self.name]]
+            msg = (
+                f"{self.path!r} is computed by {', '.join(kinds)}, which does not give a weight that is "
+                f"written back as it was: skip={self.path!r}, or apply before the parametrization."
+            )
+            raise ArgumentValueError(msg)
+
+    def _gives_back(self, weight: torch.Tensor) -> bool:
+        """Whether the parametrizations return ``weight`` after it went through their inverses."""
+        steps = self.module.parametrizations[self.name]
+        try:
+            with torch.no_grad(), _at_rest(self.module, self.name):
+                value: Any = weight.clone()
+                for step in reversed(list(steps)):
+                    value = step.right_inverse(value)
+                for at, step in enumerate(steps):
+                    several = at == 0 and isinstance(value, (tuple, list))
+                    value = step(*value) if several else step(value)
+        except (NotImplementedError, RuntimeError, AttributeError, ValueError):
+            return False
+        return bool(torch.allclose(value, weight, rtol=TOLERANCE, atol=TOLERANCE))
+
+    def assign(self, weight: torch.Tensor) -> None:
+        """Write the parameters from which the weight is computed."""
+        weight = weight.to(self.value().device)
+        with torch.no_grad():
+            if self.hook is None:
+                setattr(self.module, self.name, weight)
+                return
+            norm = torch.norm_except_dim(weight, 2, self.hook.dim)
+            getattr(self.module, f"{self.name}_g").copy_(norm)
+            getattr(self.module, f"{self.name}_v").copy_(weight)
+            setattr(self.module, self.name, self.hook.compute_weight(self.module))
+
+
+@contextlib.contextmanager
+def _at_rest(module: torch.nn.Module, name: str) -> Iterator[None]:
+    """Keep parametrizations from learning while they are looked at: spectral norm iterates when training."""
+    steps = module.parametrizations[name] if parametrize.is_parametrized(module, name) else ()
+    modes = [(one, one.training) for step in steps for one in step.modules()]
+    for one, _ in modes:
+        one.training = False
+    try:
+        yield
+    finally:
+        for one, mode in modes:
+            one.training = mode
+
+
+def effective_weights(model: torch.nn.Module) -> Iterator[Effective]:
+    """Yield the computed weights of a model."""
+    for prefix, module in model.named_modules(remove_duplicate=False):
+        start = f"{prefix}." if prefix else ""
+        if parametrize.is_parametrized(module):
+            for name, steps in module.parametrizations.items():
+                inside = f"{start}parametrizations.{name}."
+                tensors = [*steps.named_parameters(), *steps.named_buffers()]
+                paths = frozenset(inside + path for path, _ in tensors)
+                yield Effective(module, name, start + name, paths)
+        for hook in module._forward_pre_hooks.values():  # noqa: SLF001  # the older weight_norm is one
+            if type(hook).__name__ == "WeightNorm":
+                paths = frozenset({f"{start}{hook.name}_g", f"{start}{hook.name}_v"})
+                yield Effective(module, hook.name, start + hook.name, paths, hook)

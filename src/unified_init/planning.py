@@ -1,0 +1,386 @@
+"""Plans: which rule of a recipe gives which law to which parameter, before anything is written."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from unified_init import checks
+from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
+from unified_init.fans import fans_on
+from unified_init.inventory import Inventory, Part, Record
+from unified_init.layout import bind
+from unified_init.recipes.rule import Recipe, matches
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from unified_init.initializer import Initializer
+    from unified_init.law import Fans, Law
+    from unified_init.recipes.rule import Rule
+
+__all__ = ["Assignment", "Piece", "Plan", "miss", "plan_inventory"]
+
+# The order of parts in a tensor that is drawn whole, whatever order a framework stores them in.
+CANONICAL = ("q", "k", "v", "i", "f", "g", "o", "r", "z", "n")
+SHOWN = 5
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Piece:
+    """One tensor to draw: a record, one part of it, or all its parts as one.
+
+    ``parts`` are those that it holds, in the order in which they lie in it; () is an unfused record.
+    ``fans`` are given to the draw where they are not those of the layout.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    spec: Initializer
+    fans: Fans | None
+    law: Law
+    parts: tuple[Part, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Assignment:
+    """A record, the rule that decides it, by its index, and what is drawn; nothing if it is left alone."""
+
+    record: Record
+    rule: int
+    pieces: tuple[Piece, ...]
+    zero_row: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Plan:
+    """What a recipe does to a model, and what it leaves.
+
+    Args:
+        recipe: the recipe.
+        inventory: the records, under the stream names that are used.
+        assignments: one a record that is written or left by a rule, in the model's order.
+        skipped: paths that ``only`` and ``skip`` leave out.
+
+    Example:
+        >>> import unified_init as ui
+        >>> record = ui.Record(name="fc.weight", path="fc.weight", shape=(10, 20), layout="OI",
+        ...                    kind="linear", role="kernel", inputs=20, outputs=10)
+        >>> print(ui.plan(ui.Inventory("torch", (record,)), ui.Recipe("he", (ui.Rule(spec=ui.he_normal()),))))
+        recipe 'he': 1 of 1 parameters, 200 values
+        path       shape     kind    role    rule  law        fan_in  fan_out  mean  std      low   high
+        fc.weight  (10, 20)  linear  kernel  0     he_normal  20      10       0     0.31623  -0.719  0.719
+    """
+
+    recipe: Recipe
+    inventory: Inventory
+    assignments: tuple[Assignment, ...]
+    skipped: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[Assignment]:
+        """Go through the assignments in the model's order."""
+        return iter(self.assignments)
+
+    def __getitem__(self, path: str) -> Assignment:
+        """Return the assignment of a native path, or of one that is tied to it."""
+        for assignment in self.assignments:
+            if path == assignment.record.path or path in assignment.record.ties:
+                return assignment
+        raise KeyError(path)
+
+    def __str__(self) -> str:
+        """Return the plan as a table."""
+        written = [one for one in self.assignments if one.pieces]
+        values = sum(one.record.size for one in written)
+        count = f"{len(written)} of {len(self.inventory)} parameters"
+        head = f"recipe {self.recipe.name!r}: {count}, {values:,} values"
+        return "\n".join([head, *_aligned([HEADINGS, *(row for one in self for row in _rows(one))])])
+
+    def to_json(self, *, indent: int | None = None) -> str:
+        """Return the plan as JSON: the path, stream names, rule, specs and laws of each parameter."""
+        tree = {
+            "recipe": self.recipe.name,
+            "inventory": self.inventory.digest,
+            "assignments": [_tree(one) for one in self],
+            "skipped": list(self.skipped),
+        }
+        return json.dumps(tree, indent=indent, allow_nan=False)
+
+
+def plan_inventory(
+    inventory: Inventory,
+    recipe: Recipe,
+    *,
+    names: Mapping[str, str] | None = None,
+    only: Sequence[str] | str | None = None,
+    skip: Sequence[str] | str | None = None,
+) -> Plan:
+    """Return the plan of a recipe for an inventory; ``ui.plan`` documents the arguments."""
+    if not isinstance(recipe, Recipe):
+        msg = (
+            f"`recipe` must be a Recipe, such as unified_init.recipes.torch_default(), got {recipe!r}"
+            f"{': call it' if callable(recipe) else ''}."
+        )
+        raise ArgumentTypeError(msg)
+    chosen = _chosen(inventory, only, skip)
+    renamed = _renamed(inventory, names)
+    decided = [
+        next((i for i, rule in enumerate(recipe.rules) if rule.matches(record)), None)
+        for record in renamed.records
+    ]
+    _check_rules(recipe, renamed, decided)
+    assignments = []
+    for record, index in zip(renamed.records, decided, strict=True):
+        if record.path not in chosen:
+            continue
+        if index is None:
+            continue  # reported together, below
+        assignments.append(_assignment(record, index, recipe, names or {}))
+    lost = [
+        record
+        for record, index in zip(renamed.records, decided, strict=True)
+        if index is None and record.path in chosen
+    ]
+    if lost:
+        raise ArgumentValueError(_unmatched(recipe, lost, len(renamed)))
+    _check_streams(assignments)
+    skipped = tuple(record.path for record in renamed.records if record.path not in chosen)
+    return Plan(recipe, renamed, tuple(assignments), skipped)
+
+
+def _chosen(
+    inventory: Inventory, only: Sequence[str] | str | None, skip: Sequence[str] | str | None
+) -> set[str]:
+    """Return the paths that ``only`` and ``skip`` leave."""
+    paths = {record.path for record in inventory}
+    kept = paths if only is None else _selected("only", only, inventory)
+    return kept - (set() if skip is None else _selected("skip", skip, inventory))
+
+
+def _selected(argument: str, patterns: Sequence[str] | str, inventory: Inventory) -> set[str]:
+    found: set[str] = set()
+    for pattern in (patterns,) if isinstance(patterns, str) else tuple(patterns):
+        checks.text(argument, pattern)
+        hits = {
+            record.path
+            for record in inventory
+            if any(matches(pattern, path) for path in (record.path, *record.ties))
+        }
+        if not hits:
+            msg = f"`{argument}`: {miss(pattern, [record.path for record in inventory])}."
+            raise ArgumentValueError(msg)
+        found |= hits
+    return found
+
+
+def _renamed(inventory: Inventory, names: Mapping[str, str] | None) -> Inventory:
+    """Return the inventory under the stream names of a map; every key must name something."""
+    if names is None:
+        return inventory
+    known: set[str] = set()
+    records = []
+    for record in inventory:
+        known |= {record.path, *(f"{record.path}/{part.label}" for part in record.parts)}
+        new = next((names[path] for path in (record.path, *record.ties) if path in names), record.name)
+        records.append(dataclasses.replace(record, name=checks.text("names", new)))
+        known |= set(record.ties)
+    for path in names:
+        if path not in known:
+            msg = f"`names`: {miss(path, sorted(known))}."
+            raise ArgumentValueError(msg)
+    return Inventory(inventory.framework, tuple(records), inventory.left)
+
+
+def _assignment(record: Record, index: int, recipe: Recipe, names: Mapping[str, str]) -> Assignment:
+    rule = recipe.rules[index]
+    if rule.spec is None:
+        return Assignment(record, index, ())
+    try:
+        pieces = tuple(_pieces(record, rule, names))
+    except UnifiedInitError as error:
+        msg = f"{record.path!r}, by rule {index} of recipe {recipe.name!r} ({rule}): {error}"
+        raise ArgumentValueError(msg) from None
+    return Assignment(record, index, pieces, record.padding if rule.padding == "zero" else None)
+
+
+def _pieces(record: Record, rule: Rule, names: Mapping[str, str]) -> Iterator[Piece]:
+    assert rule.spec is not None  # noqa: S101  # asked by the caller
+    spec = rule.spec
+    if rule.by_block:
+        if record.block is None:
+            msg = "`by_block` needs a record inside a block; this one lies in none."
+            raise ArgumentValueError(msg)
+        spec = spec.scaled((record.block + 1) ** rule.by_block)
+    fans = rule.fans_of(record)
+    if not record.parts:
+        yield _piece(record, record.name, record.shape, spec, fans, ())
+    elif rule.unit == "whole":
+        order = sorted(record.parts, key=_canonical)
+        yield _piece(record, record.name, record.shape, spec, fans, tuple(order))
+    else:
+        own = dict(rule.parts)
+        for part in record.parts:
+            name = names.get(f"{record.path}/{part.label}", f"{record.name}/{part.label}")
+            yield _piece(record, name, record.part_shape(part), own.get(part.label, spec), fans, (part,))
+
+
+def _canonical(part: Part) -> tuple[int, str]:
+    known = part.label in CANONICAL
+    return (CANONICAL.index(part.label) if known else len(CANONICAL), part.label)
+
+
+def _piece(
+    record: Record,
+    name: str,
+    shape: tuple[int, ...],
+    spec: Initializer,
+    fans: Fans,
+    parts: tuple[Part, ...],
+) -> Piece:
+    geometry = bind(shape, record.layout, dict(record.sizes) or None)
+    from_layout = fans_on(geometry, None, needs=(), label="")
+    # Given only where they say something else: draws with the layout's fans are planned once a shape.
+    given = fans if spec.needs and fans not in {from_layout, (None, None)} else None
+    return Piece(name, shape, spec, given, spec.law(geometry, given), parts)
+
+
+def _check_rules(recipe: Recipe, inventory: Inventory, decided: Sequence[int | None]) -> None:
+    """Refuse a rule that decides nothing, unless it is optional."""
+    for index, rule in enumerate(recipe.rules):
+        if rule.optional or index in decided:
+            continue
+        taken = [(record, by) for record, by in zip(inventory, decided, strict=True) if rule.matches(record)]
+        head = f"rule {index} of recipe {recipe.name!r} ({rule})"
+        if taken:
+            record, by = taken[0]
+            msg = (
+                f"{head} decides nothing: rule {by} comes first for all it matches, such as {record.path!r}."
+            )
+            raise ArgumentValueError(msg)
+        msg = f"{head} matches no parameter{_hint(rule, inventory)}."
+        raise ArgumentValueError(msg)
+
+
+def _hint(rule: Rule, inventory: Inventory) -> str:
+    """Return what a rule may have meant: the nearest pattern, or the words that the model has."""
+    for patterns, texts in (
+        (rule.name, [record.name for record in inventory]),
+        (rule.path, [path for record in inventory for path in (record.path, *record.ties)]),
+    ):
+        for pattern in patterns:
+            if not any(matches(pattern, text) for text in texts):
+                return f": {miss(pattern, texts)}"
+    for field in ("kind", "role", "place"):
+        found = sorted({getattr(record, field) for record in inventory} - {""})
+        if getattr(rule, field) and not set(getattr(rule, field)) & set(found):
+            return f": the model has no such {field}, but {', '.join(found) or 'none at all'}"
+    return ""
+
+
+def miss(pattern: str, texts: Sequence[str]) -> str:
+    """Say that a pattern matches nothing, and which would."""
+    for better in (f"*.{pattern}", f"*/{pattern}", f"{pattern}.*", f"{pattern}/*", f"*{pattern}*"):
+        if any(matches(better, text) for text in texts):
+            return f"{pattern!r} matches nothing; did you mean {better!r}?"[:-1]
+    near = difflib.get_close_matches(pattern, texts, n=1, cutoff=0.5)
+    return f"{pattern!r} matches nothing" + (f"; the nearest is {near[0]!r}" if near else "")
+
+
+def _unmatched(recipe: Recipe, lost: Sequence[Record], count: int) -> str:
+    shown = [
+        f"{record.path!r} ({', '.join(filter(None, (record.kind, record.role, record.place)))})"
+        for record in lost[:SHOWN]
+    ]
+    more = f" and {len(lost) - SHOWN} more" if len(lost) > SHOWN else ""
+    nearest = max(recipe.rules, key=lambda rule: _agreement(rule, lost[0]))
+    return (
+        f"no rule of recipe {recipe.name!r} matches {len(lost)} of {count} parameters: "
+        f"{', '.join(shown)}{more}; "
+        f"the nearest rule to the first is {recipe.rules.index(nearest)} ({nearest}): add a rule, "
+        "one with spec=None to leave them as they are, or skip= them."
+    )
+
+
+def _agreement(rule: Rule, record: Record) -> float:
+    """How much of a rule's conditions a record meets."""
+    words = [(getattr(rule, field), getattr(record, field)) for field in ("kind", "role", "place")]
+    asked = [(wanted, found) for wanted, found in words if wanted]
+    met = sum(found in wanted for wanted, found in asked)
+    return (met + 0.5) / (len(asked) + 1)
+
+
+def _check_streams(assignments: Sequence[Assignment]) -> None:
+    """Refuse two random pieces of one name: they would have the same values."""
+    seen: dict[str, str] = {}
+    for assignment in assignments:
+        for piece in assignment.pieces:
+            if not piece.law.random:
+                continue
+            if piece.name in seen:
+                msg = (
+                    f"`names` gives the stream {piece.name!r} to {seen[piece.name]!r} and to "
+                    f"{assignment.record.path!r}: a stream draws one parameter."
+                )
+                raise ArgumentValueError(msg)
+            seen[piece.name] = assignment.record.path
+
+
+HEADINGS = ("path", "shape", "kind", "role", "rule", "law", "fan_in", "fan_out", "mean", "std", "low", "high")
+
+
+def _rows(assignment: Assignment) -> Iterator[tuple[str, ...]]:
+    record = assignment.record
+    for piece in assignment.pieces:
+        law = piece.law
+        apart = len(piece.parts) == 1
+        path = f"{record.path}/{piece.parts[0].label}" if apart else record.path
+        numbers = (law.fan_in, law.fan_out, law.mean, law.std, law.low, law.high)
+        yield (
+            path, str(piece.shape), record.kind, record.role, str(assignment.rule), piece.spec.label,
+            *("" if value is None else f"{value:.5g}" for value in numbers),
+        )  # fmt: skip
+    if not assignment.pieces:
+        yield (
+            record.path,
+            str(record.shape),
+            record.kind,
+            record.role,
+            str(assignment.rule),
+            "left",
+            *[""] * 6,
+        )
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+
+
+def _tree(assignment: Assignment) -> dict[str, Any]:
+    from unified_init.serialise import to_json  # noqa: PLC0415  # few plans are written down
+
+    number: Callable[[float | None], Any] = lambda x: (  # noqa: E731
+        x if x is None or math.isfinite(x) else str(x)
+    )
+    return {
+        "path": assignment.record.path,
+        "rule": assignment.rule,
+        "zero_row": assignment.zero_row,
+        "pieces": [
+            {
+                "stream": piece.name,
+                "shape": list(piece.shape),
+                "layout": assignment.record.layout,
+                "fans": None if piece.fans is None else list(piece.fans),
+                "spec": json.loads(to_json(piece.spec)),
+                "law": {key: number(getattr(piece.law, key)) for key in LAW_NUMBERS},
+            }
+            for piece in assignment.pieces
+        ],
+    }
+
+
+LAW_NUMBERS = ("mean", "std", "low", "high", "fan_in", "fan_out")

@@ -1,0 +1,252 @@
+"""Rules: which records, and what they get. Recipes: rules in order, the first that matches decides."""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+import functools
+import re
+from typing import TYPE_CHECKING, Any, cast
+
+from unified_init import checks
+from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.initializer import Initializer
+from unified_init.inventory import KINDS, PLACES, ROLES, Record
+from unified_init.recipes.conventions import CONVENTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from unified_init.law import Fans
+
+__all__ = ["Recipe", "Rule"]
+
+UNITS = ("part", "whole")
+PADDINGS = ("drawn", "zero")
+REGEX = "re:"
+
+Words = str | tuple[str, ...]  # one, or alternatives; a rule holds a tuple
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What some of a model's parameters get.
+
+    A record matches if every condition that is given holds; a tuple of alternatives holds if one does.
+
+    Args:
+        spec: their initializer; None leaves them as they are.
+        kind: kinds of layer, of ``ui.KINDS``.
+        role: roles in the layer, of ``ui.ROLES``.
+        place: places in the architecture, of ``ui.PLACES``.
+        name: patterns of the stream name: a glob, whose ``*`` crosses dots and slashes, or "re:" and a
+            regular expression that the whole name must match.
+        path: patterns of the native path, in the same way.
+        shape: the exact shape.
+        block: indices of repeated blocks.
+        depthwise: whether the convolution is depthwise.
+        fused: whether the record has parts.
+        predicate: a function of the record; such a rule cannot be written as JSON.
+        fans: the convention that computes the fans, of ``CONVENTIONS``: "own" (the true ones), "torch",
+            "keras" or "haiku"; or a pair of numbers.
+        unit: "part" draws each part of a fused record as its own tensor, "whole" all as one.
+        parts: (label, spec) pairs: what single parts get in place of ``spec``.
+        padding: "zero" sets the row of an embedding that stands for padding to 0.
+        by_block: the values are multiplied by (block + 1) ** by_block.
+        optional: a rule that may match nothing; for catalogues such as a framework's defaults.
+        note: why, for whoever reads the plan.
+
+    Raises:
+        UnifiedInitError: a field of the wrong type, an unknown word, a pattern that is none.
+
+    Example:
+        >>> import unified_init as ui
+        >>> rule = ui.Rule(spec=ui.normal(0, 0.02), kind=("linear", "conv"), role="kernel")
+        >>> rule.matches(ui.Record(name="fc.weight", path="fc.weight", shape=(3, 2), layout="OI",
+        ...                        kind="linear", role="kernel"))
+        True
+    """
+
+    spec: Initializer | None
+    kind: Words = ()
+    role: Words = ()
+    place: Words = ()
+    name: Words = ()
+    path: Words = ()
+    shape: tuple[int, ...] | None = None
+    block: int | tuple[int, ...] = ()
+    depthwise: bool | None = None
+    fused: bool | None = None
+    predicate: Callable[[Record], bool] | None = None
+    fans: str | tuple[float | None, float | None] = "own"
+    unit: str = "part"
+    parts: tuple[tuple[str, Initializer], ...] = ()
+    padding: str = "drawn"
+    by_block: float = 0.0
+    optional: bool = False
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        """Check the fields; single words become tuples of one."""
+        if self.spec is not None and not isinstance(self.spec, Initializer):
+            msg = f"`spec` of a rule must be an Initializer or None, got {self.spec!r}."
+            raise ArgumentTypeError(msg)
+        for field, options in (("kind", KINDS), ("role", ROLES), ("place", PLACES)):
+            words = _words(field, getattr(self, field))
+            object.__setattr__(self, field, tuple(checks.choice(field, word, options) for word in words))
+        for field in ("name", "path"):
+            patterns = _words(field, getattr(self, field))
+            object.__setattr__(self, field, patterns)
+            for pattern in patterns:
+                _compiled(pattern)
+        blocks = (self.block,) if isinstance(self.block, int) else tuple(self.block)
+        object.__setattr__(self, "block", tuple(checks.count("block", index, least=0) for index in blocks))
+        if self.shape is not None:
+            object.__setattr__(self, "shape", checks.shape_of(self.shape))
+        if self.predicate is not None and not callable(self.predicate):
+            msg = f"`predicate` must be a function of a record, got {self.predicate!r}."
+            raise ArgumentTypeError(msg)
+        self._check_doing()
+
+    def _check_doing(self) -> None:
+        if isinstance(self.fans, str):
+            checks.choice("fans", self.fans, tuple(CONVENTIONS))
+        elif not isinstance(self.fans, (tuple, list)) or len(self.fans) != 2:  # noqa: PLR2004  # a pair
+            msg = f"`fans` must be a convention or a pair (fan_in, fan_out), got {self.fans!r}."
+            raise ArgumentTypeError(msg)
+        else:
+            object.__setattr__(self, "fans", tuple(self.fans))
+        checks.choice("unit", self.unit, UNITS)
+        checks.choice("padding", self.padding, PADDINGS)
+        pairs = tuple((str(label), spec) for label, spec in dict(self.parts).items())
+        object.__setattr__(self, "parts", pairs)
+        for label, spec in pairs:
+            if not isinstance(spec, Initializer):
+                msg = f"`parts` must give an Initializer a label, got {spec!r} for {label!r}."
+                raise ArgumentTypeError(msg)
+        if pairs and (self.unit == "whole" or self.spec is None):
+            msg = "`parts` of a rule need unit='part' and a `spec` for the other parts."
+            raise ArgumentValueError(msg)
+        object.__setattr__(self, "by_block", checks.finite("by_block", self.by_block))
+        checks.text("note", self.note)
+
+    def matches(self, record: Record) -> bool:
+        """Whether every condition that is given holds for a record."""
+        words = ((self.kind, record.kind), (self.role, record.role), (self.place, record.place))
+        if any(wanted and found not in wanted for wanted, found in words):
+            return False
+        for patterns, found in ((self.name, (record.name,)), (self.path, (record.path, *record.ties))):
+            if patterns and not any(matches(pattern, text) for pattern in patterns for text in found):
+                return False
+        if self.block and record.block not in cast("tuple[int, ...]", self.block):
+            return False
+        facts = (
+            (self.shape, record.shape),
+            (self.depthwise, record.depthwise),
+            (self.fused, bool(record.parts)),
+        )
+        if any(wanted is not None and wanted != found for wanted, found in facts):
+            return False
+        return self.predicate is None or bool(self.predicate(record))
+
+    def fans_of(self, record: Record) -> Fans:
+        """Return the fans that the rule gives to a record."""
+        return CONVENTIONS[self.fans](record) if isinstance(self.fans, str) else self.fans
+
+    def __str__(self) -> str:
+        """Return the conditions in a few words."""
+        shown = []
+        for field in ("kind", "role", "place", "name", "path", "block"):
+            values = getattr(self, field)
+            if values:
+                shown.append(f"{field} {' or '.join(map(repr, values))}")
+        for field in ("shape", "depthwise", "fused"):
+            value = getattr(self, field)
+            if value is not None:
+                shown.append(f"{field} {value!r}")
+        if self.predicate is not None:
+            shown.append(f"predicate {getattr(self.predicate, '__name__', 'function')}")
+        return ", ".join(shown) or "any parameter"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Recipe:
+    """Ordered rules that give every parameter of a model its initializer.
+
+    Args:
+        name: such as "gpt2".
+        rules: in order; the first that matches a record decides.
+        source: where the rules are published, and the implementation that they were read from.
+
+    Raises:
+        UnifiedInitError: no rules, or something else in their place.
+
+    Example:
+        >>> import unified_init as ui
+        >>> mine = ui.Recipe("mine", (ui.Rule(spec=ui.zeros(), role="bias"), ui.Rule(spec=ui.he_normal())))
+        >>> mine.rule_for(ui.Record(name="b", path="b", shape=(3,), kind="linear", role="bias")).spec
+        Initializer(Constant(0.0))
+    """
+
+    name: str
+    rules: tuple[Rule, ...]
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        """Check the fields."""
+        checks.text("name", self.name)
+        checks.text("source", self.source)
+        object.__setattr__(self, "rules", tuple(self.rules))
+        for rule in self.rules:
+            if not isinstance(rule, Rule):
+                msg = f"`rules` must hold Rules, got {rule!r}."
+                raise ArgumentTypeError(msg)
+        if not self.rules:
+            msg = f"`rules` of recipe {self.name!r} must not be empty."
+            raise ArgumentValueError(msg)
+
+    def rule_for(self, record: Record) -> Rule | None:
+        """Return the first rule that matches a record, if any does."""
+        return next((rule for rule in self.rules if rule.matches(record)), None)
+
+    def before(self, *rules: Rule) -> Recipe:
+        """Return the recipe with rules put before its own, which they override.
+
+        Args:
+            rules: in order.
+
+        Returns:
+            A new recipe; recipes never change.
+
+        Example:
+            >>> import unified_init as ui
+            >>> zero_head = ui.Rule(spec=ui.zeros(), place="head", role="kernel")
+            >>> ui.recipes.torch_default().before(zero_head).rules[0] == zero_head
+            True
+        """
+        return Recipe(self.name, (*rules, *self.rules), self.source)
+
+
+def _words(field: str, value: Any) -> tuple[str, ...]:  # noqa: ANN401  # a word or several
+    words: Iterable[Any] = (value,) if isinstance(value, str) else value
+    try:
+        return tuple(checks.text(field, word) for word in words)
+    except TypeError:
+        msg = f"`{field}` must be a string or several, got {value!r}."
+        raise ArgumentTypeError(msg) from None
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Whether a glob or a regular expression matches the whole text."""
+    return _compiled(pattern).fullmatch(text) is not None
+
+
+@functools.lru_cache(maxsize=1024)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    try:
+        return re.compile(
+            pattern.removeprefix(REGEX) if pattern.startswith(REGEX) else fnmatch.translate(pattern)
+        )
+    except re.error as error:
+        msg = f"`{pattern}` is no regular expression: {error}."
+        raise ArgumentValueError(msg) from None

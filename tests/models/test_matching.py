@@ -1,0 +1,147 @@
+"""Matching twins: pairs by kind, shape, place and order; what stays undecided is said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import unified_init as ui
+
+BASE: dict[str, dict[str, Any]] = {
+    "linear": {"kind": "linear", "role": "kernel", "layout": "OI"},
+    "bias": {"kind": "linear", "role": "bias", "layout": "O"},
+    "conv": {"kind": "conv", "role": "kernel", "layout": "OIHW"},
+    "norm": {"kind": "batch_norm", "role": "scale", "layout": "O"},
+}
+
+
+def record(path: str, base: str, shape: tuple[int, ...], **fields: Any) -> ui.Record:
+    """Return a record of one of the usual kinds."""
+    return ui.Record(name=path, path=path, shape=shape, **(BASE[base] | fields))
+
+
+def model(*records: ui.Record) -> ui.Inventory:
+    """Return an inventory in the given order."""
+    return ui.Inventory("torch", records)
+
+
+def refusal(a: ui.Inventory, b: ui.Inventory, **given: Any) -> str:
+    """Return the message of a match that is refused."""
+    with pytest.raises(ui.ArgumentValueError) as caught:
+        ui.match(a, b, **given)
+    return str(caught.value)
+
+
+def test_layouts_do_not_matter() -> None:
+    """Extents are compared in logical order: (O, I) is (I, O), (d, h, e) is (d, h * e)."""
+    a = model(record("q", "linear", (12, 8)), record("c", "conv", (4, 3, 5, 7)))
+    b = model(
+        record("kernel", "linear", (8, 3, 4), layout="IOO"), record("w", "conv", (5, 7, 3, 4), layout="HWIO")
+    )
+    assert dict(ui.match(a, b)) == {"kernel": "q", "w": "c"}
+
+
+def test_equal_layers_are_paired_in_order() -> None:
+    """The k-th of one is the k-th of the other."""
+    a = model(*(record(f"a.{i}.w", "linear", (4, 4)) for i in range(3)))
+    b = model(*(record(f"b.{i}.w", "linear", (4, 4)) for i in range(3)))
+    found = ui.match(a, b)
+    assert dict(found) == {f"b.{i}.w": f"a.{i}.w" for i in range(3)}
+    assert str(found).splitlines()[0] == "b.0.w  a.0.w  by order"
+
+
+def test_places_come_before_order() -> None:
+    """A shortcut that stands first in one model and last in the other is still the shortcut."""
+
+    def block(*order: str) -> ui.Inventory:
+        known = {
+            "conv1": record("conv1.w", "conv", (8, 4, 3, 3)),
+            "bn1": record("bn1.w", "norm", (8,)),
+            "conv2": record("conv2.w", "conv", (8, 8, 3, 3)),
+            "bn2": record("bn2.w", "norm", (8,)),
+            "down": record("down.w", "conv", (8, 4, 1, 1), place="shortcut"),
+            "bn3": record("bn3.w", "norm", (8,), place="shortcut"),
+        }
+        return model(*(known[name] for name in order))
+
+    a = block("conv1", "bn1", "conv2", "bn2", "down", "bn3")
+    b = block("down", "bn3", "conv1", "bn1", "conv2", "bn2")
+    assert all(path == name for path, name in ui.match(a, b).items())
+
+
+def test_an_order_that_the_weights_contradict_is_refused() -> None:
+    """Without places the shortcut's normalisation would be taken for the first."""
+    a = model(
+        record("conv1.w", "conv", (8, 4, 3, 3)), record("bn1.w", "norm", (8,)),
+        record("down.w", "conv", (8, 4, 1, 1)), record("bn3.w", "norm", (8,)),
+    )  # fmt: skip
+    b = model(
+        record("down.w", "conv", (8, 4, 1, 1)), record("bn3.w", "norm", (8,)),
+        record("conv1.w", "conv", (8, 4, 3, 3)), record("bn1.w", "norm", (8,)),
+    )  # fmt: skip
+    assert refusal(a, b) == (
+        "`match` cannot decide: 'bn3.w' and 'bn1.w' look alike and are next in order, but the weights before them "
+        "are 'down.w' and 'conv1.w'; 'bn1.w' and 'bn3.w' look alike and are next in order, but the weights before "
+        "them are 'conv1.w' and 'down.w'. Say which is which with given={path in the second model: path in the "
+        "first}, None for one without a twin."
+    )
+    settled = ui.match(a, b, given={"bn3.w": "bn3.w"})
+    assert all(path == name for path, name in settled.items())
+
+
+def test_different_numbers_are_refused() -> None:
+    """A bias that one model has not; None says that it has no twin."""
+    a = model(record("w", "linear", (4, 3)), record("b", "bias", (4,)))
+    b = model(record("kernel", "linear", (3, 4), layout="IO"))
+    assert refusal(a, b) == (
+        "`match` cannot decide: linear bias of extents (4, 1): 1 in the first model ('b'), 0 in the second (none). "
+        "Say which is which with given={path in the second model: path in the first}, None for one without a twin."
+    )
+    assert dict(ui.match(a, b, given={"b": None})) == {"kernel": "w"}
+
+
+def test_given_must_name_something() -> None:
+    """On the right side."""
+    a, b = model(record("w", "linear", (4, 3))), model(record("v", "linear", (4, 3)))
+    assert refusal(a, b, given={"x": "w"}) == "`given`: 'x' matches nothing."
+    assert refusal(a, b, given={"v": "weight"}) == "`given`: 'weight' matches nothing."
+
+
+def qkv(path: str) -> ui.Record:
+    """Return a fused projection of width 4."""
+    parts = tuple(
+        ui.Part(label=label, length=4, path=path, box=((4 * at, 4 * at + 4), (0, 4)))
+        for at, label in enumerate("qkv")
+    )
+    return record(path, "linear", (12, 4), axis=0, parts=parts, place="attention.qkv")
+
+
+def apart() -> ui.Inventory:
+    """Return the three projections as layers of their own."""
+    return model(*(record(f"{name}_proj", "linear", (4, 4), place=f"attention.{name}") for name in NAMES))
+
+
+NAMES = ("query", "key", "value")
+
+
+def test_fused_and_separate_projections_are_twins() -> None:
+    """Either way round; two fused matrices are one entry."""
+    assert dict(ui.match(model(qkv("in")), apart())) == {f"{name}_proj": f"in/{name[0]}" for name in NAMES}
+    assert dict(ui.match(apart(), model(qkv("in")))) == {f"in/{name[0]}": f"{name}_proj" for name in NAMES}
+    assert dict(ui.match(model(qkv("in")), model(qkv("qkv.w")))) == {"qkv.w": "in"}
+
+
+def test_fused_and_separate_twins_have_equal_bits() -> None:
+    """The plan draws each part under the name of its twin."""
+    recipe = ui.Recipe("x", (ui.Rule(spec=ui.normal(0, 1)),))
+    names = ui.match(apart(), model(qkv("in")))
+    pieces = ui.plan(model(qkv("in")), recipe, names=names)["in"].pieces
+    assert [piece.name for piece in pieces] == [f"{name}_proj" for name in NAMES]
+
+
+def test_counters_have_no_twins() -> None:
+    """PyTorch counts batches, others do not."""
+    count = ui.Record(name="n", path="n", shape=(), kind="batch_norm", role="count", dtype="int64")
+    a, b = model(record("w", "linear", (4, 3)), count), model(record("v", "linear", (4, 3)))
+    assert dict(ui.match(a, b)) == {"v": "w"}

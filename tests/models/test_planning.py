@@ -1,0 +1,198 @@
+"""Plans: first match wins, nothing is silently missed, and errors name the nearest miss."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+import unified_init as ui
+
+
+def record(path: str = "fc.weight", **fields: Any) -> ui.Record:
+    """Return a linear kernel, or what ``fields`` make of it."""
+    kernel: dict[str, Any] = {
+        "shape": (10, 20),
+        "layout": "OI",
+        "kind": "linear",
+        "role": "kernel",
+        "inputs": 20,
+        "outputs": 10,
+    }
+    return ui.Record(name=path, path=path, **(kernel | fields))
+
+
+def model(*records: ui.Record) -> ui.Inventory:
+    """Return an inventory, by default of one kernel and its bias."""
+    bias = record("fc.bias", role="bias", shape=(10,), layout="O")
+    return ui.Inventory("torch", records or (record(), bias))
+
+
+def recipe(*rules: ui.Rule) -> ui.Recipe:
+    """Return a recipe of some rules."""
+    return ui.Recipe("mine", rules)
+
+
+def refusal(inventory: ui.Inventory, wanted: ui.Recipe, **options: Any) -> str:
+    """Return the message of a plan that is refused."""
+    with pytest.raises(ui.UnifiedInitError) as caught:
+        ui.plan(inventory, wanted, **options)
+    return str(caught.value)
+
+
+ANY = ui.Rule(spec=ui.normal(0, 1))
+
+
+def test_the_first_rule_that_matches_decides() -> None:
+    """A later one is for what is left."""
+    found = ui.plan(model(), recipe(ui.Rule(spec=ui.zeros(), role="bias"), ANY))
+    assert [(one.record.path, one.rule) for one in found] == [("fc.weight", 1), ("fc.bias", 0)]
+
+
+def test_a_bias_has_the_fans_of_its_kernel() -> None:
+    """So that a bias can have PyTorch's bound."""
+    rule = ui.Rule(spec=ui.lecun_uniform())
+    law = ui.plan(model(), recipe(rule))["fc.bias"].pieces[0].law
+    assert (law.fan_in, law.fan_out, law.high) == (20, 10, (3 / 20) ** 0.5)
+
+
+@pytest.mark.parametrize(
+    ("condition", "hit"),
+    [
+        ({"kind": "linear"}, True),
+        ({"kind": ("conv", "lstm")}, False),
+        ({"role": "kernel"}, True),
+        ({"name": "*.weight"}, True),
+        ({"name": "weight"}, False),
+        ({"path": r"re:fc\.\w+"}, True),
+        ({"path": "re:fc"}, False),
+        ({"shape": (10, 20)}, True),
+        ({"shape": (20, 10)}, False),
+        ({"block": 1}, False),
+        ({"depthwise": False}, True),
+        ({"fused": True}, False),
+        ({"predicate": lambda one: one.inputs == 20}, True),
+        ({"kind": "linear", "role": "bias"}, False),
+        ({"place": "head"}, False),
+    ],
+)
+def test_a_rule_matches_if_all_its_conditions_hold(condition: dict[str, Any], *, hit: bool) -> None:
+    """Words, patterns, shape, block and a predicate."""
+    assert ui.Rule(spec=ui.ones(), **condition).matches(record()) is hit
+
+
+def test_a_pattern_that_matches_nothing_suggests_one_that_does() -> None:
+    """GPT-2's residual projections were once missed this way."""
+    names = [record(f"h.{i}.attn.c_proj.weight") for i in range(2)]
+    wrong = ui.Rule(spec=ui.normal(0, 0.002), name="c_proj.weight")
+    assert refusal(model(*names), recipe(wrong, ANY)) == (
+        "rule 0 of recipe 'mine' (name 'c_proj.weight') matches no parameter: 'c_proj.weight' matches nothing; "
+        "did you mean '*.c_proj.weight'."
+    )
+
+
+def test_a_rule_for_a_word_that_the_model_lacks_says_what_it_has() -> None:
+    """The kinds that are there are listed."""
+    assert refusal(model(), recipe(ui.Rule(spec=ui.zeros(), kind="lstm"), ANY)) == (
+        "rule 0 of recipe 'mine' (kind 'lstm') matches no parameter: the model has no such kind, but linear."
+    )
+
+
+def test_a_rule_behind_another_is_refused() -> None:
+    """It would never decide anything."""
+    assert refusal(model(), recipe(ANY, ui.Rule(spec=ui.zeros(), role="bias"))) == (
+        "rule 1 of recipe 'mine' (role 'bias') decides nothing: rule 0 comes first for all it matches, such as "
+        "'fc.bias'."
+    )
+
+
+def test_a_parameter_without_a_rule_is_refused() -> None:
+    """With its kind, role and the nearest rule."""
+    assert refusal(model(), recipe(ui.Rule(spec=ui.ones(), kind="linear", role="kernel"))) == (
+        "no rule of recipe 'mine' matches 1 of 2 parameters: 'fc.bias' (linear, bias); the nearest rule to the "
+        "first is 0 (kind 'linear', role 'kernel'): add a rule, one with spec=None to leave them as they are, or "
+        "skip= them."
+    )
+
+
+def test_an_optional_rule_may_match_nothing() -> None:
+    """Catalogues of defaults hold layers that a model has not."""
+    assert len(list(ui.plan(model(), recipe(ui.Rule(spec=ui.zeros(), kind="lstm", optional=True), ANY)))) == 2
+
+
+def test_a_rule_without_a_spec_leaves_a_parameter() -> None:
+    """It counts as matched."""
+    found = ui.plan(model(), recipe(ui.Rule(spec=None, role="bias"), ANY))
+    assert found["fc.bias"].pieces == ()
+
+
+def test_a_law_that_does_not_fit_names_parameter_and_rule() -> None:
+    """A spec that needs what the layout does not say."""
+    odd = record("w", layout=None, inputs=None, outputs=None, kind="parameter", role="parameter")
+    assert refusal(model(odd), recipe(ui.Rule(spec=ui.he_normal()))) == (
+        "'w', by rule 0 of recipe 'mine' (any parameter): he_normal needs fan_in, and a shape alone does not say "
+        "which axis is the input: pass layout=, 'OI' for torch.nn.Linear or 'IO' for a Keras or Flax Dense; got "
+        "shape (10, 20)."
+    )
+
+
+def test_blocks_scale_by_their_depth() -> None:
+    """The factor is (block + 1) ** by_block, and needs a block."""
+    deep = record("h.3.fc.weight", block=3)
+    law = (
+        ui.plan(model(deep), recipe(ui.Rule(spec=ui.normal(0, 1), by_block=-0.5)))["h.3.fc.weight"]
+        .pieces[0]
+        .law
+    )
+    assert law.std == 0.5
+    assert refusal(model(record()), recipe(ui.Rule(spec=ui.normal(0, 1), by_block=-0.5))) == (
+        "'fc.weight', by rule 0 of recipe 'mine' (any parameter): `by_block` needs a record inside a block; this "
+        "one lies in none."
+    )
+
+
+def test_names_give_streams_and_must_name_something() -> None:
+    """A map's key that no parameter has is an error; so is one stream for two parameters."""
+    found = ui.plan(model(), recipe(ANY), names={"fc.weight": "twin/kernel"})
+    assert [one.pieces[0].name for one in found] == ["twin/kernel", "fc.bias"]
+    assert refusal(model(), recipe(ANY), names={"weight": "x"}) == (
+        "`names`: 'weight' matches nothing; did you mean '*.weight'."
+    )
+    assert refusal(model(), recipe(ANY), names={"fc.weight": "x", "fc.bias": "x"}) == (
+        "`names` gives the stream 'x' to 'fc.weight' and to 'fc.bias': a stream draws one parameter."
+    )
+
+
+def test_only_and_skip_must_match() -> None:
+    """A pattern that selects nothing is a mistake."""
+    assert refusal(model(), recipe(ANY), only="fc.wieght") == (
+        "`only`: 'fc.wieght' matches nothing; the nearest is 'fc.weight'."
+    )
+
+
+def test_parts_are_drawn_apart_or_as_one() -> None:
+    """unit='part' gives each part a stream of its own, 'whole' one stream in canonical order."""
+    gates = tuple(ui.Part(label=label, length=5, path="w", box=((0, 5), (0, 20))) for label in "gi")
+    fused = record("w", parts=gates, axis=0)
+    apart = ui.plan(model(fused), recipe(ANY))["w"].pieces
+    whole = ui.plan(model(fused), recipe(ui.Rule(spec=ui.orthogonal(), unit="whole")))["w"].pieces
+    assert [(piece.name, piece.shape) for piece in apart] == [("w/g", (5, 20)), ("w/i", (5, 20))]
+    assert [(piece.name, piece.shape) for piece in whole] == [("w", (10, 20))]
+    assert [part.label for part in whole[0].parts] == ["i", "g"]
+
+
+def test_the_plan_is_json() -> None:
+    """Paths, streams, specs and laws, without infinities that JSON lacks."""
+    tree = json.loads(ui.plan(model(), recipe(ANY)).to_json())
+    assert tree["assignments"][0]["pieces"][0]["law"]["high"] == "inf"
+    assert tree["assignments"][0]["pieces"][0]["stream"] == "fc.weight"
+
+
+def test_a_recipe_that_was_not_called_is_refused() -> None:
+    """The message says to call it."""
+    message = refusal(model(), ui.recipes.torch_default)  # type: ignore[arg-type]  # the mistake
+    assert message.startswith(
+        "`recipe` must be a Recipe, such as unified_init.recipes.torch_default(), got <fun"
+    )
+    assert message.endswith(": call it.")
