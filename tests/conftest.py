@@ -5,13 +5,14 @@
 
 A test says what it imports with ``@pytest.mark.needs("torch", "flax")``, and a test with a parameter
 ``variant`` needs that variant's backend. Other libraries come with a backend: flax, haiku and equinox with
-jax, transformers with torch, keras with any of torch, tensorflow and jax. A test is collected if all that
+jax, transformers, torchvision, timm and mup with torch, keras with any of torch, tensorflow and jax. A test is collected if all that
 it needs is chosen or comes with what is chosen. The others are deselected, not skipped; and what is chosen
 but not installed is a failure.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import random
@@ -37,6 +38,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 CHOICES = ("numpy", "numba", "torch", "tensorflow", "jax")
 COMES_WITH = {name: {name} for name in CHOICES} | {
     "transformers": {"torch"},
+    "torchvision": {"torch"},
+    "timm": {"torch"},
+    "mup": {"torch"},
     "flax": {"jax"},
     "haiku": {"jax"},
     "equinox": {"jax"},
@@ -94,6 +98,23 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Import torch before TensorFlow: in the other order they clash in one process."""
     if "torch" in chosen(item.config) and needed(item) & {"tensorflow", "keras"}:
         importlib.import_module("torch")
+    if needed(item) & {"transformers", "torchvision", "timm", "mup"}:
+        let_torchvision_import()
+
+
+@functools.cache
+def let_torchvision_import() -> object:
+    """Define the two operators that torchvision describes and, beside a torch for CPUs, does not bring.
+
+    Transformers and timm import torchvision where it is installed. The library keeps the definitions.
+    """
+    import torch
+
+    library = torch.library.Library("torchvision", "FRAGMENT")
+    for name in ("nms", "qnms"):
+        if not hasattr(torch.ops.torchvision, name):
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    return library
 
 
 @pytest.fixture(scope="session")

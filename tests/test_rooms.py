@@ -25,15 +25,19 @@ ROOMS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(DECLARATIVE, (*LEAVES, *LAYOUT, *DECLARATIVE)),
     "stream": (*LEAVES, *LAYOUT, "stream"),
     "backends": (*LEAVES, *LAYOUT, "stream", "backends"),
+    "inventory": (*LEAVES, *LAYOUT),
+    "recipes": (*LEAVES, *LAYOUT, *DECLARATIVE, "inventory", "recipes"),
+    "models": (*LEAVES, *LAYOUT, "stream", "backends", "inventory", "models"),
 }
 # What crosses on purpose, each for a reason that stands beside the import.
 CROSSINGS = {
     ("initializer", "explain"),  # spec.explain() lends a method to the front door's text
+    ("inventory", "inventory_json"),  # an inventory's digest is that of its text
     ("backends", "frozen_call"),  # the node of a compiled graph calls the front door when it runs
 }
 # Rooms for whoever checks this library or uses it: nothing that draws may lean on them.
 CHECKING: dict[str, set[str]] = {
-    "testing": {"testing", "parity"},
+    "testing": {"testing", "parity", "auditing"},
     "parity": {"parity", "cli"},
 }
 FRAMEWORKS = {"torch", "tensorflow", "jax", "keras", "numba", "scipy", "typer", "rich"}
@@ -46,6 +50,18 @@ ADAPTERS = {
     "keras.py": "keras",
     "stream/numba_kernels.py": "numba",
 }
+# Walkers, and what they share, by the first word of their names; Flax, Haiku and Equinox speak JAX.
+WALKERS = {
+    "torch": "torch", "keras": "keras", "nnx": "jax", "linen": "jax", "flax": "jax", "haiku": "jax",
+    "equinox": "jax", "jax": "jax",
+}  # fmt: skip
+
+
+def framework_of(path: pathlib.Path) -> str | None:
+    """Return the framework that a module stands for, if any."""
+    if path.parts[0] == "models":
+        return WALKERS.get(path.stem.strip("_").partition("_")[0])
+    return ADAPTERS.get(path.as_posix())
 
 
 def imported(text: str) -> set[str]:
@@ -92,7 +108,7 @@ def test_what_checks_the_library_is_no_part_of_it(path: pathlib.Path) -> None:
 @pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE)))
 def test_a_framework_is_imported_by_its_own_module_alone(path: pathlib.Path) -> None:
     """At the top of a module stands no framework but the one that the module is for."""
-    own = ADAPTERS.get(path.relative_to(SOURCE).as_posix())
+    own = framework_of(path.relative_to(SOURCE))
     assert frameworks(path.read_text(encoding="utf-8")) <= {own}
 
 

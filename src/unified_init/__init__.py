@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from unified_init import recipes
     from unified_init.api import draw, fill
     from unified_init.applying import Report, apply, inspect, plan
+    from unified_init.auditing.audit import audit
+    from unified_init.auditing.report import Audit, AuditRow
+    from unified_init.coordinates import CoordCheck, coord_check
     from unified_init.digests import digest
     from unified_init.distributions import (
         BilinearUpsampling,
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
     from unified_init.inventory_json import inventory_from_json, inventory_to_json
     from unified_init.law import Law
     from unified_init.matching import NameMap, match
+    from unified_init.models.trees import Haiku, Linen, haiku, linen
     from unified_init.planning import Plan
     from unified_init.presets import (
         bilinear_upsampling,
@@ -79,9 +83,10 @@ if TYPE_CHECKING:
         xavier_uniform,
         zeros,
     )
+    from unified_init.probing import Probe, probe
     from unified_init.quantiles import from_quantile
     from unified_init.recipes.rule import Recipe, Rule
-    from unified_init.recipes.serial import (
+    from unified_init.recipe_json import (
         recipe_from_json,
         recipe_from_yaml,
         recipe_schema,
@@ -95,26 +100,32 @@ __all__ = [
     "STREAM",
     "ArgumentTypeError",
     "ArgumentValueError",
+    "Audit",
+    "AuditRow",
     "BackendError",
     "Between",
     "BilinearUpsampling",
     "Constant",
+    "CoordCheck",
     "DeltaOrthogonal",
     "Dirac",
     "Fixed",
     "Gain",
     "Hadamard",
+    "Haiku",
     "Identity",
     "Initializer",
     "Interval",
     "Inventory",
     "InverseFan",
     "Law",
+    "Linen",
     "NameMap",
     "Normal",
     "Orthogonal",
     "Part",
     "Plan",
+    "Probe",
     "Quantile",
     "Recipe",
     "Record",
@@ -130,10 +141,12 @@ __all__ = [
     "as_jax",
     "as_keras",
     "as_torch",
+    "audit",
     "backends",
     "bilinear_upsampling",
     "calculate_gain",
     "constant",
+    "coord_check",
     "delta_orthogonal",
     "depth_factor",
     "digest",
@@ -146,6 +159,7 @@ __all__ = [
     "glorot_normal",
     "glorot_uniform",
     "hadamard",
+    "haiku",
     "he_normal",
     "he_uniform",
     "icnr",
@@ -157,11 +171,13 @@ __all__ = [
     "kaiming_uniform",
     "lecun_normal",
     "lecun_uniform",
+    "linen",
     "match",
     "normal",
     "ones",
     "orthogonal",
     "plan",
+    "probe",
     "recipe_from_json",
     "recipe_from_yaml",
     "recipe_schema",
@@ -211,12 +227,17 @@ _HOMES = {
 }
 _MODEL_HOMES = {
     "applying": "Report apply inspect plan",
+    "auditing.audit": "audit",
+    "auditing.report": "Audit AuditRow",
+    "coordinates": "CoordCheck coord_check",
     "inventory": "Inventory Part Record",
     "inventory_json": "inventory_from_json inventory_to_json",
     "matching": "NameMap match",
+    "models.trees": "Haiku Linen haiku linen",
     "planning": "Plan",
+    "probing": "Probe probe",
     "recipes.rule": "Recipe Rule",
-    "recipes.serial": "recipe_from_json recipe_from_yaml recipe_schema recipe_to_json",
+    "recipe_json": "recipe_from_json recipe_from_yaml recipe_schema recipe_to_json",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 _MODEL_HOME = {name: module for module, names in _MODEL_HOMES.items() for name in names.split()}

@@ -52,6 +52,10 @@ class Part:
         shift: what the forward pass adds to the stored values (Haiku's LSTM adds 1 to the forget
             gate's); a law speaks of the sum.
 
+    Raises:
+        ArgumentTypeError: a field of the wrong type.
+        ArgumentValueError: a length below 1, or a shift that is not finite.
+
     Example:
         >>> Part(label="q", length=64, path="attn.in_proj_weight", box=((0, 64), (0, 64))).shift
         0.0
@@ -79,10 +83,10 @@ class Record:
         name: the stream name; the native path unless a map gives another.
         path: the native path, such as "layer1.0.conv1.weight" or "Dense_0/kernel".
         shape: the shape in the record's layout, parts joined.
-        layout: the layout string; None where no axis has a role.
-        sizes: how merged axes split, as (letter, size) pairs.
         kind: the kind of layer, one of ``KINDS``.
         role: what the tensor is in its layer, one of ``ROLES``.
+        layout: the layout string; None where no axis has a role.
+        sizes: how merged axes split, as (letter, size) pairs.
         place: where the layer stands in a known architecture, one of ``PLACES``; "" if nothing says.
         block: index of the repeated block it lies in, from 0; None outside of any.
         dtype: element type by name.
@@ -98,6 +102,10 @@ class Record:
         parts: labelled pieces, in native order; empty if the tensor is one piece.
         ties: other native paths of the same memory.
         native: class of the layer in its framework.
+
+    Raises:
+        ArgumentTypeError: a field of the wrong type.
+        ArgumentValueError: an unknown word, a layout that does not fit, parts that do not fill their axis.
 
     Example:
         >>> record = Record(name="fc.weight", path="fc.weight", shape=(10, 20), layout="OI",
@@ -184,6 +192,10 @@ class Inventory:
         framework: whose paths these are, such as "torch" or "flax_linen".
         records: one a logical tensor, each path once.
         left: native tensors that no recipe writes, such as rotary frequencies.
+
+    Raises:
+        ArgumentTypeError: ``records`` holds something else.
+        ArgumentValueError: one path twice.
 
     Example:
         >>> record = Record(name="w", path="w", shape=(2, 3), layout="OI", kind="linear", role="kernel")

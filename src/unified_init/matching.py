@@ -227,7 +227,7 @@ def _crossed(pairs: Sequence[Pair], units_a: Sequence[Unit], units_b: Sequence[U
     before_a, before_b = _weights_before(units_a), _weights_before(units_b)
     doubts = []
     for one, other, reason in pairs:
-        if "order" not in reason:
+        if "order" not in reason or one.place == other.place == "shortcut":
             continue
         ours, theirs = before_a[one.path], before_b[other.path]
         if (twin.get(ours) if ours else None) != theirs:
@@ -238,15 +238,19 @@ def _crossed(pairs: Sequence[Pair], units_a: Sequence[Unit], units_b: Sequence[U
     return doubts
 
 
+# Kernels beside the main path: models differ in whether they stand before or after it.
+BESIDE = frozenset({"shortcut", "attention.query", "attention.key", "attention.value", "mlp.gate"})
+
+
 def _weights_before(units: Sequence[Unit]) -> dict[str, str | None]:
-    """Return, for each unit, the nearest kernel before it in another layer."""
+    """Return, for each unit, the nearest kernel of the main path before it, in another layer."""
     before: dict[str, str | None] = {}
     kernels: list[tuple[str, str]] = []
     for unit in units:
         layer = unit.record.path.rpartition("." if "." in unit.record.path else "/")[0]
-        earlier = [path for owner, path in kernels if owner != layer]
+        earlier = [path for owner, path in kernels[-2:] if owner != layer]
         before[unit.path] = earlier[-1] if earlier else None
-        if unit.record.role == "kernel":
+        if unit.record.role == "kernel" and unit.place not in BESIDE:
             kernels.append((layer, unit.path))
     return before
 

@@ -69,10 +69,10 @@ class Plan:
         >>> import unified_init as ui
         >>> record = ui.Record(name="fc.weight", path="fc.weight", shape=(10, 20), layout="OI",
         ...                    kind="linear", role="kernel", inputs=20, outputs=10)
-        >>> print(ui.plan(ui.Inventory("torch", (record,)), ui.Recipe("he", (ui.Rule(spec=ui.he_normal()),))))
-        recipe 'he': 1 of 1 parameters, 200 values
-        path       shape     kind    role    rule  law        fan_in  fan_out  mean  std      low   high
-        fc.weight  (10, 20)  linear  kernel  0     he_normal  20      10       0     0.31623  -0.719  0.719
+        >>> print(ui.plan(ui.Inventory("torch", (record,)), ui.Recipe("none", (ui.Rule(spec=ui.zeros()),))))
+        recipe 'none': 1 of 1 parameters, 200 values
+        path       shape     kind    role    rule  law    fan_in  fan_out  mean  std  low  high
+        fc.weight  (10, 20)  linear  kernel  0     zeros  20      10       0     0    0    0
     """
 
     recipe: Recipe

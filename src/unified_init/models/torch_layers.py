@@ -238,7 +238,7 @@ def _norm(module: nn.Module, name: str, shape: tuple[int, ...]) -> dict[str, Any
 
 def _lora(path: str, name: str, shape: tuple[int, ...]) -> dict[str, Any]:
     down = "lora_A" in path or "lora_embedding_A" in path or name == "lora_a"
-    outputs, inputs = (shape[0], shape[-1]) if len(shape) > 1 else (None, None)
+    outputs, inputs = (shape[0], math.prod(shape[1:])) if len(shape) > 1 else (None, None)
     return {
         "kind": "lora", "role": "adapter_a" if down else "adapter_b", "inputs": inputs, "outputs": outputs,
         "layout": "OI" if len(shape) == 2 else None,  # noqa: PLR2004  # a matrix
@@ -264,4 +264,6 @@ def _free(  # noqa: PLR0911  # one return a kind
         return found | {"role": "layer_scale"}
     if name == "relative_position_bias_table":
         return found | {"role": "position", "place": "attention.extra"}
+    if name == "bias":
+        return found | {"role": "bias"}
     return {"kind": "parameter", "role": "parameter", "layout": None}

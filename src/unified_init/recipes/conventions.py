@@ -6,7 +6,10 @@ recipe names the convention, and a port to any framework reproduces it.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
+
+from unified_init.layout import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,6 +18,9 @@ if TYPE_CHECKING:
     from unified_init.law import Fans
 
 __all__ = ["CONVENTIONS"]
+
+# Grouped convolutions of Keras, which stores them as any other even where a group has one input.
+KERAS_CONVS = ("Conv1D", "Conv2D", "Conv3D")
 
 
 def own(record: Record) -> Fans:
@@ -59,20 +65,59 @@ def keras(record: Record) -> Fans:
     """Keras: the last two axes of the stored kernel times its window, gates and multipliers included.
 
     A depthwise kernel thereby counts all channels as inputs of each; a transposed one swaps its fans;
-    a recurrent layer's fan_out has all gates.
+    a recurrent layer's fan_out has all gates, a grouped convolution's all groups.
     """
     counts = _counts(record)
     if counts is None:
         return record.fans
     fan_in, fan_out = counts
     if record.hidden:
-        return fan_in, fan_out * max(1, len(record.parts))
-    if record.depthwise:
-        return record.space * record.groups, fan_out
+        fan_out *= max(1, len(record.parts))
+    elif record.depthwise and record.native not in KERAS_CONVS:
+        fan_in *= record.groups
+    elif record.kind in {"conv", "linear"}:  # copies that an equation keeps apart are outputs too
+        fan_out *= record.groups
+    elif record.kind == "conv_transpose":
+        fan_in, fan_out = fan_out, fan_in
+    elif record.kind == "attention" and record.role == "scale":  # a vector: both are its length
+        fan_out = fan_in
+    elif record.kind == "lora":
+        fan_in *= record.groups
+    return fan_in, fan_out
+
+
+def _one_copy(record: Record) -> list[int]:
+    """Return a kernel's shape without the axes that stack layers; its ``groups`` are copies of its own."""
+    axes = list(zip(parse(record.layout or ""), record.shape, strict=True))
+    stacked = math.prod(size for role, size in axes if role == "B") // record.groups
+    shape = []
+    for role, size in axes:
+        if role == "B" and stacked > 1:
+            stacked //= size
+        else:
+            shape.append(size)
+    return shape
+
+
+def flax(record: Record) -> Fans:
+    """Flax: JAX' fans, axes -2 and -1 of the stored kernel times all others.
+
+    Copies of a dense layer thereby count as inputs; a transposed convolution whose outputs are stored
+    first swaps its fans; an einsum's kernel is read as a convolution's.
+    """
+    counts = _counts(record)
+    if counts is None or record.hidden:
+        return record.fans
+    fan_in, fan_out = counts
     match record.kind:
+        case "linear" if record.native == "Einsum" and record.role == "kernel" and len(record.shape) > 1:
+            *others, inputs, outputs = _one_copy(record)
+            return inputs * math.prod(others), outputs * math.prod(others)
+        case "linear":
+            return fan_in * record.groups, fan_out
         case "conv":
             return fan_in, fan_out * record.groups
-        case "conv_transpose":
+        case "conv_transpose" if (record.layout or "").endswith("OI"):
             return fan_out, fan_in
     return record.fans
 
@@ -82,6 +127,14 @@ def haiku(record: Record) -> Fans:
     if record.kind == "lstm":
         return record.features + record.hidden, 4 * record.hidden
     return record.fans
+
+
+def equinox(record: Record) -> Fans:
+    """Equinox: the true fans, of which none is below 1; hidden cells."""
+    if record.hidden:
+        return record.hidden, record.hidden
+    fan_in, fan_out = record.fans
+    return (None if fan_in is None else max(1, fan_in)), (None if fan_out is None else max(1, fan_out))
 
 
 def fused(record: Record) -> Fans:
@@ -101,7 +154,9 @@ CONVENTIONS: dict[str, Callable[[Record], Fans]] = {
     "own": own,
     "torch": torch,
     "keras": keras,
+    "flax": flax,
     "haiku": haiku,
+    "equinox": equinox,
     "fused": fused,
     "flat": flat,
 }

@@ -48,7 +48,7 @@ class Rule:
         fused: whether the record has parts.
         predicate: a function of the record; such a rule cannot be written as JSON.
         fans: the convention that computes the fans, of ``CONVENTIONS``: "own" (the true ones), "torch",
-            "keras" or "haiku"; or a pair of numbers.
+            "keras", "flax" or "haiku"; or a pair of numbers.
         unit: "part" draws each part of a fused record as its own tensor, "whole" all as one.
         parts: (label, spec) pairs: what single parts get in place of ``spec``.
         padding: "zero" sets the row of an embedding that stands for padding to 0.

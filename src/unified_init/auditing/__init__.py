@@ -1,0 +1,1 @@
+"""Audits: what every parameter of a model holds, against what a recipe gives it; needs SciPy."""

@@ -1,0 +1,205 @@
+"""Audits: what a recipe expects of every parameter of a model, and what is there. Needs SciPy."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unified_init import checks
+from unified_init.auditing.causes import causes_of, faithful_note, low_precision_notes
+from unified_init.auditing.duplicates import duplicates_of
+from unified_init.auditing.report import Audit, AuditRow
+from unified_init.auditing.units import Unit, read_unit, units_of, unused_rules
+from unified_init.auditing.values import (
+    examinable,
+    findings_of,
+    observe,
+    sample_of,
+    structural_fault,
+)
+from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
+from unified_init.models.registry import walker_of
+from unified_init.recipes.rule import Recipe
+from unified_init.testing.findings import family_p, verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from unified_init.auditing.values import Observed
+    from unified_init.testing.findings import Finding
+
+__all__ = ["ALPHA", "audit"]
+
+# ruff: noqa: ANN401  # models of any framework
+
+ALPHA = 1e-9
+
+
+def audit(model: Any, recipe: Recipe, *, alpha: float = ALPHA) -> Audit:
+    """Return what every parameter of a model holds, against what a recipe gives it.
+
+    For each: ratio = observed std / law's std, z-scores by the exact distribution of the sums, and the
+    statistics of ``unified_init.testing.examine`` at alpha / number of parameters. Constants, identities
+    and the like are compared exactly. Of more than 2**19 values evenly spaced slices are examined, the
+    same ones every time; the ends, and whether all are finite, are of all values.
+
+    Args:
+        model: as for ``ui.inspect``; nothing is written, and it need not be initialised by this library.
+        recipe: what is expected. A parameter that none of its rules matches is a row, no error.
+        alpha: the false-alarm rate over the whole model, in (0, 1).
+
+    Returns:
+        The audit.
+
+    Raises:
+        ArgumentTypeError: no walker knows the model, or no recipe.
+        ArgumentValueError: a rate outside (0, 1).
+        BackendError: SciPy is missing: ``pip install "unified-init[testing]"``.
+
+    Example:
+        >>> import torch
+        >>> import unified_init as ui
+        >>> layer, _ = ui.apply(torch.nn.Conv2d(64, 64, 3, groups=64), ui.recipes.torch_default(), seed=0)
+        >>> layer.weight.data *= 0.5
+        >>> print(ui.audit(layer, ui.recipes.torch_default())["weight"].verdict)
+        differs
+
+    Differs from:
+        No framework has one. Tests with fixed tolerances fail by chance or pass by their width; here the
+        tolerance follows from the number of values and ``alpha``.
+    """
+    if not isinstance(recipe, Recipe):
+        msg = f"`recipe` must be a Recipe, such as unified_init.recipes.torch_default(), got {recipe!r}."
+        raise ArgumentTypeError(msg)
+    rate = checks.number("alpha", alpha)
+    if not 0.0 < rate < 1.0:
+        msg = f"`alpha` must lie between 0 and 1, got {rate!r}."
+        raise ArgumentValueError(msg)
+    walker = walker_of(model)
+    inventory = walker.inspect(model)
+    units = tuple(units_of(inventory, recipe))
+    blocks = 1 + max((record.block for record in inventory if record.block is not None), default=-1)
+    others = {
+        unit.piece.law.std: f"rule {unit.rule}, which gives {unit.path!r} its std"
+        for unit in reversed(units)
+        if unit.piece is not None and unit.piece.law.random
+    }
+
+    def read(unit: Unit) -> NDArray[Any]:
+        return read_unit(lambda path: walker.read(model, path), unit)
+
+    rows, heads = [], {}
+    for at, unit in enumerate(units):
+        try:
+            values = read(unit)
+        except UnifiedInitError as error:  # on meta
+            rows.append(_row(unit, "unread", notes=(str(error),)))
+            continue
+        rows.append(_judged(unit, values, rate / len(units), blocks, others))
+        heads[at] = values
+    same = duplicates_of({at: values for at, values in heads.items() if _may_repeat(units[at])})
+    return Audit(
+        recipe.name,
+        inventory.framework,
+        rate,
+        tuple(
+            _with_duplicates(row, tuple(units[i].path for i in same.get(at, ())))
+            for at, row in enumerate(rows)
+        ),
+        unused_rules(inventory, recipe),
+    )
+
+
+def _may_repeat(unit: Unit) -> bool:
+    """Whether equal values in another parameter would be a fault: not where a formula gives them."""
+    return unit.piece is None or unit.piece.law.random
+
+
+def _with_duplicates(row: AuditRow, others: tuple[str, ...]) -> AuditRow:
+    if not others:
+        return row
+    shown = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")  # noqa: PLR2004
+    verdict = "faulty" if row.verdict in {"ok", "differs"} else row.verdict
+    return dataclasses.replace(
+        row, verdict=verdict, duplicates=others, notes=(*row.notes, f"holds the same values as {shown}")
+    )
+
+
+def _judged(
+    unit: Unit, values: NDArray[Any], rate: float, blocks: int, others: Mapping[float, str]
+) -> AuditRow:
+    """Return the row of a unit: what it holds, and whether its law allows it."""
+    padding: tuple[str, ...] = ()
+    if unit.zero_row is not None:
+        if values[unit.zero_row].any():
+            padding = (f"row {unit.zero_row}, the padding, is not 0",)
+        values = np.delete(values, unit.zero_row, axis=0)
+    sample = sample_of(values)
+    held = observe(values, sample)
+    if held.finite < held.size:
+        return _row(unit, "faulty", held, notes=(f"{held.size - held.finite:,} values are not finite",))
+    piece = unit.piece
+    if piece is None:
+        reason = (unit.reason,) if unit.reason else ()
+        return _row(unit, unit.why, held, notes=reason)
+    if not held.size:
+        return _row(unit, "ok", held)
+    if not examinable(piece, values.dtype.name):
+        fault = structural_fault(values, unit.record, piece)
+        word = "unexamined" if fault is None else "differs" if fault or padding else "ok"
+        return _row(unit, word, held, notes=(*padding, *((fault,) if fault else ()), *faithful_note(unit)))
+    try:
+        findings = findings_of(sample, piece)
+    except UnifiedInitError as error:
+        return _row(unit, "unexamined", held, notes=(str(error),))
+    failed = verdict(findings, rate)
+    low = tuple(low_precision_notes(findings, failed, values.dtype.name))
+    notes = [*padding, *faithful_note(unit), *low]
+    if failed:
+        notes += causes_of(unit, held, blocks, others)
+    if failed and not notes:
+        notes = [f"{one.name}: {one.observed:.6g} where {one.expected:.6g} is due" for one in failed[:2]]
+    constant = held.std == 0.0 and held.size > 1
+    word = "faulty" if low or constant else "differs" if failed or padding else "ok"
+    return _row(unit, word, held, findings, tuple(notes))
+
+
+def _row(
+    unit: Unit,
+    word: str,
+    held: Observed | None = None,
+    findings: Sequence[Finding] = (),
+    notes: tuple[str, ...] = (),
+) -> AuditRow:
+    record, piece = unit.record, unit.piece
+    scores = {one.name: one.z for one in findings}
+    facts: dict[str, Any] = {} if held is None else dataclasses.asdict(held)
+    facts.pop("finite", None)
+    if piece is not None:
+        law = piece.law
+        facts |= {
+            "law": piece.spec.label, "fan_in": law.fan_in, "fan_out": law.fan_out,
+            "expected_mean": law.mean, "expected_std": law.std,
+        }  # fmt: skip
+    return AuditRow(
+        path=unit.path,
+        shape=unit.shape,
+        kind=record.kind,
+        role=record.role,
+        place=record.place,
+        block=record.block,
+        dtype=record.dtype,
+        rule=unit.rule,
+        z_mean=scores.get("mean"),
+        z_std=scores.get("variance"),
+        z_kurtosis=scores.get("kurtosis"),
+        p=family_p(findings) if findings else None,
+        verdict=word,
+        notes=notes,
+        ties=record.ties,
+        **facts,
+    )

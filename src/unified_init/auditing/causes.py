@@ -1,0 +1,188 @@
+"""Causes: what a std that is not the expected one would be right for, and other faults with a name."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import TYPE_CHECKING
+
+from unified_init.errors import UnifiedInitError
+from unified_init.layout import bind
+from unified_init.recipes.conventions import CONVENTIONS
+from unified_init.scales import FAN_MODES, InverseFan, VarianceScaling
+from unified_init.stream.dtypes import DTYPES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from unified_init.auditing.units import Unit
+    from unified_init.auditing.values import Observed
+    from unified_init.initializer import Initializer
+    from unified_init.inventory import Record
+    from unified_init.law import Fans
+    from unified_init.planning import Piece
+    from unified_init.testing.findings import Finding
+
+__all__ = ["causes_of", "faithful_note", "low_precision_notes"]
+
+OWNERS = {"own": "the true fans", "torch": "PyTorch's fans", "keras": "Keras' fans", "haiku": "Haiku's fans"}
+AT_2_SIGMA = 0.8796256610342398  # std of a unit normal that is truncated at 2
+SHAPES = {"uniform": 1.8, "normal": 3.0, "normal truncated at 2 sigma": 2.3658}  # kurtosis
+KINDS = {"uniform": "uniform", "normal": "normal", "truncated_normal": "normal truncated at 2 sigma"}
+ERRORS = 4.0  # standard errors within which a cause explains a std
+ROUNDING = 5e-4
+SAME = 1e-6
+FAR = 5.0  # standard errors
+
+
+def causes_of(unit: Unit, observed: Observed, blocks: int, others: Mapping[float, str]) -> Iterator[str]:
+    """Yield what explains values that do not follow the law of their rule.
+
+    Args:
+        unit: with a piece of independent draws.
+        observed: what it holds.
+        blocks: how many repeated blocks the model has.
+        others: what the recipe gives to other parameters, by std.
+    """
+    piece = unit.piece
+    assert piece is not None  # noqa: S101  # the caller's condition
+    expected = piece.law.std
+    if observed.std == 0.0:
+        yield f"all values are {observed.mean:.6g}, where the law is random"
+        return
+    error = math.sqrt(max(observed.kurtosis - 1.0, 0.1) / (4.0 * observed.examined))
+    allowed = ERRORS * error + ROUNDING
+    ratio = observed.std / expected
+    if abs(math.log(ratio)) > allowed:
+        found = [
+            what
+            for std, what in _distinct(_hypotheses(unit.record, piece, blocks, others))
+            if abs(math.log(std / expected)) > SAME and abs(math.log(observed.std / std)) <= allowed
+        ]
+        text = f"std {observed.std:.4g} is {ratio:.3g} of the {expected:.4g} of the law"
+        yield f"{text}: {' or '.join(found[:2])}" if found else text
+    yield from _shape(piece, observed)
+
+
+def _distinct(pairs: Iterator[tuple[float, str]]) -> list[tuple[float, str]]:
+    """Return the first cause of each std."""
+    found: list[tuple[float, str]] = []
+    for std, what in pairs:
+        if std > 0.0 and all(abs(math.log(std / other)) > SAME for other, _ in found):
+            found.append((std, what))
+    return found
+
+
+def _hypotheses(
+    record: Record, piece: Piece, blocks: int, others: Mapping[float, str]
+) -> Iterator[tuple[float, str]]:
+    """Yield stds and what they would be right for, the likeliest cause first."""
+    std = piece.law.std
+    yield from _of_fans(record, piece)
+    if blocks:
+        yield std * math.sqrt(2 * blocks), f"that without the depth factor 1/sqrt(2 * {blocks})"
+        yield std / math.sqrt(2 * blocks), f"that with a depth factor 1/sqrt(2 * {blocks})"
+    if record.block is not None:
+        layer = record.block + 1
+        yield std / math.sqrt(layer), f"that divided by sqrt({layer}), the number of the layer"
+        yield std / math.sqrt(2 * layer), f"that divided by sqrt(2 * {layer}), the number of the layer"
+    for other, what in others.items():
+        yield other, f"that of {what}"
+    yield std * AT_2_SIGMA, "that without the correction for truncation at 2 sigma"
+    yield std / AT_2_SIGMA, "that with a correction for truncation which the law does not have"
+    yield std / math.sqrt(3), "a std was taken for a half-width"
+    yield std * math.sqrt(3), "a half-width was taken for a std"
+    yield std**2, "a variance was taken for a std"
+    yield math.sqrt(std), "the square root of the std"
+
+
+def _of_fans(record: Record, piece: Piece) -> Iterator[tuple[float, str]]:
+    """Yield what the rule would give with other fans, and what the frameworks' own layers have."""
+    fan_in, fan_out = record.fans
+    tables: list[tuple[Fans, str]] = [
+        (convention(record), OWNERS.get(name, f"the fans of {name!r}"))
+        for name, convention in CONVENTIONS.items()
+    ]
+    if record.parts and fan_out is not None:
+        tables.append(
+            ((fan_in, fan_out * len(record.parts)), f"the fans of all {len(record.parts)} parts as one")
+        )
+    if record.groups > 1 and fan_out is not None and fan_in is not None:
+        tables.append(((fan_in * record.groups, fan_out * record.groups), "the fans of all groups together"))
+    if piece.spec.needs:
+        for fans, what in tables:
+            yield from _with(record, piece, piece.spec, fans, f"that of {what}")
+    yield from _of_frameworks(tables)
+    if isinstance(piece.spec.scale, (VarianceScaling, InverseFan)):
+        for mode in FAN_MODES:
+            scale = dataclasses.replace(piece.spec.scale, mode=mode)
+            spec = dataclasses.replace(piece.spec, scale=scale)
+            for fans, what in tables:
+                yield from _with(record, piece, spec, fans, f"that of {mode} of {what}")
+
+
+def _of_frameworks(tables: Sequence[tuple[Fans, str]]) -> Iterator[tuple[float, str]]:
+    """Yield the stds of layers that were left at a framework's default."""
+    for (first, second), owner in tables:
+        if not first or not second:
+            continue
+        yield 1.0 / math.sqrt(3.0 * first), f"PyTorch's default for a layer, with {owner}"
+        yield math.sqrt(2.0 / first), f"He's, with {owner}"
+        yield math.sqrt(2.0 / second), f"He's by fan_out, with {owner}"
+        yield 1.0 / math.sqrt(first), f"LeCun's, with {owner}"
+        yield math.sqrt(2.0 / (first + second)), f"Glorot's, with {owner}"
+
+
+def _with(
+    record: Record, piece: Piece, spec: Initializer, fans: Fans, what: str
+) -> Iterator[tuple[float, str]]:
+    geometry = bind(piece.shape, record.layout, dict(record.sizes) or None)
+    try:
+        law = spec.law(geometry, fans)
+    except UnifiedInitError:  # a fan that is not known
+        return
+    given = [f"{name} {_number(value)}" for name, value in zip(("fan_in", "fan_out"), fans, strict=True)]
+    yield law.std, f"{what} ({', '.join(given)})"
+
+
+def _number(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:g}"
+
+
+def _shape(piece: Piece, observed: Observed) -> Iterator[str]:
+    """Say if the values have the kurtosis of another distribution."""
+    expected = SHAPES.get(KINDS.get(piece.law.kind, ""))
+    if expected is None:
+        return
+    error = FAR * math.sqrt(24.0 / observed.examined)
+    name, nearest = min(SHAPES.items(), key=lambda one: abs(one[1] - observed.kurtosis))
+    if abs(observed.kurtosis - expected) > error and abs(observed.kurtosis - nearest) <= error:
+        yield f"the values are distributed as a {name}, where the law is {piece.law.kind.replace('_', ' ')}"
+
+
+def faithful_note(unit: Unit) -> Iterator[str]:
+    """Say what the true fans would give, where a rule has a framework's."""
+    piece, record = unit.piece, unit.record
+    if piece is None or not piece.spec.needs or not piece.law.std > 0.0:
+        return
+    own = next(_with(record, piece, piece.spec, record.fans, ""), None)
+    if own is None or abs(math.log(piece.law.std / own[0])) <= SAME:
+        return
+    which = "group-correct" if record.groups > 1 else "true"
+    given = f"fan_in {_number(piece.law.fan_in)}, fan_out {_number(piece.law.fan_out)}"
+    ratio = piece.law.std / own[0]
+    yield f"as its rule says, the std is {ratio:.3g} of what the {which} fans give:{own[1]}, not ({given})"
+
+
+def low_precision_notes(findings: Sequence[Finding], failed: Sequence[Finding], dtype: str) -> Iterator[str]:
+    """Say if values of a narrow type were drawn in that type: few of them differ, and the mean is off."""
+    if dtype not in DTYPES or not DTYPES[dtype].narrow:
+        return
+    for one in findings:
+        if one in failed and one.name == "distinct values":
+            yield (
+                f"{one.observed:.0f} distinct values, where {dtype} rounded from float32 has about "
+                f"{one.expected:.0f}: drawn in {dtype} itself"
+            )
+        if one in failed and one.name == "mean":
+            yield f"the mean is {one.z:+.1f} standard errors off, as draws in {dtype} itself are"

@@ -1,0 +1,156 @@
+"""What a tensor holds, and whether it follows a law: the numbers of one row of an audit."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unified_init.law import ELEMENTWISE
+from unified_init.layout import bind
+from unified_init.stream.arrange import to_logical
+from unified_init.stream.dtypes import DTYPES
+from unified_init.stream.program import on_host
+from unified_init.stream.request import make_request
+from unified_init.testing.findings import Finding, finding, weighed
+from unified_init.testing.goodness import MEDIAN, grades, kolmogorov_smirnov
+from unified_init.testing.one_sample import FEWEST, examine
+from unified_init.testing.populations import population_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from unified_init.inventory import Record
+    from unified_init.planning import Piece
+
+__all__ = ["LIMIT", "Observed", "examinable", "findings_of", "observe", "sample_of", "structural_fault"]
+
+LIMIT = 1 << 19  # values that are examined of a tensor: a std that is 1 % off is ten standard errors off
+ROWS = 256  # of an orthogonal matrix that are held against each other
+LOOSE = 1e-4  # what products of orthonormal float32 vectors may be off by; a narrow type adds its own
+EPSILONS = {"bfloat16": 2.0**-7, "float16": 2.0**-10, "float8_e4m3fn": 2.0**-3, "float8_e5m2": 2.0**-2}
+SLACK = 4 * 2.0**-24  # other libraries' arithmetic may pass an end by some ulps of float32
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Observed:
+    """What a tensor holds. All but the ends and ``finite`` are of the ``examined`` values."""
+
+    size: int
+    examined: int
+    finite: int
+    mean: float
+    std: float
+    low: float
+    high: float
+    kurtosis: float
+    distinct: int
+
+
+def sample_of(values: NDArray[Any], limit: int = LIMIT) -> NDArray[Any]:
+    """Return evenly spaced slices of the longest axes, the same ones every time; all of a small tensor."""
+    while values.size > limit:
+        axis = int(np.argmax(values.shape))
+        length = values.shape[axis]
+        kept = max(1, length * limit // values.size)
+        values = values.take(np.arange(kept) * length // kept, axis=axis)
+    return values
+
+
+def observe(values: NDArray[Any], sample: NDArray[Any]) -> Observed:
+    """Return the moments of a sample, and the ends of all values."""
+    if not values.size:
+        return Observed(0, 0, 0, *(math.nan,) * 5, 0)
+    wide = np.abs(values) if values.dtype.kind == "c" else values
+    wide = wide.astype(np.float32) if wide.dtype.itemsize < 4 else wide  # noqa: PLR2004  # narrow floats
+    flat = (np.real(sample) if sample.dtype.kind == "c" else sample).astype(np.float64).reshape(-1)
+    with np.errstate(all="ignore"):
+        mean = float(flat.mean())
+        variance = float(np.mean((flat - mean) ** 2))
+        fourth = float(np.mean((flat - mean) ** 4))
+        kurtosis = fourth / variance**2 if variance**2 > 0.0 else math.nan
+        ends = float(wide.min()), float(wide.max())
+    finite = int(np.isfinite(wide).sum())
+    return Observed(
+        values.size, flat.size, finite, mean, math.sqrt(variance) if variance >= 0.0 else math.nan,
+        *ends, kurtosis, int(np.unique(flat).size),
+    )  # fmt: skip
+
+
+def findings_of(sample: NDArray[Any], piece: Piece) -> tuple[Finding, ...]:
+    """Return what the statistics say of a sample under a law of independent draws."""
+    if sample.size >= FEWEST:
+        return examine(sample, piece.law)
+    # The sums that a hundred values allow are not at hand: the distance of distributions is exact for any.
+    population = population_of(piece.law, sample.dtype.name)
+    flat = sample.astype(np.float64).reshape(-1)
+    ends = np.array([piece.law.low, piece.law.high])
+    ends += np.array([-1.0, 1.0]) * SLACK * np.abs(ends)
+    low, high = ends.astype(DTYPES[sample.dtype.name].numpy).astype(np.float64)
+    outside = int(((flat < low) | (flat > high)).sum())
+    distance, p = kolmogorov_smirnov(grades(np.sort(flat), population))
+    return weighed(
+        [finding("Kolmogorov-Smirnov", distance, MEDIAN / math.sqrt(flat.size), p)],
+        [finding("bounds", outside, 0.0, 0.0 if outside else 1.0)],
+    )
+
+
+def examinable(piece: Piece, dtype: str) -> bool:
+    """Whether the values are independent draws that statistics can be made of."""
+    known = DTYPES.get(dtype)
+    return (
+        piece.law.kind in ELEMENTWISE and piece.law.repeat == 1 and known is not None and not known.is_complex
+    )
+
+
+def structural_fault(values: NDArray[Any], record: Record, piece: Piece) -> str | None:
+    """Return what is wrong with values that are given by a formula, or orthogonal; "" if nothing is.
+
+    None says that such a law is not examined.
+    """
+    law = piece.law
+    if not law.random:
+        return _unequal(values, _expected(values, record, piece))
+    if law.kind == "orthogonal":
+        return _not_orthogonal(values, record, piece)
+    return None
+
+
+def _expected(values: NDArray[Any], record: Record, piece: Piece) -> NDArray[Any]:
+    dtype = DTYPES.get(values.dtype.name)
+    if dtype is None:  # integers, which hold constants alone
+        return np.full(values.shape, piece.law.mean)
+    geometry = bind(piece.shape, record.layout, dict(record.sizes) or None)
+    request = make_request(piece.law, geometry, index=None, name="", dtype=dtype)
+    return on_host(request, None)
+
+
+def _unequal(values: NDArray[Any], expected: NDArray[Any]) -> str:
+    wrong = values != expected
+    count = int(wrong.sum())
+    if not count:
+        return ""
+    first = tuple(int(at) for at in np.argwhere(wrong)[0])
+    return (
+        f"{count:,} of {values.size:,} values are not those of the law: at {first} "
+        f"{float(values[first].real):.6g} where {float(expected[first].real):.6g} is due"
+    )
+
+
+def _not_orthogonal(values: NDArray[Any], record: Record, piece: Piece) -> str:
+    """Say how far the shorter side's vectors are from orthogonal ones of one length."""
+    geometry = bind(piece.shape, record.layout, dict(record.sizes) or None)
+    matrices = to_logical(np, values.astype(np.float64), geometry).reshape(piece.law.parameters)
+    gain = piece.law.scale
+    worst = 0.0
+    for matrix in matrices[:ROWS]:
+        rows = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+        rows = sample_of(rows, ROWS * rows.shape[1])[:ROWS]
+        gram = rows @ rows.T / gain**2
+        worst = max(worst, float(np.abs(gram - np.eye(len(gram))).max()))
+    allowed = max(LOOSE, 2.0 * EPSILONS.get(values.dtype.name, 0.0))
+    if worst <= allowed:
+        return ""
+    return f"not orthogonal: products of its vectors are off by {worst:.3g} (allowed {allowed:.3g})"

@@ -1,0 +1,71 @@
+"""Watching a PyTorch model at work: what its layers return, and nothing of it changed."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["kept_random_state", "parts_of", "run", "tensor_of", "watched"]
+
+
+def tensor_of(output: Any) -> torch.Tensor | None:  # whatever a layer returns
+    """Return the first floating-point tensor in an output, or None."""
+    if isinstance(output, torch.Tensor):
+        return output if output.is_floating_point() else None
+    if isinstance(output, dict):
+        output = tuple(output.values())
+    if isinstance(output, (tuple, list)):
+        return next((found for entry in output if (found := tensor_of(entry)) is not None), None)
+    return None
+
+
+@contextlib.contextmanager
+def watched(
+    model: torch.nn.Module, seen: Callable[[str, torch.nn.Module, torch.Tensor], None]
+) -> Iterator[None]:
+    """Call ``seen`` with the name, the module and the output of every layer that is called."""
+    handles = []
+
+    def hook_of(name: str) -> Callable[..., None]:
+        def hook(module: torch.nn.Module, inputs: Any, output: Any) -> None:  # as above
+            del inputs
+            tensor = tensor_of(output)
+            if tensor is not None and tensor.numel():
+                seen(name, module, tensor)
+
+        return hook
+
+    try:
+        handles += [module.register_forward_hook(hook_of(name)) for name, module in model.named_modules()]
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextlib.contextmanager
+def kept_random_state(*tensors: Any) -> Iterator[None]:  # parts of a batch
+    """Give the global generators back as they were: the host's, and those of the tensors' devices."""
+    found = [one.device for one in tensors if isinstance(one, torch.Tensor)]
+    cuda = sorted({device.index or 0 for device in found if device.type == "cuda"})
+    with torch.random.fork_rng(devices=cuda):
+        yield
+
+
+def run(model: torch.nn.Module, batch: Any) -> Any:  # arguments of any model
+    """Call a model on a batch: one argument, a tuple of them, or a dict of named ones."""
+    if isinstance(batch, dict):
+        return model(**batch)
+    return model(*batch) if isinstance(batch, (tuple, list)) else model(batch)
+
+
+def parts_of(batch: Any) -> tuple[Any, ...]:  # as above
+    """Return the arguments of a batch."""
+    if isinstance(batch, dict):
+        return tuple(batch.values())
+    return tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)

@@ -1,0 +1,52 @@
+"""The walker of ``trees``: each kind has one of its own."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from unified_init.inventory import Inventory
+    from unified_init.models.protocol import Walker
+    from unified_init.models.writes import Write
+
+__all__ = ["check", "commit", "inspect", "loaded", "read", "shape_and_dtype"]
+
+
+def _walker(model: Any) -> Walker:
+    """Return the walker of a wrapper: ``_linen`` for ``Linen``."""
+    return cast("Walker", importlib.import_module(f"unified_init.models._{type(model).__name__.lower()}"))
+
+
+def inspect(model: Any) -> Inventory:
+    """Return the records of a model's tree."""
+    return _walker(model).inspect(model)
+
+
+def read(model: Any, path: str) -> NDArray[Any]:
+    """Return a tensor's values."""
+    return _walker(model).read(model, path)
+
+
+def shape_and_dtype(model: Any, path: str) -> tuple[tuple[int, ...], str]:
+    """Return the shape and the element type's name."""
+    return _walker(model).shape_and_dtype(model, path)
+
+
+def loaded(model: Any) -> frozenset[str]:
+    """Return the paths that the model marks as loaded."""
+    return _walker(model).loaded(model)
+
+
+def check(model: Any, path: str) -> None:
+    """Refuse a tensor that cannot be written."""
+    _walker(model).check(model, path)
+
+
+def commit(model: Any, writes: Mapping[str, Write]) -> Any:
+    """Return a wrapper with a new tree."""
+    return _walker(model).commit(model, writes)

@@ -1,0 +1,472 @@
+"""Audits: what is right passes, every known fault is found and named, and nothing is written."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import unified_init as ui
+from unified_init.auditing.duplicates import duplicates_of
+from unified_init.auditing.values import LIMIT, sample_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.needs("torch")
+
+ZERO_BIAS = ui.Rule(spec=ui.zeros(), role="bias", optional=True)
+
+
+def recipe(spec: ui.Initializer, **more: Any) -> ui.Recipe:
+    """Return a recipe of one law and zero biases."""
+    return ui.Recipe("mine", (ZERO_BIAS, ui.Rule(spec=spec, **more)))
+
+
+def linear(outputs: int = 64, inputs: int = 64, **options: Any) -> Any:
+    """Return a layer without a bias."""
+    import torch
+
+    return torch.nn.Linear(inputs, outputs, bias=False, **options)
+
+
+def by_fan(mode: str) -> ui.Initializer:
+    """Return an initializer that no framework has."""
+    return ui.Initializer(ui.Normal(), ui.VarianceScaling(0.7, mode))
+
+
+def notes(audit: ui.Audit, path: str) -> str:
+    """Return all notes of a row."""
+    return "; ".join(audit[path].notes)
+
+
+def test_layers_that_torch_made_follow_its_defaults() -> None:
+    """Real constructors, buffers included, pass at the default rate; the laws have their exact numbers."""
+    import torch
+
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(
+        torch.nn.Conv2d(4, 8, 3),
+        torch.nn.BatchNorm2d(8),
+        torch.nn.ConvTranspose2d(8, 6, 3),
+        torch.nn.Linear(24, 40),
+        torch.nn.Embedding(50, 16, padding_idx=3),
+        torch.nn.LSTM(12, 20),
+        torch.nn.MultiheadAttention(24, 2),
+        torch.nn.PReLU(),
+    )
+    audit = ui.audit(model, ui.recipes.torch_default())
+    assert audit.ok, str(audit)
+    assert {row.verdict for row in audit} == {"ok"}
+    assert audit["3.weight"].expected_std == pytest.approx(1 / math.sqrt(3 * 24), rel=1e-14)
+    assert audit["2.weight"].expected_std == pytest.approx(1 / math.sqrt(3 * 6 * 9), rel=1e-14)
+    assert audit["1.num_batches_tracked"].dtype == "int64"
+
+
+def test_a_right_model_does_not_alarm() -> None:
+    """Of three hundred layers that follow their law, none is reported at a rate of one in a million."""
+    import torch
+
+    model = torch.nn.Sequential(*(linear(16 + at % 7, 12) for at in range(300)))
+    model, _ = ui.apply(model, recipe(ui.he_normal()), seed=1)
+    assert ui.audit(model, recipe(ui.he_normal()), alpha=1e-6).ok
+
+
+def test_a_std_that_is_one_per_cent_off_is_seen() -> None:
+    """Half a million normal values with a std of 1.01 times the law's differ at a rate of 1e-9."""
+    layer, _ = ui.apply(linear(1024, 512), recipe(ui.normal(0.0, 0.02)), seed=0)
+    layer.weight.data *= 1.01
+    row = ui.audit(layer, recipe(ui.normal(0.0, 0.02)))["weight"]
+    assert row.verdict == "differs"
+    assert row.z_std is not None
+    assert row.z_std > 7
+    assert row.ratio == pytest.approx(1.01, abs=0.004)
+
+
+@pytest.mark.needs("jax")
+def test_low_precision_draws_are_named() -> None:
+    """JAX's bfloat16 initializer has 128 distinct values and a biased mean; rounded float32 has neither."""
+    import jax
+    import torch
+
+    layer = linear(512, 512, dtype=torch.bfloat16)
+    drawn = jax.nn.initializers.lecun_normal()(jax.random.key(0), (512, 512), jax.numpy.bfloat16)
+    bits = np.asarray(drawn).view(np.int16).copy()
+    layer.weight.data = torch.from_numpy(bits).view(torch.bfloat16)
+    audit = ui.audit(layer, recipe(ui.lecun_normal()))
+    row = audit["weight"]
+    assert (row.verdict, row.distinct) == ("faulty", 128)
+    assert row.z_mean is not None
+    assert row.z_mean < -8
+    assert "128 distinct values" in notes(audit, "weight")
+    assert "drawn in bfloat16 itself" in notes(audit, "weight")
+    ui.apply(layer, recipe(ui.lecun_normal()), seed=0)
+    assert ui.audit(layer, recipe(ui.lecun_normal())).ok
+
+
+def test_fans_of_a_depthwise_kernel_are_named() -> None:
+    """Keras' depthwise fans give 1/8 of the std at 64 channels: faithful by name, a fault by the true fans."""
+    import torch
+
+    layer = torch.nn.Conv2d(64, 64, 5, groups=64)
+    keras = recipe(ui.he_normal(), fans="keras")
+    layer, _ = ui.apply(layer, keras, seed=0)
+    faithful = ui.audit(layer, keras)
+    assert faithful.ok
+    assert "std is 0.125 of what the group-correct fans give" in notes(faithful, "weight")
+    corrected = ui.audit(layer, recipe(ui.he_normal()))
+    assert corrected["weight"].verdict == "differs"
+    assert corrected["weight"].ratio == pytest.approx(0.125, rel=0.1)
+    assert "that of Keras' fans (fan_in 1600, fan_out 25)" in notes(corrected, "weight")
+
+
+def test_a_fused_attention_matrix_is_named() -> None:
+    """PyTorch's packed matrix has sqrt(1/2) of the std of separate ones; each part is judged apart."""
+    import torch
+
+    torch.manual_seed(0)
+    layer = torch.nn.MultiheadAttention(64, 4)
+    assert "std is 0.707 of what the true fans give" in notes(
+        ui.audit(layer, ui.recipes.torch_default()), "in_proj_weight/q"
+    )
+    audit = ui.audit(layer, ui.recipes.torch_default_corrected())
+    for part in "qkv":
+        assert audit[f"in_proj_weight/{part}"].verdict == "differs"
+        assert "PyTorch's fans (fan_in 64, fan_out 192)" in notes(audit, f"in_proj_weight/{part}")
+    assert audit["out_proj.weight"].verdict == "ok"
+
+
+@pytest.mark.needs("transformers")
+def test_a_projection_without_the_depth_factor_is_named() -> None:
+    """GPT-2's c_proj at 0.02 instead of 0.02 / sqrt(2 L) is found in every block, and the cause given."""
+    import torch
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    config = GPT2Config(n_layer=3, n_head=2, n_embd=64, vocab_size=300, n_positions=32)
+    torch.manual_seed(0)
+    model = GPT2LMHeadModel(config)
+    assert ui.audit(model, ui.recipes.gpt2(n_layer=3)).ok
+    with torch.no_grad():
+        for name, tensor in model.named_parameters():
+            if name.endswith("c_proj.weight"):
+                tensor.normal_(0, 0.02)
+    audit = ui.audit(model, ui.recipes.gpt2(n_layer=3))
+    assert len(audit.failed) == 6
+    for row in audit.failed:
+        assert row.path.endswith("c_proj.weight")
+        assert "without the depth factor 1/sqrt(2 * 3)" in row.notes[0]
+    assert audit["transformer.wte.weight"].ties == ("lm_head.weight",)
+    assert "- transformer.wte.weight: the same memory as lm_head.weight" in str(audit)
+
+
+@pytest.mark.parametrize(
+    ("made", "expected", "cause"),
+    [
+        (ui.lecun_normal(), ui.he_normal(), "LeCun's, with the true fans"),
+        (by_fan("fan_out"), by_fan("fan_in"), "that of fan_out of the true fans"),
+        (ui.uniform(-0.02, 0.02), ui.normal(0.0, 0.02), "a std was taken for a half-width"),
+        (ui.normal(0.0, 0.02), ui.normal(0.0, 0.02**0.5), "a variance was taken for a std"),
+        (ui.truncated_normal(0.0, 0.02), ui.normal(0.0, 0.02), "without the correction for truncation"),
+        (ui.normal(0.0, 0.777), ui.normal(0.0, 0.02), "std 0.7"),
+        (
+            ui.uniform(-(3**0.5), 3**0.5),
+            ui.normal(0.0, 1.0),
+            "distributed as a uniform, where the law is normal",
+        ),
+    ],
+)
+def test_the_cause_of_another_law_is_named(
+    made: ui.Initializer, expected: ui.Initializer, cause: str
+) -> None:
+    """Common mistakes are told from the std and the kurtosis alone."""
+    layer, _ = ui.apply(linear(400, 100), recipe(made), seed=0)
+    audit = ui.audit(layer, recipe(expected))
+    assert audit["weight"].verdict == "differs"
+    assert cause in notes(audit, "weight")
+
+
+def test_layers_with_the_same_values_are_named() -> None:
+    """Two layers of one seed, and one that begins with another's values, are faulty; their laws are right."""
+    import torch
+
+    model = torch.nn.Sequential(*(linear(rows) for rows in (64, 64, 96, 64)))
+    model, _ = ui.apply(model, recipe(ui.lecun_normal()), seed=0)
+    model[1].weight.data.copy_(model[0].weight)
+    model[2].weight.data[:64].copy_(model[0].weight)
+    audit = ui.audit(model, recipe(ui.lecun_normal()))
+    assert [row.verdict for row in audit] == ["faulty", "faulty", "faulty", "ok"]
+    assert audit["0.weight"].duplicates == ("1.weight", "2.weight")
+    assert "holds the same values as 0.weight, 1.weight" in notes(audit, "2.weight")
+
+
+def test_many_equal_layers_are_counted() -> None:
+    """Of many duplicates three are written out, all are listed."""
+    import torch
+
+    model = torch.nn.Sequential(*(linear(12, 12) for _ in range(6)))
+    for layer in model:
+        layer.weight.data.copy_(model[0].weight)
+    audit = ui.audit(model, ui.recipes.torch_default())
+    assert len(audit["0.weight"].duplicates) == 5
+    assert "and 2 more" in notes(audit, "0.weight")
+
+
+def test_equal_beginnings_are_no_duplicates() -> None:
+    """Tensors that begin alike and go on differently, constant ones and short ones repeat nothing."""
+    a, b = np.arange(20.0), np.arange(20.0)
+    b[15] = -1
+    assert duplicates_of({0: a, 1: b}) == {}
+    assert duplicates_of({0: np.ones(20), 1: np.ones(20)}) == {}
+    assert duplicates_of({0: a[:5], 1: a[:5]}) == {}
+    assert duplicates_of({0: a[:9], 1: a, 2: a[:12]}) == {0: (1, 2), 1: (0, 2), 2: (0, 1)}
+
+
+def test_what_a_recipe_does_not_fit_is_a_row() -> None:
+    """No rule, a rule without a law, one that leaves alone and one that decides nothing: words, no errors."""
+    import torch
+
+    model = torch.nn.ModuleDict({"fc": torch.nn.Linear(8, 8), "norm": torch.nn.LayerNorm(8)})
+    mine = ui.Recipe(
+        "mine",
+        (
+            ui.Rule(spec=None, path="fc.weight"),
+            ui.Rule(spec=ui.he_normal(), path="norm.weight"),
+            ui.Rule(spec=ui.zeros(), path="lost.*"),
+            ui.Rule(spec=ui.zeros(), role="embedding", optional=True),
+        ),
+    )
+    audit = ui.audit(model, mine)
+    assert {row.path: row.verdict for row in audit} == {
+        "fc.weight": "left", "fc.bias": "no rule", "norm.weight": "no law", "norm.bias": "no rule",
+    }  # fmt: skip
+    assert "fan_in" in notes(audit, "norm.weight")
+    assert audit.unused == ("rule 2 (path 'lost.*')",)
+    assert not audit.ok
+    assert "! rule 2 (path 'lost.*') decides nothing" in str(audit)
+
+
+def test_values_that_are_none_are_faulty() -> None:
+    """NaN, infinity and a constant where draws are due are faulty; what is on meta is unread."""
+    import torch
+
+    model = torch.nn.Sequential(*(linear(16, 16) for _ in range(4)))
+    model[0].weight.data[3, 3] = math.nan
+    model[1].weight.data[3, 3] = math.inf
+    model[2].weight.data.fill_(0.25)
+    model[3] = linear(16, 16, device="meta")
+    audit = ui.audit(model, ui.recipes.torch_default())
+    assert [row.verdict for row in audit] == ["faulty", "faulty", "faulty", "unread"]
+    assert notes(audit, "0.weight") == "1 values are not finite"
+    assert "all values are 0.25, where the law is random" in notes(audit, "2.weight")
+    assert "meta" in notes(audit, "3.weight")
+
+
+def test_constants_are_compared_exactly() -> None:
+    """One value of a scale that is off by an ulp, and a count that is not 0, differ."""
+    import torch
+
+    norm = torch.nn.BatchNorm1d(8)
+    norm.weight.data[5] = 1 + 2.0**-23
+    norm.num_batches_tracked.fill_(3)
+    audit = ui.audit(norm, ui.recipes.torch_default())
+    assert {row.path for row in audit.failed} == {"weight", "num_batches_tracked"}
+    assert notes(audit, "weight").startswith("1 of 8 values are not those of the law: at (5,)")
+
+
+def test_orthogonal_matrices_are_multiplied_out() -> None:
+    """PyTorch's own pass, tall, wide and in bfloat16; a normal matrix of the same std does not."""
+    import torch
+
+    torch.manual_seed(0)
+    expected = recipe(ui.orthogonal(2.0))
+    for shape in ((40, 300), (300, 40)):
+        layer = linear(*shape)
+        torch.nn.init.orthogonal_(layer.weight, 2.0)
+        assert ui.audit(layer, expected)["weight"].verdict == "ok"
+        assert ui.audit(layer.bfloat16(), expected)["weight"].verdict == "ok"
+        torch.nn.init.normal_(layer.weight, 0.0, 2 / 300**0.5)
+        audit = ui.audit(layer.float(), expected)
+        assert audit["weight"].verdict == "differs"
+        assert "not orthogonal" in notes(audit, "weight")
+
+
+def test_laws_without_statistics_are_said_to_be_unexamined() -> None:
+    """A sparse matrix and a type in which a law has one value are not judged."""
+    import torch
+
+    layer, _ = ui.apply(linear(), recipe(ui.sparse(0.5)), seed=0)
+    assert ui.audit(layer, recipe(ui.sparse(0.5)))["weight"].verdict == "unexamined"
+    tiny = recipe(ui.normal(0.0, 1e-12))
+    layer, _ = ui.apply(linear(dtype=torch.float16), tiny, seed=0)
+    assert ui.audit(layer, tiny)["weight"].verdict == "unexamined"
+
+
+def test_a_padding_row_is_zero() -> None:
+    """The row of padding is left out of the statistics, and is a fault where it is drawn."""
+    import torch
+
+    table = torch.nn.Embedding(40, 8, padding_idx=0)
+    rule = ui.Rule(spec=ui.normal(0.0, 1.0), padding="zero")
+    table, _ = ui.apply(table, ui.Recipe("mine", (rule,)), seed=0)
+    row = ui.audit(table, ui.Recipe("mine", (rule,)))["weight"]
+    assert (row.verdict, row.size) == ("ok", 312)
+    table.weight.data[0] = table.weight.data[1] / 2
+    audit = ui.audit(table, ui.Recipe("mine", (rule,)))
+    assert audit["weight"].verdict == "differs"
+    assert notes(audit, "weight") == "row 0, the padding, is not 0"
+
+
+def test_small_tensors_are_held_to_their_bounds() -> None:
+    """Fewer values than sums allow are judged by their distance from the law, and by its ends."""
+    layer = linear(5, 7)
+    layer, _ = ui.apply(layer, ui.recipes.torch_default(), seed=0)
+    row = ui.audit(layer, ui.recipes.torch_default())["weight"]
+    assert (row.verdict, row.z_mean) == ("ok", None)
+    layer.weight.data[0, 0] = 0.4
+    audit = ui.audit(layer, ui.recipes.torch_default())
+    assert audit["weight"].verdict == "differs"
+    assert notes(audit, "weight") == "bounds: 1 where 0 is due"
+
+
+def test_an_empty_parameter_is_right() -> None:
+    """A tensor of no values follows every law."""
+    import torch
+
+    empty = torch.nn.Module()
+    empty.weight = torch.nn.Parameter(torch.empty(0, 4))
+    row = ui.audit(empty, ui.Recipe("mine", (ui.Rule(spec=ui.normal(0.0, 1.0)),)))["weight"]
+    assert (row.verdict, row.size) == ("ok", 0)
+
+
+def test_a_large_tensor_is_examined_in_part() -> None:
+    """Evenly spaced slices, the same ones every time; the ends are those of all values."""
+    values = np.zeros((LIMIT // 256, 3, 512), np.float32)
+    sample = sample_of(values)
+    assert sample.shape == (LIMIT // 256 // 6, 3, 512)
+    assert sample_of(np.zeros(1000), 10).size == 10
+    assert sample_of(np.zeros((5, 5)), 1).size == 1
+    layer, _ = ui.apply(linear(2048, 512), recipe(ui.normal(0.0, 1.0)), seed=0)
+    audit = ui.audit(layer, recipe(ui.normal(0.0, 1.0)))
+    row = audit["weight"]
+    assert (row.size, row.examined) == (2048 * 512, LIMIT)
+    assert row.low == float(layer.weight.detach().min())
+    assert f"1 of more than {LIMIT:,} values: evenly spaced slices" in str(audit)
+
+
+def test_an_audit_writes_nothing() -> None:
+    """Values, versions, gradients, mode and hooks of the model are as before."""
+    import torch
+
+    model = torch.nn.Sequential(torch.nn.Linear(16, 16), torch.nn.BatchNorm1d(16)).eval()
+    before = {
+        name: (tensor.clone(), tensor._version) for name, tensor in model.state_dict(keep_vars=True).items()
+    }
+    ui.audit(model, ui.recipes.torch_default())
+    for name, tensor in model.state_dict(keep_vars=True).items():
+        assert torch.equal(tensor, before[name][0])
+        assert tensor._version == before[name][1]
+    assert not model.training
+
+
+def test_an_audit_is_text_a_table_and_json() -> None:
+    """All three hold the verdicts, and the numbers that are none are strings in JSON."""
+    import rich.console
+    import torch
+
+    model = torch.nn.Sequential(linear(20, 20), torch.nn.LayerNorm(20))
+    audit = ui.audit(model, ui.recipes.torch_default_corrected())
+    tree = json.loads(audit.to_json())
+    assert [row["verdict"] for row in tree["rows"]] == [row.verdict for row in audit]
+    assert tree["rows"][1]["kurtosis"] == "nan"
+    console = rich.console.Console(width=250, record=True, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
+    console.print(audit.table())
+    text = console.export_text()
+    console.file.close()
+    assert "0.weight" in text
+    assert "0.weight" in str(audit)
+    assert str(audit).splitlines()[0] == (
+        "audit by recipe 'torch_default_corrected': 3 ok; false-alarm rate 1e-09"
+    )
+    assert len(audit) == 3
+    with pytest.raises(KeyError):
+        audit["none"]
+
+
+def test_an_audit_is_a_picture(tmp_path: Path) -> None:
+    """The chart is a PNG, of right and of wrong parameters and of none; pyplot is not imported for it."""
+    import torch
+
+    model = torch.nn.Sequential(linear(20, 20), torch.nn.ConvTranspose2d(64, 4, 3))
+    for at, audit in enumerate(
+        (
+            ui.audit(model, ui.recipes.torch_default_corrected()),
+            ui.audit(torch.nn.LayerNorm(4), ui.recipes.torch_default()),
+        )
+    ):
+        audit.chart(tmp_path / f"{at}.png")
+        assert (tmp_path / f"{at}.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_laws_without_known_fans_have_causes_too() -> None:
+    """An embedding has no inputs to count, and a quantile law no kurtosis with a name."""
+    import torch
+
+    table, _ = ui.apply(torch.nn.Embedding(90, 30), recipe(ui.normal(0.0, 0.5)), seed=0)
+    for expected in (
+        recipe(ui.normal(0.0, 0.02)),
+        recipe(ui.he_normal(), fans=(10.0, 10.0)),
+        recipe(ui.from_quantile(lambda p: 2 * p - 1)),
+    ):
+        audit = ui.audit(table, expected)
+        assert audit["weight"].verdict == "differs"
+        assert "std 0.5" in notes(audit, "weight") or "std 0.49" in notes(audit, "weight")
+    given = recipe(ui.he_normal(), fans=(10.0, 10.0))
+    table, _ = ui.apply(table, given, seed=0)
+    assert ui.audit(table, given)["weight"].notes == ()
+
+
+def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A table without rich and a chart without matplotlib say what to install."""
+    import sys
+
+    audit = ui.audit(linear(4, 4), ui.recipes.torch_default())
+    monkeypatch.setitem(sys.modules, "rich.table", None)
+    with pytest.raises(ui.BackendError, match="needs rich: pip install"):
+        audit.table()
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ui.BackendError, match="needs matplotlib: pip install"):
+        audit.chart(tmp_path / "none.png")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"recipe": "gpt2"}, ui.ArgumentTypeError, "`recipe` must be a Recipe"),
+        ({"alpha": 0.0}, ui.ArgumentValueError, "`alpha` must lie between 0 and 1"),
+        ({"alpha": "x"}, ui.ArgumentTypeError, "`alpha` must be a real number"),
+        ({"model": 3}, ui.ArgumentTypeError, "`model` must be"),
+    ],
+)
+def test_bad_arguments_are_refused(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+    """Each with the rule and what was received."""
+    asked = {"model": linear(4, 4), "recipe": ui.recipes.torch_default()} | arguments
+    with pytest.raises(error, match=message):
+        ui.audit(**asked)
+
+
+@pytest.mark.needs("keras")
+def test_a_keras_model_follows_keras_defaults() -> None:
+    """Real Keras layers pass by keras_default; a depthwise kernel's note has the factor."""
+    import keras
+
+    inputs = keras.Input((16, 16, 16))
+    x = keras.layers.DepthwiseConv2D(3)(inputs)
+    x = keras.layers.Conv2D(24, 3)(x)
+    model = keras.Model(inputs, keras.layers.Dense(10)(x))
+    audit = ui.audit(model, ui.recipes.keras_default())
+    assert audit.ok, str(audit)
+    (depthwise,) = [row for row in audit if row.kind == "conv" and row.fan_in == 144 and row.fan_out == 9]
+    assert any("of what the group-correct fans give" in note for note in depthwise.notes)

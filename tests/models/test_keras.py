@@ -1,0 +1,337 @@
+"""The walker of Keras: what each layer's variables are, paths that last, and writes that keep the rest."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.models.keras_zoo import zoo
+
+import unified_init as ui
+
+pytestmark = [
+    pytest.mark.needs("keras"),
+    # Keras reads its variables in a way that NumPy 2 deprecates.
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
+
+SCRIPT = pathlib.Path(__file__).with_name("keras_zoo.py")
+BACKENDS = ("tensorflow", "jax", "torch")
+
+
+def built(make: str, *shapes: Any) -> Any:
+    """Return a layer of Keras."""
+    from keras import layers
+
+    layer = eval(f"layers.{make}", {"layers": layers})  # noqa: S307  # written below
+    layer.build(*shapes)
+    return layer
+
+
+def read(model: Any, path: str) -> Any:
+    """Return a copy of a variable's values."""
+    from unified_init.models import _keras
+
+    return np.array(_keras.read(model, path))
+
+
+def filled(model: Any) -> Any:
+    """Return a model whose weights are all 7."""
+    for variable in model.weights:
+        variable.assign(np.full(variable.shape, 7, np.float32))
+    return model
+
+
+QUERY = (1, 5, 8)
+
+
+def test_the_two_biases_of_a_gru_are_rows_of_one_variable() -> None:
+    """Each row gets its own draws, part by part."""
+    layer = built("GRU(3)", (1, 7, 5))
+    ui.apply(layer, ui.recipes.torch_default(), seed=0)
+    rows = read(layer, "gru_cell/bias")
+    spec = ui.variance_scaling(1 / 3, "fan_in", "uniform")
+    for row, suffix in zip(rows, ("input", "recurrent"), strict=True):
+        for at, label in enumerate("zrn"):
+            drawn = ui.draw(spec, (3,), fans=(3, 3), seed=0, name=f"gru_cell/bias#{suffix}/{label}")
+            assert np.array_equal(row[3 * at : 3 * at + 3], drawn)
+
+
+def test_one_row_of_a_gru_can_be_kept() -> None:
+    """What no region covers stays as it is."""
+    layer = filled(built("GRU(3)", (1, 7, 5)))
+    _, report = ui.apply(layer, ui.recipes.keras_default(), seed=0, only="*#recurrent")
+    assert report.written == ("gru_cell/bias#recurrent",)
+    assert np.array_equal(read(layer, "gru_cell/bias"), np.repeat([[7.0], [0.0]], 9, axis=1))
+
+
+def twice() -> tuple[Any, Any]:
+    """Return two models of the same code, which Keras names differently."""
+    import keras
+
+    layers = keras.layers
+
+    def model() -> Any:
+        inner = keras.Sequential([keras.Input((6,)), layers.Dense(5), layers.Dense(4)])
+        x = keras.Input((3, 6))
+        y = layers.Bidirectional(layers.LSTM(3))(x)
+        return keras.Model(x, layers.Dense(2)(inner(layers.Dense(6)(y))))
+
+    return model(), model()
+
+
+def test_a_second_model_of_the_same_code_gets_the_same_values() -> None:
+    """Its paths have Keras' numbers, its streams have not."""
+    first, second = twice()
+    reports = [ui.apply(model, ui.recipes.keras_default(), seed=0)[1] for model in (first, second)]
+    assert not set(reports[0].written) & set(reports[1].written)
+    assert len(first.weights) == len(reports[0].written) == 14
+    assert all(np.array_equal(a, b) for a, b in zip(first.get_weights(), second.get_weights(), strict=True))
+    names = [[record.name for record in ui.inspect(model)] for model in (first, second)]
+    assert sorted(names[0]) == sorted(names[1])
+    assert "sequential/dense_1/kernel" in names[0]
+    assert "bidirectional/backward_lstm/lstm_cell/kernel" in names[0]
+
+
+def test_paths_are_the_names_that_keras_shows() -> None:
+    """A path is the variable's own without the name of the model."""
+    first, second = twice()
+    for model in (first, second):
+        shown = {variable.path.removeprefix(f"{model.name}/") for variable in model.weights}
+        assert {record.path for record in ui.inspect(model)} == shown
+
+
+def test_given_names_stay_in_streams() -> None:
+    """Numbers are changed only in names that Keras could have made."""
+    import keras
+
+    layers = [keras.layers.Dense(3, name=name) for name in ("block_7", "dense_40", "dense_9")]
+    records = ui.inspect(keras.Sequential([keras.Input((2,)), *layers]))
+    kernels = {(record.path, record.name) for record in records if record.role == "kernel"}
+    assert kernels == {
+        ("block_7/kernel", "block_7/kernel"),
+        ("dense_40/kernel", "dense_1/kernel"),
+        ("dense_9/kernel", "dense/kernel"),
+    }
+
+
+def test_equal_names_are_told_apart() -> None:
+    """Layers of one name, and variables without a name, have paths and streams of their own."""
+    import keras
+
+    class Odd(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.parts = [keras.layers.Dense(2, name="same") for _ in range(2)]
+            self.plain = [self.add_weight(shape=(2,)) for _ in range(2)]
+
+        def call(self, x: Any) -> Any:
+            for part in self.parts:
+                x = part(x)
+            return x * self.plain[0] + self.plain[1]
+
+    model = Odd()
+    model(np.zeros((1, 2), np.float32))
+    names = {record.name for record in ui.inspect(model)}
+    assert names == {
+        "same/kernel", "same/bias", "same#2/kernel", "same#2/bias", "variable", "variable_1"
+    }  # fmt: skip
+    _, report = ui.apply(filled(model), ui.recipes.keras_default(), seed=0, skip="*variable*")
+    assert report.written == ("same#2/bias", "same#2/kernel", "same/bias", "same/kernel")
+    assert not np.array_equal(read(model, "same/kernel"), read(model, "same#2/kernel"))
+
+
+def test_a_shared_layer_is_written_once() -> None:
+    """The paths through other models are ties."""
+    import keras
+
+    shared = keras.layers.Dense(3, name="shared")
+    inner = keras.Sequential([keras.Input((3,)), shared], name="inner")
+    x = keras.Input((3,))
+    model = keras.Model(x, shared(inner(x)))
+    _, report = ui.apply(model, ui.recipes.keras_default(), seed=0)
+    assert report.written == ("shared/bias", "shared/kernel")
+    assert sorted(report.ties) == [
+        ("shared/bias", "inner/shared/bias"),
+        ("shared/kernel", "inner/shared/kernel"),
+    ]
+
+
+def test_seeds_metrics_and_optimizers_are_no_parameters() -> None:
+    """The state of a seed generator is left; metrics and an optimizer's moments are not seen."""
+    import keras
+
+    layers = [keras.layers.Dense(3, name="a"), keras.layers.Dropout(0.5, name="drop")]
+    model = keras.Sequential([keras.Input((2,)), *layers])
+    model.compile("adam", "mse", metrics=["mae"])
+    model.fit(np.zeros((4, 2)), np.zeros((4, 3)), verbose=0)
+    inventory = ui.inspect(model)
+    assert {record.path for record in inventory} == {"a/bias", "a/kernel"}
+    (left,) = inventory.left
+    assert left.startswith("drop/seed_generator")
+    assert read(model, left).shape == (2,)
+
+
+@pytest.mark.filterwarnings("ignore")  # Keras says that the model has unbuilt state
+def test_a_model_that_is_not_built_is_refused() -> None:
+    """Its variables do not exist: the message says which layers wait, and what to do."""
+    import keras
+
+    class Waiting(keras.Model):
+        def __init__(self) -> None:
+            super().__init__(name="mine")
+            self.first = keras.layers.Dense(2, name="first")
+            self.second = keras.layers.Dense(2, name="second")
+
+        def call(self, x: Any) -> Any:
+            return self.first(x)
+
+    model = Waiting()
+    with pytest.raises(ui.ArgumentValueError) as caught:
+        ui.inspect(model)
+    assert str(caught.value) == (
+        "Waiting 'mine' is not built: 'first', 'second' have no variables yet. Build it first: call it once "
+        "on an input, or model.build(input_shape)."
+    )
+    model(np.zeros((1, 2), np.float32))
+    with pytest.raises(ui.ArgumentValueError, match="'second' have no variables yet"):
+        ui.inspect(model)
+    with pytest.raises(ui.ArgumentValueError, match="Dense 'third' is not built"):
+        ui.inspect(keras.layers.Dense(2, name="third"))
+    with pytest.raises(ui.ArgumentValueError, match="Sequential 'fourth' is not built"):
+        ui.inspect(keras.Sequential([keras.layers.Dense(2)], name="fourth"))
+
+
+def test_spectral_normalisation_is_refused_and_leaves_the_model() -> None:
+    """Training divides the kernel by its norm, so that no written kernel stays; its bias may be written."""
+    layer = built("SpectralNormalization(layers.Dense(4, name='inside'))", (1, 6))
+    before = layer.get_weights()
+    with pytest.raises(ui.ArgumentValueError) as caught:
+        ui.apply(layer, ui.recipes.keras_default(), seed=0)
+    assert str(caught.value) == (
+        "'inside/kernel' is replaced by itself over its spectral norm at the first step of training, so what "
+        "is written there is not the weight: skip='inside/kernel', or apply to the layer before "
+        "SpectralNormalization wraps it."
+    )
+    assert all(np.array_equal(a, b) for a, b in zip(before, layer.get_weights(), strict=True))
+    _, report = ui.apply(layer, ui.recipes.keras_default(), seed=0, skip="inside/kernel")
+    assert (report.written, report.left) == (("inside/bias",), ("vector_u",))
+
+
+def test_the_effective_weight_of_an_adapted_layer_is_the_kernels_draw() -> None:
+    """lora_kernel_b is 0, so what the layer multiplies by is what was drawn."""
+    import keras
+
+    layer = built("Dense(4, lora_rank=2)", (1, 6))
+    ui.apply(layer, ui.recipes.keras_default(), seed=0)
+    drawn = ui.draw(ui.glorot_uniform(), (6, 4), layout="IO", seed=0, name="kernel")
+    assert np.array_equal(keras.ops.convert_to_numpy(layer.kernel), drawn)
+    assert read(layer, "lora_kernel_a").any()
+
+
+def test_a_quantised_kernel_is_refused() -> None:
+    """It holds integers whose scale comes from the data, which is left."""
+    layer = built("Dense(4)", (1, 6))
+    layer.quantize("int8")
+    before = layer.get_weights()
+    with pytest.raises(
+        ui.ArgumentValueError, match="'kernel': its type is int8, which holds whole constants"
+    ):
+        ui.apply(layer, ui.recipes.keras_default(), seed=0)
+    assert all(np.array_equal(a, b) for a, b in zip(before, layer.get_weights(), strict=True))
+    assert ui.inspect(layer).left == ("kernel_scale",)
+
+
+def test_type_and_trainable_stay() -> None:
+    """A bfloat16 layer gets the rounded float32 values; a frozen model stays frozen and is written."""
+    wide, narrow = built("Dense(20)", (1, 30)), built("Dense(20, dtype='bfloat16')", (1, 30))
+    narrow.trainable = False
+    for layer in (wide, narrow):
+        ui.apply(layer, ui.recipes.keras_default(), seed=0)
+    assert not narrow.trainable_variables
+    assert ui.inspect(narrow)["kernel"].dtype == "bfloat16"
+    rounded = read(wide, "kernel").astype(read(narrow, "kernel").dtype)
+    assert np.array_equal(read(narrow, "kernel"), rounded)
+
+
+def test_layers_of_ones_own() -> None:
+    """Names say what they can; what was never trainable is left, what was frozen is not."""
+    import keras
+
+    class Mine(keras.layers.Layer):
+        def build(self, shape: Any) -> None:
+            self.add_weight(name="cls_token", shape=(1, 1, shape[-1]))
+            self.add_weight(name="position_embedding", shape=(9, shape[-1]))
+            self.add_weight(name="other", shape=(3,))
+            self.add_weight(name="count", shape=(), trainable=False)
+
+    layer = Mine()
+    layer.build((1, 4))
+    layer.trainable = False
+    inventory = ui.inspect(layer)
+    assert {(record.path, record.role) for record in inventory} == {
+        ("cls_token", "token"), ("other", "parameter"), ("position_embedding", "position")
+    }  # fmt: skip
+    assert inventory.left == ("count",)
+    with pytest.raises(ui.ArgumentValueError, match=r"matches 3 of 3 parameters: 'cls_token'"):
+        ui.plan(layer, ui.recipes.keras_default())
+
+
+def test_all_or_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What fails while it is drawn leaves every variable as it was."""
+    from unified_init.models.writes import Write
+
+    model = filled(built("MultiHeadAttention(2, 3)", QUERY, QUERY))
+    whole = Write.array
+
+    def failing(write: Any, current: Any = None) -> Any:
+        if write.path == "value/kernel":
+            raise MemoryError
+        return whole(write, current)
+
+    monkeypatch.setattr(Write, "array", failing)
+    with pytest.raises(MemoryError):
+        ui.apply(model, ui.recipes.keras_default(), seed=0)
+    assert all((values == 7).all() for values in model.get_weights())
+
+
+def test_a_model_trains_and_saves_after_it(tmp_path: Any) -> None:
+    """Memory that is shared with the draws may be given up by a training step, and is what is saved."""
+    import keras
+
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(4), keras.layers.Dense(1)])
+    ui.apply(model, ui.recipes.keras_default(), seed=0)
+    before = model.get_weights()
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert all(np.array_equal(a, b) for a, b in zip(before, loaded.get_weights(), strict=True))
+    model.compile("sgd", "mse")
+    model.fit(np.ones((8, 6), np.float32), np.ones((8, 1), np.float32), verbose=0)
+    assert not np.array_equal(before[0], model.get_weights()[0])
+
+
+def test_an_inventory_of_a_whole_model_is_json() -> None:
+    """It reads back equal, and plans without Keras."""
+    inventory = ui.inspect(zoo())
+    again = ui.inventory_from_json(ui.inventory_to_json(inventory))
+    assert again == inventory
+    assert len(ui.plan(again, ui.recipes.keras_default()).assignments) == len(inventory) == 62
+
+
+@pytest.mark.needs("tensorflow", "jax", "torch")
+def test_models_on_the_three_backends_have_equal_digests(tmp_path: Any) -> None:
+    """Paths, streams, inventory and every tensor are the same on TensorFlow, JAX and PyTorch."""
+    found = []
+    for backend in BACKENDS:
+        path = tmp_path / f"{backend}.json"
+        environment = os.environ | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+        subprocess.run([sys.executable, str(SCRIPT), str(path)], env=environment, check=True)
+        found.append(json.loads(path.read_text()))
+    assert found[0] == found[1] == found[2]
+    assert len(found[0]["found"]) == 62

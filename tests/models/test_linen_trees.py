@@ -1,0 +1,158 @@
+"""Writing a Linen tree: the new one is like the old one, and its values are those of any framework."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import unified_init as ui
+
+pytestmark = pytest.mark.needs("flax")
+
+
+def abstract(module: Any, *args: Any) -> ui.Linen:
+    """Return a module as a model of abstract variables."""
+    import jax
+
+    return ui.linen(module, jax.eval_shape(module.init, jax.random.key(0), *args), *args)
+
+
+def ones(*shape: int) -> Any:
+    """Return an example input."""
+    import jax.numpy as jnp
+
+    return jnp.ones(shape)
+
+
+def test_abstract_variables_become_arrays() -> None:
+    """Of the types asked for; the example input may be abstract, and nothing of the old tree changes."""
+    import flax.linen as nn
+    import jax
+    import jax.numpy as jnp
+
+    module, x = nn.Dense(20, param_dtype=jnp.bfloat16), jax.ShapeDtypeStruct((1, 30), jnp.float32)
+    model = abstract(module, x)
+    new, _ = ui.apply(model, ui.recipes.flax_linen_default(), seed=0)
+    wide, _ = ui.apply(abstract(nn.Dense(20), x), ui.recipes.flax_linen_default(), seed=0)
+    assert isinstance(model.variables["params"]["kernel"], jax.ShapeDtypeStruct)
+    kernel = new.variables["params"]["kernel"]
+    assert kernel.dtype == jnp.bfloat16
+    assert (kernel == wide.variables["params"]["kernel"].astype(jnp.bfloat16)).all()
+    assert module.apply(new.variables, ones(1, 30)).shape == (1, 20)
+
+
+def test_boxes_and_containers_stay() -> None:
+    """A FrozenDict stays one, and what partitioning metadata surrounds stays inside it."""
+    import flax
+    import flax.linen as nn
+    import jax
+
+    module = nn.Dense(4, kernel_init=nn.with_partitioning(nn.initializers.zeros, ("a", "b")))
+    variables = flax.core.freeze(module.init(jax.random.key(0), ones(1, 3)))
+    model = ui.linen(module, variables, ones(1, 3))
+    assert ui.inspect(model)["kernel"].layout == "IO"
+    new, _ = ui.apply(model, ui.recipes.flax_linen_default(), seed=0)
+    assert isinstance(new.variables, flax.core.FrozenDict)
+    box = new.variables["params"]["kernel"]
+    assert isinstance(box, nn.Partitioned)
+    assert box.names == ("a", "b")
+    assert np.array_equal(box.value, ui.draw(ui.lecun_normal(), (3, 4), layout="IO", seed=0, name="kernel"))
+    assert not np.asarray(variables["params"]["kernel"].value).any()
+
+
+def test_sharding_stays() -> None:
+    """An array on a mesh gets its values there, and the same ones."""
+    import flax.linen as nn
+    import jax
+
+    mesh = jax.sharding.Mesh(np.array(jax.devices()[:1]), ("x",))
+    sharding = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("x"))
+    module = nn.Dense(4)
+    variables = module.init(jax.random.key(0), ones(1, 3))
+    placed = jax.device_put(variables, sharding)
+    results = [
+        ui.apply(ui.linen(module, tree, ones(1, 3)), ui.recipes.flax_linen_default(), seed=0)[0]
+        for tree in (variables, placed)
+    ]
+    kernels = [result.variables["params"]["kernel"] for result in results]
+    assert kernels[1].sharding == sharding
+    assert np.array_equal(*kernels)
+
+
+def test_other_collections_are_left() -> None:
+    """A cache of keys is no parameter; abstract, it would stay without values, which is an error."""
+    import flax.linen as nn
+    import jax
+
+    module, x = nn.MultiHeadDotProductAttention(2, decode=True), ones(1, 3, 8)
+    variables = module.init(jax.random.key(0), x)
+    model, report = ui.apply(ui.linen(module, variables, x), ui.recipes.flax_linen_default(), seed=0)
+    assert report.left == ("cache/cache_index", "cache/cached_key", "cache/cached_value")
+    assert model.variables["cache"]["cached_key"] is variables["cache"]["cached_key"]
+    with pytest.raises(ui.ArgumentValueError, match=r"'cache/cache_index'.*abstract"):
+        ui.apply(abstract(module, x), ui.recipes.flax_linen_default(), seed=0)
+
+
+def test_a_flax_network_under_pytorchs_defaults() -> None:
+    """A convolution, an LSTM and a dense layer: uniform within PyTorch's bounds, biases included."""
+    import flax.linen as nn
+
+    class Model(nn.Module):
+        @nn.compact
+        def __call__(self, x: Any) -> Any:
+            x = nn.BatchNorm(use_running_average=False)(nn.Conv(16, (3, 3))(x))
+            return nn.Dense(10)(nn.RNN(nn.LSTMCell(16))(x.reshape(1, -1, 16)))
+
+    plan = ui.plan(abstract(Model(), ones(1, 4, 4, 4)), ui.recipes.torch_default())
+    bounds = {one.record.path: one.pieces[0].law.high for one in plan if one.pieces[0].law.random}
+    assert bounds == {
+        "Conv_0/kernel": pytest.approx(1 / 6, rel=1e-15),
+        "Conv_0/bias": pytest.approx(1 / 6, rel=1e-15),
+        "LSTMCell_0/kernel": 0.25,
+        "LSTMCell_0/recurrent_kernel": 0.25,
+        "LSTMCell_0/bias": 0.25,
+        "Dense_0/kernel": 0.25,
+        "Dense_0/bias": 0.25,
+    }
+
+
+@pytest.mark.needs("torch")
+def test_pytorchs_defaults_are_those_of_real_layers() -> None:
+    """Each tensor has the law of its torch twin, as the constructor draws it."""
+    import flax.linen as nn
+    import torch
+
+    from unified_init.testing import assert_same_law
+
+    model = abstract(nn.Sequential([nn.Conv(32, (3, 3)), nn.ConvTranspose(8, (3, 3)), nn.Dense(100)]),
+                     ones(1, 5, 5, 16))  # fmt: skip
+    new, _ = ui.apply(model, ui.recipes.torch_default(), seed=0)
+    layers = (torch.nn.Conv2d(16, 32, 3), torch.nn.ConvTranspose2d(32, 8, 3), torch.nn.Linear(8, 100))
+    for at, layer in enumerate(layers):
+        ours = new.variables["params"][f"layers_{at}"]
+        assert_same_law(ours["kernel"], layer.weight.detach().numpy(), alpha=1e-6)
+    cell = ui.apply(abstract(nn.RNN(nn.LSTMCell(40)), ones(1, 2, 30)), ui.recipes.torch_default(), seed=0)[0]
+    native = torch.nn.LSTM(30, 40)
+    for letter, name in (("i", "weight_ih_l0"), ("h", "weight_hh_l0")):
+        gates = [cell.variables["params"]["cell"][f"{letter}{gate}"]["kernel"] for gate in "ifgo"]
+        joined = np.concatenate([np.asarray(gate) for gate in gates], axis=1)
+        assert_same_law(joined, getattr(native, name).detach().numpy(), alpha=1e-6)
+
+
+@pytest.mark.needs("torch")
+def test_a_torch_twin_has_the_same_weights() -> None:
+    """With a map of names: a gate that Linen keeps apart is the rows that PyTorch keeps together."""
+    import flax.linen as nn
+    import torch
+
+    recipe = ui.recipes.flax_linen_default()
+    names = {"weight_ih_l0": "cell/kernel", "weight_hh_l0": "cell/recurrent_kernel"}
+    native, _ = ui.apply(torch.nn.LSTM(5, 4), recipe, seed=0, names=names)
+    model, _ = ui.apply(abstract(nn.RNN(nn.LSTMCell(4)), ones(1, 2, 5)), recipe, seed=0)
+    for letter, name in (("i", "weight_ih_l0"), ("h", "weight_hh_l0")):
+        for at, gate in enumerate("ifgo"):
+            ours = model.variables["params"]["cell"][f"{letter}{gate}"]["kernel"]
+            rows = getattr(native, name).detach()[4 * at : 4 * at + 4]
+            assert ui.digest(ours, layout="IO") == ui.digest(rows, layout="OI")

@@ -1,0 +1,178 @@
+"""Twins of real models: a name map, equal bits in every mapped tensor, equal outputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import unified_init as ui
+from unified_init.layout import bind
+from unified_init.models.registry import walker_of
+from unified_init.stream.arrange import to_logical
+
+
+def logical_values(model: Any, names: dict[str, str] | None = None) -> dict[str, bytes]:
+    """Return the bits of every tensor but counters by stream name, parts apart, in logical order."""
+    found: dict[str, bytes] = {}
+    walker = walker_of(model)
+    given = names or {}
+    for record in ui.inspect(model):
+        base = given.get(record.path, record.name)
+        sizes = dict(record.sizes) or None
+        if record.role == "count":
+            continue
+        for part in record.parts or (None,):
+            stream, path, box, shape = base, record.path, None, record.shape
+            if part is not None:
+                stream = given.get(f"{record.path}/{part.label}", f"{base}/{part.label}")
+                path, box, shape = part.path, part.box, record.part_shape(part)
+            values = walker.read(model, path)[tuple(slice(*ends) for ends in box or ())].reshape(shape)
+            found[stream] = to_logical(np, values, bind(shape, record.layout, sizes)).tobytes()
+    return found
+
+
+@pytest.mark.needs("torchvision", "haiku")
+def test_resnet18_of_torchvision_and_of_haiku_are_twins() -> None:
+    """62 weights and statistics with equal bits, and equal logits to 1e-4.
+
+    With 65 pixels a side, padding "SAME" and PyTorch's symmetric padding are the same at every stride.
+    """
+    import haiku as hk
+    import jax
+    import torch
+    import torchvision
+
+    theirs = torchvision.models.resnet18(num_classes=10).eval()
+    net = hk.transform_with_state(lambda x, train: hk.nets.ResNet18(10)(x, train))
+    image = np.random.default_rng(0).standard_normal((2, 65, 65, 3), dtype=np.float32)
+    params, state = net.init(jax.random.key(0), image, train=True)
+    ours = ui.haiku(net, params, image, state=state, train=True)
+    names = ui.match(theirs, ours)
+
+    recipe = ui.recipes.resnet()
+    ui.apply(theirs, recipe, seed=5)
+    twin, _ = ui.apply(ours, recipe, seed=5, names=names)
+    digests, twins = logical_values(theirs), logical_values(twin, dict(names))
+    common = set(digests) & set(twins)
+    assert len(common) == len(names) == 102
+    assert all(digests[name] == twins[name] for name in common)
+
+    with torch.no_grad():
+        logits = theirs(torch.from_numpy(image.transpose(0, 3, 1, 2).copy())).numpy()
+    others, _ = net.apply(twin.params, twin.state, None, image, train=False)
+    assert np.abs(logits - np.asarray(others)).max() < 1e-4 * max(1.0, np.abs(logits).max())
+
+
+def gpt2_config(layers: int = 2) -> Any:
+    """Return the configuration of a small GPT-2."""
+    import transformers
+
+    return transformers.GPT2Config(
+        n_layer=layers, n_embd=48, n_head=4, vocab_size=101, n_positions=32, attn_pdrop=0.0, embd_pdrop=0.0,
+        resid_pdrop=0.0,
+    )  # fmt: skip
+
+
+def nnx_gpt2(layers: int = 2, width: int = 48, heads: int = 4) -> Any:
+    """Return a GPT-2 in Flax NNX, with separate queries, keys and values and a tied head."""
+    import jax
+    import jax.numpy as jnp
+    from flax import nnx
+
+    class Mlp(nnx.Module):
+        def __init__(self, rngs: nnx.Rngs) -> None:
+            self.c_fc = nnx.Linear(width, 4 * width, rngs=rngs)
+            self.c_proj = nnx.Linear(4 * width, width, rngs=rngs)
+
+        def __call__(self, x: Any) -> Any:
+            return self.c_proj(jax.nn.gelu(self.c_fc(x), approximate=True))
+
+    class Block(nnx.Module):
+        def __init__(self, rngs: nnx.Rngs) -> None:
+            self.ln_1 = nnx.LayerNorm(width, epsilon=1e-5, rngs=rngs)
+            self.attn = nnx.MultiHeadAttention(heads, width, decode=False, rngs=rngs)
+            self.ln_2 = nnx.LayerNorm(width, epsilon=1e-5, rngs=rngs)
+            self.mlp = Mlp(rngs)
+
+        def __call__(self, x: Any) -> Any:
+            length = x.shape[1]
+            mask = jnp.tril(jnp.ones((1, 1, length, length), dtype=bool))
+            x = x + self.attn(self.ln_1(x), mask=mask)
+            return x + self.mlp(self.ln_2(x))
+
+    class GPT2(nnx.Module):
+        def __init__(self, rngs: nnx.Rngs) -> None:
+            self.wte = nnx.Embed(101, width, rngs=rngs)
+            self.wpe = nnx.Embed(32, width, rngs=rngs)
+            self.h = nnx.List([Block(rngs) for _ in range(layers)])
+            self.ln_f = nnx.LayerNorm(width, epsilon=1e-5, rngs=rngs)
+
+        def __call__(self, tokens: Any) -> Any:
+            x = self.wte(tokens) + self.wpe(jnp.arange(tokens.shape[1]))
+            for block in self.h:
+                x = block(x)
+            return self.wte.attend(self.ln_f(x))
+
+    return GPT2(nnx.Rngs(0))
+
+
+@pytest.mark.needs("transformers", "flax")
+def test_gpt2_of_transformers_and_one_in_nnx_are_twins() -> None:
+    """Fused (in, out) projections and separate ones of three axes have equal bits; so have the logits, nearly."""
+    import torch
+    import transformers
+
+    theirs = transformers.GPT2LMHeadModel(gpt2_config()).eval()
+    ours = nnx_gpt2()
+    names = ui.match(theirs, ours)
+    recipe = ui.recipes.gpt2(n_layer=2)
+    _, report = ui.apply(theirs, recipe, seed=1)
+    ui.apply(ours, recipe, seed=1, names=names)
+    assert ("transformer.wte.weight", "lm_head.weight") in report.ties
+
+    digests, twins = logical_values(theirs), logical_values(ours, dict(names))
+    assert set(digests) == set(twins)
+    assert digests == twins
+
+    tokens = np.random.default_rng(0).integers(0, 101, (2, 16))
+    with torch.no_grad():
+        logits = theirs(torch.from_numpy(tokens)).logits.numpy()
+    assert np.abs(logits - np.asarray(ours(tokens))).max() < 1e-5
+
+
+@pytest.mark.needs("transformers")
+def test_the_residual_projections_of_gpt2_are_scaled_by_depth() -> None:
+    """2 L matrices at 0.02 / sqrt(2 L), all other weights at 0.02."""
+    import transformers
+
+    model = transformers.GPT2LMHeadModel(gpt2_config(3))
+    plan = ui.plan(model, ui.recipes.gpt2(n_layer=3))
+    stds = {one.record.path: one.pieces[0].law.std for one in plan if one.record.role in {"kernel", "embedding"}}
+    scaled = {path for path in stds if path.endswith("c_proj.weight")}
+    assert len(scaled) == 6
+    assert {stds[path] for path in scaled} == {0.02 * ui.depth_factor(3)}
+    assert {std for path, std in stds.items() if path not in scaled} == {0.02}
+
+
+@pytest.mark.needs("transformers")
+def test_llama_in_bfloat16_is_the_rounded_float32_model() -> None:
+    """Every parameter, and the rotary frequencies are not touched."""
+    import torch
+    import transformers
+
+    config = transformers.LlamaConfig(
+        hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+        vocab_size=61, tie_word_embeddings=False,
+    )  # fmt: skip
+    wide = transformers.LlamaForCausalLM(config)
+    narrow = transformers.LlamaForCausalLM(config).to(torch.bfloat16)
+    frequencies = {path: value.clone() for path, value in narrow.named_buffers()}
+    for model in (wide, narrow):
+        _, report = ui.apply(model, ui.recipes.llama(), seed=2)
+        assert set(report.left) >= set(frequencies)
+    for (path, one), (other, two) in zip(wide.named_parameters(), narrow.named_parameters(), strict=True):
+        assert path == other
+        assert torch.equal(one.detach().to(torch.bfloat16), two)
+    assert all(torch.equal(value, frequencies[path]) for path, value in narrow.named_buffers())
