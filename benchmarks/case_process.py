@@ -39,7 +39,8 @@ def main() -> None:
         sys.modules["numba"] = None  # type: ignore[assignment]  # importing it is now an ImportError
     if asked.threads:
         _limit(asked.threads)
-    module = importlib.import_module(f"benchmarks.{asked.framework}_cases")
+    name = "apply" if asked.group == "apply" else asked.framework
+    module = importlib.import_module(f"benchmarks.{name}_cases")
     if asked.threads and hasattr(module, "limit"):
         module.limit(asked.threads)
     effort = QUICK if asked.quick else LONG

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 
-__all__ = ["FRAMEWORKS", "GROUPS", "MEMORY_LIMIT", "NOT_LOADED", "Case", "cases", "target_of"]
+__all__ = ["FRAMEWORKS", "GROUPS", "MEMORY_LIMIT", "NOT_LOADED", "WHOLE", "Case", "cases", "target_of"]
 
 FRAMEWORKS = ("numpy", "torch", "tensorflow", "jax")
-GROUPS = ("bulk", "latency", "first", "models", "memory", "scaling", "layouts", "nonumba")
+GROUPS = ("bulk", "latency", "first", "models", "apply", "memory", "scaling", "layouts", "nonumba")
 IN_PLACE, RETURNED, TRACED, FLOOR = "in place", "returned", "traced", "in place, against a plain fill"
+WHOLE = "every parameter again"
 NOT_LOADED = "returned, Numba not loaded"  # as in a process that draws small tensors alone
 LAYOUTS = {"torch": "OI", "tensorflow": "IO", "jax": "IO", "numpy": "OI"}
 FAN_LAWS = ("he_normal", "kaiming_normal", "glorot_uniform")
@@ -50,6 +51,8 @@ TARGETS: dict[tuple[str, str, str, str], float] = {
     ("models", "torch", "gpt2_small", "from process start"): 1.2,
     ("models", "tensorflow", "gpt2_small", "from process start"): 1.0,
     ("models", "jax", "gpt2_small", "from process start"): 0.5,
+    **{("apply", name, model, WHOLE): 1.0 for name, model in (
+        ("torch", "gpt2_small"), ("torch", "resnet50"), ("tensorflow", "resnet50"), ("jax", "resnet50"))},
     ("nonumba", "numpy", "normal", IN_PLACE): 2.0,
     ("nonumba", "numpy", "uniform", IN_PLACE): 6.0,
     **{("layouts", "numpy", law, way): 1.3 for law in ("he_normal",) for way in (
@@ -102,6 +105,7 @@ def cases(
         "bulk": _bulk,
         "latency": _latency,
         "first": _first,
+        "apply": _apply,
         "layouts": _layouts,
         "nonumba": _nonumba,
     }
@@ -154,6 +158,15 @@ def _latency(framework: str) -> list[Case]:
 def _first(framework: str) -> list[Case]:
     ways = {"tensorflow": (RETURNED, TRACED), "jax": (RETURNED, TRACED)}.get(framework, ())
     return [Case("first", framework, "normal", way, (512, 768)) for way in ways]
+
+
+def _apply(framework: str) -> list[Case]:
+    models = {
+        "torch": (("gpt2_small", 124_439_808), ("resnet50", 25_557_032)),
+        "tensorflow": (("resnet50", 25_636_712),),
+        "jax": (("resnet50", 25_557_032),),
+    }
+    return [Case("apply", framework, name, WHOLE, (size,)) for name, size in models.get(framework, ())]
 
 
 def _layouts(framework: str) -> list[Case]:

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.cases import FRAMEWORKS, GROUPS, IN_PLACE, NOT_LOADED, RETURNED, TRACED
+from benchmarks.cases import FRAMEWORKS, GROUPS, IN_PLACE, NOT_LOADED, RETURNED, TRACED, WHOLE
 from benchmarks.chart import PANELS, TIMES
 from benchmarks.command import read
 from benchmarks.results import Result, row
@@ -68,6 +68,8 @@ ROWS = (
     Row("normal {size}, warm, Numba not loaded yet", "latency", "normal", (NOT_LOADED,)),
     Row("normal {size}, first call of a new shape", "first", "normal", (RETURNED,)),
     Row("GPT-2 small, process start to weights", "models", "gpt2_small", ("from process start",)),
+    Row("GPT-2 small, every parameter again", "apply", "gpt2_small", (WHOLE,)),
+    Row("ResNet-50, every parameter again", "apply", "resnet50", (WHOLE,)),
     Row("uniform {size}, in place, without Numba", "nonumba", "uniform", (IN_PLACE,)),
     Row("normal {size}, in place, without Numba", "nonumba", "normal", (IN_PLACE,)),
 )
@@ -81,6 +83,10 @@ SECTIONS = {  # a title and what the rows of a group have in common
     "models": (
         "Whole models",
         "From the start of a process until all weights are in memory; imports and compilation are counted.",
+    ),
+    "apply": (
+        "Whole models in memory",
+        "Warm: ``ui.apply`` on a model that exists, against its own library's way to initialise it again.",
     ),
     "memory": (
         "Memory",

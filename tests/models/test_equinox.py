@@ -81,10 +81,12 @@ def test_gates_are_parts_in_equinoxs_order(make: str, path: str, labels: str) ->
     ]
 
 
+@pytest.mark.needs("torch")
 @pytest.mark.parametrize("cell", ["LSTMCell", "GRUCell"])
 def test_a_cell_of_torch_with_the_same_streams_computes_the_same(cell: str) -> None:
     """Gates by name, whatever their order: the two cells agree, biases of torch's state being Equinox's n."""
-    torch = pytest.importorskip("torch")
+    import torch
+
     recipe = ui.Recipe("normal", (ui.Rule(spec=ui.normal(0.0, 1.0)),))
     ours, _ = ui.apply(made(f"{cell}(5, 3, key=key)"), recipe, seed=0)
     twin = getattr(torch.nn, cell)(5, 3)

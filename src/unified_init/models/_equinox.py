@@ -11,8 +11,8 @@ from jax import tree_util
 from unified_init.errors import ArgumentValueError
 from unified_init.inventory import Inventory, Record
 from unified_init.models import jax_leaves
-from unified_init.models.flax_layers import check_complete
 from unified_init.models.equinox_layers import facts_of
+from unified_init.models.flax_layers import check_complete
 from unified_init.models.places import placed
 from unified_init.models.shared import stacked
 

@@ -134,9 +134,10 @@ def _sites(model: Haiku, leaves: Mapping[str, Any]) -> dict[str, Site]:
         sites[path] = site
     if unknown:
         more = f" and {len(unknown) - SHOWN} more" if len(unknown) > SHOWN else ""
+        shown = ", ".join(map(repr, sorted(unknown)[:SHOWN]))
         msg = (
             f"`example_args` of haiku() are needed, for names and shapes do not say what "
-            f"{', '.join(map(repr, sorted(unknown)[:SHOWN]))}{more} are: haiku(transformed, params, x), with all "
+            f"{shown}{more} are: haiku(transformed, params, x), with all "
             "that init takes after the key; arrays may be jax.ShapeDtypeStructs."
         )
         raise ArgumentValueError(msg)

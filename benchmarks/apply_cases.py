@@ -1,0 +1,133 @@
+"""Whole models that exist: ``ui.apply`` against what the model's own library does to initialise it again."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import unified_init as ui
+from benchmarks.timing import Pair
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benchmarks.cases import Case
+
+__all__ = ["pair"]
+
+# ruff: noqa: PLC0415  # each case imports its own framework
+
+
+def pair(case: Case) -> Pair:
+    """Return our call and the library's."""
+    return MODELS[case.framework, case.law]()
+
+
+def _gpt2_torch() -> Pair:
+    """GPT-2 small of transformers, which goes through its modules with ``_init_weights``."""
+    import torch  # as below
+
+    _let_torchvision_import(torch)
+    import transformers
+
+    model = transformers.GPT2LMHeadModel(transformers.GPT2Config())
+    recipe = ui.recipes.gpt2(n_layer=12)
+
+    def native(_: int) -> None:
+        for parameter in model.parameters():
+            parameter._is_hf_initialized = False  # noqa: SLF001  # else transformers skips it
+        for module in model.modules():
+            model._init_weights(module)  # noqa: SLF001  # what init_weights calls for each
+
+    return Pair(lambda i: ui.apply(model, recipe, seed=i), native, "GPT2LMHeadModel._init_weights")
+
+
+KEPT: list[Any] = []  # a library undefines its operators when it is collected
+
+
+def _let_torchvision_import(torch: Any) -> None:  # noqa: ANN401  # a module
+    """Define the operators that torchvision lacks beside a torch for CPUs; transformers imports it."""
+    library = torch.library.Library("torchvision", "FRAGMENT")
+    for name in ("nms", "qnms"):
+        if not hasattr(torch.ops.torchvision, name):
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    KEPT.append(library)
+
+
+def _resnet50_torch() -> Pair:
+    """ResNet-50 of torchvision: the loop of its constructor, and what its last layer does."""
+    import torch  # as above
+
+    _let_torchvision_import(torch)
+    import torchvision
+
+    model = torchvision.models.resnet50()
+    recipe = ui.recipes.resnet(zero_init_residual=False)
+
+    def native(_: int) -> None:
+        for module in model.modules():
+            if isinstance(module, torch.nn.Conv2d):
+                torch.nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            elif isinstance(module, (torch.nn.BatchNorm2d, torch.nn.Linear)):
+                module.reset_parameters()
+
+    return Pair(lambda i: ui.apply(model, recipe, seed=i), native, "kaiming_normal_, reset_parameters")
+
+
+def _resnet50_keras() -> Pair:
+    """ResNet-50 of Keras: each variable's own initializer again, and the assignment."""
+    import keras
+
+    model = keras.applications.ResNet50(weights=None)
+    recipe = ui.recipes.keras_default()
+    jobs: list[tuple[Any, Callable[[Any], Any]]] = []
+    for layer in model.layers:
+        for variable in layer.variables:
+            make = getattr(layer, f"{variable.name}_initializer", None)
+            jobs.append((variable, make if make is not None else _fresh(keras, variable.name)))
+
+    def native(_: int) -> None:
+        for variable, make in jobs:
+            variable.assign(make(variable.shape))
+
+    return Pair(lambda i: ui.apply(model, recipe, seed=i), native, "variable.assign(initializer(shape))")
+
+
+def _fresh(keras: Any, name: str) -> Callable[[Any], Any]:  # noqa: ANN401  # a module
+    ones = name in {"gamma", "moving_variance"}
+    made: Callable[[Any], Any] = keras.initializers.Ones() if ones else keras.initializers.Zeros()
+    return made
+
+
+def _resnet50_haiku() -> Pair:
+    """ResNet-50 of Haiku: ``init`` under ``jax.jit``, its compilation excluded."""
+    import haiku
+    import jax
+
+    net = haiku.transform_with_state(lambda x: haiku.nets.ResNet50(1000)(x, is_training=True))
+    image = jax.ShapeDtypeStruct((1, 224, 224, 3), "float32")
+    compiled = jax.jit(functools.partial(_init, net))
+    params, state = compiled(jax.random.key(0))
+    model = ui.haiku(net, params, image, state=state)
+    recipe = ui.recipes.haiku_default()
+
+    def ours(i: int) -> Any:  # noqa: ANN401  # a model
+        made, _ = ui.apply(model, recipe, seed=i)
+        return jax.block_until_ready((made.params, made.state))
+
+    keys = jax.random.split(jax.random.key(1), 64)
+    return Pair(ours, lambda i: jax.block_until_ready(compiled(keys[i % 64])), "Transformed.init, jitted")
+
+
+def _init(net: Any, key: Any) -> Any:  # noqa: ANN401
+    import jax.numpy as jnp
+
+    return net.init(key, jnp.zeros((1, 224, 224, 3), jnp.float32))
+
+
+MODELS: dict[tuple[str, str], Callable[[], Pair]] = {
+    ("torch", "gpt2_small"): _gpt2_torch,
+    ("torch", "resnet50"): _resnet50_torch,
+    ("tensorflow", "resnet50"): _resnet50_keras,
+    ("jax", "resnet50"): _resnet50_haiku,
+}
