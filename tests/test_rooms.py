@@ -33,6 +33,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
 CROSSINGS = {
     ("initializer", "explain"),  # spec.explain() lends a method to the front door's text
     ("inventory", "inventory_json"),  # an inventory's digest is that of its text
+    ("recipes", "planning"),  # the rows of the page of layer defaults are plans
     ("backends", "frozen_call"),  # the node of a compiled graph calls the front door when it runs
 }
 # Rooms for whoever checks this library or uses it: nothing that draws may lean on them.

@@ -151,8 +151,9 @@ def apply(
 ) -> tuple[Any, Report]:
     """Give every parameter of a model the values of a recipe, and report it.
 
-    All that can be refused is refused before the first value is written. Type, device,
-    ``requires_grad``, sharding and ties stay as they are, and a tie is written once.
+    All that can be refused is refused before the first value is written; what can still stop a PyTorch
+    model's writing is the machine (memory, an interrupt), and then the exception says how far it came.
+    Type, device, ``requires_grad``, sharding and ties stay as they are, and a tie is written once.
 
     Args:
         model: as for ``inspect``.

@@ -258,6 +258,31 @@ def test_loaded_parameters_stay_when_asked() -> None:
     assert same == set(report.kept)
 
 
+def test_what_stops_the_writing_says_how_far_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interrupt passes with a note; calling again writes the same values as an undisturbed call."""
+    import torch
+
+    from unified_init.models import writes
+
+    model, other = torch.nn.Linear(3, 2), torch.nn.Linear(3, 2)
+    original, calls = writes.Write.into, []
+
+    def interrupted(self: Any, out: Any) -> None:
+        calls.append(self.path)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        original(self, out)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writes.Write, "into", interrupted)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            ui.apply(model, ui.recipes.torch_default(), seed=0)
+    assert caught.value.__notes__ == ["apply() had written 1 of 2 tensors: calling it again writes all."]
+    for one in (model, other):
+        ui.apply(one, ui.recipes.torch_default(), seed=0)
+    assert torch.equal(model.weight, other.weight)
+
+
 def test_only_and_skip_choose_by_path() -> None:
     """Both take globs; what they leave is reported."""
     import torch

@@ -41,6 +41,8 @@ def inspect(model: torch.nn.Module) -> Inventory:
 
 def _owner(records: list[Record]) -> Record:
     """Return the record of memory that several paths share: a table's, for heads are tied to it."""
+    if len(records) == 1:
+        return records[0]
     first = min(records, key=lambda record: (record.kind != "embedding", record.path))
     ties = sorted(record.path for record in records if record is not first)
     return dataclasses.replace(first, ties=tuple(ties))
@@ -102,20 +104,30 @@ def check(model: torch.nn.Module, path: str) -> None:
 
 def commit(model: torch.nn.Module, writes: Mapping[str, Write]) -> torch.nn.Module:
     """Write in place, on the host without a copy."""
-    for path, write in writes.items():
-        native = _native(model, path)
-        if isinstance(native, Effective):
-            native.assign(adapter.adopt(write.array(), None))
-            continue
-        view = adapter.writable(native) if write.covers else None
-        if view is not None:
-            write.into(view)
-            adapter.overwrite(native, None)
-            continue
-        request = write.direct
-        if request is not None and adapter.wants_graph(adapter.place(native.device, write.dtype)):
-            values = adapter.trace(request, write.root, adapter.place(native.device, write.dtype))
-        else:
-            values = adapter.adopt(write.array(None if write.covers else adapter.to_numpy(native)), None)
-        adapter.overwrite(native, values)
+    done = 0
+    try:
+        for path, write in writes.items():
+            _assign(_native(model, path), write)
+            done += 1
+    except BaseException as error:  # out of memory, an interrupt: what can be refused was refused before
+        error.add_note(f"apply() had written {done} of {len(writes)} tensors: calling it again writes all.")
+        raise
     return model
+
+
+def _assign(native: torch.Tensor | Effective, write: Write) -> None:
+    if isinstance(native, Effective):
+        native.assign(adapter.adopt(write.array(), None))
+        return
+    view = adapter.writable(native) if write.covers else None
+    if view is not None:
+        write.into(view)
+        adapter.overwrite(native, None)
+        return
+    request, place = write.direct, adapter.place(native.device, write.dtype)
+    if request is not None and adapter.wants_graph(place):
+        adapter.overwrite(native, adapter.trace(request, write.root, place))
+        return
+    adapter.overwrite(
+        native, adapter.adopt(write.array(None if write.covers else adapter.to_numpy(native)), None)
+    )
