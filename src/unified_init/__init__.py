@@ -85,13 +85,13 @@ if TYPE_CHECKING:
     )
     from unified_init.probing import Probe, probe
     from unified_init.quantiles import from_quantile
-    from unified_init.recipes.rule import Recipe, Rule
     from unified_init.recipe_json import (
         recipe_from_json,
         recipe_from_yaml,
         recipe_schema,
         recipe_to_json,
     )
+    from unified_init.recipes.rule import Recipe, Rule
     from unified_init.scales import Between, Fixed, Gain, Interval, InverseFan, VarianceScaling
     from unified_init.serialise import from_json, to_json
     from unified_init.stream.threefry import STREAM

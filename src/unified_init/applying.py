@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unified_init import checks
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
 from unified_init.inventory import Inventory
 from unified_init.layout import bind
 from unified_init.models.registry import walker_of
 from unified_init.models.writes import Drawn, Target, Write
-from unified_init.planning import Plan, plan_inventory
+from unified_init.planning import Plan, plan_inventory, texts
 from unified_init.recipes.rule import matches
 from unified_init.seeds import check_seed, is_traced, key_of
 from unified_init.stream.dtypes import DTYPES
@@ -216,10 +215,8 @@ def _held(
 ) -> frozenset[str]:
     """Return the native paths that hold loaded values."""
     found = set(walker.loaded(model))
-    patterns = () if loaded is None else (loaded,) if isinstance(loaded, str) else tuple(loaded)
     paths = [path for record in inventory for path in _all_paths(record)]
-    for pattern in patterns:
-        checks.text("loaded", pattern)
+    for pattern in () if loaded is None else texts("loaded", loaded):
         hits = {path for path in paths if matches(pattern, path)}
         if not hits and pattern not in inventory.left:
             msg = f"`loaded`: {pattern!r} matches no parameter of the model."
@@ -303,14 +300,24 @@ def _targets(axis: int | None, piece: Piece, path: str) -> Iterator[Target]:
 def _entry(record: Any, piece: Piece, dtype: str, targets: tuple[Target, ...]) -> Drawn:
     if dtype not in DTYPES:
         value = piece.law.mean
-        if piece.law.kind != "constant" or math.isnan(value) or value != int(value):
-            msg = f"its type is {dtype}, which holds whole constants alone; the rule gives {piece.spec!r}."
+        if piece.law.kind != "constant" or not _holds(dtype, value):
+            msg = (
+                f"its type is {dtype}, which holds whole constants in its range alone; "
+                f"the rule gives {piece.spec!r}."
+            )
             raise ArgumentValueError(msg)
-        np.dtype(dtype)  # a name that NumPy has
         return Drawn(None, targets, value)
     geometry = bind(piece.shape, record.layout, dict(record.sizes) or None)
     request = make_request(piece.law, geometry, index=None, name=piece.name, dtype=DTYPES[dtype])
     return Drawn(request, targets)
+
+
+def _holds(dtype: str, value: float) -> bool:
+    """Whether an integer type has a value exactly."""
+    try:
+        return bool(float(np.dtype(dtype).type(int(value))) == value)
+    except (TypeError, OverflowError, ValueError):  # a type that NumPy has not, a value out of range, NaN
+        return False
 
 
 def _report(planned: Plan, doing: Sequence[Assignment], kept: frozenset[str], seed: Any) -> Report:

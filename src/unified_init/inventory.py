@@ -72,7 +72,19 @@ class Part:
         checks.text("label", self.label)
         checks.text("path", self.path)
         checks.count("length", self.length)
+        box = self.box
+        if box is not None and not (isinstance(box, tuple) and all(map(_is_span, box))):
+            msg = f"`box` of part {self.label!r} must be (start, stop) pairs of integers, got {box!r}."
+            raise ArgumentTypeError(msg)
         object.__setattr__(self, "shift", checks.finite("shift", self.shift))
+
+
+def _is_span(value: object) -> bool:
+    """Whether a value is a start and a stop behind it."""
+    if not isinstance(value, tuple) or len(value) != 2:  # noqa: PLR2004  # a pair
+        return False
+    start, stop = map(checks.integer, value)
+    return start is not None and stop is not None and 0 <= start <= stop
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,9 +156,19 @@ class Record:
         checks.choice("role", self.role, ROLES)
         checks.choice("place", self.place, PLACES)
         object.__setattr__(self, "shape", checks.shape_of(self.shape))
+        for field in ("space", "groups", "hidden", "features"):
+            checks.count(field, getattr(self, field), least=0)
+        for field in ("block", "inputs", "outputs", "padding", "axis"):
+            if getattr(self, field) is not None:
+                checks.count(field, getattr(self, field), least=0)
+        for path in self.ties:
+            checks.text("ties", path)
         bind(self.shape, self.layout, dict(self.sizes) or None)
         if (self.axis is None) != (not self.parts):
             msg = f"`axis` and `parts` of {self.path!r} go together, got {self.axis!r} and {self.parts!r}."
+            raise ArgumentValueError(msg)
+        if self.axis is not None and self.axis >= len(self.shape):
+            msg = f"`axis` of {self.path!r} must be one of the axes of {self.shape}, got {self.axis}."
             raise ArgumentValueError(msg)
         if self.axis is not None and sum(part.length for part in self.parts) != self.shape[self.axis]:
             lengths = [part.length for part in self.parts]

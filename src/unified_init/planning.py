@@ -6,6 +6,7 @@ import dataclasses
 import difflib
 import json
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from unified_init import checks
@@ -16,13 +17,13 @@ from unified_init.layout import bind
 from unified_init.recipes.rule import Recipe, matches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from unified_init.initializer import Initializer
     from unified_init.law import Fans, Law
     from unified_init.recipes.rule import Rule
 
-__all__ = ["Assignment", "Piece", "Plan", "miss", "plan_inventory"]
+__all__ = ["Assignment", "Piece", "Plan", "miss", "plan_inventory", "texts"]
 
 # The order of parts in a tensor that is drawn whole, whatever order a framework stores them in.
 CANONICAL = ("q", "k", "v", "i", "f", "g", "o", "r", "z", "n")
@@ -162,8 +163,7 @@ def _chosen(
 
 def _selected(argument: str, patterns: Sequence[str] | str, inventory: Inventory) -> set[str]:
     found: set[str] = set()
-    for pattern in (patterns,) if isinstance(patterns, str) else tuple(patterns):
-        checks.text(argument, pattern)
+    for pattern in texts(argument, patterns):
         hits = {
             record.path
             for record in inventory
@@ -176,10 +176,22 @@ def _selected(argument: str, patterns: Sequence[str] | str, inventory: Inventory
     return found
 
 
+def texts(argument: str, patterns: object) -> tuple[str, ...]:
+    """Return one pattern or several as a tuple."""
+    several = (patterns,) if isinstance(patterns, str) else patterns
+    if not isinstance(several, (tuple, list, set, frozenset)):
+        msg = f"`{argument}` must be a pattern or several, got {patterns!r}."
+        raise ArgumentTypeError(msg)
+    return tuple(checks.text(argument, pattern) for pattern in several)
+
+
 def _renamed(inventory: Inventory, names: Mapping[str, str] | None) -> Inventory:
     """Return the inventory under the stream names of a map; every key must name something."""
     if names is None:
         return inventory
+    if not isinstance(names, Mapping):
+        msg = f"`names` must be a mapping of native paths to stream names, got {names!r}."
+        raise ArgumentTypeError(msg)
     known: set[str] = set()
     records = []
     for record in inventory:

@@ -145,3 +145,28 @@ def test_counters_have_no_twins() -> None:
     count = ui.Record(name="n", path="n", shape=(), kind="batch_norm", role="count", dtype="int64")
     a, b = model(record("w", "linear", (4, 3)), count), model(record("v", "linear", (4, 3)))
     assert dict(ui.match(a, b)) == {"v": "w"}
+
+
+def test_tensors_without_axes_are_compared_by_size() -> None:
+    """A parameter of unknown meaning has no layout."""
+    free = {"kind": "parameter", "role": "parameter", "layout": None}
+    a = model(record("x", "linear", (4, 3), **free), record("y", "linear", (5,), **free))
+    b = model(record("v", "linear", (5,), **free), record("u", "linear", (12,), **free))
+    assert dict(ui.match(a, b)) == {"v": "y", "u": "x"}
+
+
+def test_places_pair_what_looks_alike_in_every_block() -> None:
+    """By place, and in order within a place."""
+
+    def layers(prefix: str, *places: str) -> list[ui.Record]:
+        return [
+            record(f"{prefix}{at}.{place[-3:]}", "linear", (4, 4), place=place)
+            for at in range(2)
+            for place in places
+        ]
+
+    a = model(*layers("a", "attention.query", "attention.out"))
+    b = model(*layers("b", "attention.out", "attention.query"))
+    found = ui.match(a, b)
+    assert found["b1.ery"] == "a1.ery"
+    assert {reason for _, _, reason in found.reasons} == {"by place and order"}

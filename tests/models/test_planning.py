@@ -196,3 +196,151 @@ def test_a_recipe_that_was_not_called_is_refused() -> None:
         "`recipe` must be a Recipe, such as unified_init.recipes.torch_default(), got <fun"
     )
     assert message.endswith(": call it.")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"only": 3}, "`only` must be a pattern or several, got 3."),
+        ({"skip": [3]}, "`skip` must be a string, got 3."),
+        ({"names": ["a"]}, "`names` must be a mapping of native paths to stream names, got ['a']."),
+        ({"names": {"fc.weight": 3}}, "`names` must be a string, got 3."),
+    ],
+)
+def test_options_of_a_wrong_type_are_refused(options: dict[str, Any], message: str) -> None:
+    """By name, with what was received."""
+    assert refusal(model(), recipe(ANY), **options) == message
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"spec": 3}, "`spec` of a rule must be an Initializer or None, got 3."),
+        ({"name": 3}, "`name` must be a string or several, got 3."),
+        ({"block": "x"}, "`block` must be an integer, got 'x'."),
+        ({"block": -1}, "`block` must be at least 0, got -1."),
+        ({"depthwise": "yes"}, "`depthwise` must be True, False or None, got 'yes'."),
+        ({"predicate": 3}, "`predicate` must be a function of a record, got 3."),
+        ({"fans": (1,)}, "`fans` must be a convention or a pair (fan_in, fan_out), got (1,)."),
+        ({"unit": "half"}, "`unit` must be 'part' or 'whole', got 'half'."),
+        ({"padding": "ones"}, "`padding` must be 'drawn' or 'zero', got 'ones'."),
+        ({"parts": 3}, "`parts` must be (label, Initializer) pairs or a mapping, got 3."),
+        ({"parts": {"f": 1}}, "`parts` must give an Initializer a label, got 1 for 'f'."),
+        (
+            {"parts": {"f": ui.ones()}, "unit": "whole"},
+            "`parts` of a rule need unit='part' and a `spec` for the other parts.",
+        ),
+    ],
+)
+def test_fields_of_a_rule_are_checked_where_they_are_given(fields: dict[str, Any], message: str) -> None:
+    """The whole sentence."""
+    with pytest.raises(ui.UnifiedInitError) as caught:
+        ui.Rule(**({"spec": ui.zeros()} | fields))
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        (3, "`rules` must be a tuple of Rules, got 3."),
+        ((3,), "`rules` must be a tuple of Rules, got (3,)."),
+        ((), "`rules` of recipe 'x' must not be empty."),
+    ],
+)
+def test_rules_of_a_recipe_are_checked(rules: Any, message: str) -> None:
+    """The whole sentence."""
+    with pytest.raises(ui.UnifiedInitError) as caught:
+        ui.Recipe("x", rules)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"kind": "dense"}, "`kind` must be 'linear'"),
+        ({"layout": "OIH"}, "`layout` 'OIH' has 3 axes and the shape (10, 20) has 2"),
+        ({"axis": 0}, "`axis` and `parts` of 'fc.weight' go together, got 0 and ()."),
+        ({"padding": -1}, "`padding` must be at least 0, got -1."),
+        ({"ties": (3,)}, "`ties` must be a string, got 3."),
+        (
+            {"axis": 2, "parts": (ui.Part(label="q", length=10, path="w"),)},
+            "`axis` of 'fc.weight' must be one of the axes of (10, 20), got 2.",
+        ),
+    ],
+)
+def test_fields_of_a_record_are_checked(fields: dict[str, Any], message: str) -> None:
+    """A record may come from a file."""
+    with pytest.raises(ui.UnifiedInitError) as caught:
+        record(**fields)
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize("box", ["x", ((0,),), ((0, "1"),), ((3, 1),)])
+def test_a_box_is_pairs_of_integers(box: Any) -> None:
+    """A start and a stop behind it, for each axis."""
+    with pytest.raises(ui.ArgumentTypeError) as caught:
+        ui.Part(label="q", length=1, path="w", box=box)
+    assert str(caught.value) == f"`box` of part 'q' must be (start, stop) pairs of integers, got {box!r}."
+
+
+def test_an_inventory_holds_records_and_each_path_once() -> None:
+    """Whatever else is refused."""
+    for records, message in (
+        ((3,), "`records` must hold Records, got 3."),
+        ((record(), record()), "`records` must have one record a path, got 'fc.weight' twice."),
+    ):
+        with pytest.raises(ui.UnifiedInitError) as caught:
+            ui.Inventory("torch", records)  # type: ignore[arg-type]  # one of them is wrong
+        assert str(caught.value) == message
+
+
+def test_what_is_not_there_is_a_key_error() -> None:
+    """In inventories and in plans."""
+    inventory = model()
+    for holder in (inventory, ui.plan(inventory, recipe(ANY))):
+        with pytest.raises(KeyError, match="nothing"):
+            holder["nothing"]
+
+
+def test_rules_say_what_they_ask_for() -> None:
+    """In the order of the fields."""
+    rule = ui.Rule(spec=None, kind="conv", block=(0, 1), shape=(3,), depthwise=True, predicate=bool)
+    assert str(rule) == "kind 'conv', block 0 or 1, shape (3,), depthwise True, predicate bool"
+    assert recipe(rule, ANY).rule_for(record()) is ANY
+
+
+def test_a_plan_is_a_table() -> None:
+    """Parts have rows of their own; what is left is said to be."""
+    gates = tuple(ui.Part(label=label, length=5, path="w", box=((0, 5), (0, 20))) for label in "ab")
+    fused = record("w", parts=gates, axis=0)
+    text = str(ui.plan(model(fused, record("b", role="bias")), recipe(ui.Rule(spec=None, role="bias"), ANY)))
+    assert text.splitlines() == [
+        "recipe 'mine': 1 of 2 parameters, 200 values",
+        "path  shape     kind    role    rule  law     fan_in  fan_out  mean  std  low   high",
+        "w/a   (5, 20)   linear  kernel  1     Normal  20      5        0     1    -inf  inf",
+        "w/b   (5, 20)   linear  kernel  1     Normal  20      5        0     1    -inf  inf",
+        "b     (10, 20)  linear  bias    0     left",
+    ]
+
+
+def test_a_path_that_matches_nothing_suggests_the_nearest() -> None:
+    """Native paths as well as stream names."""
+    assert refusal(model(), recipe(ui.Rule(spec=ui.ones(), path="fc.wieght"), ANY)) == (
+        "rule 0 of recipe 'mine' (path 'fc.wieght') matches no parameter: 'fc.wieght' matches nothing; the nearest "
+        "is 'fc.weight'."
+    )
+
+
+def test_conditions_that_hold_apart_and_never_together_have_no_hint() -> None:
+    """The rule itself is shown."""
+    never = ui.Rule(spec=ui.ones(), path="*.weight", role="bias")
+    assert refusal(model(), recipe(never, ANY)) == (
+        "rule 0 of recipe 'mine' (role 'bias', path '*.weight') matches no parameter."
+    )
+
+
+def test_rules_go_before_those_of_a_recipe() -> None:
+    """The first that matches decides."""
+    zero = ui.Rule(spec=ui.zeros(), role="bias")
+    found = ui.plan(model(), recipe(ANY).before(zero))
+    assert [one.rule for one in found] == [1, 0]

@@ -80,6 +80,14 @@ HEAD: dict[str, Any] = {"schema": 1, "stream": "threefry-1", "name": "x"}
             "recipe.schema: must be 1, the schema of this release, got 7.",
         ),
         (json.dumps(HEAD | {"rules": [], "stream": "y"}), "recipe.stream: must be 'threefry-1', got 'y'."),
+        (
+            json.dumps(HEAD | {"rules": [], "stem": 1}),
+            "recipe.stem: unknown field; did you mean 'stream'?",
+        ),
+        (
+            json.dumps(HEAD | {"rules": [], "qqq": 1}),
+            "recipe.qqq: unknown field; the fields are schema, stream, name, source, rules.",
+        ),
         (json.dumps(HEAD | {"rules": [3]}), "recipe.rules[0]: must be an object, got 3."),
         (json.dumps(HEAD | {"rules": [{}]}), "recipe.rules[0]: missing fields spec."),
         (
@@ -186,3 +194,54 @@ def test_a_bad_inventory_is_refused_with_the_path_of_the_field(text: str, messag
     with pytest.raises(ui.ArgumentValueError) as caught:
         ui.inventory_from_json(text)
     assert str(caught.value) == message
+
+
+def test_only_recipes_and_inventories_are_written() -> None:
+    """The message says what makes one."""
+    with pytest.raises(ui.ArgumentTypeError) as caught:
+        ui.recipe_to_json(3)  # type: ignore[arg-type]  # wrong on purpose
+    assert str(caught.value) == "`recipe` must be a Recipe, got 3."
+    with pytest.raises(ui.ArgumentTypeError) as caught:
+        ui.inventory_to_json(3)  # type: ignore[arg-type]  # wrong on purpose
+    assert str(caught.value) == "`inventory` must be an Inventory, got int: inspect(model) makes one."
+
+
+@pytest.mark.parametrize(
+    ("records", "left", "message"),
+    [
+        ([3], [], "inventory.records[0]: must be an object, got 3."),
+        ([], [3], "inventory: `left` must be a string, got 3."),
+        ([{"name": "a", "path": "a", "shape": [2], "kind": "linear", "role": "bias", "parts": 3}], [],
+         "inventory.records[0].parts: must be a list, got 3."),
+    ],
+)  # fmt: skip
+def test_hostile_inventories_are_refused(records: Any, left: Any, message: str) -> None:
+    """With the path of the field."""
+    with pytest.raises(ui.ArgumentValueError) as caught:
+        ui.inventory_from_json(
+            json.dumps({"schema": 1, "framework": "torch", "records": records, "left": left})
+        )
+    assert str(caught.value) == message
+
+
+def test_an_inventory_of_another_schema_is_refused() -> None:
+    """True is no 1."""
+    for schema in (2, True):
+        with pytest.raises(ui.ArgumentValueError) as caught:
+            ui.inventory_from_json(
+                json.dumps({"schema": schema, "framework": "torch", "records": [], "left": []})
+            )
+        assert str(caught.value) == (
+            f"inventory.schema: must be 1, the schema of this release, got {schema!r}."
+        )
+
+
+def test_a_bad_spec_in_a_recipe_has_its_path() -> None:
+    """The error of the spec, behind the path of the rule."""
+    bad = {"distribution": {"kind": "Normal"}, "scale": {"kind": "Fixed", "std": -1.0, "mean": 0.0}}
+    with pytest.raises(ui.ArgumentValueError) as caught:
+        ui.recipe_from_json(json.dumps(HEAD | {"rules": [{"spec": bad}]}))
+    assert str(caught.value) == (
+        "recipe.rules[0].spec: spec.scale: `std` must be positive and at least 2**-90, got -1.0: use zeros() or "
+        "constant(value) for values that do not vary."
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 from typing import Any
 
@@ -311,3 +312,109 @@ def test_a_generator_is_advanced_once_and_after_the_checks() -> None:
     )
     assert torch.equal(model.weight.detach(), weight)
     assert torch.equal(generator.get_state(), other.get_state())
+
+
+def test_effective_weights_are_read() -> None:
+    """The values that the layer uses, by its own path."""
+    import torch
+
+    from unified_init.models.registry import walker_of
+
+    layer = torch.nn.utils.parametrizations.weight_norm(torch.nn.Linear(5, 4))
+    assert np.array_equal(walker_of(layer).read(layer, "weight"), layer.weight.detach().numpy())
+
+
+def test_what_no_walker_knows_is_refused() -> None:
+    """The message lists what can be read."""
+    with pytest.raises(ui.ArgumentTypeError) as caught:
+        ui.inspect({"w": 1})
+    assert str(caught.value) == (
+        "`model` must be a torch.nn.Module, a keras.Model, a Flax NNX or Equinox module, or "
+        "unified_init.linen(module, variables) or unified_init.haiku(transformed, params) for those two; got dict."
+    )
+
+
+def test_a_report_is_json() -> None:
+    """All of it, as it is."""
+    import torch
+
+    _, report = ui.apply(torch.nn.Linear(3, 2), ui.recipes.torch_default(), seed=5)
+    tree = json.loads(report.to_json())
+    assert (tree["recipe"], tree["seed"], tree["stream"]) == ("torch_default", 5, ui.STREAM)
+    assert tree["inventory"] == ui.inspect(torch.nn.Linear(3, 2)).digest
+
+
+def test_a_pattern_of_loaded_paths_must_match() -> None:
+    """A checkpoint's key that the model has not is a mistake; a buffer's is not."""
+    import torch
+
+    model = torch.nn.Linear(3, 2)
+    model.register_buffer("mask", torch.ones(2))
+    recipe = ui.recipes.torch_default()
+    assert ui.apply(model, recipe, seed=0, loaded=["weight", "mask"], overwrite=False)[1].kept == ("weight",)
+    with pytest.raises(ui.ArgumentValueError) as caught:
+        ui.apply(model, recipe, seed=0, loaded="wieght")
+    assert str(caught.value) == "`loaded`: 'wieght' matches no parameter of the model."
+
+
+def test_an_integer_parameter_takes_whole_constants_alone() -> None:
+    """A random law has no meaning there."""
+    import torch
+
+    model = torch.nn.Module()
+    model.codes = torch.nn.Parameter(torch.ones(3, dtype=torch.int8), requires_grad=False)
+    ui.apply(model, ui.Recipe("x", (ui.Rule(spec=ui.constant(-2)),)))
+    assert model.codes.tolist() == [-2, -2, -2]
+    for spec in (ui.normal(0, 1), ui.constant(0.5), ui.constant(300)):
+        with pytest.raises(ui.ArgumentValueError) as caught:
+            ui.apply(model, ui.Recipe("x", (ui.Rule(spec=spec),)), seed=0)
+        assert str(caught.value) == (
+            f"'codes': its type is int8, which holds whole constants in its range alone; the rule gives {spec!r}."
+        )
+        assert model.codes.tolist() == [-2, -2, -2]
+
+
+@pytest.mark.needs("jax")
+def test_a_traced_seed_is_refused() -> None:
+    """A model that exists cannot hold values that are not known yet."""
+    import jax
+    import torch
+
+    model = torch.nn.Linear(3, 2)
+
+    def traced(key: Any) -> Any:
+        ui.apply(model, ui.recipes.torch_default(), seed=key)
+        return key
+
+    with pytest.raises(ui.ArgumentTypeError) as caught:
+        jax.jit(traced)(jax.random.key(0))
+    assert str(caught.value) == (
+        "`seed` of apply() must be known when it is called, got a key that is being traced."
+    )
+
+
+def test_pieces_that_overlap_are_refused() -> None:
+    """Two records that claim one region would write it twice."""
+    import torch
+
+    from unified_init import applying
+    from unified_init.models import _torch
+
+    part = ui.Part(label="q", length=2, path="weight", box=((0, 2), (0, 3)))
+    records = [
+        ui.Record(
+            name=name,
+            path=name,
+            shape=(2, 3),
+            layout="OI",
+            kind="linear",
+            role="kernel",
+            axis=0,
+            parts=(part,),
+        )
+        for name in ("a", "b")
+    ]
+    planned = ui.plan(ui.Inventory("torch", tuple(records)), ui.Recipe("x", (ui.Rule(spec=ui.zeros()),)))
+    with pytest.raises(ui.ArgumentValueError) as caught:
+        applying._writes(_torch, torch.nn.Linear(3, 2), list(planned))
+    assert str(caught.value) == "'weight' would be written twice: 2 pieces cover 12 of its 6 values."

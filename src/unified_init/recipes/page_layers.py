@@ -137,7 +137,12 @@ LAYERS = (
     ),
     StandardLayer(
         "Embedding", (("V", 1000), ("O", 64)),
-        (_record("weight", (1000, 64), "BO", "embedding", "embedding", outputs=64, padding=0),),
+        (
+            _record(
+                "weight", (1000, 64), "BO", "embedding", "embedding", outputs=64, padding=0,
+                place="embedding.token",
+            ),
+        ),
         "Row 0 stands for padding.",
     ),
     StandardLayer(

@@ -99,8 +99,12 @@ class Rule:
             object.__setattr__(self, field, patterns)
             for pattern in patterns:
                 _compiled(pattern)
-        blocks = (self.block,) if isinstance(self.block, int) else tuple(self.block)
+        blocks = self.block if isinstance(self.block, (tuple, list)) else (self.block,)
         object.__setattr__(self, "block", tuple(checks.count("block", index, least=0) for index in blocks))
+        for field in ("depthwise", "fused"):
+            if getattr(self, field) not in {None, True, False}:
+                msg = f"`{field}` must be True, False or None, got {getattr(self, field)!r}."
+                raise ArgumentTypeError(msg)
         if self.shape is not None:
             object.__setattr__(self, "shape", checks.shape_of(self.shape))
         if self.predicate is not None and not callable(self.predicate):
@@ -118,12 +122,8 @@ class Rule:
             object.__setattr__(self, "fans", tuple(self.fans))
         checks.choice("unit", self.unit, UNITS)
         checks.choice("padding", self.padding, PADDINGS)
-        pairs = tuple((str(label), spec) for label, spec in dict(self.parts).items())
+        pairs = _labelled(self.parts)
         object.__setattr__(self, "parts", pairs)
-        for label, spec in pairs:
-            if not isinstance(spec, Initializer):
-                msg = f"`parts` must give an Initializer a label, got {spec!r} for {label!r}."
-                raise ArgumentTypeError(msg)
         if pairs and (self.unit == "whole" or self.spec is None):
             msg = "`parts` of a rule need unit='part' and a `spec` for the other parts."
             raise ArgumentValueError(msg)
@@ -196,11 +196,10 @@ class Recipe:
         """Check the fields."""
         checks.text("name", self.name)
         checks.text("source", self.source)
+        if not isinstance(self.rules, (tuple, list)) or not all(isinstance(one, Rule) for one in self.rules):
+            msg = f"`rules` must be a tuple of Rules, got {self.rules!r}."
+            raise ArgumentTypeError(msg)
         object.__setattr__(self, "rules", tuple(self.rules))
-        for rule in self.rules:
-            if not isinstance(rule, Rule):
-                msg = f"`rules` must hold Rules, got {rule!r}."
-                raise ArgumentTypeError(msg)
         if not self.rules:
             msg = f"`rules` of recipe {self.name!r} must not be empty."
             raise ArgumentValueError(msg)
@@ -225,6 +224,20 @@ class Recipe:
             True
         """
         return Recipe(self.name, (*rules, *self.rules), self.source)
+
+
+def _labelled(value: Any) -> tuple[tuple[str, Initializer], ...]:  # noqa: ANN401  # pairs or a mapping
+    try:
+        pairs = tuple(dict(value).items())
+    except (TypeError, ValueError):
+        msg = f"`parts` must be (label, Initializer) pairs or a mapping, got {value!r}."
+        raise ArgumentTypeError(msg) from None
+    for label, spec in pairs:
+        checks.text("parts", label)
+        if not isinstance(spec, Initializer):
+            msg = f"`parts` must give an Initializer a label, got {spec!r} for {label!r}."
+            raise ArgumentTypeError(msg)
+    return pairs
 
 
 def _words(field: str, value: Any) -> tuple[str, ...]:  # noqa: ANN401  # a word or several
