@@ -74,6 +74,13 @@ def test_a_class_says_what_it_holds_or_what_makes_it(name: str) -> None:
         assert maker[1] in presets.__all__
 
 
+@pytest.mark.parametrize("name", ui.recipes.__all__)
+def test_a_recipe_says_where_it_is_from_and_what_it_differs_from(name: str) -> None:
+    """The same form; a function has its source, and how it differs from its nearest relative."""
+    thing = getattr(ui.recipes, name)
+    assert faults(thing, *(("Source", "Differs from") if inspect.isfunction(thing) else ())) == []
+
+
 @pytest.mark.parametrize("name", sorted(ERRORS))
 def test_an_error_says_what_it_means(name: str) -> None:
     """One line of its own."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,21 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+# Their layers, and the laws of those, are what recipes name: the newest releases'.
+LIBRARIES = frozenset({
+    "keras", "flax", "haiku", "equinox", "transformers", "torchvision", "timm", "mup",
+})  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of models of another library as ``current``."""
+    here = Path(__file__).parent
+    for item in items:
+        needed = {name for mark in item.iter_markers("needs") for name in mark.args}
+        if item.path.is_relative_to(here) and needed & LIBRARIES:
+            item.add_marker(pytest.mark.current)
 
 
 @pytest.fixture(autouse=True)

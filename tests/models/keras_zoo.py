@@ -52,9 +52,10 @@ def main(path: str) -> None:
         record.name: [
             record.path,
             [
-                ui.digest(_keras.read(model, native), layout=None if record.parts else record.layout,
-                          sizes=dict(record.sizes) or None)
+                ui.digest(values if record.parts else values.reshape(record.shape),
+                          layout=None if record.parts else record.layout, sizes=dict(record.sizes) or None)
                 for native in dict.fromkeys(path for path, _ in record.stored)
+                for values in (_keras.read(model, native),)
             ],
         ]
         for record in ui.inspect(model)

@@ -146,3 +146,48 @@ def test_nnx_cells_have_one_orthogonal_matrix_where_they_store_one(
             assert orthogonal(ours[path])
         else:
             assert_same_law(ours[path], values, alpha=ALPHA)
+
+
+@pytest.mark.parametrize("name", ["LSTMCell", "OptimizedLSTMCell"])
+def test_the_only_bias_of_a_linen_lstm_is_its_bias(name: str) -> None:
+    """It stands with the state's layers, and Keras' recipe gives its forget gate 1 all the same."""
+    model, _ = linen(f"{name}(4)", (1, 3))
+    record = ui.inspect(model)["bias"]
+    assert (record.role, record.layout, record.shape) == ("bias", "O", (16,))
+    assert [part.path for part in record.parts] == [f"h{gate}/bias" for gate in "ifgo"]
+    recipe = ui.recipes.keras_default()
+    assert [piece.law.mean for piece in ui.plan(model, recipe)["bias"].pieces] == [0.0, 1.0, 0.0, 0.0]
+    ours = flat(ui.apply(model, recipe, seed=0)[0].variables["params"])
+    assert {gate: ours[f"h{gate}/bias"].tolist() for gate in "ifgo"} == {
+        "i": [0.0] * 4, "f": [1.0] * 4, "g": [0.0] * 4, "o": [0.0] * 4,
+    }  # fmt: skip
+
+
+def test_a_minimal_gated_unit_without_reset_has_one_bias() -> None:
+    """The state's bias is not there, and no record stands for it."""
+    model, theirs = linen("MGUCell(4, reset_gate=False)", (1, 3))
+    assert "hn/bias" not in theirs
+    assert {record.path: record.role for record in ui.inspect(model)} == {
+        "kernel": "kernel", "recurrent_kernel": "recurrent_kernel", "bias": "bias",
+    }  # fmt: skip
+
+
+def test_a_cell_of_another_make_is_refused() -> None:
+    """What derives from Flax' cell and has other tensors would get gates where there are none."""
+    import flax.linen as nn
+    import jax
+    import jax.numpy as jnp
+
+    class Peephole(nn.LSTMCell):
+        @nn.compact
+        def __call__(self, carry: Any, inputs: Any) -> Any:
+            return carry, inputs @ self.param("peek", nn.initializers.zeros, (3, 4))
+
+    x = jnp.ones((1, 3))
+    variables = Peephole(4).init(jax.random.key(0), None, x)
+    with pytest.raises(ui.ArgumentValueError) as caught:
+        ui.inspect(ui.linen(Peephole(4), variables, None, x))
+    assert str(caught.value) == (
+        "'' is a Peephole whose tensors are not those of Flax's own cell: peek. A cell of another make should "
+        "not derive from Flax's."
+    )

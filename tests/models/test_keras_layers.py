@@ -5,19 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.models.keras_built import built
 
 import unified_init as ui
 
 pytestmark = pytest.mark.needs("keras")
-
-
-def built(make: str, *shapes: Any) -> Any:
-    """Return a layer of Keras."""
-    from keras import layers
-
-    layer = eval(f"layers.{make}", {"layers": layers})  # noqa: S307  # written below
-    layer.build(*shapes)
-    return layer
 
 
 IMAGE, SERIES, QUERY = (1, 8, 8, 6), (1, 9, 6), (1, 5, 8)
@@ -50,10 +42,10 @@ IMAGE, SERIES, QUERY = (1, 8, 8, 6), (1, 9, 6), (1, 5, 8)
         ("Conv2DTranspose(4, 3)", [IMAGE], "kernel", ("conv_transpose", "kernel", "HWOI", (54, 36), 1)),
         ("Conv3DTranspose(4, 2)", [(1, 4, 4, 4, 6)], "kernel",
          ("conv_transpose", "kernel", "DHWOI", (48, 32), 1)),
-        ("DepthwiseConv1D(3)", [SERIES], "kernel", ("conv", "kernel", "WBO", (3, 3), 6)),
-        ("DepthwiseConv2D(3, depth_multiplier=2)", [IMAGE], "kernel", ("conv", "kernel", "HWBO", (9, 18), 6)),
+        ("DepthwiseConv1D(3)", [SERIES], "kernel", ("conv", "kernel", "WIBO", (3, 3), 6)),
+        ("DepthwiseConv2D(3, depth_multiplier=2)", [IMAGE], "kernel", ("conv", "kernel", "HWIBO", (9, 18), 6)),
         ("DepthwiseConv2D(3, depth_multiplier=2)", [IMAGE], "bias", ("conv", "bias", "O", (9, 18), 6)),
-        ("SeparableConv1D(4, 3)", [SERIES], "depthwise_kernel", ("conv", "kernel", "WBO", (3, 3), 6)),
+        ("SeparableConv1D(4, 3)", [SERIES], "depthwise_kernel", ("conv", "kernel", "WIBO", (3, 3), 6)),
         ("SeparableConv2D(4, 3, depth_multiplier=2)", [IMAGE], "pointwise_kernel",
          ("conv", "kernel", "HWIO", (12, 4), 1)),
         ("SeparableConv2D(4, 3, depth_multiplier=2)", [IMAGE], "bias", ("conv", "bias", "O", (12, 4), 1)),
@@ -127,3 +119,39 @@ def test_gates_are_parts_in_keras_order(make: str, path: str, labels: str) -> No
     assert [(part.label, part.path, part.box) for part in record.parts] == [
         (label, path, ((0, 3), (3 * at, 3 * at + 3))) for at, label in enumerate(labels)
     ]
+
+
+@pytest.mark.needs("torch")
+@pytest.mark.parametrize(
+    ("make", "path"),
+    [
+        ("DepthwiseConv2D(3, depth_multiplier=2)", "kernel"),
+        ("SeparableConv2D(4, 3, depth_multiplier=2)", "depthwise_kernel"),
+    ],
+)
+def test_a_depthwise_kernel_is_the_grouped_one_of_pytorch(make: str, path: str) -> None:
+    """Equal bits and, with the record's axis for the one input, equal digests."""
+    import torch
+
+    from unified_init.models import _keras
+
+    recipe = ui.Recipe("he", (ui.Rule(spec=ui.he_normal(), role="kernel", fans="own"),))
+    native = torch.nn.Conv2d(6, 12, 3, groups=6, bias=False)
+    ui.apply(native, recipe, seed=0, names={"weight": "twin"})
+    layer, _ = ui.apply(built(make, IMAGE), recipe, seed=0, names={path: "twin"}, only=path)
+    record = ui.inspect(layer)[path]
+    assert (record.shape, record.layout, record.fans) == ((3, 3, 1, 6, 2), "HWIBO", (9, 18))
+    assert _keras.shape_and_dtype(layer, path)[0] == (3, 3, 6, 2)
+    ours = ui.digest(_keras.read(layer, path).reshape(record.shape), layout=record.layout)
+    assert ours == ui.digest(native.weight, layout="(BO)IHW", sizes={"B": 6})
+
+
+def test_a_packed_quantised_layer_has_the_fans_of_the_kernel_that_it_stands_for() -> None:
+    """Four-bit kernels are stored as a smaller matrix; the bias still knows what its kernel was."""
+    layer = built("EinsumDense('abc,cde->abde', (None, 2, 6), bias_axes='de')", (1, 4, 5))
+    layer.quantize("int4")
+    inventory = ui.inspect(layer)
+    assert (inventory["kernel"].dtype, inventory["kernel"].layout) == ("int8", None)
+    assert (inventory["bias"].layout, inventory["bias"].fans) == ("OO", (5, 12))
+    law = ui.plan(layer, ui.recipes.torch_default())["bias"].pieces[0].law
+    assert law.high == pytest.approx(5**-0.5, rel=1e-15)

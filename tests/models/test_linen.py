@@ -184,18 +184,18 @@ def test_a_bare_tree_has_what_names_and_shapes_prove() -> None:
     class Model(nn.Module):
         @nn.compact
         def __call__(self, x: Any) -> Any:
-            x = nn.PReLU()(nn.BatchNorm(use_running_average=False)(nn.Conv(6, (3, 3))(x)))
-            x = nn.RNN(nn.LSTMCell(6))(x.reshape(1, -1, 6))
+            x = nn.PReLU()(nn.BatchNorm(use_running_average=False)(nn.Embed(9, 6)(x)))
+            x = nn.RNN(nn.LSTMCell(6))(x)
             x = nn.LayerNorm()(nn.MultiHeadDotProductAttention(2)(x))
             return nn.Dense(3)(nn.RNN(nn.GRUCell(6))(x))
 
-    whole = abstract(Model(), ones(1, 4, 4, 2))
+    whole = abstract(Model(), ones(1, 4).astype(int))
     bare = ui.inspect(ui.linen(None, whole.variables))
     assert bare == ui.inspect(whole)
 
 
 def test_a_bare_tree_asks_for_what_they_do_not() -> None:
-    """A transposed convolution has two layouts, and a name of its own says nothing."""
+    """A transposed convolution has two layouts, any convolution groups; a name of its own says nothing."""
     import flax.linen as nn
 
     class Model(nn.Module):
@@ -208,6 +208,27 @@ def test_a_bare_tree_asks_for_what_they_do_not() -> None:
         ui.ArgumentValueError, match=r"'ConvTranspose_0/bias' of shape .*'head/kernel'.*linen"
     ):
         ui.inspect(ui.linen(None, whole.variables))
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_bare_tree_does_not_guess_the_groups_of_a_convolution(groups: int) -> None:
+    """Kernels of one group and of two look alike, and have other fans."""
+    import flax.linen as nn
+
+    class Model(nn.Module):
+        @nn.compact
+        def __call__(self, x: Any) -> Any:
+            return nn.Conv(6, (3, 3), feature_group_count=groups)(x)
+
+    whole = abstract(Model(), ones(1, 4, 4, 4))
+    assert ui.inspect(whole)["Conv_0/kernel"].fans == (36 // groups, 54 // groups)
+    with pytest.raises(ui.ArgumentValueError) as caught:
+        ui.inspect(ui.linen(None, whole.variables))
+    assert str(caught.value) == (
+        f"the name and the shape of 'Conv_0/bias' of shape (6,), 'Conv_0/kernel' of shape (3, 3, {4 // groups}, 6) "
+        "do not say what its axes are: pass the module and an example input, unified_init.linen(module, "
+        "variables, x)."
+    )
 
 
 @pytest.mark.parametrize("wrapper", ["WeightNorm", "SpectralNorm"])

@@ -156,3 +156,111 @@ def test_a_torch_twin_has_the_same_weights() -> None:
             ours = model.variables["params"]["cell"][f"{letter}{gate}"]["kernel"]
             rows = getattr(native, name).detach()[4 * at : 4 * at + 4]
             assert ui.digest(ours, layout="IO") == ui.digest(rows, layout="OI")
+
+
+def test_a_parameter_may_be_a_tree() -> None:
+    """Each array of a tuple is a parameter of its own, and a number that is no array is left."""
+    import flax.linen as nn
+    import jax
+    import jax.numpy as jnp
+
+    class Model(nn.Module):
+        @nn.compact
+        def __call__(self, x: Any) -> Any:
+            self.variable("cache", "step", lambda: 0)
+            weight, bias = self.param("pair", lambda _: (jnp.zeros((3, 3)), jnp.zeros(3)))
+            return x @ weight + bias
+
+    x = ones(1, 3)
+    model = ui.linen(Model(), Model().init(jax.random.key(0), x), x)
+    recipe = ui.Recipe("normal", (ui.Rule(spec=ui.normal(0.0, 1.0)),))
+    new, report = ui.apply(model, recipe, seed=0)
+    assert report.written == ("pair/0", "pair/1")
+    weight, _ = new.variables["params"]["pair"]
+    assert np.array_equal(weight, ui.draw(ui.normal(0.0, 1.0), (3, 3), seed=0, name="pair/0"))
+    assert new.variables["cache"] == {"step": 0}
+
+
+def test_a_cell_that_only_gives_a_first_state_is_no_layer() -> None:
+    """What is called outside of the module's scope, as the carry of a cell is, holds no tensor."""
+    import flax.linen as nn
+    import jax
+
+    class Model(nn.Module):
+        @nn.compact
+        def __call__(self, x: Any) -> Any:
+            carry = nn.LSTMCell(4, parent=None).initialize_carry(jax.random.key(0), x[:, 0].shape)
+            return nn.RNN(nn.LSTMCell(4, name="cell"))(x, initial_carry=carry)
+
+    assert {record.path for record in ui.inspect(abstract(Model(), ones(1, 2, 3)))} == {
+        "cell/kernel", "cell/recurrent_kernel", "cell/bias",
+    }  # fmt: skip
+
+
+def test_a_kernel_of_another_shape_than_its_layers_has_no_layout() -> None:
+    """Transposed or flattened by nn.map_variables: the fans are the layer's, no axis has a role."""
+    import flax.linen as nn
+    import jax
+
+    def turned(tree: Any) -> Any:
+        return jax.tree.map(lambda leaf: leaf.T if leaf.ndim == 2 else leaf, tree)
+
+    def flat(tree: Any) -> Any:
+        return jax.tree.map(lambda leaf: leaf.reshape(-1) if leaf.ndim == 4 else leaf, tree)
+
+    def whole(tree: Any) -> Any:
+        return jax.tree.map(lambda leaf: leaf.reshape(3, 3, 2, 6) if leaf.size == 108 else leaf, tree)
+
+    class Model(nn.Module):
+        @nn.compact
+        def __call__(self, x: Any) -> Any:
+            conv = nn.map_variables(nn.Conv, "params", whole, flat, init=True, mutable=True)
+            dense = nn.map_variables(nn.Dense, "params", turned, turned, init=True, mutable=True)
+            return dense(5, name="dense")(conv(6, (3, 3), feature_group_count=2, name="conv")(x))
+
+    inventory = ui.inspect(abstract(Model(), ones(1, 4, 4, 4)))
+    seen = {path: inventory[f"{path}/kernel"] for path in ("conv", "dense")}
+    assert {path: (one.shape, one.layout, one.fans) for path, one in seen.items()} == {
+        "conv": ((108,), None, (18, 27)),
+        "dense": ((5, 6), None, (6, 5)),
+    }
+    law = ui.plan(inventory, ui.recipes.keras_default())["dense/kernel"].pieces[0].law
+    assert law.high == pytest.approx((6 / 11) ** 0.5, rel=1e-15)
+
+
+def test_a_transformed_cell_is_refused() -> None:
+    """Where its gates lie is then not known."""
+    import flax.linen as nn
+    import jax
+
+    def turned(tree: Any) -> Any:
+        return jax.tree.map(lambda leaf: leaf.T, tree)
+
+    class Model(nn.Module):
+        @nn.compact
+        def __call__(self, x: Any) -> Any:
+            cell = nn.map_variables(nn.LSTMCell, "params", turned, turned, init=True, mutable=True)
+            cell = cell(4, name="cell")
+            return cell(cell.initialize_carry(jax.random.key(0), x.shape), x)
+
+    with pytest.raises(ui.ArgumentValueError) as caught:
+        ui.inspect(abstract(Model(), ones(1, 3)))
+    assert str(caught.value) == (
+        "'cell/ii/kernel' of shape (4, 3) has another shape where its cell uses it, so that no axis is known to "
+        "be that of the gates: initialise the cell without the transformation (nn.map_variables)."
+    )
+
+
+def test_kernels_beyond_the_letters_of_layouts() -> None:
+    """A convolution of four dimensions has fans and no layout; a kernel of one's own module has neither."""
+    import flax.linen as nn
+
+    class Model(nn.Module):
+        @nn.compact
+        def __call__(self, x: Any) -> Any:
+            return x @ self.param("kernel", nn.initializers.zeros, (4, 4))
+
+    inventory = ui.inspect(abstract(nn.Sequential([nn.Conv(4, (2,) * 4), Model()]), ones(1, 3, 3, 3, 3, 2)))
+    conv, own = inventory["layers_0/kernel"], inventory["layers_1/kernel"]
+    assert (conv.kind, conv.role, conv.layout, conv.fans) == ("conv", "kernel", None, (32, 64))
+    assert (own.kind, own.role, own.layout) == ("parameter", "parameter", None)

@@ -235,3 +235,26 @@ def test_linen_and_nnx_twins_have_the_same_weights() -> None:
     for gate in ("ii", "if", "hf", "ho"):
         twin = state["plain", "if_" if gate == "if" else gate, "kernel"]
         assert ui.digest(ours["plain"][gate]["kernel"]) == ui.digest(twin)
+
+
+def test_paths_go_through_cycles_and_keys_with_slashes() -> None:
+    """A layer that knows the module around it is one layer; a key with a slash leads to its own."""
+    from flax import nnx
+
+    class Inner(nnx.Module):
+        def __init__(self, owner: Any, rngs: nnx.Rngs) -> None:
+            self.owner = owner
+            self.dense = nnx.Linear(3, 2, rngs=rngs)
+
+    class Outer(nnx.Module):
+        def __init__(self, rngs: nnx.Rngs) -> None:
+            self.inner = Inner(self, rngs)
+            self.named = nnx.Dict({"a/b": nnx.Linear(3, 2, rngs=rngs)})
+
+    model = Outer(nnx.Rngs(0))
+    _, report = ui.apply(model, ui.recipes.keras_default(), seed=0)
+    assert report.written == (
+        "inner/dense/bias", "inner/dense/kernel", "named/a/b/bias", "named/a/b/kernel",
+    )  # fmt: skip
+    drawn = ui.draw(ui.glorot_uniform(), (3, 2), layout="IO", seed=0, name="named/a/b/kernel")
+    assert np.array_equal(model.named["a/b"].kernel.get_value(), drawn)

@@ -89,6 +89,20 @@ def test_magneto_gains_of_encoder_and_decoder() -> None:
         assert gain(planned, path) == pytest.approx(expected, rel=1e-14), path
 
 
+@pytest.mark.parametrize("side", ["n_encoder", "n_decoder"])
+def test_magneto_gain_of_one_side(side: str) -> None:
+    """sqrt(ln 2N) where there is an encoder or a decoder alone."""
+    import torch
+
+    layer = torch.nn.TransformerEncoderLayer(64, 4, 96, batch_first=True)
+    model = torch.nn.TransformerEncoder(layer, 3, enable_nested_tensor=False)
+    found = stds_by_part(ui.plan(model, recipes.magneto(**({"n_encoder": 0, "n_decoder": 0} | {side: 3}))))
+    assert found["layers.2.self_attn.in_proj_weight/q"] == SQUARE
+    for path, base in (("self_attn.in_proj_weight/v", SQUARE), ("self_attn.out_proj.weight", SQUARE),
+                       ("linear1.weight", WIDE), ("linear2.weight", WIDE)):  # fmt: skip
+        assert found[f"layers.2.{path}"] == pytest.approx(base * math.sqrt(math.log(6)), rel=1e-14)
+
+
 def test_t_fixup_gains_of_encoder_and_decoder() -> None:
     """0.67 N^-1/4 and (9 M)^-1/4; queries and keys 1/sqrt(2); embeddings (9 N)^-1/4 / sqrt(d)."""
     planned = ui.plan(bart(), recipes.t_fixup(n_encoder=3, n_decoder=2, d_model=64))

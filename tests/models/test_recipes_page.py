@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 import pathlib
@@ -32,9 +33,15 @@ def facts(record: Record) -> dict[str, Any]:
     }
 
 
+@functools.cache
+def page() -> str:
+    """Return the page that the generator makes."""
+    return layer_defaults_page()
+
+
 def row(title: str, tensor: str, name: str) -> list[str]:
     """Return law, std and ratio of the row that a recipe is in."""
-    section = layer_defaults_page().split(f"## {title}\n")[1].split("\n## ")[0]
+    section = page().split(f"## {title}\n")[1].split("\n## ")[0]
     for line in section.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         who = [one for cell in cells[1:2] for word in cell.split(", ") for one in _both(word)]
@@ -69,7 +76,7 @@ def test_every_tensor_has_one_row_a_recipe() -> None:
         for word, (_, other) in DEFAULTS.items()
         for name in (word, *([f"{word} corrected"] if other else []))
     }
-    lines = [line for line in layer_defaults_page().splitlines() if line.startswith("| `")]
+    lines = [line for line in page().splitlines() if line.startswith("| `")]
     assert all(line.count("|") == 6 for line in lines)
     for layer in LAYERS:
         for record in layer.records:

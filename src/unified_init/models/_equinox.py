@@ -114,30 +114,23 @@ def _walked(model: eqx.Module, path: str) -> tuple[Any, list[tuple[Any, str]]] |
 
 
 def _path(keys: tuple[Any, ...]) -> str:
-    return ".".join(map(_word, keys))
-
-
-def _word(key: Any) -> str:
-    for field in ("name", "idx", "key"):
-        if hasattr(key, field):
-            return str(getattr(key, field))
-    return str(key)
+    return ".".join(map(jax_leaves.word_of, keys))
 
 
 def _chain(model: eqx.Module, keys: tuple[Any, ...]) -> list[tuple[Any, str]]:
-    """Return the objects on the way to a leaf, each with the word that leads on; None for unknown ones."""
+    """Return the objects on the way to a leaf, each with the word that leads on."""
     chain = []
     here: Any = model
     for key in keys:
-        chain.append((here, _word(key)))
-        match key:
-            case tree_util.GetAttrKey(name=name):
-                here = getattr(here, name, None)
-            case tree_util.SequenceKey(idx=at) | tree_util.DictKey(key=at):
-                here = None if here is None else here[at]
-            case _:  # a node whose children have numbers alone
-                here = None
+        chain.append((here, jax_leaves.word_of(key)))
+        here = getattr(here, key.name) if isinstance(here, eqx.Module) else _child(here, key)
     return chain
+
+
+def _child(node: Any, key: Any) -> Any:
+    """Return what a container holds, of any class that is registered with JAX."""
+    below, _ = tree_util.tree_flatten_with_path(node, is_leaf=lambda one: one is not node)
+    return next(child for (own,), child in below if own == key)
 
 
 def _is_left(leaf: Any, chain: list[tuple[Any, str]]) -> bool:

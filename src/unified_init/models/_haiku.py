@@ -129,7 +129,10 @@ def _sites(model: Haiku, leaves: Mapping[str, Any]) -> dict[str, Site]:
             unknown.append(path)
             continue
         if site.shape != shape[len(shape) - len(site.shape) :]:
-            msg = f"{path!r} has shape {shape}, where the function makes {site.shape}."
+            msg = (
+                f"{path!r} has shape {shape}, where the function makes {site.shape} and copies of that along "
+                "leading axes."
+            )
             raise ArgumentValueError(msg)
         sites[path] = site
     if unknown:

@@ -199,8 +199,6 @@ def _find(model: Any, path: str) -> Any:
             return variable
         head, _, rest = rest.partition("/")
         layer = _called(layer._layers, head)
-        if layer is None:
-            raise KeyError(path)
 
 
 def _called(things: Sequence[Any], name: str) -> Any:

@@ -14,7 +14,7 @@ from unified_init.errors import ArgumentValueError
 from unified_init.inventory import Inventory
 from unified_init.models import jax_leaves
 from unified_init.models.flax_layers import Key, Layer, Leaf, check_complete, records_of
-from unified_init.models.linen_layers import is_box, layer_of, leaves_of, unboxed, word_of, wrapped_by
+from unified_init.models.linen_layers import is_box, layer_of, leaves_of, unboxed, wrapped_by
 from unified_init.models.linen_names import named_layers
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ def commit(model: Linen, writes: Mapping[str, Write]) -> Linen:
     check_complete(abstract - writes.keys(), "write them too, or leave them out of the variables")
 
     def renewed(path: Any, leaf: Any) -> Any:
-        collection, *key = (word_of(step) for step in path)
+        collection, *key = (jax_leaves.word_of(step) for step in path)
         write = writes.get(_path(collection, tuple(key)))
         if write is None:
             return leaf
@@ -222,6 +222,5 @@ def commit(model: Linen, writes: Mapping[str, Write]) -> Linen:
 
     variables = jax.tree_util.tree_map_with_path(renewed, model.variables, is_leaf=is_box)
     result = dataclasses.replace(model, variables=variables)
-    if model in KNOWN:
-        KNOWN[result] = KNOWN[model]
+    KNOWN[result] = _seen(model)
     return result

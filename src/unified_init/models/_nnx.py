@@ -155,11 +155,8 @@ def _find(model: Any, path: str) -> tuple[Any, list[tuple[Any, str]]]:
                 node = _children(node).get(word)
             if isinstance(node, nnx.Variable):
                 return node, chain
-    # A key with a slash in it.
-    for key, node, owner in _walk(model):
-        if isinstance(node, nnx.Variable) and _leaf(key, node, owner).path == path:
-            return node, []
-    raise KeyError(path)
+    variables = ((key, node, owner) for key, node, owner in _walk(model) if isinstance(node, nnx.Variable))
+    return next((node, []) for key, node, owner in variables if _leaf(key, node, owner).path == path)
 
 
 def read(model: nnx.Module, path: str) -> NDArray[Any]:

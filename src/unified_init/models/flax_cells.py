@@ -95,7 +95,7 @@ def _apart(layer: Layer, at: Key, named: Mapping[str, Leaf]) -> Iterator[Record]
         leaf = found[0][1]
         seen = leaf.seen(2 if tensor == "kernel" else 1)
         layout = leaf.layout("IO" if tensor == "kernel" else "O", seen)
-        axis = (layout or "").index("O")
+        axis = _axis_of_gates(leaf, layout)
         parts = tuple(Part(label=label, length=one.shape[axis], path=one.path) for label, one in found)
         shape = list(leaf.shape)
         shape[axis] = sum(part.length for part in parts)
@@ -127,8 +127,18 @@ def _joined(layer: Layer, _at: Key, named: Mapping[str, Leaf]) -> Iterator[Recor
         if labels:
             # The convolutional cell adds 1 to the sum in its forget gate: to one of the two biases.
             shift = 1.0 if layer.what == "conv_lstm" and role == "bias" else 0.0
-            found |= _parts(leaf, (layout or "").index("O"), labels, shift)
+            found |= _parts(leaf, _axis_of_gates(leaf, layout), labels, shift)
         yield Record(name=leaf.path, path=leaf.path, shape=leaf.shape, dtype=leaf.dtype, **sizes, **found)
+
+
+def _axis_of_gates(leaf: Leaf, layout: str | None) -> int:
+    if layout is None:
+        msg = (
+            f"{leaf.path!r} of shape {leaf.shape} has another shape where its cell uses it, so that no axis "
+            "is known to be that of the gates: initialise the cell without the transformation (nn.map_variables)."
+        )
+        raise ArgumentValueError(msg)
+    return layout.index("O")
 
 
 def _parts(leaf: Leaf, axis: int, labels: str, shift: float) -> dict[str, Any]:

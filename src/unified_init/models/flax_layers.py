@@ -87,19 +87,20 @@ class Leaf:
         return self.shape if rank is None else self.shape[max(0, len(self.shape) - rank) :]
 
     def layout(self, layout: str | None, seen: tuple[int, ...]) -> str | None:
-        """Return a layout of the shape that the layer sees with a ``B`` for each axis that is stacked."""
-        extra = len(self.shape) - len(seen)
-        if not extra or layout is None:
+        """Return a layout of the shape that the layer sees with a ``B`` for each axis that is stacked.
+
+        None if that does not make the stored shape (``nn.map_variables``): no axis then has a known role.
+        """
+        if layout is None or self.shape == seen:
             return layout
-        axes = [f"({axis})" if len(axis) > 1 else axis for axis in parse(layout)]
-        chosen: tuple[int, ...] = tuple(range(extra))
+        extra = max(0, len(self.shape) - len(seen))
         for stacked in itertools.combinations(range(len(self.shape)), extra):
             if tuple(size for at, size in enumerate(self.shape) if at not in stacked) == seen:
-                chosen = stacked
-                break
-        for at in chosen:
-            axes.insert(at, "B")
-        return "".join(axes)
+                axes = [f"({axis})" if len(axis) > 1 else axis for axis in parse(layout)]
+                for at in stacked:
+                    axes.insert(at, "B")
+                return "".join(axes)
+        return None
 
 
 def records_of(
@@ -170,6 +171,8 @@ def _record(
         return None
     facts |= context if facts["kind"] == "linear" else {}
     facts["layout"] = leaf.layout(facts["layout"], seen)
+    if facts["layout"] is None:
+        facts.pop("sizes", None)
     return Record(
         name=leaf.path, path=leaf.path, shape=leaf.shape, dtype=leaf.dtype, native=layer.native, **facts
     )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from unified_init.models.writes import Write
 
-__all__ = ["check", "is_float", "is_tensor", "replacement", "values"]
+__all__ = ["check", "is_float", "is_tensor", "replacement", "values", "word_of"]
 
 
 def is_tensor(leaf: Any) -> bool:
@@ -27,6 +27,14 @@ def is_tensor(leaf: Any) -> bool:
 def is_float(leaf: Any) -> bool:
     """Whether the elements of an array are real or complex numbers, and not integers or keys."""
     return bool(jnp.issubdtype(leaf.dtype, jnp.inexact))
+
+
+def word_of(step: Any) -> str:
+    """Return a step of a tree's path as a word; a class registered with JAX may have keys of its own."""
+    for attribute in ("key", "idx", "name"):
+        if hasattr(step, attribute):
+            return str(getattr(step, attribute))
+    return str(step)
 
 
 def values(path: str, leaf: Any) -> NDArray[Any]:

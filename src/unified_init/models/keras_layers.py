@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from keras import layers
 
 from unified_init.models.shared import loose, pieces
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["described"]
 
@@ -101,9 +104,8 @@ def _einsum(layer: Any, name: str, shape: tuple[int, ...]) -> Facts:
     inside, _, outside = layer.equation.replace("...", "").replace(" ", "").partition("->")
     left, _, letters = inside.partition(",")
     roles = {letter: "I" if letter not in outside else "B" if letter in left else "O" for letter in letters}
-    kernel = _kernel_shape(layer)
-    if len(kernel) != len(letters):  # packed by a quantisation
-        kernel = (1,) * len(letters)
+    # A quantisation may pack the kernel into another shape, and remembers this one.
+    kernel = getattr(layer, "original_kernel_shape", None) or _kernel_shape(layer)
     extent = {
         role: math.prod(
             length for letter, length in zip(letters, kernel, strict=True) if roles[letter] == role
@@ -143,14 +145,14 @@ def _conv_kernel(layer: Any, name: str) -> tuple[Facts, Facts]:
     space = SPATIAL[layer.rank]
     window = math.prod(layer.kernel_size)
     if isinstance(layer, SEPARABLE):
-        channels, multiplier = tuple(int(n) for n in layer.depthwise_kernel.shape[-2:])
+        *taps, channels, multiplier = (int(length) for length in layer.depthwise_kernel.shape)
         if name == "depthwise_kernel":
-            return {"layout": space + "BO"}, _depthwise(channels, multiplier, window)
+            return _depthwise(space, taps, channels, multiplier)
         found: Facts = {"kind": "conv", "inputs": channels * multiplier, "outputs": layer.filters}
         return {"layout": space + "IO"}, found
-    *_, first, last = _kernel_shape(layer)
+    *taps, first, last = _kernel_shape(layer)
     if isinstance(layer, DEPTHWISE):
-        return {"layout": space + "BO"}, _depthwise(first, last, window)
+        return _depthwise(space, taps, first, last)
     if isinstance(layer, TRANSPOSED):
         found = {"kind": "conv_transpose", "inputs": last, "outputs": first, "space": window}
         return {"layout": space + "OI"}, found
@@ -161,8 +163,10 @@ def _conv_kernel(layer: Any, name: str) -> tuple[Facts, Facts]:
     return {"layout": space + "I(BO)", "sizes": (("B", groups),)}, found
 
 
-def _depthwise(channels: int, multiplier: int, window: int) -> Facts:
-    return {"kind": "conv", "inputs": 1, "outputs": multiplier, "space": window, "groups": channels}
+def _depthwise(space: str, taps: Sequence[int], channels: int, multiplier: int) -> tuple[Facts, Facts]:
+    """Return what a depthwise kernel has: the one input of each output is an axis here, as in its twins."""
+    found = {"kind": "conv", "inputs": 1, "outputs": multiplier, "space": math.prod(taps), "groups": channels}
+    return {"layout": space + "IBO", "shape": (*taps, 1, channels, multiplier)}, found
 
 
 def _embedding(layer: Any, name: str) -> Facts:

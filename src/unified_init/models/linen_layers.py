@@ -11,7 +11,7 @@ from flax.core import meta
 from unified_init.models import jax_leaves
 from unified_init.models.flax_layers import Key, Layer, einsum_roles
 
-__all__ = ["is_box", "layer_of", "leaves_of", "unboxed", "word_of", "wrapped_by"]
+__all__ = ["is_box", "layer_of", "leaves_of", "unboxed", "wrapped_by"]
 
 SIMPLE = (  # what needs no more than its class
     (nn.Dense, "dense"), (nn.Embed, "embed"), (nn.BatchNorm, "batch_norm"), (nn.LayerNorm, "layer_norm"),
@@ -75,19 +75,11 @@ def leaves_of(variables: Any) -> dict[tuple[str, Key], Any]:
     """Return the arrays of a tree of variables, out of their boxes, by collection and key."""
     found = {}
     for path, leaf in jax.tree_util.tree_flatten_with_path(variables, is_leaf=is_box)[0]:
-        collection, *key = (word_of(step) for step in path)
+        collection, *key = (jax_leaves.word_of(step) for step in path)
         value = unboxed(leaf)
         if jax_leaves.is_tensor(value):
             found[collection, tuple(key)] = value
     return found
-
-
-def word_of(step: Any) -> str:
-    """Return a step of a tree's path as a word."""
-    for attribute in ("key", "idx", "name"):
-        if hasattr(step, attribute):
-            return str(getattr(step, attribute))
-    return str(step)
 
 
 def is_box(value: Any) -> bool:

@@ -1,4 +1,7 @@
-"""Layers of a Linen tree whose module is not at hand: what default names and shapes prove."""
+"""Layers of a Linen tree whose module is not at hand: what default names and shapes prove.
+
+A convolution is not among them: its kernel does not say how many groups it has.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,6 @@ GATES = {
     frozenset({"ir", "iz", "in", "hr", "hz", "hn"}): "gru",
     frozenset({"if", "in", "hf", "hn"}): "mgu",
 }
-WINDOWS = (3, 4, 5)  # axes of a kernel with a window of one to three
 
 
 def named_layers(shapes: Mapping[Key, tuple[int, ...]]) -> dict[Key, Layer]:
@@ -64,8 +66,6 @@ def _layer(at: Key, tensors: Mapping[str, tuple[int, ...]], names: set[str]) -> 
         return Layer(what="attention", native=native)
     if native in {"Dense", "DenseGeneral"} and rank == 2:  # noqa: PLR2004  # a matrix
         return Layer(what="dense", native=native)
-    if native == "Conv" and rank in WINDOWS:
-        return Layer(what="conv", native=native, window=tensors["kernel"][:-2])
     if native == "Embed" and "embedding" in tensors:
         return Layer(what="embed", native=native)
     if native in NORMS and tensors.keys() <= {"scale", "bias", "mean", "var"}:

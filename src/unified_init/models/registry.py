@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 from typing import TYPE_CHECKING, Any, cast
 
-from unified_init.errors import ArgumentTypeError
+from unified_init.errors import ArgumentTypeError, BackendError
 
 if TYPE_CHECKING:
     from unified_init.models.protocol import Walker
@@ -25,6 +26,10 @@ BASES = (
 )
 
 
+# The oldest release whose models a walker can read, where that is not the oldest that draws.
+LEAST = {"_nnx": ("flax", (0, 12))}
+
+
 def walker_of(model: Any) -> Walker:  # noqa: ANN401  # any framework's model
     """Return the walker that reads a model; refuse what none reads."""
     known = {(cls.__module__, cls.__name__) for cls in type(model).__mro__}
@@ -42,4 +47,10 @@ def walker_of(model: Any) -> Walker:  # noqa: ANN401  # any framework's model
 
 
 def _load(name: str) -> Walker:
+    library, least = LEAST.get(name, ("", ()))
+    found = importlib.metadata.version(library) if library else ""
+    if found and tuple(int(part) for part in found.split(".")[: len(least)]) < least:
+        oldest = ".".join(map(str, least))
+        msg = f"models of {library} are read from version {oldest} on, got {found}: upgrade it."
+        raise BackendError(msg)
     return cast("Walker", importlib.import_module(f"unified_init.models.{name}"))

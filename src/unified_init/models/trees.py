@@ -73,7 +73,7 @@ def linen(module: Any, variables: Any, *args: Any, **kwargs: Any) -> Linen:
             ``jax.eval_shape(module.init, ...)``.
         *args: example inputs, arrays or abstract ones. The module is called with them abstractly, at no
             cost, and its layers say what their tensors are. Without any, only what the default names of
-            layers and the shapes prove is known (a convolution is then taken to have one group).
+            layers and the shapes prove is known, which the groups of a convolution are not.
         **kwargs: example inputs by name, and ``method=``, as for ``module.init``.
 
     Returns:
