@@ -195,10 +195,17 @@ def test_copies_of_an_unknown_parameter_stay_unknown() -> None:
     import haiku as hk
     import jax
 
-    function = hk.transform(lambda x: x * hk.get_parameter("mixing", (6,), init=hk.initializers.Constant(1.0)))
+    class Mine(hk.Module):
+        def __call__(self, x: Any) -> Any:
+            return x * hk.get_parameter("mixing", (6,), init=hk.initializers.Constant(1.0))
+
+    def call(x: Any) -> Any:
+        return Mine()(x)
+
+    function = hk.transform(call)
     x = np.ones((2, 6), np.float32)
     params = jax.eval_shape(
         lambda: jax.vmap(function.init, in_axes=(0, None))(jax.random.split(jax.random.PRNGKey(0), 4), x)
     )
-    record = ui.inspect(ui.haiku(function, params, x))["~/mixing"]
+    record = ui.inspect(ui.haiku(function, params, x))["mine/mixing"]
     assert (record.role, record.shape, record.layout) == ("parameter", (4, 6), None)

@@ -181,15 +181,21 @@ def test_a_parameter_may_be_a_tree() -> None:
     assert new.variables["cache"] == {"step": 0}
 
 
-def test_a_cell_that_only_gives_a_first_state_is_no_layer() -> None:
-    """What is called outside of the module's scope, as the carry of a cell is, holds no tensor."""
+def test_modules_that_only_compute_are_no_layers() -> None:
+    """What is called outside of the module's scope, as for a cell's first state, holds no tensor."""
     import flax.linen as nn
     import jax
+    import jax.numpy as jnp
+
+    class Start(nn.Module):
+        def state(self, size: int) -> Any:
+            return jnp.zeros((1, size))
 
     class Model(nn.Module):
         @nn.compact
         def __call__(self, x: Any) -> Any:
-            carry = nn.LSTMCell(4, parent=None).initialize_carry(jax.random.key(0), x[:, 0].shape)
+            carry, _ = nn.LSTMCell(4, parent=None).initialize_carry(jax.random.key(0), x[:, 0].shape)
+            carry = (carry, Start(parent=None).state(4))
             return nn.RNN(nn.LSTMCell(4, name="cell"))(x, initial_carry=carry)
 
     assert {record.path for record in ui.inspect(abstract(Model(), ones(1, 2, 3)))} == {
