@@ -198,6 +198,7 @@ def test_gains_multiply_and_scales_are_their_squares(gain: float) -> None:
          "that do not vary.")),
         (lambda: ui.kaiming_uniform(a=math.inf), "`a` must be finite, got inf."),
     ],
+    ids=lambda value: "" if callable(value) else str(value).partition(" at 0x")[0],  # no addresses
 )  # fmt: skip
 def test_presets_refuse(call: Callable[[], object], message: str) -> None:
     """A bad argument is refused where it is given, by name."""
