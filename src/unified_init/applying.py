@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
+import numbers
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
+from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory import Inventory
-from unified_init.layout import bind
 from unified_init.models.registry import walker_of
-from unified_init.models.writes import Drawn, Target, Write
 from unified_init.planning import Plan, plan_inventory, texts
+from unified_init.preparing import writes_of
 from unified_init.recipes.rule import matches
 from unified_init.seeds import check_seed, is_traced, key_of
-from unified_init.stream.dtypes import DTYPES
-from unified_init.stream.request import make_request
 from unified_init.stream.threefry import STREAM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from unified_init.inventory import Box
     from unified_init.models.protocol import Walker
-    from unified_init.planning import Assignment, Piece
+    from unified_init.planning import Assignment
     from unified_init.recipes.rule import Recipe
 
 __all__ = ["Report", "apply", "inspect", "plan"]
@@ -161,7 +155,8 @@ def apply(
         names: as for ``plan``.
         only: as for ``plan``.
         skip: as for ``plan``.
-        loaded: globs of native paths that hold values from elsewhere, such as the keys of a checkpoint.
+        loaded: globs of native paths that hold values from elsewhere, such as the keys of a checkpoint;
+            with ``overwrite=False`` alone.
         overwrite: False leaves those, and what the model itself marks as loaded (transformers does), as
             they are.
 
@@ -187,19 +182,23 @@ def apply(
         ``torch.nn.Module.apply`` and ``keras`` initializers: a rule that matches nothing and a parameter
         that nothing matches are errors, and the order of modules does not change a value.
     """
+    if overwrite is not True and overwrite is not False:
+        msg = f"`overwrite` must be True or False, got {overwrite!r}."
+        raise ArgumentTypeError(msg)
+    if loaded is not None and overwrite:
+        msg = "`loaded` says which parameters to keep, and overwrite=True keeps none: pass overwrite=False."
+        raise ArgumentValueError(msg)
     walker = walker_of(model)
     inventory = walker.inspect(model)
     planned = plan_inventory(inventory, recipe, names=names, only=only, skip=skip)
-    held = _held(walker, model, inventory, loaded) if not overwrite or loaded is not None else frozenset()
-    kept = frozenset() if overwrite else held
+    kept = frozenset() if overwrite else _held(walker, model, inventory, loaded)
     doing = [one for one in planned if one.pieces and not _is_kept(one, kept)]
-    for path in {path for one in doing for path, _ in one.record.stored}:
-        walker.check(model, path)
+    walker.check(model, sorted({path for one in doing for path, _ in one.record.stored}))
     for one in doing:
         for piece in one.pieces:
             if piece.law.random:
                 check_seed(seed, piece.spec)
-    ready = _writes(walker, model, doing)
+    ready = writes_of(walker, model, doing)
     random = any(piece.law.random for one in doing for piece in one.pieces)
     root = key_of(seed) if random else None
     if is_traced(root):
@@ -233,93 +232,6 @@ def _is_kept(assignment: Assignment, kept: frozenset[str]) -> bool:
     return bool(_all_paths(assignment.record) & kept)
 
 
-def _writes(walker: Walker, model: Any, doing: Sequence[Assignment]) -> dict[str, Write]:
-    """Return what each native tensor gets, all of it checked and none of it drawn."""
-    drawn: dict[str, list[Drawn]] = {}
-    zeroed: dict[str, int] = {}
-    natives: dict[str, tuple[tuple[int, ...], str]] = {}
-    for one in doing:
-        for path, _ in one.record.stored:
-            if path not in natives:
-                natives[path] = walker.shape_and_dtype(model, path)
-        for piece in one.pieces:
-            for path, entry in _drawn(one, piece, natives):
-                drawn.setdefault(path, []).append(entry)
-        if one.zero_row is not None:
-            zeroed[one.record.path] = one.zero_row
-    writes = {}
-    for path, entries in drawn.items():
-        shape, dtype = natives[path]
-        boxes = [target.box for entry in entries for target in entry.targets]
-        covered = sum(math.prod(stop - start for start, stop in _full(box, shape)) for box in boxes)
-        whole = math.prod(shape)
-        if covered > whole:
-            msg = (
-                f"{path!r} would be written twice: {len(boxes)} pieces cover {covered} of its {whole} values."
-            )
-            raise ArgumentValueError(msg)
-        writes[path] = Write(
-            path, shape, dtype, None, tuple(entries), zeroed.get(path), covers=covered == whole
-        )
-    return writes
-
-
-def _full(box: Box | None, shape: tuple[int, ...]) -> Box:
-    return tuple((0, length) for length in shape) if box is None else box
-
-
-def _drawn(
-    one: Assignment, piece: Piece, natives: Mapping[str, tuple[tuple[int, ...], str]]
-) -> Iterator[tuple[str, Drawn]]:
-    """Yield, for each native tensor that a piece reaches, what is drawn and where it goes."""
-    record = one.record
-    paths = [part.path for part in piece.parts] or [record.path]
-    for path in dict.fromkeys(paths):
-        targets = tuple(_targets(record.axis, piece, path))
-        dtype = natives[path][1]
-        try:
-            yield path, _entry(record, piece, dtype, targets)
-        except UnifiedInitError as error:
-            msg = f"{path!r}: {error}"
-            raise ArgumentValueError(msg) from None
-
-
-def _targets(axis: int | None, piece: Piece, path: str) -> Iterator[Target]:
-    if not piece.parts:
-        yield Target((), None)
-        return
-    assert axis is not None  # noqa: S101  # a record with parts has an axis
-    at = 0
-    for part in piece.parts:
-        if part.path == path:
-            source = (*(slice(None),) * axis, slice(at, at + part.length))
-            yield Target(source, part.box, part.shift)
-        at += part.length
-
-
-def _entry(record: Any, piece: Piece, dtype: str, targets: tuple[Target, ...]) -> Drawn:
-    if dtype not in DTYPES:
-        value = piece.law.mean
-        if piece.law.kind != "constant" or not _holds(dtype, value):
-            msg = (
-                f"its type is {dtype}, which holds whole constants in its range alone; "
-                f"the rule gives {piece.spec!r}."
-            )
-            raise ArgumentValueError(msg)
-        return Drawn(None, targets, value)
-    geometry = bind(piece.shape, record.layout, dict(record.sizes) or None)
-    request = make_request(piece.law, geometry, index=None, name=piece.name, dtype=DTYPES[dtype])
-    return Drawn(request, targets)
-
-
-def _holds(dtype: str, value: float) -> bool:
-    """Whether an integer type has a value exactly."""
-    try:
-        return bool(float(np.dtype(dtype).type(int(value))) == value)
-    except (TypeError, OverflowError, ValueError):  # a type that NumPy has not, a value out of range, NaN
-        return False
-
-
 def _report(planned: Plan, doing: Sequence[Assignment], kept: frozenset[str], seed: Any) -> Report:
     written = {one.record.path for one in doing}
     held = [one.record.path for one in planned if one.pieces and _is_kept(one, kept)]
@@ -327,7 +239,11 @@ def _report(planned: Plan, doing: Sequence[Assignment], kept: frozenset[str], se
     ties = [(one.record.path, other) for one in doing for other in one.record.ties]
     return Report(
         recipe=planned.recipe.name,
-        seed=seed if seed is None or isinstance(seed, int) else type(seed).__name__,
+        seed=int(seed)
+        if isinstance(seed, numbers.Integral)
+        else None
+        if seed is None
+        else type(seed).__name__,
         stream=STREAM,
         inventory=planned.inventory.digest,
         written=tuple(sorted(written)),

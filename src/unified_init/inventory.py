@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from unified_init import checks
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
@@ -77,6 +77,23 @@ class Part:
             msg = f"`box` of part {self.label!r} must be (start, stop) pairs of integers, got {box!r}."
             raise ArgumentTypeError(msg)
         object.__setattr__(self, "shift", checks.finite("shift", self.shift))
+
+
+def _tuple(field: str, value: object) -> tuple[Any, ...]:
+    """Return a tuple or a list as a tuple."""
+    if not isinstance(value, (tuple, list)):
+        msg = f"`{field}` must be a tuple, got {value!r}."
+        raise ArgumentTypeError(msg)
+    return tuple(value)
+
+
+def _texts(field: str, value: object) -> tuple[str, ...]:
+    return tuple(checks.text(field, entry) for entry in _tuple(field, value))
+
+
+def _is_size(value: object) -> bool:
+    """Whether a value is a letter and its size."""
+    return isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str)  # noqa: PLR2004  # a pair
 
 
 def _is_span(value: object) -> bool:
@@ -161,9 +178,19 @@ class Record:
         for field in ("block", "inputs", "outputs", "padding", "axis"):
             if getattr(self, field) is not None:
                 checks.count(field, getattr(self, field), least=0)
-        for path in self.ties:
-            checks.text("ties", path)
+        object.__setattr__(self, "ties", _texts("ties", self.ties))
+        if not isinstance(self.sizes, tuple) or not all(map(_is_size, self.sizes)):
+            msg = f"`sizes` must be (letter, size) pairs, got {self.sizes!r}."
+            raise ArgumentTypeError(msg)
         bind(self.shape, self.layout, dict(self.sizes) or None)
+        object.__setattr__(self, "parts", _tuple("parts", self.parts))
+        self._check_parts()
+
+    def _check_parts(self) -> None:
+        for part in self.parts:
+            if not isinstance(part, Part):
+                msg = f"`parts` must hold Parts, got {part!r}."
+                raise ArgumentTypeError(msg)
         if (self.axis is None) != (not self.parts):
             msg = f"`axis` and `parts` of {self.path!r} go together, got {self.axis!r} and {self.parts!r}."
             raise ArgumentValueError(msg)
@@ -233,12 +260,12 @@ class Inventory:
     def __post_init__(self) -> None:
         """Refuse what would be written twice."""
         checks.text("framework", self.framework)
+        object.__setattr__(self, "records", _tuple("records", self.records))
         for record in self.records:
             if not isinstance(record, Record):
                 msg = f"`records` must hold Records, got {record!r}."
                 raise ArgumentTypeError(msg)
-        object.__setattr__(self, "records", tuple(self.records))
-        object.__setattr__(self, "left", tuple(sorted(self.left)))
+        object.__setattr__(self, "left", tuple(sorted(_texts("left", self.left))))
         seen: set[str] = set()
         for record in self.records:
             if record.path in seen:

@@ -4,71 +4,26 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from unified_init import checks
 from unified_init.applying import inspect
-from unified_init.errors import ArgumentValueError
-from unified_init.layout import bind
-from unified_init.planning import miss
+from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.match_units import Unit, units_of
+from unified_init.near_misses import miss
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from unified_init.inventory import Inventory, Part, Record
 
 __all__ = ["NameMap", "match"]
 
-# Kinds that are one thing under two names: a projection of attention is a linear layer.
-KIN = {"attention": "linear", "rms_norm": "layer_norm"}
-LABELLED = {"q": "attention.query", "k": "attention.key", "v": "attention.value"}
-UNCOUNTED = frozenset({"count", "buffer"})  # counters, which one framework has and the other not
 SHOWN = 4
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Unit:
-    """A record, or one part of a fused one: what is matched with what."""
-
-    record: Record
-    part: Part | None
-    at: int
-
-    @property
-    def path(self) -> str:
-        """The key of a name map."""
-        return self.record.path if self.part is None else f"{self.record.path}/{self.part.label}"
-
-    @property
-    def stream(self) -> str:
-        """The name it is drawn under."""
-        return self.record.name if self.part is None else f"{self.record.name}/{self.part.label}"
-
-    @property
-    def place(self) -> str:
-        """Where it stands, a part by its label."""
-        if self.part is not None and self.record.place == "attention.qkv":
-            return LABELLED.get(self.part.label, self.record.place)
-        return self.record.place
-
-    @property
-    def look(self) -> tuple[Any, ...]:
-        """What twins have in common: kind, role, label of a gate, extents of the logical axes."""
-        record, part = self.record, self.part
-        shape = record.shape if part is None else record.part_shape(part)
-        geometry = bind(shape, record.layout, dict(record.sizes) or None)
-        if record.layout is None:
-            extents: tuple[int, ...] = (math.prod(shape),)
-        else:
-            extents = (math.prod(geometry.extent(role) for role in "BO"), geometry.extent("I"))
-            extents += geometry.spatial()
-        gate = part.label if part is not None and part.label not in LABELLED else ""
-        return KIN.get(record.kind, record.kind), record.role, gate, extents
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class NameMap(collections.abc.Mapping):  # type: ignore[type-arg]  # a Mapping[str, str]; slots forbid its brackets
+class NameMap(Mapping):  # type: ignore[type-arg]  # a Mapping[str, str]; slots forbid its brackets
     """Stream names by native path of the second model: what ``names=`` takes.
 
     Args:
@@ -132,7 +87,7 @@ def match(model_a: Any, model_b: Any, *, given: Mapping[str, str | None] | None 
         No framework has one; conversion scripts between model zoos write such maps by hand.
     """
     a, b = inspect(model_a), inspect(model_b)
-    units_a, units_b = _units(a), _units(b)
+    units_a, units_b = units_of(a), units_of(b)
     settled = _settled(units_a, units_b, given or {})
     taken_a = {one.path for one, _, _ in settled} | {
         path for path, twin in (given or {}).items() if twin is None
@@ -146,26 +101,31 @@ def match(model_a: Any, model_b: Any, *, given: Mapping[str, str | None] | None 
     return _as_map(pairs)
 
 
-def _units(inventory: Inventory) -> list[Unit]:
-    records = [record for record in inventory if record.role not in UNCOUNTED]
-    found = [(record, part) for record in records for part in record.parts or (None,)]
-    return [Unit(record, part, at) for at, (record, part) in enumerate(found)]
-
-
 Pair = tuple[Unit, Unit, str]
 
 
 def _settled(units_a: Sequence[Unit], units_b: Sequence[Unit], given: Mapping[str, str | None]) -> list[Pair]:
     by_a, by_b = ({unit.path: unit for unit in units} for units in (units_a, units_b))
     pairs: list[Pair] = []
+    if not isinstance(given, Mapping):
+        msg = f"`given` must be a mapping of paths, got {given!r}."
+        raise ArgumentTypeError(msg)
     for path, twin in given.items():
         checks.text("given", path)
+        if twin is not None:
+            checks.text("given", twin)
         known = by_b if twin is not None else by_a | by_b
         for key, units in ((path, known), *(((twin, by_a),) if twin is not None else ())):
             if key not in units:
-                msg = f"`given`: {miss(key, sorted(units))}."
+                msg = f"`given`: {miss(key, sorted(units))}"
                 raise ArgumentValueError(msg)
         if twin is not None:
+            if by_a[twin].look != by_b[path].look:
+                msg = (
+                    f"`given` pairs {path!r}, a {_shown(by_b[path].look)}, with {twin!r}, "
+                    f"a {_shown(by_a[twin].look)}."
+                )
+                raise ArgumentValueError(msg)
             pairs.append((by_a[twin], by_b[path], "given"))
     return pairs
 
@@ -179,16 +139,12 @@ def _paired(units_a: Sequence[Unit], units_b: Sequence[Unit]) -> list[Pair]:
     pairs: list[Pair] = []
     doubts: list[str] = []
     for look, (ours, theirs) in looks.items():
-        for group_a, group_b, by_place in _by_place(ours, theirs):
-            if len(group_a) != len(group_b):
-                doubts.append(_uneven(look, group_a, group_b))
-                continue
-            reason = "by place" if by_place else "by order"
-            if len(ours) == 1:
-                reason = "the only one of its kind and shape"
-            elif by_place and len(group_a) > 1:
-                reason = "by place and order"
-            pairs += [(one, other, reason) for one, other in zip(group_a, group_b, strict=True)]
+        if len(ours) != len(theirs):
+            doubts.append(_uneven(look, ours, theirs))
+            continue
+        found = list(_alike(ours, theirs))
+        doubts += [_contradicting(one, other) for one, other, _ in found if _contradict(one, other)]
+        pairs += found
     if not doubts:
         doubts = _crossed(pairs, units_a, units_b)
     if doubts:
@@ -201,24 +157,55 @@ def _paired(units_a: Sequence[Unit], units_b: Sequence[Unit]) -> list[Pair]:
     return pairs
 
 
-def _by_place(ours: Sequence[Unit], theirs: Sequence[Unit]) -> Iterator[tuple[list[Unit], list[Unit], bool]]:
-    """Split units that look alike by place, where both models have as many in each."""
-    places_a, places_b = (collections.Counter(unit.place for unit in units) for units in (ours, theirs))
-    if places_a != places_b:
-        yield list(ours), list(theirs), False
+def _alike(ours: Sequence[Unit], theirs: Sequence[Unit]) -> Iterator[Pair]:
+    """Pair units that look alike, as many on either side: by place, then by name, then by order."""
+    if len(ours) == 1:
+        yield ours[0], theirs[0], "the only one of its kind and shape"
         return
-    for place in places_a:
+    places_a, places_b = (collections.Counter(unit.place for unit in units) for units in (ours, theirs))
+    placed = {place for place in places_a if any(place) and places_a[place] == places_b[place]}
+    for place in filter(placed.__contains__, places_a):
         same_a, same_b = ([unit for unit in units if unit.place == place] for units in (ours, theirs))
-        yield same_a, same_b, bool(place)
+        if len(same_a) == 1:
+            yield same_a[0], same_b[0], "by place"
+        else:
+            yield from ((one, other, f"by place and {why}") for one, other, why in _in_order(same_a, same_b))
+    rest_a, rest_b = ([unit for unit in units if unit.place not in placed] for units in (ours, theirs))
+    yield from ((one, other, f"by {why}") for one, other, why in _in_order(rest_a, rest_b))
 
 
-def _uneven(look: tuple[Any, ...], group_a: Sequence[Unit], group_b: Sequence[Unit]) -> str:
-    kind, role, gate, extents = look
-    sides = [", ".join(repr(unit.path) for unit in group[:SHOWN]) or "none" for group in (group_a, group_b)]
-    what = f"{kind} {role}{f' of gate {gate}' if gate else ''} of extents {extents}"
-    return (
-        f"{what}: {len(group_a)} in the first model ({sides[0]}), {len(group_b)} in the second ({sides[1]})"
+def _in_order(ours: Sequence[Unit], theirs: Sequence[Unit]) -> Iterator[Pair]:
+    """Pair units of equal layer names, and the others in order."""
+    names_a, names_b = ({unit.layer: unit for unit in units} for units in (ours, theirs))
+    unique = len(names_a) == len(ours) and len(names_b) == len(theirs)
+    equal = set(names_a) & set(names_b) if unique else set()
+    for name in filter(equal.__contains__, names_a):
+        yield names_a[name], names_b[name], "name"
+    left = ([unit for unit in units if unit.layer not in equal] for units in (ours, theirs))
+    yield from ((one, other, "order") for one, other in zip(*left, strict=True))
+
+
+def _contradict(one: Unit, other: Unit) -> bool:
+    """Whether both have a place, or both a side, and not the same."""
+    return any(
+        ours and theirs and ours != theirs for ours, theirs in zip(one.place, other.place, strict=True)
     )
+
+
+def _contradicting(one: Unit, other: Unit) -> str:
+    ours, theirs = (" ".join(filter(None, unit.place)) for unit in (one, other))
+    return f"{other.path!r} and {one.path!r} look alike, but are {theirs} and {ours}"
+
+
+def _shown(look: tuple[Any, ...]) -> str:
+    kind, role, gate, extents = look
+    return f"{kind} {role}{f' of gate {gate}' if gate else ''} of extents {extents}"
+
+
+def _uneven(look: tuple[Any, ...], ours: Sequence[Unit], theirs: Sequence[Unit]) -> str:
+    sides = [", ".join(repr(unit.path) for unit in units[:SHOWN]) or "none" for units in (ours, theirs)]
+    counts = f"{len(ours)} in the first model ({sides[0]}), {len(theirs)} in the second ({sides[1]})"
+    return f"{_shown(look)}: {counts}"
 
 
 def _crossed(pairs: Sequence[Pair], units_a: Sequence[Unit], units_b: Sequence[Unit]) -> list[str]:
@@ -227,7 +214,7 @@ def _crossed(pairs: Sequence[Pair], units_a: Sequence[Unit], units_b: Sequence[U
     before_a, before_b = _weights_before(units_a), _weights_before(units_b)
     doubts = []
     for one, other, reason in pairs:
-        if "order" not in reason or one.place == other.place == "shortcut":
+        if "order" not in reason or one.place[0] == other.place[0] == "shortcut":
             continue
         ours, theirs = before_a[one.path], before_b[other.path]
         if (twin.get(ours) if ours else None) != theirs:
@@ -250,7 +237,7 @@ def _weights_before(units: Sequence[Unit]) -> dict[str, str | None]:
         layer = unit.record.path.rpartition("." if "." in unit.record.path else "/")[0]
         earlier = [path for owner, path in kernels[-2:] if owner != layer]
         before[unit.path] = earlier[-1] if earlier else None
-        if unit.record.role == "kernel" and unit.place not in BESIDE:
+        if unit.record.role == "kernel" and unit.place[0] not in BESIDE:
             kernels.append((layer, unit.path))
     return before
 

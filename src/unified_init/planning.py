@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
-import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from unified_init import checks
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
 from unified_init.fans import fans_on
 from unified_init.inventory import Inventory, Part, Record
 from unified_init.layout import bind
+from unified_init.near_misses import miss, unmatched
+from unified_init.plan_checks import check_labels, check_rules, check_streams
+from unified_init.plan_text import table, tree
 from unified_init.recipes.rule import Recipe, matches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from unified_init.initializer import Initializer
     from unified_init.law import Fans, Law
     from unified_init.recipes.rule import Rule
 
-__all__ = ["Assignment", "Piece", "Plan", "miss", "plan_inventory", "texts"]
+__all__ = ["Assignment", "Piece", "Plan", "plan_inventory", "texts"]
 
 # The order of parts in a tensor that is drawn whole, whatever order a framework stores them in.
 CANONICAL = ("q", "k", "v", "i", "f", "g", "o", "r", "z", "n")
-SHOWN = 5
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -98,17 +98,17 @@ class Plan:
         values = sum(one.record.size for one in written)
         count = f"{len(written)} of {len(self.inventory)} parameters"
         head = f"recipe {self.recipe.name!r}: {count}, {values:,} values"
-        return "\n".join([head, *_aligned([HEADINGS, *(row for one in self for row in _rows(one))])])
+        return "\n".join([head, *table(self.assignments)])
 
     def to_json(self, *, indent: int | None = None) -> str:
         """Return the plan as JSON: the path, stream names, rule, specs and laws of each parameter."""
-        tree = {
+        whole = {
             "recipe": self.recipe.name,
             "inventory": self.inventory.digest,
-            "assignments": [_tree(one) for one in self],
+            "assignments": [tree(one) for one in self],
             "skipped": list(self.skipped),
         }
-        return json.dumps(tree, indent=indent, allow_nan=False)
+        return json.dumps(whole, indent=indent, allow_nan=False)
 
 
 def plan_inventory(
@@ -132,7 +132,8 @@ def plan_inventory(
         next((i for i, rule in enumerate(recipe.rules) if rule.matches(record)), None)
         for record in renamed.records
     ]
-    _check_rules(recipe, renamed, decided)
+    check_rules(recipe, renamed, decided)
+    check_labels(recipe, renamed, decided)
     assignments = []
     for record, index in zip(renamed.records, decided, strict=True):
         if record.path not in chosen:
@@ -146,8 +147,8 @@ def plan_inventory(
         if index is None and record.path in chosen
     ]
     if lost:
-        raise ArgumentValueError(_unmatched(recipe, lost, len(renamed)))
-    _check_streams(assignments)
+        raise ArgumentValueError(unmatched(recipe, lost, len(renamed)))
+    check_streams(assignments)
     skipped = tuple(record.path for record in renamed.records if record.path not in chosen)
     return Plan(recipe, renamed, tuple(assignments), skipped)
 
@@ -170,7 +171,7 @@ def _selected(argument: str, patterns: Sequence[str] | str, inventory: Inventory
             if any(matches(pattern, path) for path in (record.path, *record.ties))
         }
         if not hits:
-            msg = f"`{argument}`: {miss(pattern, [record.path for record in inventory])}."
+            msg = f"`{argument}`: {miss(pattern, [record.path for record in inventory])}"
             raise ArgumentValueError(msg)
         found |= hits
     return found
@@ -196,19 +197,23 @@ def _renamed(inventory: Inventory, names: Mapping[str, str] | None) -> Inventory
     records = []
     for record in inventory:
         known |= {record.path, *(f"{record.path}/{part.label}" for part in record.parts)}
-        new = next((names[path] for path in (record.path, *record.ties) if path in names), record.name)
+        given = {names[path] for path in (record.path, *record.ties) if path in names}
+        if len(given) > 1:
+            msg = f"`names` gives {record.path!r}, which is tied, several streams: {sorted(map(str, given))}."
+            raise ArgumentValueError(msg)
+        new = given.pop() if given else record.name
         records.append(dataclasses.replace(record, name=checks.text("names", new)))
         known |= set(record.ties)
     for path in names:
         if path not in known:
-            msg = f"`names`: {miss(path, sorted(known))}."
+            msg = f"`names`: {miss(path, sorted(known))}"
             raise ArgumentValueError(msg)
     return Inventory(inventory.framework, tuple(records), inventory.left)
 
 
 def _assignment(record: Record, index: int, recipe: Recipe, names: Mapping[str, str]) -> Assignment:
     rule = recipe.rules[index]
-    if rule.spec is None:
+    if rule.spec is None or record.size == 0:
         return Assignment(record, index, ())
     try:
         pieces = tuple(_pieces(record, rule, names))
@@ -257,142 +262,3 @@ def _piece(
     # Given only where they say something else: draws with the layout's fans are planned once a shape.
     given = fans if spec.needs and fans not in {from_layout, (None, None)} else None
     return Piece(name, shape, spec, given, spec.law(geometry, given), parts)
-
-
-def _check_rules(recipe: Recipe, inventory: Inventory, decided: Sequence[int | None]) -> None:
-    """Refuse a rule that decides nothing, unless it is optional."""
-    for index, rule in enumerate(recipe.rules):
-        if rule.optional or index in decided:
-            continue
-        taken = [(record, by) for record, by in zip(inventory, decided, strict=True) if rule.matches(record)]
-        head = f"rule {index} of recipe {recipe.name!r} ({rule})"
-        if taken:
-            record, by = taken[0]
-            msg = (
-                f"{head} decides nothing: rule {by} comes first for all it matches, such as {record.path!r}."
-            )
-            raise ArgumentValueError(msg)
-        msg = f"{head} matches no parameter{_hint(rule, inventory)}."
-        raise ArgumentValueError(msg)
-
-
-def _hint(rule: Rule, inventory: Inventory) -> str:
-    """Return what a rule may have meant: the nearest pattern, or the words that the model has."""
-    for patterns, texts in (
-        (rule.name, [record.name for record in inventory]),
-        (rule.path, [path for record in inventory for path in (record.path, *record.ties)]),
-    ):
-        for pattern in patterns:
-            if not any(matches(pattern, text) for text in texts):
-                return f": {miss(pattern, texts)}"
-    for field in ("kind", "role", "place"):
-        found = sorted({getattr(record, field) for record in inventory} - {""})
-        if getattr(rule, field) and not set(getattr(rule, field)) & set(found):
-            return f": the model has no such {field}, but {', '.join(found) or 'none at all'}"
-    return ""
-
-
-def miss(pattern: str, texts: Sequence[str]) -> str:
-    """Say that a pattern matches nothing, and which would."""
-    for better in (f"*.{pattern}", f"*/{pattern}", f"{pattern}.*", f"{pattern}/*", f"*{pattern}*"):
-        if any(matches(better, text) for text in texts):
-            return f"{pattern!r} matches nothing; did you mean {better!r}?"[:-1]
-    near = difflib.get_close_matches(pattern, texts, n=1, cutoff=0.5)
-    return f"{pattern!r} matches nothing" + (f"; the nearest is {near[0]!r}" if near else "")
-
-
-def _unmatched(recipe: Recipe, lost: Sequence[Record], count: int) -> str:
-    shown = [
-        f"{record.path!r} ({', '.join(filter(None, (record.kind, record.role, record.place)))})"
-        for record in lost[:SHOWN]
-    ]
-    more = f" and {len(lost) - SHOWN} more" if len(lost) > SHOWN else ""
-    nearest = max(recipe.rules, key=lambda rule: _agreement(rule, lost[0]))
-    return (
-        f"no rule of recipe {recipe.name!r} matches {len(lost)} of {count} parameters: "
-        f"{', '.join(shown)}{more}; "
-        f"the nearest rule to the first is {recipe.rules.index(nearest)} ({nearest}): add a rule, "
-        "one with spec=None to leave them as they are, or skip= them."
-    )
-
-
-def _agreement(rule: Rule, record: Record) -> float:
-    """How much of a rule's conditions a record meets."""
-    words = [(getattr(rule, field), getattr(record, field)) for field in ("kind", "role", "place")]
-    asked = [(wanted, found) for wanted, found in words if wanted]
-    met = sum(found in wanted for wanted, found in asked)
-    return (met + 0.5) / (len(asked) + 1)
-
-
-def _check_streams(assignments: Sequence[Assignment]) -> None:
-    """Refuse two random pieces of one name: they would have the same values."""
-    seen: dict[str, str] = {}
-    for assignment in assignments:
-        for piece in assignment.pieces:
-            if not piece.law.random:
-                continue
-            if piece.name in seen:
-                msg = (
-                    f"`names` gives the stream {piece.name!r} to {seen[piece.name]!r} and to "
-                    f"{assignment.record.path!r}: a stream draws one parameter."
-                )
-                raise ArgumentValueError(msg)
-            seen[piece.name] = assignment.record.path
-
-
-HEADINGS = ("path", "shape", "kind", "role", "rule", "law", "fan_in", "fan_out", "mean", "std", "low", "high")
-
-
-def _rows(assignment: Assignment) -> Iterator[tuple[str, ...]]:
-    record = assignment.record
-    for piece in assignment.pieces:
-        law = piece.law
-        apart = len(piece.parts) == 1
-        path = f"{record.path}/{piece.parts[0].label}" if apart else record.path
-        numbers = (law.fan_in, law.fan_out, law.mean, law.std, law.low, law.high)
-        yield (
-            path, str(piece.shape), record.kind, record.role, str(assignment.rule), piece.spec.label,
-            *("" if value is None else f"{value:.5g}" for value in numbers),
-        )  # fmt: skip
-    if not assignment.pieces:
-        yield (
-            record.path,
-            str(record.shape),
-            record.kind,
-            record.role,
-            str(assignment.rule),
-            "left",
-            *[""] * 6,
-        )
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-
-
-def _tree(assignment: Assignment) -> dict[str, Any]:
-    from unified_init.serialise import to_json  # noqa: PLC0415  # few plans are written down
-
-    number: Callable[[float | None], Any] = lambda x: (  # noqa: E731
-        x if x is None or math.isfinite(x) else str(x)
-    )
-    return {
-        "path": assignment.record.path,
-        "rule": assignment.rule,
-        "zero_row": assignment.zero_row,
-        "pieces": [
-            {
-                "stream": piece.name,
-                "shape": list(piece.shape),
-                "layout": assignment.record.layout,
-                "fans": None if piece.fans is None else list(piece.fans),
-                "spec": json.loads(to_json(piece.spec)),
-                "law": {key: number(getattr(piece.law, key)) for key in LAW_NUMBERS},
-            }
-            for piece in assignment.pieces
-        ],
-    }
-
-
-LAW_NUMBERS = ("mean", "std", "low", "high", "fan_in", "fan_out")

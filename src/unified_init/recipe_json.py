@@ -78,11 +78,12 @@ def recipe_from_json(text: str) -> Recipe:
     """
     checks.text("text", text)
     try:
-        tree = json.loads(text)
+        return _recipe(json.loads(text))
+    except UnifiedInitError:
+        raise
     except (ValueError, RecursionError) as error:
         msg = f"recipe: not JSON ({error})."
         raise ArgumentValueError(msg) from None
-    return _recipe(tree)
 
 
 def recipe_from_yaml(text: str) -> Recipe:
@@ -114,11 +115,12 @@ def recipe_from_yaml(text: str) -> Recipe:
 
     checks.text("text", text)
     try:
-        tree = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        return _recipe(yaml.safe_load(text))
+    except UnifiedInitError:
+        raise
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none, anchors that loop
         msg = f"recipe: not YAML ({' '.join(str(error).split())})."
         raise ArgumentValueError(msg) from None
-    return _recipe(tree)
 
 
 def _rule_tree(rule: Rule, at: int) -> dict[str, Any]:

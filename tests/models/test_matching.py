@@ -77,17 +77,64 @@ def test_an_order_that_the_weights_contradict_is_refused() -> None:
         record("down.w", "conv", (8, 4, 1, 1)), record("bn3.w", "norm", (8,)),
     )  # fmt: skip
     b = model(
-        record("down.w", "conv", (8, 4, 1, 1)), record("bn3.w", "norm", (8,)),
-        record("conv1.w", "conv", (8, 4, 3, 3)), record("bn1.w", "norm", (8,)),
+        record("side.w", "conv", (8, 4, 1, 1)), record("p.w", "norm", (8,)),
+        record("main.w", "conv", (8, 4, 3, 3)), record("q.w", "norm", (8,)),
     )  # fmt: skip
     assert refusal(a, b) == (
-        "`match` cannot decide: 'bn3.w' and 'bn1.w' look alike and are next in order, but the weights before them "
-        "are 'down.w' and 'conv1.w'; 'bn1.w' and 'bn3.w' look alike and are next in order, but the weights before "
-        "them are 'conv1.w' and 'down.w'. Say which is which with given={path in the second model: path in the "
+        "`match` cannot decide: 'p.w' and 'bn1.w' look alike and are next in order, but the weights before them "
+        "are 'side.w' and 'conv1.w'; 'q.w' and 'bn3.w' look alike and are next in order, but the weights before "
+        "them are 'main.w' and 'down.w'. Say which is which with given={path in the second model: path in the "
         "first}, None for one without a twin."
     )
-    settled = ui.match(a, b, given={"bn3.w": "bn3.w"})
-    assert all(path == name for path, name in settled.items())
+    settled = ui.match(a, b, given={"p.w": "bn3.w"})
+    assert dict(settled) == {"side.w": "down.w", "p.w": "bn3.w", "main.w": "conv1.w", "q.w": "bn1.w"}
+
+
+def test_equal_names_come_before_order() -> None:
+    """Models that hold the same layers in another order, as JAX's sorted trees do."""
+    names = ("zeta", "alpha", "mid")
+    a = model(*(record(f"{name}.weight", "linear", (4, 4)) for name in names))
+    b = model(*(record(f"{name}/kernel", "linear", (4, 4), layout="IO") for name in sorted(names)))
+    found = ui.match(a, b)
+    assert dict(found) == {f"{name}/kernel": f"{name}.weight" for name in names}
+    assert {reason for _, _, reason in found.reasons} == {"by name"}
+
+
+def test_numbers_are_in_the_order_of_numbers() -> None:
+    """Ten comes after two, whatever a sorted tree makes of it."""
+    a = model(*(record(f"layers.{at}.w", "linear", (4, 4)) for at in range(12)))
+    b = model(*(record(f"Dense_{at}/w", "linear", (4, 4)) for at in sorted(range(12), key=str)))
+    assert dict(ui.match(a, b)) == {f"Dense_{at}/w": f"layers.{at}.w" for at in range(12)}
+
+
+def test_places_that_contradict_are_no_pair() -> None:
+    """One layer without a place does not make the others forget theirs."""
+
+    def layers(*known: tuple[str, str]) -> ui.Inventory:
+        return model(*(record(path, "linear", (4, 4), place=place) for path, place in known))
+
+    query, key, out = "attention.query", "attention.key", "attention.out"
+    a = layers(("a.q", query), ("a.k", key), ("a.o", ""))
+    b = layers(("b.wk", key), ("b.wq", query), ("b.wo", out))
+    assert dict(ui.match(a, b)) == {"b.wq": "a.q", "b.wk": "a.k", "b.wo": "a.o"}
+    c = layers(("c.x", query), ("c.y", query), ("c.o", ""))
+    assert refusal(a, c) == (
+        "`match` cannot decide: 'c.y' and 'a.k' look alike, but are attention.query and attention.key. Say which is "
+        "which with given={path in the second model: path in the first}, None for one without a twin."
+    )
+
+
+def test_sides_that_contradict_are_no_pair() -> None:
+    """An encoder is no decoder, a second layer no other direction."""
+    a = model(record("lstm.encoder.w", "linear", (4, 4)), record("lstm.other.w", "linear", (4, 4)))
+    b = model(record("net.decoder.w", "linear", (4, 4)), record("net.last.w", "linear", (4, 4)))
+    assert refusal(a, b) == (
+        "`match` cannot decide: 'net.decoder.w' and 'lstm.encoder.w' look alike, but are decoder and encoder. Say "
+        "which is which with given={path in the second model: path in the first}, None for one without a twin."
+    )
+    twin = model(record("x.dec.w", "linear", (4, 4)), record("x.enc.w", "linear", (4, 4)))
+    other = model(record("y.encoder.w", "linear", (4, 4)), record("y.decoder.w", "linear", (4, 4)))
+    assert dict(ui.match(twin, other)) == {"y.encoder.w": "x.enc.w", "y.decoder.w": "x.dec.w"}
 
 
 def test_different_numbers_are_refused() -> None:
@@ -106,6 +153,22 @@ def test_given_must_name_something() -> None:
     a, b = model(record("w", "linear", (4, 3))), model(record("v", "linear", (4, 3)))
     assert refusal(a, b, given={"x": "w"}) == "`given`: 'x' matches nothing."
     assert refusal(a, b, given={"v": "weight"}) == "`given`: 'weight' matches nothing."
+
+
+def test_given_must_pair_what_looks_alike() -> None:
+    """And be a mapping of paths."""
+    a = model(record("w", "linear", (4, 3)), record("b", "bias", (4,)))
+    b = model(record("v", "linear", (4, 3)), record("c", "bias", (4,)))
+    assert refusal(a, b, given={"v": "b"}) == (
+        "`given` pairs 'v', a linear kernel of extents (4, 3), with 'b', a linear bias of extents (4, 1)."
+    )
+    for given, message in (
+        (["v"], "`given` must be a mapping of paths, got ['v']."),
+        ({"v": 3}, "`given` must be a string, got 3."),
+    ):
+        with pytest.raises(ui.ArgumentTypeError) as caught:
+            ui.match(a, b, given=given)  # type: ignore[arg-type]  # wrong on purpose
+        assert str(caught.value) == message
 
 
 def qkv(path: str) -> ui.Record:

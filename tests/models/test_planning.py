@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -88,7 +89,7 @@ def test_a_pattern_that_matches_nothing_suggests_one_that_does() -> None:
     wrong = ui.Rule(spec=ui.normal(0, 0.002), name="c_proj.weight")
     assert refusal(model(*names), recipe(wrong, ANY)) == (
         "rule 0 of recipe 'mine' (name 'c_proj.weight') matches no parameter: 'c_proj.weight' matches nothing; "
-        "did you mean '*.c_proj.weight'."
+        "did you mean '*.c_proj.weight'?"
     )
 
 
@@ -157,10 +158,11 @@ def test_names_give_streams_and_must_name_something() -> None:
     found = ui.plan(model(), recipe(ANY), names={"fc.weight": "twin/kernel"})
     assert [one.pieces[0].name for one in found] == ["twin/kernel", "fc.bias"]
     assert refusal(model(), recipe(ANY), names={"weight": "x"}) == (
-        "`names`: 'weight' matches nothing; did you mean '*.weight'."
+        "`names`: 'weight' matches nothing; did you mean '*.weight'?"
     )
     assert refusal(model(), recipe(ANY), names={"fc.weight": "x", "fc.bias": "x"}) == (
-        "`names` gives the stream 'x' to 'fc.weight' and to 'fc.bias': a stream draws one parameter."
+        "the stream 'x' would draw both 'fc.weight' and 'fc.bias', which would be equal: give one another name with "
+        "`names`."
     )
 
 
@@ -216,7 +218,16 @@ def test_options_of_a_wrong_type_are_refused(options: dict[str, Any], message: s
     ("fields", "message"),
     [
         ({"spec": 3}, "`spec` of a rule must be an Initializer or None, got 3."),
-        ({"name": 3}, "`name` must be a string or several, got 3."),
+        ({"name": 3}, "`name` must be a string, got 3."),
+        ({"path": []}, "`path` must have at least one alternative, got []: leave it out for any."),
+        ({"kind": ()}, "`kind` must have at least one alternative, got (): leave it out for any."),
+        ({"optional": "false"}, "`optional` must be True, False, got 'false'."),
+        ({"fused": []}, "`fused` must be True, False or None, got []."),
+        ({"fans": (-1, None)}, "`fans[0]` must be positive and at least 2**-90, got -1.0."),
+        (
+            {"path": "re:a{99999999999999999999}"},
+            "`re:a{99999999999999999999}` is no regular expression: the repetition number is too large.",
+        ),
         ({"block": "x"}, "`block` must be an integer, got 'x'."),
         ({"block": -1}, "`block` must be at least 0, got -1."),
         ({"depthwise": "yes"}, "`depthwise` must be True, False or None, got 'yes'."),
@@ -262,6 +273,10 @@ def test_rules_of_a_recipe_are_checked(rules: Any, message: str) -> None:
         ({"axis": 0}, "`axis` and `parts` of 'fc.weight' go together, got 0 and ()."),
         ({"padding": -1}, "`padding` must be at least 0, got -1."),
         ({"ties": (3,)}, "`ties` must be a string, got 3."),
+        ({"ties": None}, "`ties` must be a tuple, got None."),
+        ({"parts": None}, "`parts` must be a tuple, got None."),
+        ({"parts": (3,)}, "`parts` must hold Parts, got 3."),
+        ({"sizes": 3}, "`sizes` must be (letter, size) pairs, got 3."),
         (
             {"axis": 2, "parts": (ui.Part(label="q", length=10, path="w"),)},
             "`axis` of 'fc.weight' must be one of the axes of (10, 20), got 2.",
@@ -287,6 +302,7 @@ def test_an_inventory_holds_records_and_each_path_once() -> None:
     """Whatever else is refused."""
     for records, message in (
         ((3,), "`records` must hold Records, got 3."),
+        (3, "`records` must be a tuple, got 3."),
         ((record(), record()), "`records` must have one record a path, got 'fc.weight' twice."),
     ):
         with pytest.raises(ui.UnifiedInitError) as caught:
@@ -344,3 +360,39 @@ def test_rules_go_before_those_of_a_recipe() -> None:
     zero = ui.Rule(spec=ui.zeros(), role="bias")
     found = ui.plan(model(), recipe(ANY).before(zero))
     assert [one.rule for one in found] == [1, 0]
+
+
+def test_a_label_that_no_part_has_is_refused() -> None:
+    """Unless the rule is one of a catalogue."""
+    gates = tuple(ui.Part(label=label, length=5, path="w", box=((0, 5), (0, 20))) for label in "if")
+    fused = record("w", kind="lstm", parts=gates, axis=0)
+    rule = ui.Rule(spec=ui.zeros(), kind="lstm", parts=(("forget", ui.ones()),))
+    assert refusal(model(fused), recipe(rule)) == (
+        "`parts` of rule 0 of recipe 'mine' (kind 'lstm') names 'forget', which none of its parameters has; their "
+        "parts are f, i."
+    )
+    assert ui.plan(model(fused), recipe(dataclasses.replace(rule, optional=True)))["w"].rule == 0
+
+
+def test_a_predicate_that_fails_is_named() -> None:
+    """With its error."""
+    rule = ui.Rule(spec=ui.zeros(), predicate=lambda one: one.nothing)  # type: ignore[attr-defined]  # the mistake
+    assert refusal(model(), recipe(rule)) == (
+        "`predicate` of the rule (predicate <lambda>) failed on 'fc.weight': AttributeError: 'Record' object has no "
+        "attribute 'nothing'."
+    )
+
+
+def test_a_tie_has_one_stream() -> None:
+    """Two names for one memory contradict each other."""
+    tied = record("a", ties=("b",))
+    assert ui.plan(model(tied), recipe(ANY), names={"b": "x"})["a"].pieces[0].name == "x"
+    assert refusal(model(tied), recipe(ANY), names={"a": "x", "b": "y"}) == (
+        "`names` gives 'a', which is tied, several streams: ['x', 'y']."
+    )
+
+
+def test_nothing_is_drawn_for_a_tensor_without_values() -> None:
+    """A law that has no fan there is not asked for one."""
+    empty = record("w", shape=(10, 0), inputs=0)
+    assert ui.plan(model(empty), recipe(ui.Rule(spec=ui.he_normal())))["w"].pieces == ()

@@ -146,7 +146,7 @@ def test_a_wrong_rule_is_refused_with_the_right_one() -> None:
         ui.plan(gpt2(), mine)
     assert str(refusal.value) == (
         "rule 0 of recipe 'gpt2' (path 'c_proj.weight') matches no parameter: 'c_proj.weight' matches nothing; "
-        "did you mean '*.c_proj.weight'."
+        "did you mean '*.c_proj.weight'?"
     )
 
 

@@ -119,9 +119,19 @@ def test_a_bad_recipe_is_refused_with_the_path_of_the_field(text: str, message: 
     assert str(caught.value) == message
 
 
+LOOP = "{schema: 1, stream: threefry-1, name: x, rules: [{spec: null, shape: &a [*a]}]}"
+
+
 def test_yaml_makes_no_objects() -> None:
     """Tags of Python's are refused, and so is what is no YAML."""
-    for text in ("!!python/object/apply:os.getcwd []", "a: [", "{"):
+    for text in (
+        "!!python/object/apply:os.getcwd []",
+        "a: [",
+        "{",
+        "a: 2020-13-45",
+        LOOP,
+        "[" * 100_000,
+    ):
         with pytest.raises(ui.ArgumentValueError, match=r"^recipe: not YAML"):
             ui.recipe_from_yaml(text)
 

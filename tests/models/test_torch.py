@@ -284,6 +284,32 @@ def test_what_stops_the_writing_says_how_far_it_came(monkeypatch: pytest.MonkeyP
     assert torch.equal(model.weight, other.weight)
 
 
+def test_what_is_loaded_is_kept_or_not_named() -> None:
+    """``loaded`` alone would protect nothing."""
+    import torch
+
+    model, recipe = torch.nn.Linear(3, 2), ui.recipes.torch_default()
+    cases: list[tuple[dict[str, Any], str]] = [
+        (
+            {"loaded": "weight"},
+            "`loaded` says which parameters to keep, and overwrite=True keeps none: pass overwrite=False.",
+        ),
+        ({"overwrite": "no"}, "`overwrite` must be True or False, got 'no'."),
+    ]
+    for options, message in cases:
+        with pytest.raises(ui.UnifiedInitError) as caught:
+            ui.apply(model, recipe, seed=0, **options)
+        assert str(caught.value) == message
+
+
+def test_a_numpy_integer_is_a_seed_that_a_report_can_keep() -> None:
+    """As the number that it is."""
+    import torch
+
+    _, report = ui.apply(torch.nn.Linear(3, 2), ui.recipes.torch_default(), seed=np.uint64(2**63))
+    assert report.seed == 2**63
+
+
 def test_only_and_skip_choose_by_path() -> None:
     """Both take globs; what they leave is reported."""
     import torch
@@ -363,7 +389,7 @@ def test_a_pattern_of_loaded_paths_must_match() -> None:
     recipe = ui.recipes.torch_default()
     assert ui.apply(model, recipe, seed=0, loaded=["weight", "mask"], overwrite=False)[1].kept == ("weight",)
     with pytest.raises(ui.ArgumentValueError) as caught:
-        ui.apply(model, recipe, seed=0, loaded="wieght")
+        ui.apply(model, recipe, seed=0, loaded="wieght", overwrite=False)
     assert str(caught.value) == "`loaded`: 'wieght' matches no parameter of the model."
 
 
@@ -407,8 +433,8 @@ def test_pieces_that_overlap_are_refused() -> None:
     """Two records that claim one region would write it twice."""
     import torch
 
-    from unified_init import applying
     from unified_init.models import _torch
+    from unified_init.preparing import writes_of
 
     part = ui.Part(label="q", length=2, path="weight", box=((0, 2), (0, 3)))
     records = [
@@ -426,5 +452,5 @@ def test_pieces_that_overlap_are_refused() -> None:
     ]
     planned = ui.plan(ui.Inventory("torch", tuple(records)), ui.Recipe("x", (ui.Rule(spec=ui.zeros()),)))
     with pytest.raises(ui.ArgumentValueError) as caught:
-        applying._writes(_torch, torch.nn.Linear(3, 2), list(planned))
+        writes_of(_torch, torch.nn.Linear(3, 2), list(planned))
     assert str(caught.value) == "'weight' would be written twice: 2 pieces cover 12 of its 6 values."

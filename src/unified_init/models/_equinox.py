@@ -17,7 +17,7 @@ from unified_init.models.places import placed
 from unified_init.models.shared import stacked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -56,24 +56,26 @@ def loaded(model: eqx.Module) -> frozenset[str]:  # noqa: ARG001  # Equinox mark
     return frozenset()
 
 
-def check(model: eqx.Module, path: str) -> None:
-    """Refuse a tensor that cannot be written, and one from which the layer computes another."""
-    leaf, chain = _find(model, path)
-    for at, (owner, name) in enumerate(chain):
-        if isinstance(owner, WRAPPERS) and name == "layer" and chain[at + 1][1] == owner.weight_name:
-            msg = (
-                f"{path!r} is not the weight that {type(owner).__name__} uses, which it computes from it: "
-                f"skip={path!r}, or apply before the layer is wrapped."
-            )
-            raise ArgumentValueError(msg)
-    jax_leaves.check(path, leaf)
+def check(model: eqx.Module, paths: Collection[str]) -> None:
+    """Refuse tensors that cannot be written, or from which layers compute others, and to leave some abstract."""
+    for path in paths:
+        leaf, chain = _find(model, path)
+        for at, (owner, name) in enumerate(chain):
+            if isinstance(owner, WRAPPERS) and name == "layer" and chain[at + 1][1] == owner.weight_name:
+                msg = (
+                    f"{path!r} is not the weight that {type(owner).__name__} uses, which it computes from it: "
+                    f"skip={path!r}, or apply before the layer is wrapped."
+                )
+                raise ArgumentValueError(msg)
+        jax_leaves.check(path, leaf)
+    leaves = tree_util.tree_flatten_with_path(model)[0]
+    abstract = {_path(keys) for keys, leaf in leaves if isinstance(leaf, jax.ShapeDtypeStruct)}
+    check_complete(abstract - set(paths), "write them too, or make them concrete first")
 
 
 def commit(model: eqx.Module, writes: Mapping[str, Write]) -> eqx.Module:
     """Return a new module; what is not written is the same object in both."""
     pairs, structure = tree_util.tree_flatten_with_path(model)
-    abstract = {_path(keys) for keys, leaf in pairs if isinstance(leaf, jax.ShapeDtypeStruct)}
-    check_complete(abstract - writes.keys(), "write them too, or make them concrete first")
     new = []
     for keys, leaf in pairs:
         write = writes.get(_path(keys))

@@ -17,7 +17,7 @@ from unified_init.models.haiku_layers import LAYERS, STATE, Site, described, des
 from unified_init.models.places import placed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from numpy.typing import NDArray
 
@@ -35,7 +35,8 @@ def inspect(model: Haiku) -> Inventory:
     sites = _sites(model, leaves)
     shapes = {path: site.shape for path, site in sites.items()}
     records, left = [], []
-    for path, leaf in leaves.items():
+    for path in _ordered(list(leaves), sites):
+        leaf = leaves[path]
         bundle, _, name = path.removeprefix(STATE).rpartition("/")
         shape, dtype = tuple(leaf.shape), str(leaf.dtype)
         if path.startswith(STATE):
@@ -63,16 +64,16 @@ def loaded(model: Haiku) -> frozenset[str]:  # noqa: ARG001  # Haiku marks nothi
     return frozenset()
 
 
-def check(model: Haiku, path: str) -> None:
-    """Refuse a tensor that cannot be written."""
-    jax_leaves.check(path, _leaf(model, path))
+def check(model: Haiku, paths: Collection[str]) -> None:
+    """Refuse tensors that cannot be written, and to leave some without values."""
+    for path in paths:
+        jax_leaves.check(path, _leaf(model, path))
+    abstract = {path for path, leaf in _leaves(model).items() if isinstance(leaf, jax.ShapeDtypeStruct)}
+    check_complete(abstract - set(paths), "write them too, or leave them out")
 
 
 def commit(model: Haiku, writes: Mapping[str, Write]) -> Haiku:
     """Return a new wrapper with new parameters and state; what is not written is the same array."""
-    unwritten = {path for path, leaf in _leaves(model).items() if isinstance(leaf, jax.ShapeDtypeStruct)}
-    check_complete(unwritten - writes.keys(), "write them too, or leave them out")
-
     def rebuilt(tree: Any, prefix: str) -> Any:
         new = {}
         for bundle, entries in tree.items():

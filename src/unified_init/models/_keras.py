@@ -20,7 +20,7 @@ from unified_init.models.keras_layers import described
 from unified_init.models.places import placed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -237,9 +237,13 @@ def loaded(model: Any) -> frozenset[str]:
     return frozenset()
 
 
-def check(model: Any, path: str) -> None:
-    """Refuse a kernel that spectral normalisation replaces, and a variable without memory."""
-    variable = _find(model, path)
+def check(model: Any, paths: Collection[str]) -> None:
+    """Refuse kernels that spectral normalisation replaces, and variables without memory."""
+    for path in paths:
+        _check_variable(model, path, _find(model, path))
+
+
+def _check_variable(model: Any, path: str, variable: Any) -> None:
     wrappers = model._flatten_layers() if variable.name in WRAPPED else ()
     for layer in wrappers:
         if isinstance(layer, keras.layers.SpectralNormalization) and layer.kernel is variable:

@@ -18,6 +18,8 @@ from unified_init.models.linen_layers import is_box, layer_of, leaves_of, unboxe
 from unified_init.models.linen_names import named_layers
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from numpy.typing import NDArray
 
     from unified_init.models.trees import Linen
@@ -48,7 +50,7 @@ def inspect(model: Linen) -> Inventory:
     seen = _seen(model)
     leaves = []
     outside = []
-    for (collection, key), value in leaves_of(model.variables).items():
+    for (collection, key), value in _ordered(seen, model):
         inner = seen.inner.get((collection, key))
         if collection in {"params", "batch_stats"} and (
             inner is not None or not (model.args or model.kwargs)
@@ -70,6 +72,23 @@ def inspect(model: Linen) -> Inventory:
     if lost:
         raise ArgumentValueError(_unproven(lost))
     return Inventory("flax_linen", records, (*left, *outside))
+
+
+def _ordered(seen: Seen, model: Linen) -> list[tuple[tuple[str, Key], Any]]:
+    """Return the arrays by the order of their layers' first calls, which JAX' sorted dicts do not keep.
+
+    Those of layers that nobody called are in the order of their names, numbers as numbers.
+    """
+    called = bool(model.args or model.kwargs) and model.module is not None
+    ranks = {at: rank if called else 0 for rank, at in enumerate(seen.layers)}
+
+    def place(at: tuple[str, Key]) -> tuple[Any, ...]:
+        collection, key = at
+        above = (key[:end] for end in reversed(range(len(key))) if key[:end] in ranks)
+        owner = ranks.get(next(above, ()), len(ranks))
+        return owner, *([by_number(word) for word in key[:-1]], collection != "params", by_number(key[-1]))
+
+    return sorted(leaves_of(model.variables).items(), key=lambda item: place(item[0]))
 
 
 def _unreached(path: str) -> str:
@@ -105,10 +124,12 @@ def _from_call(model: Linen) -> Seen:
     seen = Seen()
 
     def note(following: Any, args: Any, kwargs: Any, context: Any) -> Any:
-        result = following(*args, **kwargs)
         module = context.module
-        if module.scope is not None:
+        if module.scope is not None:  # in its place among the layers, which is that of its first call
             path = tuple(module.path)
+            seen.layers.setdefault(path, layer_of(module, args, kwargs))
+        result = following(*args, **kwargs)
+        if module.scope is not None:
             # A transformation runs functions of a new module in the scope around it, whose own module
             # returns after that; and inner calls return first, so that what they see is not yet stacked.
             seen.layers[path] = layer_of(module, args, kwargs)
@@ -195,22 +216,23 @@ def loaded(_model: Linen) -> frozenset[str]:
     return frozenset()
 
 
-def check(model: Linen, path: str) -> None:
-    """Refuse a tensor that is being traced, or that is normalised before it is used."""
-    jax_leaves.check(path, _leaf(model, path))
-    wrapper = _seen(model).wrapped.get(path)
-    if wrapper is not None:
-        msg = (
-            f"{path!r} is normalised by {wrapper} before its layer uses it, so that written values would not "
-            f"be those of the layer: skip={path!r}."
-        )
-        raise ArgumentValueError(msg)
+def check(model: Linen, paths: Collection[str]) -> None:
+    """Refuse tensors that are being traced or normalised before use, and to leave some without values."""
+    wrapped = _seen(model).wrapped
+    for path in paths:
+        jax_leaves.check(path, _leaf(model, path))
+        if path in wrapped:
+            msg = (
+                f"{path!r} is normalised by {wrapped[path]} before its layer uses it, so that written values "
+                f"would not be those of the layer: skip={path!r}."
+            )
+            raise ArgumentValueError(msg)
+    abstract = {path for path, leaf in _by_path(model).items() if isinstance(leaf, jax.ShapeDtypeStruct)}
+    check_complete(abstract - set(paths), "write them too, or leave them out of the variables")
 
 
 def commit(model: Linen, writes: Mapping[str, Write]) -> Linen:
     """Return a wrapper with a new tree, in the boxes and the containers of the old one."""
-    abstract = {path for path, leaf in _by_path(model).items() if isinstance(leaf, jax.ShapeDtypeStruct)}
-    check_complete(abstract - writes.keys(), "write them too, or leave them out of the variables")
 
     def renewed(path: Any, leaf: Any) -> Any:
         collection, *key = (jax_leaves.word_of(step) for step in path)

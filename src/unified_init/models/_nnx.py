@@ -15,7 +15,7 @@ from unified_init.models import jax_leaves
 from unified_init.models.flax_layers import Key, Layer, Leaf, check_complete, einsum_roles, records_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from numpy.typing import NDArray
 
@@ -175,9 +175,24 @@ def loaded(_model: nnx.Module) -> frozenset[str]:
     return frozenset()
 
 
-def check(model: nnx.Module, path: str) -> None:
-    """Refuse a variable that is being traced, or that is normalised before it is used."""
-    variable, chain = _find(model, path)
+def check(model: nnx.Module, paths: Collection[str]) -> None:
+    """Refuse variables that are being traced or normalised before use, and to leave some without values."""
+    written = set()
+    for path in paths:
+        variable, chain = _find(model, path)
+        written.add(id(variable))
+        _check_variable(path, variable, chain)
+    abstract = [
+        _leaf(key, node, owner).path
+        for key, node, owner in _walk(model)
+        if isinstance(node, nnx.Variable)
+        and id(node) not in written
+        and isinstance(node.get_value(), jax.ShapeDtypeStruct)
+    ]
+    check_complete(abstract, "write them too; nnx.reseed(model, ...) gives values to random streams")
+
+
+def _check_variable(path: str, variable: Any, chain: list[tuple[Any, str]]) -> None:
     jax_leaves.check(path, variable.get_value())
     for at, (node, word) in enumerate(chain):
         if word != "layer_instance" or not isinstance(node, (nnx.WeightNorm, nnx.SpectralNorm)):
@@ -195,15 +210,6 @@ def check(model: nnx.Module, path: str) -> None:
 def commit(model: nnx.Module, writes: Mapping[str, Write]) -> nnx.Module:
     """Write in place; variables that share memory share it still."""
     variables = {path: _find(model, path)[0] for path in writes}
-    written = {id(variable) for variable in variables.values()}
-    abstract = [
-        _leaf(key, node, owner).path
-        for key, node, owner in _walk(model)
-        if isinstance(node, nnx.Variable)
-        and id(node) not in written
-        and isinstance(node.get_value(), jax.ShapeDtypeStruct)
-    ]
-    check_complete(abstract, "write them too; nnx.reseed(model, ...) gives values to random streams")
     for path, write in writes.items():
         variables[path].set_value(jax_leaves.replacement(variables[path].get_value(), write))
     return model

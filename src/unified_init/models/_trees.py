@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from numpy.typing import NDArray
 
@@ -42,9 +42,9 @@ def loaded(model: Any) -> frozenset[str]:
     return _walker(model).loaded(model)
 
 
-def check(model: Any, path: str) -> None:
-    """Refuse a tensor that cannot be written."""
-    _walker(model).check(model, path)
+def check(model: Any, paths: Collection[str]) -> None:
+    """Refuse tensors that cannot be written, and what would leave the tree incomplete."""
+    _walker(model).check(model, paths)
 
 
 def commit(model: Any, writes: Mapping[str, Write]) -> Any:

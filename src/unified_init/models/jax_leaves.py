@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from unified_init.models.writes import Write
 
-__all__ = ["check", "is_float", "is_tensor", "replacement", "values", "word_of"]
+__all__ = ["by_number", "check", "is_float", "is_tensor", "replacement", "values", "word_of"]
 
 
 def is_tensor(leaf: Any) -> bool:
@@ -35,6 +36,11 @@ def word_of(step: Any) -> str:
         if hasattr(step, attribute):
             return str(getattr(step, attribute))
     return str(step)
+
+
+def by_number(word: str) -> tuple[tuple[str, int], ...]:
+    """Return what sorts words with numbers in them as people do: "Dense_2" comes before "Dense_10"."""
+    return tuple((text, int(number or 0)) for text, number in re.findall(r"(\D*)(\d*)", word))
 
 
 def values(path: str, leaf: Any) -> NDArray[Any]:

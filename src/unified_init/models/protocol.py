@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from numpy.typing import NDArray
 
@@ -32,8 +32,8 @@ class Walker(Protocol):
     def loaded(self, model: Any) -> frozenset[str]:
         """Return the paths that the model itself marks as holding loaded values."""
 
-    def check(self, model: Any, path: str) -> None:
-        """Refuse a tensor that cannot be written."""
+    def check(self, model: Any, paths: Collection[str]) -> None:
+        """Refuse to write these tensors if one cannot be, or if the model would be left incomplete."""
 
     def commit(self, model: Any, writes: Mapping[str, Write]) -> Any:
         """Write, in place where the framework is, and return the model; all checks have passed."""

@@ -14,6 +14,7 @@ import torch
 from torch.nn.utils import parametrize
 
 from unified_init.errors import ArgumentValueError
+from unified_init.models.shared import ComputedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,21 +55,19 @@ class Effective:
 
     def check(self) -> None:
         """Refuse a parametrization that would not give a written weight back."""
-        before = self.value()
-        if before.is_meta:
+        current = self.value()
+        if current.is_meta:
             msg = f"{self.path!r} is on the meta device and has no values to fill: materialise it first."
             raise ArgumentValueError(msg)
         if self.hook is not None:
             return
-        # A probe that is no fixed point of a normalisation, so that what it divides by shows.
-        probe = before * 2 + 0.5
-        if not self._gives_back(probe):
+        if not self._gives_back(_probe(current)):
             kinds = [type(one).__name__ for one in self.module.parametrizations[self.name]]
             msg = (
                 f"{self.path!r} is computed by {', '.join(kinds)}, which does not give a weight that is "
                 f"written back as it was: skip={self.path!r}, or apply before the parametrization."
             )
-            raise ArgumentValueError(msg)
+            raise ComputedError(msg)
 
     def _gives_back(self, weight: torch.Tensor) -> bool:
         """Whether the parametrizations return ``weight`` after it went through their inverses."""
@@ -83,7 +82,16 @@ class Effective:
                     value = step(*value) if several else step(value)
         except (NotImplementedError, RuntimeError, AttributeError, ValueError):
             return False
-        return bool(torch.allclose(value, weight, rtol=TOLERANCE, atol=TOLERANCE))
+        allowed = max(TOLERANCE, 4.0 * torch.finfo(weight.dtype).eps)
+        return bool(torch.allclose(value, weight, rtol=allowed, atol=allowed))
+
+    @property
+    def stored(self) -> list[torch.Tensor]:
+        """The tensors that it is computed from, and that are written for it."""
+        if self.hook is not None:
+            return [getattr(self.module, f"{self.name}_{end}") for end in "gv"]
+        steps = self.module.parametrizations[self.name]
+        return [tensor for name, tensor in steps.named_parameters() if name.startswith("original")]
 
     def assign(self, weight: torch.Tensor) -> None:
         """Write the parameters from which the weight is computed."""
@@ -91,11 +99,43 @@ class Effective:
         with torch.no_grad():
             if self.hook is None:
                 setattr(self.module, self.name, weight)
+                steps = self.module.parametrizations[self.name]
+                if type(steps[0]).__name__ == "_WeightNorm":
+                    _keep_finite(steps.original0, steps.original1, steps[0].dim)
                 return
-            norm = torch.norm_except_dim(weight, 2, self.hook.dim)
-            getattr(self.module, f"{self.name}_g").copy_(norm)
-            getattr(self.module, f"{self.name}_v").copy_(weight)
+            magnitude, direction = self.stored
+            magnitude.copy_(torch.norm_except_dim(weight, 2, self.hook.dim))
+            direction.copy_(weight)
+            _keep_finite(magnitude, direction, self.hook.dim)
             setattr(self.module, self.name, self.hook.compute_weight(self.module))
+
+
+def _probe(like: torch.Tensor) -> torch.Tensor:
+    """Return a fixed weight of a tensor's shape and type, whatever the tensor holds.
+
+    It has both signs and no zeros, and is no fixed point of a normalisation, so that what one divides by
+    shows.
+    """
+    at = torch.arange(like.numel(), device=like.device)
+    return ((at * 37 % 64 - 31.5) / 16.0).to(like.dtype).reshape(like.shape)
+
+
+def _keep_finite(magnitude: torch.Tensor, direction: torch.Tensor, dim: int) -> None:
+    """Mend what weight norm stores for slices whose norm is 0, by which it would divide.
+
+    Their direction becomes one of norm other than 0: their own one in units of its largest value, where
+    the squares of small values underflowed, and ones where all are 0.
+    """
+    lost = magnitude == 0
+    if not direction.numel() or not lost.any():
+        return
+    axes = [axis for axis in range(direction.ndim) if axis != dim]
+    peak = direction.abs().amax(axes, keepdim=True) if axes else direction.abs()
+    empty = peak == 0
+    unit = torch.where(empty, 1.0, direction / peak.masked_fill(empty, 1.0))
+    length = torch.norm_except_dim(unit, 2, dim) * peak.reshape(magnitude.shape)
+    direction.copy_(torch.where(lost.reshape(peak.shape), unit, direction))
+    magnitude.copy_(torch.where(lost, length, magnitude))
 
 
 @contextlib.contextmanager

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from unified_init import checks
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.fans import explicit_fans
 from unified_init.initializer import Initializer
 from unified_init.inventory import KINDS, PLACES, ROLES, Record
 from unified_init.recipes.conventions import CONVENTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from unified_init.law import Fans
 
@@ -68,13 +69,13 @@ class Rule:
     """
 
     spec: Initializer | None
-    kind: Words = ()
-    role: Words = ()
-    place: Words = ()
-    name: Words = ()
-    path: Words = ()
+    kind: Words | None = None
+    role: Words | None = None
+    place: Words | None = None
+    name: Words | None = None
+    path: Words | None = None
     shape: tuple[int, ...] | None = None
-    block: int | tuple[int, ...] = ()
+    block: int | tuple[int, ...] | None = None
     depthwise: bool | None = None
     fused: bool | None = None
     predicate: Callable[[Record], bool] | None = None
@@ -92,25 +93,41 @@ class Rule:
             msg = f"`spec` of a rule must be an Initializer or None, got {self.spec!r}."
             raise ArgumentTypeError(msg)
         for field, options in (("kind", KINDS), ("role", ROLES), ("place", PLACES)):
-            words = _words(field, getattr(self, field))
-            object.__setattr__(self, field, tuple(checks.choice(field, word, options) for word in words))
+            for word in self._alternatives(field):
+                checks.choice(field, word, options)
         for field in ("name", "path"):
-            patterns = _words(field, getattr(self, field))
-            object.__setattr__(self, field, patterns)
-            for pattern in patterns:
+            for pattern in self._alternatives(field):
                 _compiled(pattern)
-        blocks = self.block if isinstance(self.block, (tuple, list)) else (self.block,)
-        object.__setattr__(self, "block", tuple(checks.count("block", index, least=0) for index in blocks))
-        for field in ("depthwise", "fused"):
-            if getattr(self, field) not in {None, True, False}:
-                msg = f"`{field}` must be True, False or None, got {getattr(self, field)!r}."
-                raise ArgumentTypeError(msg)
+        for index in self._alternatives("block"):
+            checks.count("block", index, least=0)
         if self.shape is not None:
             object.__setattr__(self, "shape", checks.shape_of(self.shape))
         if self.predicate is not None and not callable(self.predicate):
             msg = f"`predicate` must be a function of a record, got {self.predicate!r}."
             raise ArgumentTypeError(msg)
+        self._check_switches()
         self._check_doing()
+
+    def _check_switches(self) -> None:
+        for field, rest in (("depthwise", " or None"), ("fused", " or None"), ("optional", "")):
+            value = getattr(self, field)
+            if not isinstance(value, bool) and not (rest and value is None):
+                msg = f"`{field}` must be True, False{rest}, got {value!r}."
+                raise ArgumentTypeError(msg)
+
+    def _alternatives(self, field: str) -> tuple[Any, ...]:
+        """Return what a condition admits, and keep it as a tuple; none is no condition, not an empty one."""
+        value = getattr(self, field)
+        if value is None:
+            return ()
+        several = value if isinstance(value, (tuple, list)) else (value,)
+        if not several:
+            msg = f"`{field}` must have at least one alternative, got {value!r}: leave it out for any."
+            raise ArgumentValueError(msg)
+        if field != "block":
+            several = [checks.text(field, word) for word in several]
+        object.__setattr__(self, field, tuple(several))
+        return tuple(several)
 
     def _check_doing(self) -> None:
         if isinstance(self.fans, str):
@@ -119,7 +136,7 @@ class Rule:
             msg = f"`fans` must be a convention or a pair (fan_in, fan_out), got {self.fans!r}."
             raise ArgumentTypeError(msg)
         else:
-            object.__setattr__(self, "fans", tuple(self.fans))
+            object.__setattr__(self, "fans", explicit_fans(self.fans))
         checks.choice("unit", self.unit, UNITS)
         checks.choice("padding", self.padding, PADDINGS)
         pairs = _labelled(self.parts)
@@ -147,7 +164,15 @@ class Rule:
         )
         if any(wanted is not None and wanted != found for wanted, found in facts):
             return False
-        return self.predicate is None or bool(self.predicate(record))
+        return self.predicate is None or self._asked(self.predicate, record)
+
+    def _asked(self, predicate: Callable[[Record], bool], record: Record) -> bool:
+        try:
+            return bool(predicate(record))
+        except Exception as error:
+            failure = f"{type(error).__name__}: {error}"
+            msg = f"`predicate` of the rule ({self}) failed on {record.path!r}: {failure}."
+            raise ArgumentValueError(msg) from error
 
     def fans_of(self, record: Record) -> Fans:
         """Return the fans that the rule gives to a record."""
@@ -240,15 +265,6 @@ def _labelled(value: Any) -> tuple[tuple[str, Initializer], ...]:  # noqa: ANN40
     return pairs
 
 
-def _words(field: str, value: Any) -> tuple[str, ...]:  # noqa: ANN401  # a word or several
-    words: Iterable[Any] = (value,) if isinstance(value, str) else value
-    try:
-        return tuple(checks.text(field, word) for word in words)
-    except TypeError:
-        msg = f"`{field}` must be a string or several, got {value!r}."
-        raise ArgumentTypeError(msg) from None
-
-
 def matches(pattern: str, text: str) -> bool:
     """Whether a glob or a regular expression matches the whole text."""
     return _compiled(pattern).fullmatch(text) is not None
@@ -260,6 +276,6 @@ def _compiled(pattern: str) -> re.Pattern[str]:
         return re.compile(
             pattern.removeprefix(REGEX) if pattern.startswith(REGEX) else fnmatch.translate(pattern)
         )
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         msg = f"`{pattern}` is no regular expression: {error}."
         raise ArgumentValueError(msg) from None
