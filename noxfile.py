@@ -27,6 +27,7 @@ QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3"}
 FRAMEWORKS = ("torch", "tensorflow", "jax")
 BRIEF = ("-m", "not long")  # what takes a minute and says the same everywhere, parity runs once
 OLDEST = ("-m", "not long and not current")  # other libraries' layers are those of their newest releases
+WORKERS = ("-n", "2", "--dist", "loadfile")  # processes; one with all frameworks takes four gigabytes
 BIN = "Scripts" if os.name == "nt" else "bin"
 # One framework an environment. With any Python but 3.11, torch would be a download of gigabytes.
 ONE_BY_ONE = [
@@ -65,7 +66,7 @@ def run_tests(session: nox.Session, *options: str, python: str = "python", profi
     for left in data.parent.glob(f"{data.name}.*"):
         left.unlink()
     environment = QUIET | {"HYPOTHESIS_PROFILE": profile, "COVERAGE_FILE": str(data)}
-    arguments = ("-m", "coverage", "run", "-m", "pytest", *options, *session.posargs)
+    arguments = ("-m", "coverage", "run", "-m", "pytest", *WORKERS, *options, *session.posargs)
     session.run(python, *arguments, env=environment)
 
 

@@ -35,7 +35,7 @@ EACH_FRAMEWORK = pytest.mark.parametrize(
     ["numpy", *(pytest.param(name, marks=pytest.mark.needs(*needs)) for name, needs in NEEDS.items())],
 )
 NEEDS_MATPLOTLIB = pytest.mark.skipif(not importlib.util.find_spec("matplotlib"), reason="no matplotlib")
-IN_PROCESS = ("bulk", "latency", "first", "scaling", "layouts", "nonumba")
+IN_PROCESS = ("bulk", "latency", "first", "scaling", "layouts", "nonumba", "apply")
 
 
 def result(**changes: Any) -> results.Result:

@@ -7,6 +7,7 @@ import functools
 import importlib
 import json
 import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -157,7 +158,8 @@ def coord_check(
         The check: ``verdict``, ``curves``, ``chart(path)``.
 
     Raises:
-        ArgumentTypeError: something else than a recipe, or a model that is no ``torch.nn.Module``.
+        ArgumentTypeError: something else than a recipe, a function or integers, or a model that is no
+            ``torch.nn.Module``.
         ArgumentValueError: fewer than two widths, no seed, or models with different layers.
 
     Example:
@@ -174,7 +176,13 @@ def coord_check(
     Differs from:
         ``mup.coord_check``, whose curves are judged by eye: this one has a verdict.
     """
-    sizes = tuple(checks.count("widths", width) for width in widths)
+    if not callable(make_model):
+        msg = f"`make_model` must be a function of the width that returns a model, got {make_model!r}."
+        raise ArgumentTypeError(msg)
+    if loss is not None and not callable(loss):
+        msg = f"`loss` must be a function of the model's output or None, got {loss!r}."
+        raise ArgumentTypeError(msg)
+    sizes = _counts("widths", widths, least=1)
     if len(set(sizes)) < FEWEST:
         msg = f"`widths` must be two different ones or more, got {sizes}."
         raise ArgumentValueError(msg)
@@ -183,7 +191,7 @@ def coord_check(
         raise ArgumentTypeError(msg)
     if not callable(optimizer):
         checks.choice("optimizer", optimizer, OPTIMIZERS)
-    chosen = tuple(checks.count("seeds", seed, least=0) for seed in seeds)
+    chosen = _counts("seeds", seeds, least=0)
     if not chosen:
         msg = "`seeds` must have one seed or more."
         raise ArgumentValueError(msg)
@@ -199,6 +207,13 @@ def coord_check(
         for width in sorted(set(sizes))
     }
     return CoordCheck(tuple(found), steps, tuple(_curves(found)))
+
+
+def _counts(name: str, values: Sequence[int], *, least: int) -> tuple[int, ...]:
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        msg = f"`{name}` must be a sequence of integers, got {values!r}."
+        raise ArgumentTypeError(msg)
+    return tuple(checks.count(name, value, least=least) for value in values)
 
 
 def _prepare(

@@ -286,7 +286,8 @@ class Inventory:
         for record in self.records:
             if path == record.path or path in record.ties:
                 return record
-        raise KeyError(path)
+        msg = f"the model has no parameter {path!r}"
+        raise KeyError(msg)
 
     @property
     def digest(self) -> str:

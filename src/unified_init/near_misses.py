@@ -11,11 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from unified_init.inventory import Inventory, Record
-    from unified_init.recipes.rule import Recipe, Rule
+    from unified_init.recipes.rule import Rule
 
-__all__ = ["hint", "miss", "unmatched"]
-
-SHOWN = 5
+__all__ = ["agreement", "hint", "miss"]
 
 
 def hint(rule: Rule, inventory: Inventory) -> str:
@@ -43,23 +41,7 @@ def miss(pattern: str, texts: Sequence[str]) -> str:
     return f"{pattern!r} matches nothing" + (f"; the nearest is {near[0]!r}." if near else ".")
 
 
-def unmatched(recipe: Recipe, lost: Sequence[Record], count: int) -> str:
-    """Return the sentence about parameters that no rule matches."""
-    shown = [
-        f"{record.path!r} ({', '.join(filter(None, (record.kind, record.role, record.place)))})"
-        for record in lost[:SHOWN]
-    ]
-    more = f" and {len(lost) - SHOWN} more" if len(lost) > SHOWN else ""
-    nearest = max(recipe.rules, key=lambda rule: _agreement(rule, lost[0]))
-    return (
-        f"no rule of recipe {recipe.name!r} matches {len(lost)} of {count} parameters: "
-        f"{', '.join(shown)}{more}; "
-        f"the nearest rule to the first is {recipe.rules.index(nearest)} ({nearest}): add a rule, "
-        "one with spec=None to leave them as they are, or skip= them."
-    )
-
-
-def _agreement(rule: Rule, record: Record) -> float:
+def agreement(rule: Rule, record: Record) -> float:
     """How much of a rule's conditions a record meets."""
     words = [(getattr(rule, field), getattr(record, field)) for field in ("kind", "role", "place")]
     asked = [(wanted, found) for wanted, found in words if wanted]

@@ -5,16 +5,37 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from unified_init.errors import ArgumentValueError
-from unified_init.near_misses import hint
+from unified_init.near_misses import agreement, hint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from unified_init.inventory import Inventory
+    from unified_init.inventory import Inventory, Record
     from unified_init.planning import Assignment
     from unified_init.recipes.rule import Recipe
 
-__all__ = ["check_labels", "check_rules", "check_streams"]
+__all__ = ["check_labels", "check_lost", "check_rules", "check_streams"]
+
+SHOWN = 5
+
+
+def check_lost(recipe: Recipe, lost: Sequence[Record], count: int) -> None:
+    """Refuse parameters that no rule matches."""
+    if not lost:
+        return
+    shown = [
+        f"{record.path!r} ({', '.join(filter(None, (record.kind, record.role, record.place)))})"
+        for record in lost[:SHOWN]
+    ]
+    more = f" and {len(lost) - SHOWN} more" if len(lost) > SHOWN else ""
+    nearest = max(recipe.rules, key=lambda rule: agreement(rule, lost[0]))
+    msg = (
+        f"no rule of recipe {recipe.name!r} matches {len(lost)} of {count} parameters: "
+        f"{', '.join(shown)}{more}; "
+        f"the nearest rule to the first is {recipe.rules.index(nearest)} ({nearest}): add a rule, "
+        "one with spec=None to leave them as they are, or skip= them."
+    )
+    raise ArgumentValueError(msg)
 
 
 def check_labels(recipe: Recipe, inventory: Inventory, decided: Sequence[int | None]) -> None:

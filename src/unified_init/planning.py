@@ -12,8 +12,8 @@ from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedIn
 from unified_init.fans import fans_on
 from unified_init.inventory import Inventory, Part, Record
 from unified_init.layout import bind
-from unified_init.near_misses import miss, unmatched
-from unified_init.plan_checks import check_labels, check_rules, check_streams
+from unified_init.near_misses import miss
+from unified_init.plan_checks import check_labels, check_lost, check_rules, check_streams
 from unified_init.plan_text import table, tree
 from unified_init.recipes.rule import Recipe, matches
 
@@ -90,7 +90,8 @@ class Plan:
         for assignment in self.assignments:
             if path == assignment.record.path or path in assignment.record.ties:
                 return assignment
-        raise KeyError(path)
+        msg = f"the model has no parameter {path!r}"
+        raise KeyError(msg)
 
     def __str__(self) -> str:
         """Return the plan as a table."""
@@ -146,8 +147,7 @@ def plan_inventory(
         for record, index in zip(renamed.records, decided, strict=True)
         if index is None and record.path in chosen
     ]
-    if lost:
-        raise ArgumentValueError(unmatched(recipe, lost, len(renamed)))
+    check_lost(recipe, lost, len(renamed))
     check_streams(assignments)
     skipped = tuple(record.path for record in renamed.records if record.path not in chosen)
     return Plan(recipe, renamed, tuple(assignments), skipped)

@@ -138,6 +138,9 @@ def probe(model: Any, batch: Any, loss: Callable[[Any], Any] | None = None) -> P
         >>> 1.5 < ui.probe(model, batch)["0"].variance < 2.5
         True
     """
+    if loss is not None and not callable(loss):
+        msg = f"`loss` must be a function of the model's output or None, got {loss!r}."
+        raise ArgumentTypeError(msg)
     walker = walker_of(model)
     name = PROBES.get(walker.__name__.rpartition(".")[2])  # type: ignore[attr-defined]  # a module
     if name is None:

@@ -304,6 +304,77 @@ def test_laws_without_statistics_are_said_to_be_unexamined() -> None:
     assert ui.audit(layer, tiny)["weight"].verdict == "unexamined"
 
 
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("float8_e8m0fnu", "Got unsupported ScalarType Float8_e8m0fnu"),
+        ("complex32", "Got unsupported ScalarType ComplexHalf"),
+        ("sparse", "can't convert Sparse layout tensor to numpy. Use Tensor.to_dense() first."),
+        ("two", ".numpy() is not supported for tensor subclasses."),
+    ],
+)
+def test_what_cannot_be_read_is_a_row(kind: str, reason: str) -> None:
+    """Types, layouts and subclasses of torch that NumPy has not are unread; the other rows are judged."""
+    import torch
+    from torch.testing._internal.two_tensor import TwoTensor
+
+    zeros = torch.zeros(4, 4)
+    if kind == "two":
+        odd = TwoTensor(zeros, zeros.clone())
+    else:
+        odd = zeros.to_sparse() if kind == "sparse" else zeros.to(getattr(torch, kind))
+    model = torch.nn.Module()
+    model.a = torch.nn.Parameter(torch.zeros(3))
+    model.b = torch.nn.Parameter(odd, requires_grad=False)
+    audit = ui.audit(model, recipe(ui.zeros()))
+    assert (audit["a"].verdict, audit["b"].verdict) == ("ok", "unread")
+    assert audit["b"].notes == (reason,)
+
+
+def test_computed_weights_are_unexamined() -> None:
+    """Spectral norm's weight follows no law that a recipe could have given it; weight norm's does."""
+    import torch
+
+    parametrizations = torch.nn.utils.parametrizations
+    model = torch.nn.Sequential(
+        parametrizations.spectral_norm(torch.nn.Linear(64, 64)), parametrizations.weight_norm(linear())
+    )
+    ui.apply(model, ui.recipes.torch_default(), seed=0, skip="0.weight")
+    audit = ui.audit(model, ui.recipes.torch_default())
+    assert {row.path: row.verdict for row in audit} == {
+        "0.bias": "ok", "0.weight": "unexamined", "1.weight": "ok",
+    }  # fmt: skip
+    assert audit["0.weight"].notes == (
+        "'0.weight' is computed by _SpectralNorm, which does not give a weight that is written back as it "
+        "was: skip='0.weight', or apply before the parametrization.",
+    )
+    assert audit.ok
+    meant = torch.nn.Sequential(linear(device="cpu"))
+    with torch.inference_mode():
+        meant[0].weight = torch.nn.Parameter(torch.zeros(64, 64))
+    assert ui.audit(meant, recipe(ui.ones()))["0.weight"].verdict == "differs"
+
+
+@pytest.mark.needs("flax")
+def test_normalised_weights_of_linen_are_unexamined() -> None:
+    """The kernel under WeightNorm is not what its layer multiplies by."""
+    import flax.linen as nn
+    import jax
+    import jax.numpy as jnp
+
+    class Normed(nn.Module):
+        @nn.compact
+        def __call__(self, x: Any) -> Any:
+            return nn.WeightNorm(nn.Dense(3))(x)
+
+    x = jnp.ones((1, 4))
+    model = ui.linen(Normed(), Normed().init(jax.random.key(0), x), x)
+    verdicts = {row.path: row.verdict for row in ui.audit(model, recipe(ui.constant(2.0)))}
+    assert verdicts["params/Dense_0/kernel" if "params/Dense_0/kernel" in verdicts else "Dense_0/kernel"] == (
+        "unexamined"
+    )
+
+
 def test_a_padding_row_is_zero() -> None:
     """The row of padding is left out of the statistics, and is a fault where it is drawn."""
     import torch

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import unified_init as ui
-from unified_init.models.places import block_of, placed
+from unified_init.models.places import block_of, placed, unwrapped
 
 
 def record(path: str, kind: str = "linear", role: str = "kernel") -> ui.Record:
@@ -203,3 +203,15 @@ def test_embeddings_are_told_apart() -> None:
 def test_the_block_is_the_first_number(path: str, block: int | None) -> None:
     """Numbers of groups, feed-forward layers and heads are none of blocks."""
     assert block_of(path) == block
+
+
+@pytest.mark.parametrize("word", ["_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"])
+def test_words_of_wrappers_say_nothing(word: str) -> None:
+    """Wherever they stand, the place and the block are those of the path without them."""
+    plain = "model.layers.3.self_attn.q_proj.weight"
+    words = plain.split(".")
+    for at in range(len(words)):
+        (found,) = placed([record(".".join([*words[:at], word, *words[at:]]))])
+        assert (found.place, found.block) == ("attention.query", 3)
+    assert unwrapped(f"{word}.a.{word}.b") == "a.b"
+    assert unwrapped(f"my{word}.a") == f"my{word}.a"

@@ -314,7 +314,7 @@ def test_what_is_not_there_is_a_key_error() -> None:
     """In inventories and in plans."""
     inventory = model()
     for holder in (inventory, ui.plan(inventory, recipe(ANY))):
-        with pytest.raises(KeyError, match="nothing"):
+        with pytest.raises(KeyError, match="the model has no parameter 'nothing'"):
             holder["nothing"]
 
 

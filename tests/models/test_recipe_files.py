@@ -255,3 +255,10 @@ def test_a_bad_spec_in_a_recipe_has_its_path() -> None:
         "recipe.rules[0].spec: spec.scale: `std` must be positive and at least 2**-90, got -1.0: use zeros() or "
         "constant(value) for values that do not vary."
     )
+
+
+def test_what_is_no_yaml_is_said_to_be_none() -> None:
+    """With the reason that PyYAML gives."""
+    with pytest.raises(ui.ArgumentValueError) as caught:
+        ui.recipe_from_yaml("a: 2020-13-45")
+    assert str(caught.value) == "recipe: not YAML (month must be in 1..12)."

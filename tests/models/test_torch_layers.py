@@ -114,3 +114,141 @@ def test_memory_of_a_device_is_filled_by_the_graph_program(monkeypatch: pytest.M
     assert torch.equal(moved.weight, plain.weight)
     assert moved.weight.stride() == (1, 20)
     assert float(plain.weight.detach().abs().max()) < 1 / math.sqrt(30)
+
+
+def test_a_class_called_conv1d_is_what_its_bases_are() -> None:
+    """Only that of transformers is a linear layer that stores (in, out)."""
+    import torch
+
+    class Conv1D(torch.nn.Conv1d):
+        pass
+
+    class Own(torch.nn.Module):
+        def __init__(self, weight: Any) -> None:
+            super().__init__()
+            self.weight = weight
+            self.bias = torch.nn.Parameter(torch.zeros(8))
+
+    Own.__name__ = "Conv1D"
+    record = ui.inspect(Conv1D(3, 4, 5))["weight"]
+    assert (record.kind, record.layout, record.fans) == ("conv", "OIW", (15, 20))
+    record = ui.inspect(Own(torch.nn.Parameter(torch.zeros(8, 4))))["weight"]
+    assert (record.kind, record.layout) == ("parameter", None)
+    assert [record.path for record in ui.inspect(Own(None))] == ["bias"]
+
+
+@pytest.mark.needs("transformers")
+def test_the_conv1d_of_transformers_is_a_linear_layer() -> None:
+    """It stores (in, out), and one without a weight has a bias alone."""
+    from transformers.pytorch_utils import Conv1D
+
+    layer = Conv1D(8, 4)
+    record = ui.inspect(layer)["weight"]
+    assert (record.kind, record.layout, record.fans) == ("linear", "IO", (4, 8))
+    layer.weight = None
+    assert [record.path for record in ui.inspect(layer)] == ["bias"]
+
+
+@pytest.mark.parametrize(
+    ("name", "fused"),
+    [
+        ("main_proj", False), ("begin_project", False), ("qkvx", False), ("in_proj", True), ("qkv", True),
+        ("Wqkv", True), ("to_qkv", True), ("qkv_proj", True), ("c_attn", True), ("query_key_value", True),
+        ("attn_in_proj_1", True),
+    ],
+)  # fmt: skip
+def test_a_fused_projection_is_known_by_whole_words(name: str, *, fused: bool) -> None:
+    """A layer with three times as many outputs as inputs is none by the letters of its name."""
+    import torch
+
+    record = ui.inspect(torch.nn.ModuleDict({name: torch.nn.Linear(4, 12)}))[f"{name}.weight"]
+    assert [part.label for part in record.parts] == (["q", "k", "v"] if fused else [])
+
+
+@pytest.mark.parametrize("size", ["array", "tensor"])
+def test_extents_that_are_no_numbers_are_no_error(size: str) -> None:
+    """What a module calls in_features is its own affair."""
+    import numpy as np
+    import torch
+
+    module = torch.nn.Module()
+    module.in_features = np.array([1, 2]) if size == "array" else torch.ones(3)
+    module.w = torch.nn.Parameter(torch.zeros(2))
+    assert ui.inspect(module)["w"].shape == (2,)
+    module.w = torch.nn.Parameter(torch.zeros(0))
+    with pytest.raises(ui.ArgumentValueError) as caught:
+        ui.inspect(module)
+    assert str(caught.value) == (
+        "'w' of Module is an empty placeholder of shape (0,): gather the parameter "
+        "(deepspeed.zero.GatheredParameters), or apply before it is partitioned."
+    )
+
+
+CENTRED = (
+    ("gemma", "GemmaRMSNorm"), ("gemma2", "Gemma2RMSNorm"), ("gemma3", "Gemma3RMSNorm"),
+    ("qwen3_next", "Qwen3NextRMSNorm"), ("recurrent_gemma", "RecurrentGemmaRMSNorm"),
+    ("t5gemma", "T5GemmaRMSNorm"), ("nemotron", "NemotronLayerNorm1P"),
+)  # fmt: skip
+
+
+@pytest.mark.needs("transformers")
+@pytest.mark.parametrize(("model", "name"), CENTRED)
+def test_norms_that_add_1_store_0(model: str, name: str) -> None:
+    """A law speaks of the sum: where 1 is due 0 is stored, and the layer then only normalises."""
+    import importlib
+
+    import torch
+
+    layer = getattr(importlib.import_module(f"transformers.models.{model}.modeling_{model}"), name)(64)
+    recipe = ui.recipes.torch_default()
+    with torch.no_grad():
+        layer.weight.fill_(7.0)
+    ui.apply(layer, recipe, seed=0)
+    assert not layer.weight.any()
+    assert ui.audit(layer, recipe).ok
+    given = torch.linspace(-3.0, 5.0, 64)[None]
+    given = given - given.mean() if "LayerNorm" in name else given
+    assert torch.allclose(layer(given), given / given.square().mean().sqrt(), atol=1e-4)
+
+
+@pytest.mark.needs("transformers")
+def test_norms_of_transformers_that_add_nothing_store_1() -> None:
+    """Names alike are none of the table: Gemma 3n multiplies by the weight itself, Llama does."""
+    from transformers.models.gemma3n.modeling_gemma3n import Gemma3nRMSNorm
+    from transformers.models.llama.modeling_llama import LlamaRMSNorm
+
+    for kind in (Gemma3nRMSNorm, LlamaRMSNorm):
+        layer, _ = ui.apply(kind(4), ui.recipes.torch_default(), seed=0)
+        assert layer.weight.tolist() == [1.0] * 4
+
+
+def test_a_norm_of_the_same_name_elsewhere_is_taken_as_it_is() -> None:
+    """Whether it adds 1 is not known."""
+    import torch
+
+    class GemmaRMSNorm(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.zeros(4))
+
+    layer, _ = ui.apply(GemmaRMSNorm(), ui.recipes.torch_default(), seed=0)
+    assert layer.weight.tolist() == [1.0] * 4
+
+
+@pytest.mark.needs("transformers")
+def test_a_gemma_model_of_transformers_follows_llamas_recipe() -> None:
+    """As its library makes it: every norm stores 0 and multiplies by 1, which is what the audit sees."""
+    import torch
+    import transformers
+
+    torch.manual_seed(0)
+    config = transformers.GemmaConfig(
+        hidden_size=64, num_hidden_layers=1, num_attention_heads=4, num_key_value_heads=4, head_dim=16,
+        intermediate_size=128, vocab_size=99,
+    )  # fmt: skip
+    model = transformers.GemmaForCausalLM(config)
+    recipe = ui.recipes.llama()
+    assert {row.verdict for row in ui.audit(model, recipe) if row.role == "scale"} == {"ok"}
+    ui.apply(model, recipe, seed=0)
+    assert not model.model.norm.weight.any()
+    assert ui.audit(model, recipe).ok

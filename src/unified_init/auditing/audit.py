@@ -21,6 +21,7 @@ from unified_init.auditing.values import (
 )
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
 from unified_init.models.registry import walker_of
+from unified_init.models.shared import ComputedError
 from unified_init.recipes.rule import Recipe
 from unified_init.testing.findings import family_p, verdict
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unified_init.auditing.values import Observed
+    from unified_init.models.protocol import Walker
     from unified_init.testing.findings import Finding
 
 __all__ = ["ALPHA", "audit"]
@@ -96,10 +98,14 @@ def audit(model: Any, recipe: Recipe, *, alpha: float = ALPHA) -> Audit:
     for at, unit in enumerate(units):
         try:
             values = read(unit)
-        except UnifiedInitError as error:  # on meta
+        except Exception as error:  # noqa: BLE001  # on meta, or a type that its framework cannot hand over
             rows.append(_row(unit, "unread", notes=(str(error),)))
             continue
-        rows.append(_judged(unit, values, rate / len(units), blocks, others))
+        row = _judged(unit, values, rate / len(units), blocks, others)
+        computed = _computed(walker, model, unit) if row.verdict == "differs" else ""
+        if computed:
+            row = dataclasses.replace(row, verdict="unexamined", notes=(computed,))
+        rows.append(row)
         heads[at] = values
     same = duplicates_of({at: values for at, values in heads.items() if _may_repeat(units[at])})
     return Audit(
@@ -112,6 +118,17 @@ def audit(model: Any, recipe: Recipe, *, alpha: float = ALPHA) -> Audit:
         ),
         unused_rules(inventory, recipe),
     )
+
+
+def _computed(walker: Walker, model: Any, unit: Unit) -> str:
+    """Return why a tensor cannot hold what a rule gives it, where its layer computes it from others."""
+    try:
+        walker.check(model, [path for path, _ in unit.record.stored])
+    except ComputedError as error:
+        return str(error)
+    except UnifiedInitError:
+        return ""
+    return ""
 
 
 def _may_repeat(unit: Unit) -> bool:

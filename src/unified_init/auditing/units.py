@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Unit", "read_unit", "units_of", "unused_rules"]
 
-NO_RULE, NO_LAW, LEFT = "no rule", "no law", "left"
+NO_RULE, NO_LAW, LEFT, OK = "no rule", "no law", "left", "ok"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def units_of(inventory: Inventory, recipe: Recipe) -> Iterator[Unit]:
             yield Unit(record, why=NO_LAW, reason=str(error))
             continue
         if not one.pieces:
-            yield Unit(record, one.rule, why=LEFT)
+            yield Unit(record, one.rule, why=LEFT if record.size else OK)  # no values follow every law
         for piece in one.pieces:
             yield Unit(record, one.rule, piece, one.zero_row)
 

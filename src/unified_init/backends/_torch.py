@@ -13,6 +13,7 @@ from unified_init.backends import graph
 from unified_init.backends.trace import draw as trace_request
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.law import ORTHOGONAL
+from unified_init.stream.dtypes import DTYPES
 from unified_init.stream.program import on_host
 from unified_init.stream.threefry import root_key as int_root_key
 
@@ -30,6 +31,9 @@ AS_INTEGERS = {
     "float8_e4m3fn": (np.uint8, torch.float8_e4m3fn),
     "float8_e5m2": (np.uint8, torch.float8_e5m2),
 }
+# Integers are NumPy's too; quantised types and floats that NumPy cannot hand over are neither.
+INTEGERS = ("bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64")
+WRITABLE = {getattr(torch, name) for name in (*DTYPES, *INTEGERS) if hasattr(torch, name)}
 PLAIN = {torch.Tensor, torch.nn.Parameter}  # other subclasses may mean something else by their memory
 
 
@@ -129,6 +133,10 @@ def check_target(tensor: object) -> None:
     if not isinstance(tensor, torch.Tensor):
         msg = f"`tensor` must be a torch.Tensor, got {type(tensor).__name__}."
         raise ArgumentTypeError(msg)
+    if tensor.dtype not in WRITABLE:
+        name = str(tensor.dtype).removeprefix("torch.")
+        msg = f"`tensor` must have a type that can be written, got {name}: fill it before it is converted."
+        raise ArgumentTypeError(msg)
     if _is_plain(tensor) and not tensor.is_inference():
         return
     if tensor.device.type == "meta":
@@ -143,6 +151,11 @@ def check_target(tensor: object) -> None:
     if tensor.is_inference() and not torch.is_inference_mode_enabled():
         msg = "`tensor` was made in inference mode and can be written in that mode alone: clone() it."
         raise ArgumentValueError(msg)
+    _check_memory(tensor)
+
+
+def _check_memory(tensor: torch.Tensor) -> None:
+    """Refuse a tensor that has not an element of its own memory for each of its values."""
     if tensor.layout is not torch.strided or tensor.is_nested:
         msg = f"`tensor` must be dense, got the layout {tensor.layout}."
         raise ArgumentValueError(msg)
@@ -153,6 +166,32 @@ def check_target(tensor: object) -> None:
             f"shape {tuple(tensor.shape)} and strides {tensor.stride()}: clone() it."
         )
         raise ArgumentValueError(msg)
+    if type(tensor).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__:
+        msg = (
+            f"`tensor` must be plain memory, got {type(tensor).__name__}: fill it before it is wrapped "
+            "(sharded, quantised or faked)."
+        )
+        raise ArgumentTypeError(msg)
+    if _overlaps_itself(tensor):
+        msg = (
+            "`tensor` must have memory of its own for every element, got a tensor that overlaps itself, of "
+            f"shape {tuple(tensor.shape)} and strides {tensor.stride()}: clone() it."
+        )
+        raise ArgumentValueError(msg)
+
+
+def _overlaps_itself(tensor: torch.Tensor) -> bool:
+    """Whether two elements of a dense tensor have one address."""
+    reach, nested = 0, True
+    for stride, length in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
+        if length > 1:
+            nested = nested and stride > reach
+            reach += stride * (length - 1)
+    if nested or not tensor.numel():
+        return False
+    marks = np.zeros(reach + 1, bool)
+    np.lib.stride_tricks.as_strided(marks, tuple(tensor.shape), tensor.stride())[...] = True
+    return int(marks.sum()) < tensor.numel()
 
 
 def _cast(x: Any, dtype: str) -> Any:

@@ -8,13 +8,11 @@ import equinox as eqx
 import jax
 from jax import tree_util
 
-from unified_init.errors import ArgumentValueError
 from unified_init.inventory import Inventory, Record
 from unified_init.models import jax_leaves
 from unified_init.models.equinox_layers import facts_of
-from unified_init.models.flax_layers import check_complete
 from unified_init.models.places import placed
-from unified_init.models.shared import stacked
+from unified_init.models.shared import ComputedError, check_complete, stacked
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -57,16 +55,16 @@ def loaded(model: eqx.Module) -> frozenset[str]:  # noqa: ARG001  # Equinox mark
 
 
 def check(model: eqx.Module, paths: Collection[str]) -> None:
-    """Refuse tensors that cannot be written, or from which layers compute others, and to leave some abstract."""
+    """Refuse tensors that cannot be written, or that others are computed from, and to leave some abstract."""
     for path in paths:
         leaf, chain = _find(model, path)
         for at, (owner, name) in enumerate(chain):
             if isinstance(owner, WRAPPERS) and name == "layer" and chain[at + 1][1] == owner.weight_name:
                 msg = (
-                    f"{path!r} is not the weight that {type(owner).__name__} uses, which it computes from it: "
-                    f"skip={path!r}, or apply before the layer is wrapped."
+                    f"{path!r} is not the weight that {type(owner).__name__} uses, which it computes from "
+                    f"it: skip={path!r}, or apply before the layer is wrapped."
                 )
-                raise ArgumentValueError(msg)
+                raise ComputedError(msg)
         jax_leaves.check(path, leaf)
     leaves = tree_util.tree_flatten_with_path(model)[0]
     abstract = {_path(keys) for keys, leaf in leaves if isinstance(leaf, jax.ShapeDtypeStruct)}

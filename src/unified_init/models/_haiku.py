@@ -12,9 +12,9 @@ import jax
 from unified_init.errors import ArgumentValueError
 from unified_init.inventory import Inventory
 from unified_init.models import jax_leaves
-from unified_init.models.flax_layers import check_complete
 from unified_init.models.haiku_layers import LAYERS, STATE, Site, described, described_state, named_site
 from unified_init.models.places import placed
+from unified_init.models.shared import check_complete
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -35,14 +35,14 @@ def inspect(model: Haiku) -> Inventory:
     sites = _sites(model, leaves)
     shapes = {path: site.shape for path, site in sites.items()}
     records, left = [], []
-    for path in _ordered(list(leaves), sites):
+    for path, site in sites.items():
         leaf = leaves[path]
         bundle, _, name = path.removeprefix(STATE).rpartition("/")
         shape, dtype = tuple(leaf.shape), str(leaf.dtype)
         if path.startswith(STATE):
-            found = described_state(bundle, name, shape, dtype, sites[path])
+            found = described_state(bundle, name, shape, dtype, site)
         else:
-            found = described(bundle, name, shape, dtype, sites[path], shapes)
+            found = described(bundle, name, shape, dtype, site, shapes)
         records += found
         left += [] if found else [path]
     return Inventory("haiku", placed(records), tuple(left))
@@ -74,6 +74,7 @@ def check(model: Haiku, paths: Collection[str]) -> None:
 
 def commit(model: Haiku, writes: Mapping[str, Write]) -> Haiku:
     """Return a new wrapper with new parameters and state; what is not written is the same array."""
+
     def rebuilt(tree: Any, prefix: str) -> Any:
         new = {}
         for bundle, entries in tree.items():
@@ -109,7 +110,7 @@ def _leaves(model: Haiku) -> dict[str, Any]:
 
 
 def _sites(model: Haiku, leaves: Mapping[str, Any]) -> dict[str, Site]:
-    """Return where each tensor is made: by evaluation, or by the names that Haiku gives."""
+    """Return where each tensor is made, in order: by evaluation, or by the names that Haiku gives."""
     try:
         made, expected = _evaluated(model)
     except ArgumentValueError:
@@ -120,7 +121,7 @@ def _sites(model: Haiku, leaves: Mapping[str, Any]) -> dict[str, Site]:
         _check_fit(leaves, expected, stateful=model.state is not None)
     sites = {}
     unknown = []
-    for path, leaf in leaves.items():
+    for path, leaf in _ordered(leaves, made).items():
         bundle, _, name = path.removeprefix(STATE).rpartition("/")
         shape = tuple(leaf.shape)
         site = made.get(path) or _beside(made, path, shape) or named_site(bundle, name, shape)
@@ -146,6 +147,23 @@ def _sites(model: Haiku, leaves: Mapping[str, Any]) -> dict[str, Site]:
         )
         raise ArgumentValueError(msg)
     return sites
+
+
+def _ordered(leaves: Mapping[str, Any], made: Mapping[str, Site]) -> dict[str, Any]:
+    """Return the tensors by the order in which ``init`` makes them, which JAX' sorted dicts do not keep.
+
+    Those of one module come together. What it does not make is in the order of names, numbers as numbers.
+    """
+    ranks: dict[str, int] = {}
+    for path in made:
+        ranks.setdefault(path.rpartition("/")[0], len(ranks))
+
+    def place(path: str) -> tuple[Any, ...]:
+        bundle, _, name = path.rpartition("/")
+        words = [jax_leaves.by_number(word) for word in bundle.split("/")]
+        return path.startswith(STATE), ranks.get(bundle, len(ranks)), words, jax_leaves.by_number(name)
+
+    return {path: leaves[path] for path in sorted(leaves, key=place)}
 
 
 def _beside(made: Mapping[str, Site], path: str, shape: tuple[int, ...]) -> Site | None:

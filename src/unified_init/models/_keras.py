@@ -2,7 +2,9 @@
 
 A path is the names of the layers below the model, then the variable's: "block/conv2d_3/kernel". Keras
 numbers the names that it makes over the whole process, so a second model of the same code has other
-paths. Streams do not depend on that: there, such names are numbered anew below each layer.
+paths. Streams do not depend on that: there, names of that form, "dense" and "dense_3" of a Dense, are
+numbered anew by their position among the layers of that form beside them. That holds for a name of that
+form which a user gave, too, for a saved model does not say who gave it; every other name is kept.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from unified_init.errors import ArgumentValueError, UnifiedInitError
 from unified_init.inventory import Inventory, Record
 from unified_init.models.keras_layers import described
 from unified_init.models.places import placed
+from unified_init.models.shared import ComputedError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -33,7 +36,7 @@ __all__ = ["check", "commit", "inspect", "loaded", "read", "shape_and_dtype"]
 SHOWN = 5
 WRAPPED = ("kernel", "embeddings")  # what SpectralNormalization replaces
 # What Keras calls a variable without a name, on its several backends.
-NAMELESS = re.compile(r"(?:jax_|nnx_)?variable(?:_(\d+))?")
+NAMELESS = re.compile(r"(?:jax_|nnx_)?variable(?:_\d+)?")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -89,20 +92,21 @@ def _shape(variable: Any) -> tuple[int, ...]:
 
 def _check_built(model: Any) -> None:
     """Refuse layers whose variables do not exist yet."""
-    waiting = [
-        layer
-        for layer in model._flatten_layers()
-        if not layer.built and type(layer).build is not keras.layers.Layer.build
-    ]
-    if not waiting and (model.built or model.variables):
+    waiting = [layer for layer in model._flatten_layers() if not layer.built and _makes_variables(layer)]
+    if not waiting:
         return
-    names = [repr(layer.name) for layer in (waiting or [model])[:SHOWN]]
+    names = [repr(layer.name) for layer in waiting[:SHOWN]]
     more = f" and {len(waiting) - SHOWN} more" if len(waiting) > SHOWN else ""
     msg = (
         f"{type(model).__name__} {model.name!r} is not built: {', '.join(names)}{more} have no variables "
         "yet. Build it first: call it once on an input, or model.build(input_shape)."
     )
     raise ArgumentValueError(msg)
+
+
+def _makes_variables(layer: Any) -> bool:
+    """Whether a layer may make variables when it is built; a sequence only has its layers build theirs."""
+    return type(layer).build not in {keras.layers.Layer.build, keras.Sequential.build}
 
 
 def _walk(layer: Any, parent: Any, path: str, stream: str, above: tuple[int, ...]) -> Iterator[Held]:
@@ -136,11 +140,8 @@ def _own_seeds(layer: Any) -> Iterator[tuple[str, Any]]:
 def _own(layer: Any) -> list[tuple[str, str, Any]]:
     """Return a layer's own variables, each with its name and its stream's."""
     variables = _distinct([*layer._trainable_variables, *layer._non_trainable_variables])
-    found = []
-    for variable in variables:
-        nameless = NAMELESS.fullmatch(variable.name)
-        found.append((variable.name, "variable" if nameless else None, int((nameless and nameless[1]) or 0)))
-    return _named(variables, found)
+    names = [variable.name for variable in variables]
+    return _named(variables, [(name, "variable" if NAMELESS.fullmatch(name) else None) for name in names])
 
 
 def _children(layer: Any) -> list[tuple[str, str, Any]]:
@@ -149,8 +150,8 @@ def _children(layer: Any) -> list[tuple[str, str, Any]]:
     found = []
     for child in children:
         base = _snake_case(type(child).__name__)
-        made = re.fullmatch(rf"((?:forward_|backward_)?{base})(?:_(\d+))?", child.name)
-        found.append((child.name, made[1] if made else None, int((made and made[2]) or 0)))
+        made = re.fullmatch(rf"((?:forward_|backward_)?{base})(?:_\d+)?", child.name)
+        found.append((child.name, made[1] if made else None))
     return _named(children, found)
 
 
@@ -164,18 +165,23 @@ def _snake_case(name: str) -> str:
     return re.sub("([a-z])([A-Z])", r"\1_\2", spaced).lower()
 
 
-def _named(things: Sequence[Any], names: Sequence[tuple[str, str | None, int]]) -> list[tuple[str, str, Any]]:
+def _named(things: Sequence[Any], names: Sequence[tuple[str, str | None]]) -> list[tuple[str, str, Any]]:
     """Return things with unique names, and with unique names for streams.
 
-    ``names`` has for each its own name and, where Keras may have made that, what it was made of and the
-    number behind it; those are numbered anew, in order of their numbers.
+    ``names`` has for each its own name and, where Keras may have made that, what it was made of. Those are
+    numbered by position: the numbers that Keras gives are of the process, and one that a user gave may
+    stand between them.
     """
-    steady = [name for name, _, _ in names]
-    for base in {base for _, base, _ in names if base is not None}:
-        same = [at for at, (_, made, _) in enumerate(names) if made == base]
-        for rank, at in enumerate(sorted(same, key=lambda at: (names[at][2], at))):
-            steady[at] = f"{base}_{rank}" if rank else base
-    return list(zip(_unique([name for name, _, _ in names]), _unique(steady), things, strict=True))
+    counts: dict[str, int] = {}
+    steady = []
+    for name, base in names:
+        if base is None:
+            steady.append(name)
+            continue
+        rank = counts.setdefault(base, 0)
+        steady.append(f"{base}_{rank}" if rank else base)
+        counts[base] += 1
+    return list(zip(_unique([name for name, _ in names]), _unique(steady), things, strict=True))
 
 
 def _unique(names: Sequence[str]) -> list[str]:
@@ -252,7 +258,7 @@ def _check_variable(model: Any, path: str, variable: Any) -> None:
                 f"what is written there is not the weight: skip={path!r}, or apply to the layer before "
                 "SpectralNormalization wraps it."
             )
-            raise ArgumentValueError(msg)
+            raise ComputedError(msg)
     if variable._value is None:
         msg = f"{path!r} was made in a stateless scope and has no memory yet: build the model outside of it."
         raise ArgumentValueError(msg)

@@ -13,9 +13,12 @@ import jax
 from unified_init.errors import ArgumentValueError
 from unified_init.inventory import Inventory
 from unified_init.models import jax_leaves
-from unified_init.models.flax_layers import Key, Layer, Leaf, check_complete, records_of
+from unified_init.models._linen_axes import stacked_axes
+from unified_init.models.flax_layers import Layer, records_of
+from unified_init.models.flax_leaves import Key, Leaf, axes_of_copies
 from unified_init.models.linen_layers import is_box, layer_of, leaves_of, unboxed, wrapped_by
 from unified_init.models.linen_names import named_layers
+from unified_init.models.shared import ComputedError, check_complete
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -32,12 +35,14 @@ __all__ = ["check", "commit", "inspect", "loaded", "read", "shape_and_dtype"]
 class Seen:
     """What an abstract call of a module shows; filled while it runs.
 
-    ``inner`` has the shapes that layers see, by collection and key; ``wrapped`` what computes a kernel
-    from the one that is stored, by the kernel's path.
+    ``layers`` are in the order of their first calls; ``inner`` has the shapes that layers see, by
+    collection and key; ``stacked`` the axes that hold copies, where those shapes leave it open;
+    ``wrapped`` what computes a kernel from the one that is stored, by the kernel's path.
     """
 
     layers: dict[Key, Layer] = dataclasses.field(default_factory=dict)
     inner: dict[tuple[str, Key], tuple[int, ...]] = dataclasses.field(default_factory=dict)
+    stacked: dict[tuple[str, Key], tuple[int, ...]] = dataclasses.field(default_factory=dict)
     wrapped: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
@@ -62,6 +67,7 @@ def inspect(model: Linen) -> Inventory:
                     dtype=str(value.dtype),
                     collection=collection,
                     inner=inner,
+                    stacked=seen.stacked.get((collection, key)),
                 )
             )
         elif collection in {"params", "batch_stats"}:
@@ -85,8 +91,8 @@ def _ordered(seen: Seen, model: Linen) -> list[tuple[tuple[str, Key], Any]]:
     def place(at: tuple[str, Key]) -> tuple[Any, ...]:
         collection, key = at
         above = (key[:end] for end in reversed(range(len(key))) if key[:end] in ranks)
-        owner = ranks.get(next(above, ()), len(ranks))
-        return owner, *([by_number(word) for word in key[:-1]], collection != "params", by_number(key[-1]))
+        words = [jax_leaves.by_number(word) for word in key]
+        return ranks.get(next(above, ()), len(ranks)), words[:-1], collection != "params", words[-1:]
 
     return sorted(leaves_of(model.variables).items(), key=lambda item: place(item[0]))
 
@@ -147,6 +153,15 @@ def _from_call(model: Linen) -> Seen:
     except Exception as error:
         msg = f"`args` of linen() must be what module.init takes after the key; it raised {error!r}."
         raise ArgumentValueError(msg) from error
+    _check_fit(model, found)
+    seen.inner = {at: shape for at, shape in seen.inner.items() if at in found}
+    if any(len(axes_of_copies(tuple(found[at].shape), shape)) > 1 for at, shape in seen.inner.items()):
+        seen.stacked = stacked_axes(lambda: _shapes(call, model.args, model.kwargs), seen.inner)
+    return seen
+
+
+def _check_fit(model: Linen, found: Mapping[tuple[str, Key], Any]) -> None:
+    """Refuse variables of another module."""
     given = leaves_of(model.variables)
     for at, value in given.items():
         if at in found and tuple(found[at].shape) != tuple(value.shape):
@@ -161,8 +176,6 @@ def _from_call(model: Linen) -> Seen:
     if missing:
         msg = f"`variables` lack {', '.join(map(repr, missing[:5]))}, which the module makes."
         raise ArgumentValueError(msg)
-    seen.inner = {at: shape for at, shape in seen.inner.items() if at in found}
-    return seen
 
 
 def _shapes(call: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
@@ -226,7 +239,7 @@ def check(model: Linen, paths: Collection[str]) -> None:
                 f"{path!r} is normalised by {wrapped[path]} before its layer uses it, so that written values "
                 f"would not be those of the layer: skip={path!r}."
             )
-            raise ArgumentValueError(msg)
+            raise ComputedError(msg)
     abstract = {path for path, leaf in _by_path(model).items() if isinstance(leaf, jax.ShapeDtypeStruct)}
     check_complete(abstract - set(paths), "write them too, or leave them out of the variables")
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import jax
 from flax import nnx
 
-from unified_init.errors import ArgumentValueError
 from unified_init.inventory import Inventory, Record
 from unified_init.models import jax_leaves
-from unified_init.models.flax_layers import Key, Layer, Leaf, check_complete, einsum_roles, records_of
+from unified_init.models.flax_layers import Layer, einsum_roles, records_of
+from unified_init.models.flax_leaves import Key, Leaf
+from unified_init.models.shared import ComputedError, check_complete
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -97,7 +98,10 @@ def _walk(model: Any) -> Iterator[tuple[Key, Any, Any]]:
 def _children(node: Any) -> dict[str, Any]:
     """Return what a node of the graph holds, by the word of its path."""
     if isinstance(node, nnx.Pytree):
-        return {name: child for name, child in vars(node).items() if not name.startswith("_pytree__")}
+        names = [name for name in vars(node) if not name.startswith("_pytree__")]
+        if names == sorted(names):  # as nnx.merge and nnx.eval_shape leave them: "l_10" before "l_2"
+            names.sort(key=jax_leaves.by_number)
+        return {name: getattr(node, name) for name in names}
     if isinstance(node, Mapping):
         return {str(name): child for name, child in node.items()}
     if isinstance(node, (list, tuple)):
@@ -204,7 +208,7 @@ def _check_variable(path: str, variable: Any, chain: list[tuple[Any, str]]) -> N
                 f"{path!r} is normalised by {type(node).__name__} before its layer uses it, so that written "
                 f"values would not be those of the layer: skip={path!r}, or apply before it is wrapped."
             )
-            raise ArgumentValueError(msg)
+            raise ComputedError(msg)
 
 
 def commit(model: nnx.Module, writes: Mapping[str, Write]) -> nnx.Module:

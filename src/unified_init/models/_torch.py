@@ -5,17 +5,19 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from unified_init.backends import _torch as adapter
-from unified_init.errors import ArgumentValueError, UnifiedInitError
+from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
 from unified_init.inventory import Inventory, Record
-from unified_init.models.places import placed
+from unified_init.models.places import placed, unwrapped
 from unified_init.models.torch_layers import described
+from unified_init.models.torch_memory import check_apart, identity
 from unified_init.models.torch_parametrized import Effective, effective_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Hashable, Mapping
 
-    import torch
     from numpy.typing import NDArray
 
     from unified_init.models.writes import Write
@@ -26,7 +28,9 @@ __all__ = ["check", "commit", "inspect", "loaded", "read", "shape_and_dtype"]
 def inspect(model: torch.nn.Module) -> Inventory:
     """Return the records of a module: its parameters, saved buffers and effective weights."""
     modules = dict(model.named_modules(remove_duplicate=False))
-    sharing: dict[int, list[Record]] = {}
+    _check_eager(modules)
+    leading = _leading(model)
+    sharing: dict[Hashable, list[Record]] = {}
     left = []
     for path, native in _natives(model).items():
         prefix, _, name = path.rpartition(".")
@@ -34,9 +38,38 @@ def inspect(model: torch.nn.Module) -> Inventory:
         record = described(modules[prefix], parent, path, name, native)
         if record is None:
             left.append(path)
-        else:
-            sharing.setdefault(id(native), []).append(record)
+            continue
+        stream = unwrapped(path.removeprefix(leading))
+        if stream != path:
+            record = dataclasses.replace(record, name=stream)
+        key = native.identity if isinstance(native, Effective) else identity(native)
+        sharing.setdefault(key, []).append(record)
     return Inventory("torch", placed([_owner(records) for records in sharing.values()]), tuple(left))
+
+
+def _check_eager(modules: Mapping[str, torch.nn.Module]) -> None:
+    """Refuse what TorchScript made: its modules do not say what layers they are."""
+    for path, module in modules.items():
+        if isinstance(module, torch.jit.ScriptModule):
+            where = f" at {path!r}" if path else ""
+            msg = (
+                f"`model` must be eager, got a {type(module).__name__}{where}, which does not say what its "
+                "layers are: apply before torch.jit.script or torch.jit.trace."
+            )
+            raise ArgumentTypeError(msg)
+
+
+def _leading(model: torch.nn.Module) -> str:
+    """Return the words before every path of a model that is itself a wrapper of parallel training."""
+    leading, module = "", model
+    while True:
+        if isinstance(module, (torch.nn.DataParallel, torch.nn.parallel.DistributedDataParallel)):
+            word = "module"
+        elif "_orig_mod" in module._modules:  # noqa: SLF001  # the wrapper passes on other questions
+            word = "_orig_mod"
+        else:
+            return leading
+        leading, module = f"{leading}{word}.", module.get_submodule(word)
 
 
 def _owner(records: list[Record]) -> Record:
@@ -50,8 +83,10 @@ def _owner(records: list[Record]) -> Record:
 
 def _natives(model: torch.nn.Module) -> dict[str, torch.Tensor | Effective]:
     """Return every tensor by path: parameters, buffers, and weights that are computed from others."""
-    natives: dict[str, torch.Tensor | Effective] = dict(model.named_parameters(remove_duplicate=False))
-    natives |= dict(model.named_buffers(remove_duplicate=False))
+    # Of the base class: wrappers of checkpoints and shards name theirs otherwise than their modules.
+    base = torch.nn.Module
+    natives: dict[str, torch.Tensor | Effective] = dict(base.named_parameters(model, remove_duplicate=False))
+    natives |= dict(base.named_buffers(model, remove_duplicate=False))
     for effective in effective_weights(model):
         natives = {path: native for path, native in natives.items() if path not in effective.originals}
         natives[effective.path] = effective
@@ -89,17 +124,21 @@ def loaded(model: torch.nn.Module) -> frozenset[str]:
     return frozenset(marked)
 
 
-def check(model: torch.nn.Module, path: str) -> None:
-    """Refuse a tensor that is on ``meta``, is an empty placeholder or cannot be written."""
-    native = _native(model, path)
-    if isinstance(native, Effective):
-        native.check()
-        return
-    try:
-        adapter.check_target(native)
-    except UnifiedInitError as error:
-        msg = f"{path!r}: {error}"
-        raise ArgumentValueError(msg) from None
+def check(model: torch.nn.Module, paths: Collection[str]) -> None:
+    """Refuse tensors that are on ``meta`` or empty placeholders, cannot be written, or share memory."""
+    stored = []
+    for path in paths:
+        native = _native(model, path)
+        if isinstance(native, Effective):
+            native.check()
+        for tensor in native.stored if isinstance(native, Effective) else [native]:
+            try:
+                adapter.check_target(tensor)
+            except UnifiedInitError as error:
+                msg = f"{path!r}: {error}"
+                raise ArgumentValueError(msg) from None
+            stored.append((path, tensor))
+    check_apart(stored)
 
 
 def commit(model: torch.nn.Module, writes: Mapping[str, Write]) -> torch.nn.Module:

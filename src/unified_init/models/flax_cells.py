@@ -11,7 +11,8 @@ from unified_init.inventory import Part, Record
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from unified_init.models.flax_layers import Key, Layer, Leaf
+    from unified_init.models.flax_layers import Layer
+    from unified_init.models.flax_leaves import Key, Leaf
 
 __all__ = ["CELLS", "cell_records"]
 

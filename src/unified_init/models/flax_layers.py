@@ -7,13 +7,10 @@ imports a framework.
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
-from unified_init.errors import ArgumentValueError
 from unified_init.inventory import Record
-from unified_init.layout import parse
 from unified_init.models.flax_cells import CELLS, cell_records
 from unified_init.models.places import placed
 from unified_init.models.shared import loose
@@ -21,9 +18,9 @@ from unified_init.models.shared import loose
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["Key", "Layer", "Leaf", "check_complete", "einsum_roles", "records_of"]
+    from unified_init.models.flax_leaves import Key, Leaf
 
-Key = tuple[str, ...]
+__all__ = ["Layer", "einsum_roles", "records_of"]
 
 SPACE = {1: "W", 2: "HW", 3: "DHW"}
 NORMS = ("batch_norm", "layer_norm", "group_norm", "rms_norm")
@@ -59,48 +56,6 @@ class Layer:
     swapped: bool = False
     roles: str = ""
     bias_roles: str = ""
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Leaf:
-    """One array of a model.
-
-    ``inner`` is the shape that the layer itself sees, where a transformation stacks its parameters
-    (``nn.scan``, ``nn.vmap``); None where nobody said.
-    """
-
-    key: Key
-    shape: tuple[int, ...]
-    dtype: str
-    collection: str = "params"
-    inner: tuple[int, ...] | None = None
-
-    @property
-    def path(self) -> str:
-        """The native path: the collection comes first if it is not that of the parameters."""
-        return "/".join(self.key if self.collection == "params" else (self.collection, *self.key))
-
-    def seen(self, rank: int | None) -> tuple[int, ...]:
-        """Return the shape that the layer sees, if its tensors have ``rank`` axes and nobody said more."""
-        if self.inner is not None:
-            return self.inner
-        return self.shape if rank is None else self.shape[max(0, len(self.shape) - rank) :]
-
-    def layout(self, layout: str | None, seen: tuple[int, ...]) -> str | None:
-        """Return a layout of the shape that the layer sees with a ``B`` for each axis that is stacked.
-
-        None if that does not make the stored shape (``nn.map_variables``): no axis then has a known role.
-        """
-        if layout is None or self.shape == seen:
-            return layout
-        extra = max(0, len(self.shape) - len(seen))
-        for stacked in itertools.combinations(range(len(self.shape)), extra):
-            if tuple(size for at, size in enumerate(self.shape) if at not in stacked) == seen:
-                axes = [f"({axis})" if len(axis) > 1 else axis for axis in parse(layout)]
-                for at in stacked:
-                    axes.insert(at, "B")
-                return "".join(axes)
-        return None
 
 
 def records_of(
@@ -282,12 +237,3 @@ def einsum_roles(equation: str) -> tuple[str, str]:
     data, _, kernel = operands.partition(",")
     roles = {axis: "I" if axis not in result else "B" if axis in data else "O" for axis in kernel}
     return "".join(roles[axis] for axis in kernel), "".join(roles[axis] for axis in result if axis in roles)
-
-
-def check_complete(abstract: Iterable[str], advice: str) -> None:
-    """Refuse to leave arrays without values in a model whose other arrays get some."""
-    lost = sorted(abstract)
-    if lost:
-        shown = ", ".join(map(repr, lost[:5]))
-        msg = f"{shown} {'is' if len(lost) == 1 else 'are'} abstract and would stay without values: {advice}."
-        raise ArgumentValueError(msg)

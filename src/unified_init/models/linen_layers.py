@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import flax.linen as nn
 import jax
 from flax.core import meta
 
 from unified_init.models import jax_leaves
-from unified_init.models.flax_layers import Key, Layer, einsum_roles
+from unified_init.models.flax_layers import Layer, einsum_roles
+
+if TYPE_CHECKING:
+    from unified_init.models.flax_leaves import Key
 
 __all__ = ["is_box", "layer_of", "leaves_of", "unboxed", "wrapped_by"]
 

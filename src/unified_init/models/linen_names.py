@@ -13,7 +13,7 @@ from unified_init.models.flax_layers import Layer
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from unified_init.models.flax_layers import Key
+    from unified_init.models.flax_leaves import Key
 
 __all__ = ["named_layers"]
 

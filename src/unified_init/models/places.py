@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from unified_init.inventory import Record
 
-__all__ = ["block_of", "placed", "words_of"]
+__all__ = ["block_of", "placed", "unwrapped", "words_of"]
+
+# What torch.compile, FSDP and activation checkpointing put into the paths of what they wrap.
+INSERTED = re.compile(r"(?<![^.])(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 
 ATTENTION = re.compile(r"attn|attention|mha|self_att")
 MLP = re.compile(
@@ -87,9 +90,14 @@ CONVS = re.compile(r"(?:conv|conv2d|convolution)_?(\d*)")
 FLAT = re.compile(r"(\w*block\d+)_(\d)_(?:bn|conv)")
 
 
+def unwrapped(path: str) -> str:
+    """Return a native path without the words of modules that wrap others."""
+    return INSERTED.sub("", path)
+
+
 def words_of(path: str) -> list[str]:
-    """Return the words of a native path, in lower case."""
-    return [word for word in re.split(r"[./~]+", path.lower()) if word]
+    """Return the words of a native path, in lower case, without those of wrappers."""
+    return [word for word in re.split(r"[./~]+", unwrapped(path).lower()) if word]
 
 
 def block_of(path: str) -> int | None:
@@ -220,7 +228,7 @@ def _pairs(records: list[Record]) -> dict[int, str]:
 
 def _above(path: str) -> str:
     """Return what stands before the last two words of a path."""
-    return re.sub(r"[^./~]+[./~]+[^./~]+$", "", path)
+    return re.sub(r"[^./~]+[./~]+[^./~]+$", "", unwrapped(path))
 
 
 def _last(

@@ -6,16 +6,30 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING, Any
 
+from unified_init.errors import ArgumentValueError
 from unified_init.inventory import Part
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["loose", "pieces", "stacked"]
+__all__ = ["ComputedError", "check_complete", "loose", "pieces", "stacked"]
 
 POSITION = re.compile(r"pos(ition)?_?(al)?_?(emb|enc)|^pos$|rel_pos")
 TOKEN = re.compile(r"(cls|class|reg|mask|dist|sep|query)_?(token|embedding|emb)|_token$")
 SCALED = re.compile(r"layer_?scale|^gamma(_\d)?$|lambda_?\d|^ls\d?$")
+
+
+class ComputedError(ArgumentValueError):
+    """A tensor that its layer computes from others, or changes before it uses it: no written value stays."""
+
+
+def check_complete(abstract: Iterable[str], advice: str) -> None:
+    """Refuse to leave arrays without values in a model whose other arrays get some."""
+    lost = sorted(abstract)
+    if lost:
+        shown = ", ".join(map(repr, lost[:5]))
+        msg = f"{shown} {'is' if len(lost) == 1 else 'are'} abstract and would stay without values: {advice}."
+        raise ArgumentValueError(msg)
 
 
 def loose(name: str, shape: tuple[int, ...]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from unified_init.errors import ArgumentValueError
 from unified_init.inventory import Part, Record
+from unified_init.models.places import unwrapped
 
 if TYPE_CHECKING:
     from unified_init.models.torch_parametrized import Effective
@@ -28,7 +29,7 @@ TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 CONVS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 GATES = {"LSTM": "ifgo", "GRU": "rzn", "RNN": ""}
 QKV = ("q", "k", "v")
-FUSED = re.compile(r"c_attn|in_proj|qkv|query_key_value", re.IGNORECASE)
+FUSED = re.compile(r"(^|_)(c_attn|in_proj|w?qkv|query_key_value)(_|\d*$)", re.IGNORECASE)
 POSITION = re.compile(r"pos(ition)?_?(al)?_?(emb|enc)|^pos$|rel_pos")
 TOKEN = re.compile(r"(cls|class|reg|mask|dist|sep|query)_?(token|embedding|emb)|_token$")
 SCALED = re.compile(r"layer_?scale|^gamma(_\d)?$|lambda_?\d|^ls\d?$")
@@ -53,8 +54,8 @@ def _check_has_shape(module: nn.Module, path: str, native: torch.Tensor | Effect
     if isinstance(native, torch.Tensor) and nn.parameter.is_lazy(native):
         msg = f"{path!r} is a lazy parameter without a shape: run the module once first."
         raise ArgumentValueError(msg)
-    declared = [getattr(module, field) for field in SIZES if hasattr(module, field)]
-    if tuple(native.shape) == (0,) and 0 not in declared:
+    declared = [getattr(module, field, None) for field in SIZES]
+    if tuple(native.shape) == (0,) and not any(isinstance(size, int) and size == 0 for size in declared):
         msg = (
             f"{path!r} of {type(module).__name__} is an empty placeholder of shape (0,): gather the "
             "parameter (deepspeed.zero.GatheredParameters), or apply before it is partitioned."
@@ -80,7 +81,17 @@ def _family(module: nn.Module) -> str:
     if isinstance(module, (nn.Embedding, nn.EmbeddingBag)):
         return "table"
     plain = (nn.Linear, nn.Bilinear, *CONVS, *TRANSPOSED)
-    return "plain" if isinstance(module, plain) or type(module).__name__ == "Conv1D" else ""
+    return "plain" if isinstance(module, plain) or _is_conv1d(module) else ""
+
+
+def _is_conv1d(module: nn.Module) -> bool:
+    """Whether it is a linear layer of transformers that stores (in, out); others call convolutions so."""
+    return type(module).__name__ == "Conv1D" and _of_transformers(module)
+
+
+def _of_transformers(module: nn.Module) -> bool:
+    """Whether a class comes from transformers, or from code that it downloaded."""
+    return type(module).__module__.startswith(("transformers.", "transformers_modules."))
 
 
 def _facts(  # noqa: PLR0911  # one return a layer
@@ -96,7 +107,7 @@ def _facts(  # noqa: PLR0911  # one return a layer
         kind = "attention" if isinstance(parent, nn.MultiheadAttention) else "linear"
         place = {"place": "attention.out"} if kind == "attention" else {}
         return _linear(kind, "OI", name, shape, path, module.in_features, module.out_features) | place
-    if type(module).__name__ == "Conv1D":  # of transformers: (in, out)
+    if _is_conv1d(module) and isinstance(module.weight, torch.Tensor):
         inputs, outputs = tuple(module.weight.shape)
         return _linear("linear", "IO", name, shape, path, int(inputs), int(outputs))
     if isinstance(module, (*CONVS, *TRANSPOSED)):
@@ -117,7 +128,7 @@ def _facts(  # noqa: PLR0911  # one return a layer
         }  # fmt: skip
     if isinstance(module, (nn.RNNBase, nn.RNNCellBase)) and re.match(r"(weight|bias)_[ih]", name):
         return _recurrent(module, name, shape, path)
-    return _norm(module, name, shape) or _free(module, name, shape)
+    return _norm(module, name, shape, path) or _free(module, name, shape)
 
 
 def _vector(role: str) -> dict[str, Any]:
@@ -129,7 +140,7 @@ def _linear(
 ) -> dict[str, Any]:
     found: dict[str, Any] = {"kind": kind, "inputs": inputs, "outputs": outputs}
     found |= {"role": "kernel", "layout": layout} if name == "weight" else _vector("bias")
-    layer = path.rpartition(".")[0].rpartition(".")[2]
+    layer = unwrapped(path).rpartition(".")[0].rpartition(".")[2]
     if FUSED.search(layer) and outputs == 3 * inputs:
         found |= _parts(path, shape, layout if name == "weight" else "O", QKV)
         found |= {"outputs": inputs, "place": "attention.qkv"}
@@ -214,7 +225,16 @@ NORM_ROLES = {
 }  # fmt: skip
 
 
-def _norm(module: nn.Module, name: str, shape: tuple[int, ...]) -> dict[str, Any] | None:
+# Of transformers 5: their forward pass multiplies by 1 + weight.
+CENTRED = frozenset({
+    "GemmaRMSNorm", "Gemma2RMSNorm", "Gemma3RMSNorm", "MiniMaxM3VLRMSNorm", "MuseGlimmerTextCenteredRMSNorm",
+    "MuseSparkTextCenteredRMSNorm", "MuseSparkTextInputScaledRMSNorm", "NemotronLayerNorm1P",
+    "Qwen3_5RMSNorm", "Qwen3_5MoeRMSNorm", "Qwen3NextRMSNorm", "Qwen4ExpTextRMSNorm", "RecurrentGemmaRMSNorm",
+    "Step3p7RMSNorm", "T5GemmaRMSNorm", "T5Gemma2RMSNorm", "VaultGemmaRMSNorm", "VideoPrismLayerNorm",
+})  # fmt: skip
+
+
+def _norm(module: nn.Module, name: str, shape: tuple[int, ...], path: str) -> dict[str, Any] | None:
     """Return what a tensor of a normalisation is, one of another library's by the name of its class."""
     label = type(module).__name__
     if isinstance(module, _NormBase):
@@ -233,7 +253,10 @@ def _norm(module: nn.Module, name: str, shape: tuple[int, ...]) -> dict[str, Any
     if role is None:
         return None
     layout = "O" * len(shape) if len(shape) else None
-    return {"kind": kind, "role": role, "layout": layout, "outputs": math.prod(shape)}
+    found: dict[str, Any] = {"kind": kind, "role": role, "layout": layout, "outputs": math.prod(shape)}
+    if role == "scale" and label in CENTRED and _of_transformers(module) and shape:
+        found |= {"axis": 0, "parts": (Part(label="scale", length=shape[0], path=path, shift=1.0),)}
+    return found
 
 
 def _lora(path: str, name: str, shape: tuple[int, ...]) -> dict[str, Any]:

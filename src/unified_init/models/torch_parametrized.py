@@ -44,6 +44,11 @@ class Effective:
             return found.detach()
 
     @property
+    def identity(self) -> tuple[int, str]:
+        """What it has in common with the same weight of its module at another path."""
+        return (id(self.module), self.name)
+
+    @property
     def shape(self) -> torch.Size:
         """Shape of the weight."""
         return self.value().shape
@@ -91,7 +96,8 @@ class Effective:
         if self.hook is not None:
             return [getattr(self.module, f"{self.name}_{end}") for end in "gv"]
         steps = self.module.parametrizations[self.name]
-        return [tensor for name, tensor in steps.named_parameters() if name.startswith("original")]
+        names = ["original"] if steps.is_tensor else [f"original{at}" for at in range(steps.ntensors)]
+        return [getattr(steps, name) for name in names]
 
     def assign(self, weight: torch.Tensor) -> None:
         """Write the parameters from which the weight is computed."""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Drawn", "Target", "Write"]
 
+WIDE = 4  # bytes of a float32
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Target:
@@ -78,10 +80,7 @@ class Write:
             program.into(out, direct, self.root)
             return
         for drawn in self.drawn:
-            if drawn.request is None:
-                values = np.full(self.shape, drawn.value, out.dtype)
-            else:
-                values = program.on_host(drawn.request, self.root)
+            values = self._values(drawn, out.dtype)
             for target in drawn.targets:
                 region = out if target.box is None else out[tuple(slice(*ends) for ends in target.box)]
                 piece = values[target.source].reshape(region.shape)
@@ -89,9 +88,17 @@ class Write:
         if self.zero_row is not None:
             out[self.zero_row] = 0
 
+    def _values(self, drawn: Drawn, dtype: np.dtype[Any]) -> NDArray[Any]:
+        """Return what is drawn; in float32 where a narrower value is yet to be shifted."""
+        request = drawn.request
+        if request is None:
+            return np.full(self.shape, drawn.value, dtype)
+        if any(target.shift for target in drawn.targets) and dtype.itemsize < WIDE:
+            request = dataclasses.replace(request, dtype=DTYPES["float32"])
+        return program.on_host(request, self.root)
+
 
 def _shifted(values: NDArray[Any], shift: float) -> NDArray[Any]:
-    """Return values less what the forward pass adds to them, rounded once."""
-    wide = np.float64 if values.dtype.itemsize >= 4 else np.float32  # noqa: PLR2004  # float32 and wider
-    shifted: NDArray[Any] = np.subtract(values.astype(wide), shift).astype(values.dtype)
+    """Return values less what the forward pass adds to them; the tensor's type rounds the difference once."""
+    shifted: NDArray[Any] = np.subtract(values.astype(np.result_type(values.dtype, np.float64)), shift)
     return shifted

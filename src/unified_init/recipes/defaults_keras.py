@@ -44,7 +44,8 @@ def keras_default() -> Recipe:
     Kernels: U(-b, b), b = sqrt(6 / (fan_in + fan_out)), with the fans of the stored kernel: a depthwise
     one counts all channels as inputs of each, a recurrent one all gates as outputs, a grouped one all
     groups; EinsumDense and attention the axes of their equation. Recurrent kernels: one orthogonal matrix
-    of all gates. Biases 0, an LSTM's forget gate 1. Embedding: U(-0.05, 0.05), masked row included.
+    of all gates. Biases 0, an LSTM's forget gate 1 (also where ``unit_forget_bias=False`` made it 0: a
+    record has a layer's tensors, not the initializers that it was given). Embedding: U(-0.05, 0.05), masked row included.
     Normalisation: 1 and 0. PReLU: 0. Additive attention's scale of n: U(+-sqrt(3 / n)). LoRA: He uniform
     and 0.
 

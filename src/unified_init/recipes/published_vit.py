@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from unified_init import checks, presets
+from unified_init.errors import ArgumentTypeError
 from unified_init.recipes.defaults_torch import BOUND
 from unified_init.recipes.published_parts import DENSE, kernels, may, must, rest
 from unified_init.recipes.rule import Recipe, Rule
@@ -62,7 +63,7 @@ def vit_jax(*, layer_scale: float = 1e-5, fused: bool = True) -> Recipe:
         The recipe; a model without a head is refused.
 
     Raises:
-        ArgumentTypeError: ``layer_scale`` is not a number.
+        ArgumentTypeError: ``layer_scale`` is not a number, or ``fused`` not True or False.
         ArgumentValueError: ``layer_scale`` is not finite.
 
     Example:
@@ -93,7 +94,7 @@ def vit_jax_nlhb(num_classes: int, *, layer_scale: float = 1e-5, fused: bool = T
         The recipe; a model without a head is refused.
 
     Raises:
-        ArgumentTypeError: something other than numbers.
+        ArgumentTypeError: something other than numbers, or ``fused`` not True or False.
         ArgumentValueError: ``num_classes`` below 1.
 
     Example:
@@ -195,6 +196,9 @@ def _timm_tokens(layer_scale: float) -> tuple[Rule, ...]:
 
 
 def _jax_rules(head_bias: float, layer_scale: float, *, fused: bool) -> tuple[Rule, ...]:
+    if not isinstance(fused, bool):
+        msg = f"`fused` must be True or False, got {fused!r}."
+        raise ArgumentTypeError(msg)
     return (
         must(presets.zeros(), kind=DENSE, role="kernel", place="head"),
         may(presets.constant(head_bias), kind=DENSE, role="bias", place="head"),

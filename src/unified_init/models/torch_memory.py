@@ -1,0 +1,73 @@
+"""Memory of PyTorch's tensors: which ones are the same, and which overlap and would be written twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from unified_init.errors import ArgumentValueError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import torch
+
+__all__ = ["check_apart", "identity"]
+
+
+def identity(tensor: torch.Tensor) -> tuple[Any, ...]:
+    """Return what two tensors have in common if they are one: the same elements in the same order."""
+    try:
+        address = tensor.data_ptr() if tensor.numel() else 0
+    except (RuntimeError, NotImplementedError):  # no memory of its own: sparse, faked, wrapped
+        address = 0
+    if not address or tensor.device.type == "meta":
+        return (id(tensor),)
+    view = (tensor.is_conj(), tensor.is_neg())
+    return (tensor.device, address, tuple(tensor.shape), tensor.stride(), tensor.dtype, *view)
+
+
+def check_apart(stored: Iterable[tuple[str, torch.Tensor]]) -> None:
+    """Refuse tensors of different paths that share elements; each can be written by itself."""
+    spans = sorted(
+        ((str(tensor.device), tensor.data_ptr(), _extent(tensor), path, tensor) for path, tensor in stored),
+        key=lambda span: span[:2],
+    )
+    reaching: list[tuple[int, str, torch.Tensor]] = []
+    last = ""
+    for device, start, length, path, tensor in spans:
+        ahead = [one for one in reaching if device == last and one[0] > start]
+        for _, other, held in ahead:
+            if other != path and _meet(held, tensor):
+                msg = (
+                    f"{other!r} and {path!r} share memory and are not one tensor, so that it would be "
+                    f"written twice: skip={path!r}, or give each its own memory with clone()."
+                )
+                raise ArgumentValueError(msg)
+        reaching, last = [*ahead, (start + length, path, tensor)], device
+
+
+def _extent(tensor: torch.Tensor) -> int:
+    """Return the number of bytes from the first element to the end of the last."""
+    if not tensor.numel():
+        return 0
+    steps = sum(step * (length - 1) for step, length in zip(tensor.stride(), tensor.shape, strict=True))
+    return (int(steps) + 1) * int(tensor.element_size())
+
+
+def _meet(first: torch.Tensor, second: torch.Tensor) -> bool:
+    """Whether two tensors whose ranges of addresses intersect have an element in common: columns may not."""
+    start = min(first.data_ptr(), second.data_ptr())
+    stop = max(one.data_ptr() + _extent(one) for one in (first, second))
+    marks = np.zeros(stop - start, bool)
+    _bytes_of(marks, first, start)[...] = True
+    return bool(_bytes_of(marks, second, start).any())
+
+
+def _bytes_of(marks: Any, tensor: torch.Tensor, start: int) -> Any:  # noqa: ANN401  # arrays of any shape
+    """Return a view of one mark a byte that has a tensor's shape and strides."""
+    width = tensor.element_size()
+    strides = (*(step * width for step in tensor.stride()), 1)
+    return as_strided(marks[tensor.data_ptr() - start :], (*tensor.shape, width), strides)

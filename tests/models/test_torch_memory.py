@@ -1,0 +1,167 @@
+"""Memory of PyTorch's tensors: one memory is written once, and what cannot be written is refused before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import unified_init as ui
+
+pytestmark = pytest.mark.needs("torch")
+
+NORMAL = ui.Recipe("normal", (ui.Rule(spec=ui.normal(0.0, 1.0)),))
+
+
+def holding(**tensors: Any) -> Any:
+    """Return a module of these parameters."""
+    import torch
+
+    module = torch.nn.Module()
+    for name, tensor in tensors.items():
+        module.register_parameter(name, torch.nn.Parameter(tensor, requires_grad=False))
+    return module
+
+
+def refused(module: Any, recipe: ui.Recipe = NORMAL, **options: Any) -> str:
+    """Return the message with which a recipe is refused; the tensors of strided memory stay as they were."""
+    with pytest.raises(ui.UnifiedInitError) as caught:
+        ui.apply(module, recipe, seed=0, **options)
+    return str(caught.value)
+
+
+def test_a_transposed_view_of_a_parameter_is_refused() -> None:
+    """Both paths are named, nothing is written, and one of them can be skipped."""
+    import torch
+
+    base = torch.zeros(8, 4)
+    module = holding(first=base, second=base.t())
+    assert refused(module) == (
+        "'first' and 'second' share memory and are not one tensor, so that it would be written twice: "
+        "skip='second', or give each its own memory with clone()."
+    )
+    assert not base.any()
+    _, report = ui.apply(module, NORMAL, seed=0, skip="second")
+    assert report.written == ("first",)
+    assert torch.equal(module.second, module.first.t())
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("base[:5]", "base[4:]"),
+        ("base", "base[2]"),
+        ("base[:, :3]", "base[:, 2:]"),
+        ("base", "base.view(torch.int32)[0]"),
+        ("base", "base._neg_view()"),
+    ],
+)
+def test_tensors_that_share_an_element_are_refused(first: str, second: str) -> None:
+    """Rows, columns, other types and other readings of one memory."""
+    import torch
+
+    names = {"base": torch.zeros(8, 4), "torch": torch}
+    if "_neg_view" in second:
+        names["base"], second = torch.zeros(8, 4), "torch._neg_view(base)"
+    one, other = (eval(text, names) for text in (first, second))  # noqa: S307  # written above
+    module = holding(a=one, b=other)
+    zeros = ui.Recipe("zeros", (ui.Rule(spec=ui.zeros()),))
+    assert "share memory and are not one tensor" in refused(module, zeros)
+
+
+def test_columns_and_rows_that_lie_apart_are_written() -> None:
+    """Ranges of addresses that intersect are no overlap: interleaved columns get their own draws."""
+    import torch
+
+    base = torch.zeros(8, 6)
+    module = holding(q=base[:, :2], k=base[:, 2:4], v=base[:, 4:])
+    ui.apply(module, NORMAL, seed=0)
+    for name in "qkv":
+        drawn = ui.draw(ui.normal(0.0, 1.0), (8, 2), seed=0, name=name, backend="torch")
+        assert torch.equal(getattr(module, name), drawn)
+    halves = torch.zeros(8, 3)
+    ui.apply(holding(up=halves[:4], down=halves[4:], none=halves[:0]), NORMAL, seed=0)
+    assert halves.all()
+
+
+def test_two_parameters_of_one_memory_are_a_tie() -> None:
+    """Address, shape, strides and type say so, not the identity of the object."""
+    import torch
+
+    base = torch.zeros(8, 4)
+    module = holding(a=base, b=base.detach())
+    assert module.a is not module.b
+    _, report = ui.apply(module, NORMAL, seed=0)
+    assert (report.written, report.ties) == (("a",), (("a", "b"),))
+    assert torch.equal(module.b, ui.draw(ui.normal(0.0, 1.0), (8, 4), seed=0, name="a", backend="torch"))
+
+
+def test_a_tensor_that_overlaps_itself_is_refused() -> None:
+    """Windows over one memory; strides that merely interleave are no overlap."""
+    import torch
+
+    windows = torch.zeros(10).as_strided((4, 3), (2, 1))
+    assert refused(holding(w=windows)) == (
+        "'w': `tensor` must have memory of its own for every element, got a tensor that overlaps itself, of "
+        "shape (4, 3) and strides (2, 1): clone() it."
+    )
+    assert not windows.any()
+    with pytest.raises(ui.ArgumentValueError):
+        ui.fill(windows, ui.ones())
+    interleaved = torch.zeros(8).as_strided((2, 3), (3, 2))
+    ui.apply(holding(w=interleaved), NORMAL, seed=0)
+    drawn = ui.draw(ui.normal(0.0, 1.0), (2, 3), seed=0, name="w", backend="torch")
+    assert torch.equal(interleaved, drawn)
+
+
+@pytest.mark.parametrize(
+    "name", ["float8_e8m0fnu", "float8_e4m3fnuz", "float8_e5m2fnuz", "complex32", "qint8"]
+)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_type_that_cannot_be_written_is_refused_before_the_first_write(name: str) -> None:
+    """Also for a constant, which the type could hold."""
+    import torch
+
+    made = torch.ones(3)
+    odd = torch.quantize_per_tensor(made, 0.1, 0, torch.qint8) if name == "qint8" else None
+    module = holding(a=torch.zeros(3), b=made.to(getattr(torch, name)) if odd is None else odd)
+    assert refused(module, ui.Recipe("ones", (ui.Rule(spec=ui.ones()),))) == (
+        f"'b': `tensor` must have a type that can be written, got {name}: fill it before it is converted."
+    )
+    assert not module.a.any()
+
+
+def test_tensors_that_wrap_others_are_refused_before_the_first_write() -> None:
+    """Fake tensors and subclasses that dispatch to tensors of their own: their memory is not their values."""
+    import torch
+    from torch._subclasses import FakeTensorMode
+    from torch.testing._internal.two_tensor import TwoTensor
+
+    with FakeTensorMode():
+        fake = torch.zeros(3)
+    two = TwoTensor(torch.zeros(3), torch.zeros(3))
+    for tensor, name in ((fake, "FakeTensor"), (two, "TwoTensor")):
+        module = torch.nn.Module()
+        module.a = torch.nn.Parameter(torch.zeros(3))
+        module.b = torch.nn.Parameter(tensor)
+        assert refused(module) == (
+            f"'b': `tensor` must be plain memory, got {name}: fill it before it is wrapped "
+            "(sharded, quantised or faked)."
+        )
+        assert not module.a.any()
+
+
+def test_tensors_without_memory_are_inspected() -> None:
+    """On meta, empty and sparse ones each are their own record."""
+    import torch
+
+    module = holding(
+        meta=torch.empty(3, device="meta"),
+        other=torch.empty(3, device="meta"),
+        none=torch.empty(0, 3),
+        neither=torch.empty(0, 3),
+        sparse=torch.zeros(3, 3).to_sparse(),
+    )
+    assert [(record.path, record.ties) for record in ui.inspect(module)] == [
+        (path, ()) for path in ("meta", "other", "none", "neither", "sparse")
+    ]

@@ -1,0 +1,137 @@
+"""Effective weights of PyTorch: what weight norm stores, and which parametrizations are refused."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import pytest
+
+import unified_init as ui
+
+pytestmark = pytest.mark.needs("torch")
+
+ZEROS = ui.Rule(spec=ui.zeros())
+WRAPPINGS = pytest.mark.parametrize("older", [False, True], ids=["parametrization", "hook"])
+
+
+def normed(layer: Any, *, older: bool, **options: Any) -> Any:
+    """Return a layer under weight norm."""
+    import torch
+
+    wrap: Any = torch.nn.utils.weight_norm if older else torch.nn.utils.parametrizations.weight_norm
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # the older one is deprecated
+        return wrap(layer, **options)
+
+
+def outside(recipe: Any, layer: Any) -> Any:
+    """Return what a recipe gives the weight of a layer without weight norm."""
+    return ui.apply(layer, recipe, seed=0)[0].weight
+
+
+@WRAPPINGS
+@pytest.mark.parametrize("dim", [0, 1, None])
+@pytest.mark.parametrize("spec", [ui.zeros(), ui.dirac(), ui.constant(1e-24)], ids=["zeros", "dirac", "tiny"])
+def test_slices_of_norm_0_are_stored(spec: ui.Initializer, dim: int | None, *, older: bool) -> None:
+    """The weight is the law's where a norm is 0 or underflows; the parameters and gradients are finite."""
+    import torch
+
+    recipe = ui.Recipe("r", (ui.Rule(spec=spec, role="kernel"), ZEROS))
+    layer = normed(torch.nn.Conv1d(3, 4, 3), older=older, dim=dim)
+    ui.apply(layer, recipe, seed=0)
+    expected = outside(recipe, torch.nn.Conv1d(3, 4, 3))
+    assert torch.allclose(layer.weight, expected, rtol=1e-6, atol=0.0)
+    layer(torch.ones(1, 3, 5)).sum().backward()
+    for parameter in layer.parameters():
+        assert parameter.isfinite().all()
+        assert parameter.grad.isfinite().all()
+
+
+@WRAPPINGS
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64"])
+def test_weight_norm_holds_in_other_types(dtype: str, *, older: bool) -> None:
+    """The effective weight is the draw to the type's own rounding."""
+    import torch
+
+    kind = getattr(torch, dtype)
+    recipe = ui.recipes.torch_default()
+    layer = normed(torch.nn.Linear(30, 20), older=older).to(kind)
+    ui.apply(layer, recipe, seed=0)
+    near = {"rtol": 2 * torch.finfo(kind).eps, "atol": 0.0}
+    assert torch.allclose(layer.weight, outside(recipe, torch.nn.Linear(30, 20).to(kind)), **near)
+
+
+@WRAPPINGS
+def test_what_a_tensor_holds_does_not_decide(*, older: bool) -> None:
+    """Memory that to_empty() left, NaN or not, is overwritten."""
+    import torch
+
+    layer = normed(torch.nn.Linear(3, 2), older=older)
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.fill_(float("nan"))
+    recipe = ui.recipes.torch_default()
+    ui.apply(layer, recipe, seed=0)
+    assert torch.allclose(layer.weight, outside(recipe, torch.nn.Linear(3, 2)), rtol=1e-6)
+
+
+def test_an_empty_weight_under_weight_norm_is_no_error() -> None:
+    """There is nothing to write and nothing to mend."""
+    import torch
+
+    from unified_init.models.torch_parametrized import effective_weights
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of torch, of an empty weight
+        layer = normed(torch.nn.Linear(3, 0), older=False)
+    (effective,) = effective_weights(layer)
+    effective.assign(torch.zeros(0, 3))
+    assert layer.weight.shape == (0, 3)
+
+
+@WRAPPINGS
+def test_a_weight_at_two_places_is_a_tie(*, older: bool) -> None:
+    """One module twice is written once, under its first path."""
+    import torch
+
+    layer = normed(torch.nn.Conv1d(3, 3, 3), older=older)
+    _, report = ui.apply(
+        torch.nn.Sequential(layer, torch.nn.ReLU(), layer), ui.recipes.torch_default(), seed=0
+    )
+    assert report.written == ("0.bias", "0.weight")
+    assert report.ties == (("0.bias", "2.bias"), ("0.weight", "2.weight"))
+
+
+@WRAPPINGS
+def test_a_direction_that_two_weights_share_is_refused(*, older: bool) -> None:
+    """Each weight would be computed from what the other has written."""
+    import torch
+
+    first, second = (normed(torch.nn.Linear(3, 2), older=older) for _ in range(2))
+    if older:
+        second.weight_v = first.weight_v
+    else:
+        second.parametrizations.weight.original1 = first.parametrizations.weight.original1
+    with pytest.raises(ui.ArgumentValueError) as caught:
+        ui.apply(torch.nn.Sequential(first, second), ui.recipes.torch_default(), seed=0)
+    assert str(caught.value) == (
+        "'0.weight' and '1.weight' share memory and are not one tensor, so that it would be written twice: "
+        "skip='1.weight', or give each its own memory with clone()."
+    )
+
+
+def test_a_parametrization_that_divides_by_the_norm_is_refused_whatever_it_holds() -> None:
+    """Spectral norm, also of a weight of norm 1, which it would leave as it is."""
+    import torch
+
+    layer = torch.nn.Linear(3, 3, bias=False)
+    with torch.no_grad():
+        layer.weight.copy_(torch.eye(3))
+    layer = torch.nn.utils.parametrizations.spectral_norm(layer)
+    with pytest.raises(ui.ArgumentValueError) as caught:
+        ui.apply(layer, ui.recipes.torch_default(), seed=0)
+    assert str(caught.value) == (
+        "'weight' is computed by _SpectralNorm, which does not give a weight that is written back as it was: "
+        "skip='weight', or apply before the parametrization."
+    )
