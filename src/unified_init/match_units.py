@@ -87,5 +87,6 @@ def units_of(inventory: Inventory) -> list[Unit]:
         ranked = sorted(places, key=lambda at: [int(n) for n in re.findall(r"\d+", records[at].path)])
         for at, source in zip(places, ranked, strict=True):
             ordered[at] = records[source]
-    found = [(record, part) for record in ordered for part in record.parts or (None,)]
+    # One part alone is no fusing: it says what the forward pass adds, say.
+    found = [(one, part) for one in ordered for part in (one.parts if len(one.parts) > 1 else (None,))]
     return [Unit(record, part, at) for at, (record, part) in enumerate(found)]

@@ -172,9 +172,16 @@ def test_a_check_is_text_and_a_picture(tmp_path: Path) -> None:
         ({"optimizer": "lion"}, ui.ArgumentValueError, "`optimizer` must be 'adam' or 'sgd'"),
         ({"seeds": ()}, ui.ArgumentValueError, "`seeds` must have one"),
         ({"steps": 0}, ui.ArgumentValueError, "`steps` must be at least 1"),
+        ({"make_model": 3}, ui.ArgumentTypeError,
+         "^`make_model` must be a function of the width that returns a model, got 3.$"),
+        ({"widths": 3}, ui.ArgumentTypeError, "^`widths` must be a sequence of integers, got 3.$"),
+        ({"widths": "64"}, ui.ArgumentTypeError, "^`widths` must be a sequence of integers, got '64'.$"),
+        ({"seeds": 3}, ui.ArgumentTypeError, "^`seeds` must be a sequence of integers, got 3.$"),
+        ({"loss": 3}, ui.ArgumentTypeError,
+         "^`loss` must be a function of the model's output or None, got 3.$"),
         ({"make_model": lambda width: width}, ui.ArgumentTypeError, "`make_model` must return a torch"),
     ],
-)
+)  # fmt: skip
 def test_bad_arguments_are_refused(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
     """Each with the rule and what was received."""
     asked: dict[str, Any] = {"make_model": mlp, "widths": (8, 16), "batch": batch(4, 8)} | arguments

@@ -30,7 +30,7 @@ def test_names_say_what_they_prove_without_an_example() -> None:
         )
 
     x = np.ones((2, 6), np.float32)
-    assert ui.inspect(wrapped(call, x, bare=True)) == ui.inspect(wrapped(call, x))
+    assert set(ui.inspect(wrapped(call, x, bare=True))) == set(ui.inspect(wrapped(call, x)))
 
 
 def test_what_names_do_not_prove_is_asked_for() -> None:

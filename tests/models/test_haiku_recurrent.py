@@ -116,3 +116,20 @@ def test_a_convolutional_lstm_adds_its_one_once() -> None:
     shifts = [part.shift for part in inventory["conv2_dlstm/input_to_hidden/b"].parts]
     assert shifts == [0.0, 0.0, 1.0, 0.0]
     assert inventory["conv2_dlstm/hidden_to_hidden/b"].parts == ()
+
+
+def test_a_shifted_gate_is_rounded_once() -> None:
+    """Narrow biases are the float32 ones, less the 1 that the forward pass adds, rounded at the end."""
+    import jax
+    import jax.numpy as jnp
+
+    recipe = ui.Recipe("wide", (ui.Rule(spec=ui.normal(0.0, 1.0)),))
+    model = unrolled("hk.LSTM(64)", 4)
+    wide, _ = ui.apply(model, recipe, seed=0)
+    drawn = np.asarray(ui.draw(ui.normal(0.0, 1.0), (64,), seed=0, name="lstm/linear/b/f"))
+    assert np.array_equal(wide.params["lstm/linear"]["b"][128:192], drawn - np.float32(1))
+    for dtype in (jnp.bfloat16, jnp.float16):
+        params = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, dtype), model.params)  # noqa: B023
+        narrow, _ = ui.apply(ui.haiku(model.transformed, params, *model.args), recipe, seed=0)
+        for name, values in wide.params["lstm/linear"].items():
+            assert np.array_equal(narrow.params["lstm/linear"][name], values.astype(dtype))

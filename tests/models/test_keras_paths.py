@@ -65,9 +65,50 @@ def test_given_names_stay_in_streams() -> None:
     kernels = {(record.path, record.name) for record in records if record.role == "kernel"}
     assert kernels == {
         ("block_7/kernel", "block_7/kernel"),
-        ("dense_40/kernel", "dense_1/kernel"),
-        ("dense_9/kernel", "dense/kernel"),
+        ("dense_40/kernel", "dense/kernel"),
+        ("dense_9/kernel", "dense_1/kernel"),
     }
+
+
+def test_a_given_name_that_keras_could_have_made_is_numbered_by_position() -> None:
+    """How many layers the process made before does not change a stream, nor a value."""
+    import keras
+
+    def model() -> Any:
+        return keras.Sequential(
+            [keras.Input((4,)), keras.layers.Dense(4), keras.layers.Dense(4, name="dense_1")]
+        )
+
+    keras.layers.Dense(1, name="other")
+    models = []
+    for _ in range(3):
+        models.append(model())
+        ui.apply(models[-1], ui.recipes.keras_default(), seed=0)
+        _ = [keras.layers.Dense(1) for _ in range(5)]
+    for one in models:
+        assert [record.name for record in ui.inspect(one) if record.role == "kernel"] == [
+            "dense/kernel",
+            "dense_1/kernel",
+        ]
+        assert all(
+            np.array_equal(a, b) for a, b in zip(one.get_weights(), models[0].get_weights(), strict=True)
+        )
+
+
+def test_which_path_of_a_shared_layer_names_its_stream_is_no_matter_of_numbers() -> None:
+    """Of two models at one depth that share a layer, the first one's path is the stream's."""
+    import keras
+
+    def model(first: int) -> Any:
+        shared = keras.layers.Dense(3, name="shared")
+        branches = [
+            keras.Sequential([keras.Input((3,)), shared], name=f"sequential_{first + at}") for at in range(2)
+        ]
+        x = keras.Input((3,))
+        return keras.Model(x, keras.layers.add([branch(x) for branch in branches]))
+
+    for first in (1, 8, 9):
+        assert ui.inspect(model(first)).records[0].name == "sequential/shared/kernel"
 
 
 def test_equal_names_are_told_apart() -> None:
@@ -155,6 +196,30 @@ def test_a_model_that_is_not_built_is_refused() -> None:
         ui.inspect(keras.layers.Dense(2, name="third"))
     with pytest.raises(ui.ArgumentValueError, match="Sequential 'fourth' is not built"):
         ui.inspect(keras.Sequential([keras.layers.Dense(2)], name="fourth"))
+
+
+def test_a_model_without_variables_is_an_empty_inventory() -> None:
+    """Nothing waits to be built, so nothing is missing; a recipe of optional rules writes nothing."""
+    import keras
+
+    class Plain(keras.Model):
+        def call(self, x: Any) -> Any:
+            return x
+
+    models = [
+        keras.Sequential(), keras.Sequential([keras.Input((4,))]), keras.Sequential([keras.layers.ReLU()]),
+        keras.layers.ReLU(), Plain(),
+    ]  # fmt: skip
+    for model in models:
+        assert ui.inspect(model) == ui.Inventory("keras", ())
+        assert ui.apply(model, ui.recipes.keras_default(), seed=0)[1].written == ()
+    waiting = keras.Sequential([keras.Sequential([keras.layers.Dense(2, name="inside")])], name="outer")
+    with pytest.raises(ui.ArgumentValueError) as caught:
+        ui.inspect(waiting)
+    assert str(caught.value) == (
+        "Sequential 'outer' is not built: 'inside' have no variables yet. Build it first: call it once on an "
+        "input, or model.build(input_shape)."
+    )
 
 
 def test_a_layer_that_knows_the_one_around_it_is_walked_once() -> None:

@@ -96,11 +96,11 @@ def test_an_embedding_and_free_parameters() -> None:
 
     inventory = ui.inspect(abstract(Model(), jnp.ones((1, 3), jnp.int32)))
     assert [(record.path, record.kind, record.role) for record in inventory] == [
-        ("Embed_0/embedding", "embedding", "embedding"),
         ("cls_token", "parameter", "token"),
         ("gamma_1", "parameter", "layer_scale"),
         ("mixing", "parameter", "parameter"),
         ("pos_embedding", "parameter", "position"),
+        ("Embed_0/embedding", "embedding", "embedding"),
     ]
     assert inventory["mixing"].native == "Model"
 
@@ -191,7 +191,7 @@ def test_a_bare_tree_has_what_names_and_shapes_prove() -> None:
 
     whole = abstract(Model(), ones(1, 4).astype(int))
     bare = ui.inspect(ui.linen(None, whole.variables))
-    assert bare == ui.inspect(whole)
+    assert set(bare) == set(ui.inspect(whole))
 
 
 def test_a_bare_tree_asks_for_what_they_do_not() -> None:

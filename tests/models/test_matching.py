@@ -233,3 +233,13 @@ def test_places_pair_what_looks_alike_in_every_block() -> None:
     found = ui.match(a, b)
     assert found["b1.ery"] == "a1.ery"
     assert {reason for _, _, reason in found.reasons} == {"by place and order"}
+
+
+def test_one_part_alone_is_no_fusing() -> None:
+    """A scale to which the forward pass adds 1 is the twin of one to which it adds nothing."""
+    shifted = ui.Part(label="scale", length=4, path="norm.w", shift=1.0)
+    norm = {"kind": "rms_norm", "role": "scale", "layout": "O"}
+    a = model(record("norm.w", "norm", (4,), axis=0, parts=(shifted,), **norm))
+    b = model(record("scale", "norm", (4,), **norm))
+    assert dict(ui.match(a, b)) == {"scale": "norm.w"}
+    assert dict(ui.match(b, a)) == {"norm.w": "scale"}

@@ -191,3 +191,13 @@ def test_a_keras_model_is_probed() -> None:
         ui.probe(model, batch, lambda output: output)
     with pytest.raises(ui.ArgumentTypeError, match="functional or sequential"):
         ui.probe(keras.layers.Dense(3), batch)
+
+
+@pytest.mark.needs("torch")
+def test_a_loss_that_is_no_function_is_refused() -> None:
+    """Before the model runs."""
+    import torch
+
+    with pytest.raises(ui.ArgumentTypeError) as caught:
+        ui.probe(torch.nn.Linear(2, 2), torch.ones(1, 2), loss=3)  # type: ignore[arg-type]
+    assert str(caught.value) == "`loss` must be a function of the model's output or None, got 3."

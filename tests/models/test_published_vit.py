@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -159,3 +160,13 @@ def test_dit_refuses_a_model_without_modulation() -> None:
     """A plain ViT is none."""
     with pytest.raises(ui.UnifiedInitError, match="place 'modulation'\\) matches no parameter"):
         ui.plan(vit(), recipes.dit())
+
+
+@pytest.mark.parametrize(
+    "recipe", [recipes.vit_jax, functools.partial(recipes.vit_jax_nlhb, 10)], ids=["vit_jax", "vit_jax_nlhb"]
+)
+def test_fused_is_a_switch(recipe: Any) -> None:
+    """A word, true in Python, is refused."""
+    with pytest.raises(ui.ArgumentTypeError) as caught:
+        recipe(fused="no")
+    assert str(caught.value) == "`fused` must be True or False, got 'no'."

@@ -136,7 +136,9 @@ def test_an_audit_of_torchvisions_vit_names_the_fused_fans() -> None:
 def test_an_audit_of_timm_follows_its_own_recipe() -> None:
     """A vision transformer in the default mode."""
     import timm
+    import torch
 
+    torch.manual_seed(0)  # timm's truncated normal lets a -2 pass once in a while
     model = timm.create_model("vit_tiny_patch16_224", depth=2, num_classes=10)
     audit = ui.audit(model, ui.recipes.vit_timm())
     assert {one.verdict for one in audit.rows} <= {"ok", "left"}

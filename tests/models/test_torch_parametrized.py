@@ -76,20 +76,6 @@ def test_what_a_tensor_holds_does_not_decide(*, older: bool) -> None:
     assert torch.allclose(layer.weight, outside(recipe, torch.nn.Linear(3, 2)), rtol=1e-6)
 
 
-def test_an_empty_weight_under_weight_norm_is_no_error() -> None:
-    """There is nothing to write and nothing to mend."""
-    import torch
-
-    from unified_init.models.torch_parametrized import effective_weights
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of torch, of an empty weight
-        layer = normed(torch.nn.Linear(3, 0), older=False)
-    (effective,) = effective_weights(layer)
-    effective.assign(torch.zeros(0, 3))
-    assert layer.weight.shape == (0, 3)
-
-
 @WRAPPINGS
 def test_a_weight_at_two_places_is_a_tie(*, older: bool) -> None:
     """One module twice is written once, under its first path."""

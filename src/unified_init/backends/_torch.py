@@ -166,7 +166,7 @@ def _check_memory(tensor: torch.Tensor) -> None:
             f"shape {tuple(tensor.shape)} and strides {tensor.stride()}: clone() it."
         )
         raise ArgumentValueError(msg)
-    if type(tensor).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__:
+    if wraps_others(tensor):
         msg = (
             f"`tensor` must be plain memory, got {type(tensor).__name__}: fill it before it is wrapped "
             "(sharded, quantised or faked)."
@@ -178,6 +178,11 @@ def _check_memory(tensor: torch.Tensor) -> None:
             f"shape {tuple(tensor.shape)} and strides {tensor.stride()}: clone() it."
         )
         raise ArgumentValueError(msg)
+
+
+def wraps_others(tensor: torch.Tensor) -> bool:
+    """Whether a subclass answers for tensors of its own (sharded, quantised, faked), not for its memory."""
+    return type(tensor).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__
 
 
 def _overlaps_itself(tensor: torch.Tensor) -> bool:

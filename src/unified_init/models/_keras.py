@@ -50,10 +50,13 @@ class Held:
     parent: Any
 
     @property
-    def rank(self) -> tuple[bool, int, str]:
-        """The layer that made the variable comes first; others may hold it too, as wrappers do."""
+    def rank(self) -> tuple[bool, int]:
+        """The layer that made the variable comes first; others may hold it too, as wrappers do.
+
+        Paths do not decide between equals, for they have numbers of the process.
+        """
         made = self.variable.path == f"{self.layer.path}/{self.variable.name}"
-        return not made, self.path.count("/"), self.path
+        return not made, self.path.count("/")
 
 
 def inspect(model: Any) -> Inventory:

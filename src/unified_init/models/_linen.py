@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import weakref
 from collections.abc import Mapping
@@ -156,7 +157,8 @@ def _from_call(model: Linen) -> Seen:
     _check_fit(model, found)
     seen.inner = {at: shape for at, shape in seen.inner.items() if at in found}
     if any(len(axes_of_copies(tuple(found[at].shape), shape)) > 1 for at, shape in seen.inner.items()):
-        seen.stacked = stacked_axes(lambda: _shapes(call, model.args, model.kwargs), seen.inner)
+        with contextlib.suppress(Exception):  # functions of the model that take no boxes: it is asked for
+            seen.stacked = stacked_axes(lambda: _shapes(call, model.args, model.kwargs), seen.inner)
     return seen
 
 

@@ -75,7 +75,7 @@ def stacked_axes(
     for path, leaf in pairs:
         collection, *key = (jax_leaves.word_of(step) for step in path)
         at = (collection, tuple(key))
-        if isinstance(leaf, Noted) and at in inner:
+        if isinstance(leaf, Noted):
             copies = [False] * len(inner[at])
             for axis in leaf.axes:
                 copies.insert(axis % (len(copies) + 1), True)  # a list of flags

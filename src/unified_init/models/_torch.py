@@ -13,7 +13,7 @@ from unified_init.inventory import Inventory, Record
 from unified_init.models.places import placed, unwrapped
 from unified_init.models.torch_layers import described
 from unified_init.models.torch_memory import check_apart, identity
-from unified_init.models.torch_parametrized import Effective, effective_weights
+from unified_init.models.torch_parametrized import Effective, effective_of, effective_weights
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Mapping
@@ -95,7 +95,7 @@ def _natives(model: torch.nn.Module) -> dict[str, torch.Tensor | Effective]:
 
 def read(model: torch.nn.Module, path: str) -> NDArray[Any]:
     """Return a tensor's values, or those of an effective weight."""
-    native = _natives(model)[path]
+    native = _native(model, path)
     return adapter.to_numpy(native.value() if isinstance(native, Effective) else native)
 
 
@@ -113,7 +113,7 @@ def _native(model: torch.nn.Module, path: str) -> torch.Tensor | Effective:
         if table.get(name) is not None:
             found: torch.Tensor = table[name]
             return found
-    return _natives(model)[path]
+    return next(one for one in effective_of(owner, prefix) if one.name == name)
 
 
 def loaded(model: torch.nn.Module) -> frozenset[str]:

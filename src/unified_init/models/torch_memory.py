@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from unified_init.backends import _torch as adapter
 from unified_init.errors import ArgumentValueError
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ __all__ = ["check_apart", "identity"]
 def identity(tensor: torch.Tensor) -> tuple[Any, ...]:
     """Return what two tensors have in common if they are one: the same elements in the same order."""
     try:
-        address = tensor.data_ptr() if tensor.numel() else 0
-    except (RuntimeError, NotImplementedError):  # no memory of its own: sparse, faked, wrapped
+        address = tensor.data_ptr() if tensor.numel() and not adapter.wraps_others(tensor) else 0
+    except RuntimeError:  # no memory of its own: sparse, transformed
         address = 0
     if not address or tensor.device.type == "meta":
         return (id(tensor),)

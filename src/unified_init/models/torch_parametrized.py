@@ -19,7 +19,7 @@ from unified_init.models.shared import ComputedError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Effective", "effective_weights"]
+__all__ = ["Effective", "effective_of", "effective_weights"]
 
 TOLERANCE = 1e-4
 
@@ -133,7 +133,7 @@ def _keep_finite(magnitude: torch.Tensor, direction: torch.Tensor, dim: int) -> 
     the squares of small values underflowed, and ones where all are 0.
     """
     lost = magnitude == 0
-    if not direction.numel() or not lost.any():
+    if not lost.any():
         return
     axes = [axis for axis in range(direction.ndim) if axis != dim]
     peak = direction.abs().amax(axes, keepdim=True) if axes else direction.abs()
@@ -161,14 +161,19 @@ def _at_rest(module: torch.nn.Module, name: str) -> Iterator[None]:
 def effective_weights(model: torch.nn.Module) -> Iterator[Effective]:
     """Yield the computed weights of a model."""
     for prefix, module in model.named_modules(remove_duplicate=False):
-        start = f"{prefix}." if prefix else ""
-        if parametrize.is_parametrized(module):
-            for name, steps in module.parametrizations.items():
-                inside = f"{start}parametrizations.{name}."
-                tensors = [*steps.named_parameters(), *steps.named_buffers()]
-                paths = frozenset(inside + path for path, _ in tensors)
-                yield Effective(module, name, start + name, paths)
-        for hook in module._forward_pre_hooks.values():  # noqa: SLF001  # the older weight_norm is one
-            if type(hook).__name__ == "WeightNorm":
-                paths = frozenset({f"{start}{hook.name}_g", f"{start}{hook.name}_v"})
-                yield Effective(module, hook.name, start + hook.name, paths, hook)
+        yield from effective_of(module, prefix)
+
+
+def effective_of(module: torch.nn.Module, prefix: str) -> Iterator[Effective]:
+    """Yield the computed weights of one module, without those of its children."""
+    start = f"{prefix}." if prefix else ""
+    if parametrize.is_parametrized(module):
+        for name, steps in module.parametrizations.items():
+            inside = f"{start}parametrizations.{name}."
+            tensors = [*steps.named_parameters(), *steps.named_buffers()]
+            paths = frozenset(inside + path for path, _ in tensors)
+            yield Effective(module, name, start + name, paths)
+    for hook in module._forward_pre_hooks.values():  # noqa: SLF001  # the older weight_norm is one
+        if type(hook).__name__ == "WeightNorm":
+            paths = frozenset({f"{start}{hook.name}_g", f"{start}{hook.name}_v"})
+            yield Effective(module, hook.name, start + hook.name, paths, hook)

@@ -44,10 +44,10 @@ def keras_default() -> Recipe:
     Kernels: U(-b, b), b = sqrt(6 / (fan_in + fan_out)), with the fans of the stored kernel: a depthwise
     one counts all channels as inputs of each, a recurrent one all gates as outputs, a grouped one all
     groups; EinsumDense and attention the axes of their equation. Recurrent kernels: one orthogonal matrix
-    of all gates. Biases 0, an LSTM's forget gate 1 (also where ``unit_forget_bias=False`` made it 0: a
-    record has a layer's tensors, not the initializers that it was given). Embedding: U(-0.05, 0.05), masked row included.
-    Normalisation: 1 and 0. PReLU: 0. Additive attention's scale of n: U(+-sqrt(3 / n)). LoRA: He uniform
-    and 0.
+    of all gates. Biases 0, an LSTM's forget gate 1, also of a layer with ``unit_forget_bias=False``: that
+    is an initializer, like ``kernel_initializer``, and records have none. Embedding: U(-0.05, 0.05), masked
+    row included. Normalisation: 1 and 0. PReLU: 0. Additive attention's scale of n: U(+-sqrt(3 / n)). LoRA:
+    He uniform and 0.
 
     Layers that Keras lacks: fused attention is drawn part by part, for Keras keeps queries, keys and
     values apart; of two biases of an LSTM one alone has the forget gate's 1; a bilinear layer has the

@@ -53,7 +53,8 @@ def torch_default() -> Recipe:
     weight times its window: a transposed convolution's n counts its outputs, a bilinear layer's its first
     inputs alone. Recurrent layers: the same with n = hidden. Attention: the fused matrix
     U(+-sqrt(6 / 4d)), its output projection as a Linear, biases 0. Embedding: N(0, 1), the padding row
-    0. Normalisation: 1 and 0. PReLU: 0.25.
+    0. Normalisation: 1 and 0. PReLU: 0.25, the
+    default of ``init=``: a layer made with another value gets 0.25 too.
 
     Returns:
         The recipe; its rules are optional, for no model has all these layers.
