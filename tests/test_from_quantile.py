@@ -251,7 +251,9 @@ def test_float64_is_refused(dtype: str) -> None:
     )
 
 
-@pytest.mark.parametrize("law", [stats.truncnorm(-2, 2), stats.truncnorm(-2, 2, scale=0.02)], ids=["1", "0.02"])
+@pytest.mark.parametrize(
+    "law", [stats.truncnorm(-2, 2), stats.truncnorm(-2, 2, scale=0.02)], ids=["1", "0.02"]
+)
 def test_halves_may_round_apart_at_a_median_of_zero(law: Any) -> None:
     """SciPy's two quantile functions cross by an ulp of the spread where they meet."""
     assert ui.from_quantile(law).resolve(1).std == pytest.approx(law.std(), rel=1e-4)

@@ -81,7 +81,8 @@ class Probe:
         for layer in self.layers:
             if layer.name == name:
                 return layer
-        raise KeyError(name)
+        msg = f"the probe has no layer {name!r}"
+        raise KeyError(msg)
 
     def __str__(self) -> str:
         """Return aligned columns."""

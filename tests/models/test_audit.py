@@ -465,7 +465,7 @@ def test_an_audit_is_text_a_table_and_json() -> None:
         "audit by recipe 'torch_default_corrected': 3 ok; false-alarm rate 1e-09"
     )
     assert len(audit) == 3
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match="the audit has no row 'none'"):
         audit["none"]
 
 
@@ -508,10 +508,13 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
     audit = ui.audit(linear(4, 4), ui.recipes.torch_default())
     monkeypatch.setitem(sys.modules, "rich.table", None)
-    with pytest.raises(ui.BackendError, match="needs rich: pip install"):
+    with pytest.raises(ui.BackendError, match=r"^Audit.table\(\) needs rich") as caught:
         audit.table()
+    assert str(caught.value) == (
+        'Audit.table() needs rich: pip install "unified-init[cli]", or print the audit.'
+    )
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ui.BackendError, match="needs matplotlib: pip install"):
+    with pytest.raises(ui.BackendError, match=r"^a chart needs matplotlib: pip install matplotlib.$"):
         audit.chart(tmp_path / "none.png")
 
 

@@ -167,10 +167,10 @@ def test_a_check_is_text_and_a_picture(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"widths": (8, 8)}, ui.ArgumentValueError, "`widths` must be two different ones"),
-        ({"recipe": "gpt2"}, ui.ArgumentTypeError, "`recipe` must be a Recipe, a MuP or None"),
+        ({"widths": (8, 8)}, ui.ArgumentValueError, "^`widths` must be two different ones or more, got \\(8, 8\\).$"),
+        ({"recipe": "gpt2"}, ui.ArgumentTypeError, "^`recipe` must be a Recipe, a MuP or None, got 'gpt2'.$"),
         ({"optimizer": "lion"}, ui.ArgumentValueError, "`optimizer` must be 'adam' or 'sgd'"),
-        ({"seeds": ()}, ui.ArgumentValueError, "`seeds` must have one"),
+        ({"seeds": ()}, ui.ArgumentValueError, "^`seeds` must have one seed or more.$"),
         ({"steps": 0}, ui.ArgumentValueError, "`steps` must be at least 1"),
         ({"make_model": 3}, ui.ArgumentTypeError,
          "^`make_model` must be a function of the width that returns a model, got 3.$"),
@@ -196,7 +196,10 @@ def test_models_that_cannot_be_compared_are_refused() -> None:
     def odd(width: int) -> Any:
         return torch.nn.Sequential(*(torch.nn.Linear(8, 8) for _ in range(width)))
 
-    with pytest.raises(ui.ArgumentValueError, match="the same layers at every width"):
+    with pytest.raises(
+        ui.ArgumentValueError,
+        match="^`make_model` must return the same layers at every width, got differences in ",
+    ):
         ui.coord_check(odd, (1, 2), batch(4, 8))
 
     class Nothing(torch.nn.Linear):

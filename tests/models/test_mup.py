@@ -157,7 +157,7 @@ def test_parameters_are_classed_by_what_grows() -> None:
     assert table["norm.weight"].std == 0.0
     assert "attn.in_proj_weight" in str(table)
     assert json.loads(table.to_json())["rows"][0]["path"] == table.rows[0].path
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match="the table has no row 'none'"):
         table["none"]
 
 

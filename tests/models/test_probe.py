@@ -39,7 +39,7 @@ def test_activations_are_those_of_each_layer() -> None:
     assert probe["0"].mean == pytest.approx(float(hidden.mean()), rel=1e-12)
     assert probe["0"].variance == pytest.approx(float(hidden.var(unbiased=False)), rel=1e-12)
     assert probe["0"].gradient_mean is None
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match="the probe has no layer 'none'"):
         probe["none"]
 
 
@@ -201,3 +201,13 @@ def test_a_loss_that_is_no_function_is_refused() -> None:
     with pytest.raises(ui.ArgumentTypeError) as caught:
         ui.probe(torch.nn.Linear(2, 2), torch.ones(1, 2), loss=3)  # type: ignore[arg-type]
     assert str(caught.value) == "`loss` must be a function of the model's output or None, got 3."
+
+
+@pytest.mark.needs("flax")
+def test_a_model_that_cannot_be_probed_is_refused() -> None:
+    """Flax's modules have no hooks."""
+    from flax import nnx
+
+    with pytest.raises(ui.ArgumentTypeError) as caught:
+        ui.probe(nnx.Linear(2, 3, rngs=nnx.Rngs(0)), 0)
+    assert str(caught.value) == ("`model` of probe() must be a torch.nn.Module or a keras.Model, got Linear.")

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.needs("torch", "torchvision", "timm")
 
 def small_resnet(*, zero: bool, groups: int = 1) -> Any:
     """Return a small bottleneck ResNet of torchvision."""
-    from torchvision.models.resnet import Bottleneck, ResNet  # type: ignore[import-untyped]
+    from torchvision.models.resnet import Bottleneck, ResNet
 
     return ResNet(
         Bottleneck, [1, 2, 1, 1], num_classes=7, zero_init_residual=zero, groups=groups, width_per_group=16
@@ -59,7 +59,7 @@ def test_resnet_refuses_a_model_without_branches() -> None:
 
 def test_a_mobilenet_is_what_torchvision_draws() -> None:
     """Depthwise kernels count all channels' outputs."""
-    from torchvision.models import mobilenet_v2  # type: ignore[import-untyped]
+    from torchvision.models import mobilenet_v2
 
     model = mobilenet_v2(num_classes=7, width_mult=0.25)
     planned = ui.plan(model, recipes.mobilenet())

@@ -93,7 +93,7 @@ def test_separate_queries_have_the_law_of_the_fused_matrix() -> None:
 
 def test_torchvisions_vit_is_covered() -> None:
     """Its feed-forward layers are numbers of a sequence, its projection torch's fused one."""
-    from torchvision.models.vision_transformer import VisionTransformer  # type: ignore[import-untyped]
+    from torchvision.models.vision_transformer import VisionTransformer
 
     model = VisionTransformer(32, 8, 2, 4, 64, 96, num_classes=7)
     planned = ui.plan(model, recipes.vit_jax())

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.models.reading import logical_values
 
 import unified_init as ui
-from tests.models.reading import logical_values
 from unified_init.testing import assert_same_law
 
 ALPHA = 1e-6
@@ -98,7 +98,13 @@ def test_the_comparison_rejects_another_frameworks_defaults() -> None:
     names = ui.match(real, ours, given=one_bias(ours))
     ui.apply(ours, ui.recipes.torch_default(), seed=11, names=names)
     theirs, made = logical_values(real), logical_values(ours, names)
-    for stream in ("conv/kernel", "head/kernel", "table/embedding", "lstm/kernel/i", "lstm/recurrent_kernel/f"):
+    for stream in (
+        "conv/kernel",
+        "head/kernel",
+        "table/embedding",
+        "lstm/kernel/i",
+        "lstm/recurrent_kernel/f",
+    ):
         with pytest.raises(AssertionError, match="do not have the same law"):
             assert_same_law(made[stream].ravel(), theirs[stream].ravel(), alpha=ALPHA)
 

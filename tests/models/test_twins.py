@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.models.reading import logical_values
 
 import unified_init as ui
-from tests.models.reading import logical_values
 
 
 @pytest.mark.needs("torchvision", "haiku")
@@ -127,7 +127,9 @@ def test_the_residual_projections_of_gpt2_are_scaled_by_depth() -> None:
 
     model = transformers.GPT2LMHeadModel(gpt2_config(3))
     plan = ui.plan(model, ui.recipes.gpt2(n_layer=3))
-    stds = {one.record.path: one.pieces[0].law.std for one in plan if one.record.role in {"kernel", "embedding"}}
+    stds = {
+        one.record.path: one.pieces[0].law.std for one in plan if one.record.role in {"kernel", "embedding"}
+    }
     scaled = {path for path in stds if path.endswith("c_proj.weight")}
     assert len(scaled) == 6
     assert {stds[path] for path in scaled} == {0.02 * ui.depth_factor(3)}

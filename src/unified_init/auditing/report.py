@@ -143,7 +143,8 @@ class Audit:
         for row in self.rows:
             if path == row.path or path in row.ties:
                 return row
-        raise KeyError(path)
+        msg = f"the audit has no row {path!r}"
+        raise KeyError(msg)
 
     @property
     def failed(self) -> tuple[AuditRow, ...]:

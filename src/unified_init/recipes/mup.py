@@ -164,10 +164,8 @@ class MuP:
     def _scaled_rule(self, before: Record, now: Record) -> Rule:
         """Return the rule of one parameter: that of the recipe, its values scaled."""
         rule = self._rule_of(now)
-        exact: dict[str, Any] = {
-            "kind": (), "role": (), "place": (), "name": (), "block": (), "shape": None, "depthwise": None,
-            "fused": None, "predicate": None, "path": (literally(now.path),),
-        }  # fmt: skip
+        conditions = ("kind", "role", "place", "name", "block", "shape", "depthwise", "fused", "predicate")
+        exact: dict[str, Any] = {**dict.fromkeys(conditions), "path": (literally(now.path),)}
         if rule.spec is None:
             return dataclasses.replace(rule, **exact)
         growth = self._growth(before, now)

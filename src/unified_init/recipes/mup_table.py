@@ -78,7 +78,8 @@ class MuTable:
         for row in self.rows:
             if row.path == path:
                 return row
-        raise KeyError(path)
+        msg = f"the table has no row {path!r}"
+        raise KeyError(msg)
 
     def __str__(self) -> str:
         """Return aligned columns."""
