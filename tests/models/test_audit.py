@@ -304,6 +304,7 @@ def test_laws_without_statistics_are_said_to_be_unexamined() -> None:
     assert ui.audit(layer, tiny)["weight"].verdict == "unexamined"
 
 
+@pytest.mark.filterwarnings("ignore:ComplexHalf support is experimental:UserWarning")  # once a process
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [

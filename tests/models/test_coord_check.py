@@ -198,7 +198,7 @@ def test_models_that_cannot_be_compared_are_refused() -> None:
 
     with pytest.raises(
         ui.ArgumentValueError,
-        match="^`make_model` must return the same layers at every width, got differences in ",
+        match=r"^`make_model` must return the same layers at every width, got differences in ",
     ):
         ui.coord_check(odd, (1, 2), batch(4, 8))
 

@@ -22,7 +22,7 @@ def vit(weight_init: str = "") -> Any:
 
     return VisionTransformer(
         img_size=32, patch_size=8, num_classes=37, embed_dim=64, depth=2, num_heads=4, mlp_ratio=2.0,
-        reg_tokens=2, init_values=1e-5, weight_init=weight_init,  # type: ignore[arg-type]  # a literal there
+        reg_tokens=2, init_values=1e-5, weight_init=weight_init,
     )  # fmt: skip
 
 

@@ -114,6 +114,7 @@ def test_a_tensor_that_overlaps_itself_is_refused() -> None:
     assert torch.equal(interleaved, drawn)
 
 
+@pytest.mark.filterwarnings("ignore:ComplexHalf support is experimental:UserWarning")  # once a process
 @pytest.mark.parametrize(
     "name", ["float8_e8m0fnu", "float8_e4m3fnuz", "float8_e5m2fnuz", "complex32", "qint8"]
 )
