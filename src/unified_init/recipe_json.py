@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from unified_init import checks
-from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
+from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError, UnifiedInitError
 from unified_init.inventory import KINDS, PLACES, ROLES
 from unified_init.recipes.conventions import CONVENTIONS
 from unified_init.recipes.rule import PADDINGS, UNITS, Recipe, Rule
@@ -97,6 +97,7 @@ def recipe_from_yaml(text: str) -> Recipe:
 
     Raises:
         ArgumentValueError: as for ``recipe_from_json``.
+        BackendError: PyYAML is not installed.
 
     Example:
         >>> import unified_init as ui
@@ -111,9 +112,12 @@ def recipe_from_yaml(text: str) -> Recipe:
         >>> recipe.rules[0] == ui.Rule(spec=ui.zeros(), role="bias")
         True
     """
-    import yaml  # noqa: PLC0415  # the extra `cli`
-
     checks.text("text", text)
+    try:
+        import yaml  # noqa: PLC0415  # the extra `cli`
+    except ImportError as error:
+        msg = 'recipe_from_yaml() needs PyYAML: pip install "unified-init[cli]", or write the recipe as JSON.'
+        raise BackendError(msg) from error
     try:
         return _recipe(yaml.safe_load(text))
     except UnifiedInitError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -262,3 +263,13 @@ def test_what_is_no_yaml_is_said_to_be_none() -> None:
     with pytest.raises(ui.ArgumentValueError) as caught:
         ui.recipe_from_yaml("a: 2020-13-45")
     assert str(caught.value) == "recipe: not YAML (month must be in 1..12)."
+
+
+def test_yaml_without_pyyaml_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says what to install, or what to write instead."""
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(ui.BackendError) as caught:
+        ui.recipe_from_yaml("{}")
+    assert str(caught.value) == (
+        'recipe_from_yaml() needs PyYAML: pip install "unified-init[cli]", or write the recipe as JSON.'
+    )
