@@ -45,7 +45,8 @@ class Part:
     """A labelled piece of a record, and where it is stored.
 
     Args:
-        label: such as "q" or "f"; the part is drawn under ``name/label``.
+        label: such as "q" or "f"; the part is drawn under ``name/label``. "" is a part that is the whole
+            record, and is drawn under its name.
         length: its extent along the record's axis of parts.
         path: the native tensor that holds it.
         box: the region of that tensor, one (start, stop) an axis; None is all of it.

@@ -87,6 +87,6 @@ def units_of(inventory: Inventory) -> list[Unit]:
         ranked = sorted(places, key=lambda at: [int(n) for n in re.findall(r"\d+", records[at].path)])
         for at, source in zip(places, ranked, strict=True):
             ordered[at] = records[source]
-    # One part alone is no fusing: it says what the forward pass adds, say.
-    found = [(one, part) for one in ordered for part in (one.parts if len(one.parts) > 1 else (None,))]
+    # A part without a label is the record itself: it says what the forward pass adds, say.
+    found = [(one, part if part and part.label else None) for one in ordered for part in one.parts or (None,)]
     return [Unit(record, part, at) for at, (record, part) in enumerate(found)]

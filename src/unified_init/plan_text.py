@@ -21,8 +21,8 @@ def _rows(assignment: Assignment) -> Iterator[tuple[str, ...]]:
     record = assignment.record
     for piece in assignment.pieces:
         law = piece.law
-        apart = len(piece.parts) == 1
-        path = f"{record.path}/{piece.parts[0].label}" if apart else record.path
+        label = piece.parts[0].label if len(piece.parts) == 1 else ""
+        path = f"{record.path}/{label}" if label else record.path
         numbers = (law.fan_in, law.fan_out, law.mean, law.std, law.low, law.high)
         yield (
             path, str(piece.shape), record.kind, record.role, str(assignment.rule), piece.spec.label,

@@ -240,8 +240,7 @@ def _pieces(record: Record, rule: Rule, names: Mapping[str, str]) -> Iterator[Pi
     else:
         own = dict(rule.parts)
         for part in record.parts:
-            # One part alone is the record itself, and has its name.
-            default = f"{record.name}/{part.label}" if len(record.parts) > 1 else record.name
+            default = f"{record.name}/{part.label}" if part.label else record.name
             name = names.get(f"{record.path}/{part.label}", default)
             yield _piece(record, name, record.part_shape(part), own.get(part.label, spec), fans, (part,))
 

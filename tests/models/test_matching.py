@@ -235,9 +235,9 @@ def test_places_pair_what_looks_alike_in_every_block() -> None:
     assert {reason for _, _, reason in found.reasons} == {"by place and order"}
 
 
-def test_one_part_alone_is_no_fusing() -> None:
+def test_a_part_without_a_label_is_no_fusing() -> None:
     """A scale to which the forward pass adds 1 is the twin of one to which it adds nothing."""
-    shifted = ui.Part(label="scale", length=4, path="norm.w", shift=1.0)
+    shifted = ui.Part(label="", length=4, path="norm.w", shift=1.0)
     norm = {"kind": "rms_norm", "role": "scale", "layout": "O"}
     a = model(record("norm.w", "norm", (4,), axis=0, parts=(shifted,), **norm))
     b = model(record("scale", "norm", (4,), **norm))

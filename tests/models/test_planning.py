@@ -398,8 +398,8 @@ def test_nothing_is_drawn_for_a_tensor_without_values() -> None:
     assert ui.plan(model(empty), recipe(ui.Rule(spec=ui.he_normal())))["w"].pieces == ()
 
 
-def test_one_part_alone_has_the_name_of_its_record() -> None:
+def test_a_part_without_a_label_has_the_name_of_its_record() -> None:
     """So that a twin without parts has the same stream."""
-    alone = (ui.Part(label="scale", length=10, path="w", shift=1.0),)
+    alone = (ui.Part(label="", length=10, path="w", shift=1.0),)
     pieces = ui.plan(model(record("w", parts=alone, axis=0)), recipe(ANY))["w"].pieces
     assert [piece.name for piece in pieces] == ["w"]

@@ -52,8 +52,8 @@ class Unit:
     @property
     def path(self) -> str:
         """The native path, with the label of a part."""
-        alone = self.piece is not None and len(self.piece.parts) == 1
-        return f"{self.record.path}/{self.parts[0].label}" if alone else self.record.path
+        label = self.parts[0].label if len(self.parts) == 1 else ""
+        return f"{self.record.path}/{label}" if label else self.record.path
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -255,7 +255,7 @@ def _norm(module: nn.Module, name: str, shape: tuple[int, ...], path: str) -> di
     layout = "O" * len(shape) if len(shape) else None
     found: dict[str, Any] = {"kind": kind, "role": role, "layout": layout, "outputs": math.prod(shape)}
     if role == "scale" and label in CENTRED and _of_transformers(module) and shape:
-        found |= {"axis": 0, "parts": (Part(label="scale", length=shape[0], path=path, shift=1.0),)}
+        found |= {"axis": 0, "parts": (Part(label="", length=shape[0], path=path, shift=1.0),)}
     return found
 
 
