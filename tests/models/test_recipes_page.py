@@ -200,3 +200,11 @@ def test_a_row_has_the_arguments_and_the_source_of_its_recipe(name: str) -> None
         return
     made = function(**{key: TRIAL[key] for key, one in parameters.items() if one.default is one.empty})
     assert source == made.source.rpartition("https://github.com/")[2]
+
+
+def test_a_fan_is_a_product_or_a_sum_of_sizes() -> None:
+    """The shortest text that has its value; none is an error of the page."""
+    layer = StandardLayer("x", (("I", 2), ("O", 3), ("H", 7)), ())
+    assert [recipes_page._fan(layer, value) for value in (6, 9, 10)] == ["I O", "3 O", "O + H"]
+    with pytest.raises(AssertionError, match="x: the fan 100 is no product of "):
+        recipes_page._fan(layer, 100)

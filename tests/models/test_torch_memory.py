@@ -166,3 +166,21 @@ def test_tensors_without_memory_are_inspected() -> None:
     assert [(record.path, record.ties) for record in ui.inspect(module)] == [
         (path, ()) for path in ("meta", "other", "none", "neither", "sparse")
     ]
+
+
+def test_a_column_of_a_wider_tensor_is_written_in_place() -> None:
+    """An axis of length 1 may have any stride: no two elements share an address."""
+    import torch
+
+    wide = torch.zeros(5, 4)
+    ui.fill(wide[:, 1:2], ui.ones())
+    assert wide.sum(dim=0).tolist() == [0.0, 5.0, 0.0, 0.0]
+
+
+def test_tensors_without_values_share_no_memory() -> None:
+    """Two of them may have one address."""
+    import torch
+
+    base = torch.empty(0)
+    module = holding(a=base.view(0, 3), b=base.view(0, 4))
+    assert {record.path for record in ui.inspect(module)} == {"a", "b"}

@@ -121,3 +121,23 @@ def test_a_parametrization_that_divides_by_the_norm_is_refused_whatever_it_holds
         "'weight' is computed by _SpectralNorm, which does not give a weight that is written back as it was: "
         "skip='weight', or apply before the parametrization."
     )
+
+
+def test_any_parametrization_that_gives_a_weight_back_is_written() -> None:
+    """Its own inverse finds the parameters."""
+    import torch
+
+    class Doubled(torch.nn.Module):
+        def forward(self, half: Any) -> Any:
+            return 2 * half
+
+        def right_inverse(self, whole: Any) -> Any:
+            return whole / 2
+
+    layer = torch.nn.Linear(6, 4)
+    torch.nn.utils.parametrize.register_parametrization(layer, "weight", Doubled())
+    plain = torch.nn.Linear(6, 4)
+    for module in (layer, plain):
+        ui.apply(module, ui.recipes.torch_default(), seed=0)
+    assert torch.equal(layer.weight, plain.weight)
+    assert torch.equal(layer.parametrizations.weight.original, plain.weight / 2)

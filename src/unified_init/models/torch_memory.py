@@ -52,8 +52,6 @@ def check_apart(stored: Iterable[tuple[str, torch.Tensor]]) -> None:
 
 def _extent(tensor: torch.Tensor) -> int:
     """Return the number of bytes from the first element to the end of the last."""
-    if not tensor.numel():
-        return 0
     steps = sum(step * (length - 1) for step, length in zip(tensor.stride(), tensor.shape, strict=True))
     return (int(steps) + 1) * int(tensor.element_size())
 
