@@ -108,7 +108,9 @@ def shape_and_dtype(model: torch.nn.Module, path: str) -> tuple[tuple[int, ...],
 def _native(model: torch.nn.Module, path: str) -> torch.Tensor | Effective:
     """Return one tensor by path; most are attributes."""
     prefix, _, name = path.rpartition(".")
-    owner = model.get_submodule(prefix)
+    owner = model
+    for word in prefix.split(".") if prefix else ():  # get_submodule takes five times as long
+        owner = owner._modules[word]  # noqa: SLF001  # where getattr looks last
     for table in (owner._parameters, owner._buffers):  # noqa: SLF001  # getattr would compute effective ones
         if table.get(name) is not None:
             found: torch.Tensor = table[name]

@@ -8,6 +8,7 @@ place, and a recipe that asks for one says so.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from typing import TYPE_CHECKING
 
@@ -97,7 +98,12 @@ def unwrapped(path: str) -> str:
 
 def words_of(path: str) -> list[str]:
     """Return the words of a native path, in lower case, without those of wrappers."""
-    return [word for word in re.split(r"[./~]+", unwrapped(path).lower()) if word]
+    return list(_words(path))
+
+
+@functools.lru_cache(maxsize=4096)  # several questions are asked of each path
+def _words(path: str) -> tuple[str, ...]:
+    return tuple(word for word in re.split(r"[./~]+", unwrapped(path).lower()) if word)
 
 
 def block_of(path: str) -> int | None:
@@ -138,7 +144,7 @@ def placed(records: list[Record]) -> tuple[Record, ...]:
 
 
 def _lookup(table: dict[str, str], word: str) -> str:
-    return next((place for place, known in table.items() if word in known.split()), "")
+    return next((place for place, known in table.items() if word in known and word in known.split()), "")
 
 
 def _layer(words: list[str]) -> str:

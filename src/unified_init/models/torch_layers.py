@@ -54,8 +54,10 @@ def _check_has_shape(module: nn.Module, path: str, native: torch.Tensor | Effect
     if isinstance(native, torch.Tensor) and nn.parameter.is_lazy(native):
         msg = f"{path!r} is a lazy parameter without a shape: run the module once first."
         raise ArgumentValueError(msg)
+    if tuple(native.shape) != (0,):
+        return
     declared = [getattr(module, field, None) for field in SIZES]
-    if tuple(native.shape) == (0,) and not any(isinstance(size, int) and size == 0 for size in declared):
+    if not any(isinstance(size, int) and size == 0 for size in declared):
         msg = (
             f"{path!r} of {type(module).__name__} is an empty placeholder of shape (0,): gather the "
             "parameter (deepspeed.zero.GatheredParameters), or apply before it is partitioned."
