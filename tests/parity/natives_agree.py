@@ -6,7 +6,7 @@ import dataclasses
 import functools
 from typing import TYPE_CHECKING, Any
 
-from tests.parity.gaps import without_stft
+from tests.parity.gaps import without_geo_avg, without_stft
 from tests.parity.natives import (
     KERAS_BACKENDS,
     haiku_draw,
@@ -172,6 +172,8 @@ def _cases() -> tuple[Case, ...]:
 
 
 def _drawn(draw: Any, word: str, place: Place, position: int, arguments: dict[str, Any], _: Keras) -> Array:
+    if draw is jax_draw:
+        without_geo_avg(arguments)
     return draw(word, place.shape, 100 + position, **arguments)
 
 
