@@ -454,3 +454,13 @@ def test_pieces_that_overlap_are_refused() -> None:
     with pytest.raises(ui.ArgumentValueError) as caught:
         writes_of(_torch, torch.nn.Linear(3, 2), list(planned))
     assert str(caught.value) == "'weight' would be written twice: 2 pieces cover 12 of its 6 values."
+
+
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors is a no-op:UserWarning")
+def test_a_layer_without_outputs_is_no_placeholder() -> None:
+    """It says itself that it has none; there is nothing to write."""
+    import torch
+
+    model, report = ui.apply(torch.nn.Linear(3, 0), ui.recipes.torch_default(), seed=0)
+    assert (tuple(model.bias.shape), report.written) == ((0,), ())
+    assert report.skipped == ("bias", "weight")
