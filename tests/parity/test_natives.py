@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from tests.parity.gaps import CHANGED, unchanged
 from tests.parity.natives import (
     KERAS_BACKENDS,
     Between,
@@ -143,6 +144,8 @@ def _beyond(sample: Array, law: Law, other: Law) -> tuple[Between, float]:
 @pytest.mark.parametrize("row", each(FACT_ROWS, lambda row: FACTS[row.key].needs))
 def test_a_call_does_what_the_table_says(row: FactRow, keras: Keras) -> None:
     """Theirs is the one value, what it is compared with the other, and they differ."""
+    if row.key in CHANGED:
+        unchanged(row.key)
     theirs, other = FACTS[row.key].pair(keras)
     assert _is(theirs, row.value), (row.key, theirs)
     assert _is(other, row.without), (row.key, other)

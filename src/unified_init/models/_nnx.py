@@ -112,7 +112,9 @@ def _children(node: Any) -> dict[str, Any]:
 def _leaf(key: Key, variable: Any, owner: Any) -> Leaf:
     value = variable.get_value()
     is_adapter = isinstance(owner, nnx.LoRA) and key[-1] in {"lora_a", "lora_b"}
-    collection = "params" if is_adapter else _collection(variable)
+    # What norms are kept: parameters in newer releases, bare arrays before.
+    kept = "scales" if isinstance(owner, nnx.WeightNorm) else _collection(variable)
+    collection = "params" if is_adapter else kept
     return Leaf(
         key=key, shape=tuple(getattr(value, "shape", ())), dtype=str(getattr(value, "dtype", "")),
         collection=collection,
