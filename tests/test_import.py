@@ -60,12 +60,6 @@ def test_the_check_for_frameworks_can_fail(tmp_path: Path) -> None:
 
 
 @pytest.mark.needs("torch", "tensorflow", "jax")
-def test_recipes_are_imported_when_they_are_asked_for() -> None:
-    """A fresh interpreter finds them under the package's name, and no framework with them."""
-    code = "import sys, unified_init as ui; print(ui.recipes.gpt2(n_layer=2).name, 'torch' in sys.modules)"
-    assert run(code).split() == ["gpt2", "False"]
-
-
 def test_backends_are_listed_without_importing_them() -> None:
     """``backends()`` looks for frameworks and imports none."""
     code = (
@@ -73,6 +67,12 @@ def test_backends_are_listed_without_importing_them() -> None:
         f"print(*names, *set(sys.modules).intersection({HEAVY!r}))"
     )
     assert run(code).split() == ["numpy", "torch", "tensorflow", "jax"]
+
+
+def test_recipes_are_imported_when_they_are_asked_for() -> None:
+    """A fresh interpreter finds them under the package's name, and no framework with them."""
+    code = "import sys, unified_init as ui; print(ui.recipes.gpt2(n_layer=2).name, 'torch' in sys.modules)"
+    assert run(code).split() == ["gpt2", "False"]
 
 
 def test_import_takes_less_than_fifty_milliseconds(tmp_path: Path) -> None:

@@ -548,3 +548,11 @@ def test_a_keras_model_follows_keras_defaults() -> None:
     assert audit.ok, str(audit)
     (depthwise,) = [row for row in audit if row.kind == "conv" and row.fan_in == 144 and row.fan_out == 9]
     assert any("of what the group-correct fans give" in note for note in depthwise.notes)
+
+
+def test_a_table_of_padding_alone_is_right() -> None:
+    """No value is left to look at."""
+    import torch
+
+    audit = ui.audit(torch.nn.Embedding(1, 4, padding_idx=0), ui.recipes.torch_default())
+    assert [row.verdict for row in audit.rows] == ["ok"]

@@ -273,3 +273,10 @@ def test_yaml_without_pyyaml_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
     assert str(caught.value) == (
         'recipe_from_yaml() needs PyYAML: pip install "unified-init[cli]", or write the recipe as JSON.'
     )
+
+
+def test_yaml_that_is_no_recipe_has_the_path_of_the_field() -> None:
+    """As JSON has."""
+    with pytest.raises(ui.ArgumentValueError) as caught:
+        ui.recipe_from_yaml("{}")
+    assert str(caught.value) == "recipe: missing fields schema, stream, name, rules."
