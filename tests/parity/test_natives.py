@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from tests.parity.gaps import CHANGED, unchanged
+from tests.parity.gaps import CHANGED, has_stft, unchanged
 from tests.parity.natives import (
     KERAS_BACKENDS,
     Between,
@@ -326,6 +326,7 @@ def test_tensorflow_exports_the_classes_of_keras() -> None:
     import keras
     import tensorflow as tf
 
-    for word in {case.name.rpartition(".")[2] for case in CASES if case.name.startswith("keras.")}:
+    words = {case.name.rpartition(".")[2] for case in CASES if case.name.startswith("keras.")}
+    for word in words - (set() if has_stft() else {"STFT"}):
         theirs = getattr(keras.initializers, word)
         assert getattr(tf.initializers, word) is getattr(tf.keras.initializers, word) is theirs
