@@ -13,6 +13,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from unified_init.errors import ArgumentValueError
 from unified_init.inventory import Part, Record
 from unified_init.models.places import unwrapped
+from unified_init.models.shared import POSITION, SCALED, TOKEN
 
 if TYPE_CHECKING:
     from unified_init.models.torch_parametrized import Effective
@@ -30,9 +31,6 @@ CONVS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 GATES = {"LSTM": "ifgo", "GRU": "rzn", "RNN": ""}
 QKV = ("q", "k", "v")
 FUSED = re.compile(r"(^|_)(c_attn|in_proj|w?qkv|query_key_value)(_|\d*$)", re.IGNORECASE)
-POSITION = re.compile(r"pos(ition)?_?(al)?_?(emb|enc)|^pos$|rel_pos")
-TOKEN = re.compile(r"(cls|class|reg|mask|dist|sep|query)_?(token|embedding|emb)|_token$")
-SCALED = re.compile(r"layer_?scale|^gamma(_\d)?$|lambda_?\d|^ls\d?$")
 
 
 def described(
