@@ -22,7 +22,7 @@ from benchmarks.timing import Effort, Pair, Series, measure
 
 import unified_init as ui
 from unified_init import testing
-from unified_init.digests import digest, values_of
+from unified_init.drawing.digests import digest, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,16 +15,7 @@ import pytest
 
 import unified_init as ui
 from unified_init import cli
-from unified_init.demo import (
-    BACKENDS,
-    DemoModel,
-    DemoTensor,
-    Outcome,
-    load,
-    measure,
-    missing_message,
-    verdict,
-)
+from unified_init.parity.demo import BACKENDS, DemoModel, DemoTensor, Outcome, load, measure, missing_message, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -243,7 +234,7 @@ def test_a_file_that_is_no_json_is_refused(five: Path) -> None:
 def test_the_default_file_is_called_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """A message about the file of the package names it, not the path that nobody gave."""
     empty = json.dumps(tree() | {"parameters": []})
-    monkeypatch.setattr(importlib.import_module("unified_init.demo"), "_default_text", lambda: empty)
+    monkeypatch.setattr(importlib.import_module("unified_init.parity.demo"), "_default_text", lambda: empty)
     with pytest.raises(ui.ArgumentValueError) as caught:
         load()
     assert str(caught.value) == (

@@ -10,10 +10,10 @@ import runpy
 import pytest
 
 import unified_init as ui
-from unified_init.interop import differences_page as differences_page_room
-from unified_init.interop.difference_rows import CHECKED, FactRow, LawRow
-from unified_init.interop.differences import DIFFERENCES
-from unified_init.interop.differences_page import differences_page
+from tools.pages import differences_page as differences_page_room
+from tools.pages.difference_rows import CHECKED, FactRow, LawRow
+from tools.pages.differences import DIFFERENCES
+from tools.pages.differences_page import differences_page
 
 PAGE = pathlib.Path(__file__).parents[1] / "docs" / "differences.md"
 ROWS = [row for topic in DIFFERENCES for row in topic.rows]
@@ -30,7 +30,7 @@ def spec(expression: str) -> object:
 def test_the_page_is_the_generated_one(capsys: pytest.CaptureFixture[str]) -> None:
     """docs/differences.md is what its generator writes."""
     with pytest.warns(RuntimeWarning, match="differences_page"):
-        runpy.run_module("unified_init.interop.differences_page", run_name="__main__")
+        runpy.run_module("tools.pages.differences_page", run_name="__main__")
     assert PAGE.read_text(encoding="utf-8") == differences_page() == capsys.readouterr().out
 
 

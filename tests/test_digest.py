@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.strategies import geometries
 
 import unified_init as ui
-from unified_init.layout import bind, parse
+from unified_init.law.layout import bind, parse
 
 
 def test_the_format_is_what_the_docstring_says() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import unified_init as ui
-from unified_init import presets
+from unified_init.spec import presets
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 
 import unified_init as ui
-from unified_init import api, checks, errors, seeds
+from unified_init.drawing import api, seeds
+from unified_init.core import checks
+from unified_init import errors
 from unified_init.backends import _numpy, registry
 
 if TYPE_CHECKING:
@@ -327,10 +329,10 @@ def test_objects_belong_to_the_framework_of_their_type() -> None:
 
 def test_the_numpy_adapter_is_complete() -> None:
     """It hands buffers through, and its graph program draws what the host does."""
-    from unified_init.layout import bind
-    from unified_init.stream import program
+    from unified_init.law.layout import bind
+    from unified_init.stream import run as program
     from unified_init.stream.dtypes import dtype_of
-    from unified_init.stream.request import make_request
+    from unified_init.stream.program import make_request
 
     array = np.zeros(3)
     assert _numpy.adopt(array, None) is array

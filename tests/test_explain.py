@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tests.contained import contained
 
 import unified_init as ui
-from unified_init.interop.calls import NAMED, NO_EQUIVALENT, native_calls
-from unified_init.layout import bind
+from unified_init.interop.native_calls import NAMED, NO_EQUIVALENT, native_calls
+from unified_init.law.layout import bind
 
 FRAMEWORKS = ("torch", "keras", "jax", "numpy")
 # Spec, shape, layout: laws that scale with fans, in layouts that each framework agrees with or not.

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import integrate
 
 import unified_init as ui
-from unified_init.gains import GAINS, squared_gain
+from unified_init.spec.gains import GAINS, squared_gain
 
 CONVOLUTIONS = [f"conv{dims}d" for dims in (1, 2, 3)] + [f"conv_transpose{dims}d" for dims in (1, 2, 3)]
 KNOWN = (

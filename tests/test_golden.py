@@ -116,7 +116,7 @@ def test_layouts_share_their_golden_digests() -> None:
 
 def test_every_preset_has_a_golden_digest() -> None:
     """A new preset joins the file, or is named as one whose bits are not promised everywhere."""
-    from unified_init import presets
+    from unified_init.spec import presets
 
     named = {name.partition(",")[0] for name in SPECS}
     assert set(presets.__all__) == (named | NOT_GOLDEN) - {"from_quantile", "scaled"}

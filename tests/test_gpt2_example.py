@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import unified_init as ui
-from unified_init import demo
+from unified_init.parity import demo
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 

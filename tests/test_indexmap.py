@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from tests.strategies import geometries, indices
 
 import unified_init as ui
-from unified_init.indexmap import index_map
-from unified_init.layout import bind, parse
+from unified_init.law.indexmap import index_map
+from unified_init.law.layout import bind, parse
 from unified_init.stream import host, numpy_runner, threefry
 from unified_init.stream.table import compile_table
 from unified_init.stream.walk import walk

@@ -13,7 +13,7 @@ from scipy import stats
 from tests.strategies import bounds, elementwise, skewed, triangular
 
 import unified_init as ui
-from unified_init.scales import fan
+from unified_init.spec.scales import fan
 
 NO_LAYOUT = (
     ", and a shape alone does not say which axis is the {role}: pass layout=, 'OI' for torch.nn.Linear or "

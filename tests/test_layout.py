@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.strategies import geometries
 
 import unified_init as ui
-from unified_init.layout import bind, parse
+from unified_init.law.layout import bind, parse
 
 PROBE = ui.variance_scaling(1.0, "fan_in", "uniform")
 LETTERS = (

@@ -12,9 +12,9 @@ import pytest
 
 import unified_init as ui
 from unified_init.interop.catalogue import EXCLUDED, FRAMEWORKS
-from unified_init.interop.entries import AXES, DROPPED, FANS, Entry
-from unified_init.interop.names_page import names_page
-from unified_init.interop.native import BY_NAME
+from unified_init.interop.catalogue_entry import AXES, DROPPED, FANS, Entry
+from tools.pages.names_page import names_page
+from unified_init.interop.from_native import BY_NAME
 
 PAGE = pathlib.Path(__file__).parents[1] / "docs" / "names.md"
 ENTRIES = [entry for _, entries in FRAMEWORKS for entry in entries]
@@ -43,7 +43,7 @@ BRANCHES: list[dict[str, Any]] = [
 def test_the_page_is_the_generated_one(capsys: pytest.CaptureFixture[str]) -> None:
     """docs/names.md is what its generator writes."""
     with pytest.warns(RuntimeWarning, match="names_page"):
-        runpy.run_module("unified_init.interop.names_page", run_name="__main__")
+        runpy.run_module("tools.pages.names_page", run_name="__main__")
     assert PAGE.read_text(encoding="utf-8") == names_page() == capsys.readouterr().out
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.contained import contained
 
 import unified_init as ui
-from unified_init.interop.native import BY_NAME
+from unified_init.interop.from_native import BY_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable

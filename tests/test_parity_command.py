@@ -19,7 +19,8 @@ import numpy as np
 import pytest
 
 import unified_init as ui
-from unified_init import cli, presets
+from unified_init import cli
+from unified_init.spec import presets
 from unified_init.parity import matrix as room
 from unified_init.parity import options, report, variants
 from unified_init.parity.bits import differing

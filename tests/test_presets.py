@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.contained import contained
 
 import unified_init as ui
-from unified_init import presets
+from unified_init.spec import presets
 
 if TYPE_CHECKING:
     from collections.abc import Callable

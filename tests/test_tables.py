@@ -21,7 +21,7 @@ from unified_init.stream import numpy_runner, threefry
 from unified_init.stream.elementary import cos_turns, normal_quantile, sin_turns
 from unified_init.stream.knots import FORMAT32, FORMAT64
 from unified_init.stream.table import Table, _rows64, compile_table
-from unified_init.unit_normal import tail as normal_tail
+from unified_init.law.unit_normal import tail as normal_tail
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

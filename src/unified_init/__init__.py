@@ -15,85 +15,36 @@ from unified_init.backends.registry import backends
 
 if TYPE_CHECKING:
     from unified_init import recipes
-    from unified_init.api import draw, fill
-    from unified_init.applying import Report, apply, inspect, plan
+    from unified_init.drawing.api import draw, fill
+    from unified_init.models.applying import Report, apply, inspect, plan
     from unified_init.auditing.audit import audit
     from unified_init.auditing.report import Audit, AuditRow
-    from unified_init.coordinates import CoordCheck, coord_check
-    from unified_init.digests import digest
-    from unified_init.distributions import (
-        BilinearUpsampling,
-        Constant,
-        DeltaOrthogonal,
-        Dirac,
-        Hadamard,
-        Identity,
-        Normal,
-        Orthogonal,
-        Quantile,
-        Sparse,
-        Stft,
-        TruncatedNormal,
-        Uniform,
-    )
+    from unified_init.auditing.coordinates import CoordCheck, coord_check
+    from unified_init.drawing.digests import digest
+    from unified_init.spec.distributions import BilinearUpsampling, Constant, DeltaOrthogonal, Dirac, Hadamard, Identity, Normal, Orthogonal, Quantile, Sparse, Stft, TruncatedNormal, Uniform
     from unified_init.errors import (
         ArgumentTypeError,
         ArgumentValueError,
         BackendError,
         UnifiedInitError,
     )
-    from unified_init.gains import calculate_gain, depth_factor
-    from unified_init.initializer import Initializer
-    from unified_init.interop.native import from_native
-    from unified_init.interop.wrap import as_jax, as_keras, as_torch
-    from unified_init.inventory import Inventory, Part, Record
-    from unified_init.inventory_json import inventory_from_json, inventory_to_json
-    from unified_init.law import Law
-    from unified_init.matching import NameMap, match
-    from unified_init.models.trees import Haiku, Linen, haiku, linen
-    from unified_init.planning import Plan
-    from unified_init.presets import (
-        bilinear_upsampling,
-        constant,
-        delta_orthogonal,
-        dirac,
-        glorot_normal,
-        glorot_uniform,
-        hadamard,
-        he_normal,
-        he_uniform,
-        icnr,
-        identity,
-        kaiming_normal,
-        kaiming_uniform,
-        lecun_normal,
-        lecun_uniform,
-        normal,
-        ones,
-        orthogonal,
-        siren,
-        sparse,
-        stft,
-        trunc_normal,
-        truncated_normal,
-        uniform,
-        uniform_unit_scaling,
-        variance_scaling,
-        xavier_normal,
-        xavier_uniform,
-        zeros,
-    )
-    from unified_init.probing import Probe, probe
-    from unified_init.quantiles import from_quantile
-    from unified_init.recipe_json import (
-        recipe_from_json,
-        recipe_from_yaml,
-        recipe_schema,
-        recipe_to_json,
-    )
+    from unified_init.spec.gains import calculate_gain, depth_factor
+    from unified_init.spec.initializer import Initializer
+    from unified_init.interop.from_native import from_native
+    from unified_init.drawing.wrap import as_jax, as_keras, as_torch
+    from unified_init.inventory.records import Inventory, Part, Record
+    from unified_init.inventory.inventory_json import inventory_from_json, inventory_to_json
+    from unified_init.law.law import Law
+    from unified_init.models.matching import NameMap, match
+    from unified_init.walkers.trees import Haiku, Linen, haiku, linen
+    from unified_init.models.planning import Plan
+    from unified_init.spec.presets import bilinear_upsampling, constant, delta_orthogonal, dirac, glorot_normal, glorot_uniform, hadamard, he_normal, he_uniform, icnr, identity, kaiming_normal, kaiming_uniform, lecun_normal, lecun_uniform, normal, ones, orthogonal, siren, sparse, stft, trunc_normal, truncated_normal, uniform, uniform_unit_scaling, variance_scaling, xavier_normal, xavier_uniform, zeros
+    from unified_init.auditing.probing import Probe, probe
+    from unified_init.interop.quantiles import from_quantile
+    from unified_init.recipes.recipe_json import recipe_from_json, recipe_from_yaml, recipe_schema, recipe_to_json
     from unified_init.recipes.rule import Recipe, Rule
-    from unified_init.scales import Between, Fixed, Gain, Interval, InverseFan, VarianceScaling
-    from unified_init.serialise import from_json, to_json
+    from unified_init.spec.scales import Between, Fixed, Gain, Interval, InverseFan, VarianceScaling
+    from unified_init.interop.serialise import from_json, to_json
     from unified_init.stream.threefry import STREAM
 
 __all__ = [
@@ -202,42 +153,42 @@ __version__ = "0.1.0"
 # that draws imports all of those, and each name of whole models its own module. Type checkers read the
 # imports above instead.
 _HOMES = {
-    "api": "draw fill",
-    "digests": "digest",
-    "distributions": (
+    "drawing.api": "draw fill",
+    "drawing.digests": "digest",
+    "spec.distributions": (
         "BilinearUpsampling Constant DeltaOrthogonal Dirac Hadamard Identity Normal Orthogonal "
         "Quantile Sparse Stft TruncatedNormal Uniform"
     ),
     "errors": "ArgumentTypeError ArgumentValueError BackendError UnifiedInitError",
-    "gains": "calculate_gain depth_factor",
-    "initializer": "Initializer",
-    "interop.native": "from_native",
-    "interop.wrap": "as_jax as_keras as_torch",
-    "law": "Law",
-    "presets": (
+    "spec.gains": "calculate_gain depth_factor",
+    "spec.initializer": "Initializer",
+    "interop.from_native": "from_native",
+    "drawing.wrap": "as_jax as_keras as_torch",
+    "law.law": "Law",
+    "spec.presets": (
         "bilinear_upsampling constant delta_orthogonal dirac glorot_normal glorot_uniform "
         "hadamard he_normal he_uniform icnr identity kaiming_normal kaiming_uniform lecun_normal "
         "lecun_uniform normal ones orthogonal siren sparse stft trunc_normal truncated_normal "
         "uniform uniform_unit_scaling variance_scaling xavier_normal xavier_uniform zeros"
     ),
-    "quantiles": "from_quantile",
-    "scales": "Between Fixed Gain Interval InverseFan VarianceScaling",
-    "serialise": "from_json to_json",
+    "interop.quantiles": "from_quantile",
+    "spec.scales": "Between Fixed Gain Interval InverseFan VarianceScaling",
+    "interop.serialise": "from_json to_json",
     "stream.threefry": "STREAM",
 }
 _MODEL_HOMES = {
-    "applying": "Report apply inspect plan",
+    "models.applying": "Report apply inspect plan",
     "auditing.audit": "audit",
     "auditing.report": "Audit AuditRow",
-    "coordinates": "CoordCheck coord_check",
-    "inventory": "Inventory Part Record",
-    "inventory_json": "inventory_from_json inventory_to_json",
-    "matching": "NameMap match",
-    "models.trees": "Haiku Linen haiku linen",
-    "planning": "Plan",
-    "probing": "Probe probe",
+    "auditing.coordinates": "CoordCheck coord_check",
+    "inventory.records": "Inventory Part Record",
+    "inventory.inventory_json": "inventory_from_json inventory_to_json",
+    "models.matching": "NameMap match",
+    "walkers.trees": "Haiku Linen haiku linen",
+    "models.planning": "Plan",
+    "auditing.probing": "Probe probe",
     "recipes.rule": "Recipe Rule",
-    "recipe_json": "recipe_from_json recipe_from_yaml recipe_schema recipe_to_json",
+    "recipes.recipe_json": "recipe_from_json recipe_from_yaml recipe_schema recipe_to_json",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 _MODEL_HOME = {name: module for module, names in _MODEL_HOMES.items() for name in names.split()}

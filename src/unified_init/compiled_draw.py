@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from unified_init import api, frozen_call
+from unified_init.drawing import api, frozen_call
 from unified_init.backends._torch import opaque_draw
 from unified_init.errors import ArgumentValueError
 
 if TYPE_CHECKING:
-    from unified_init.initializer import Initializer
+    from unified_init.spec.initializer import Initializer
 
 __all__ = ["compiled_draw", "draw_eagerly", "fill_eagerly"]
 

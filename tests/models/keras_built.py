@@ -18,7 +18,7 @@ def built(make: str, *shapes: Any) -> Any:
 
 def read(model: Any, path: str) -> Any:
     """Return a copy of a variable's values."""
-    from unified_init.models import _keras
+    from unified_init.walkers.keras import walker as _keras
 
     return np.array(_keras.read(model, path))
 

@@ -45,7 +45,7 @@ def zoo() -> Any:
 def main(path: str) -> None:
     """Apply the defaults, and write the digests."""
     import unified_init as ui
-    from unified_init.models import _keras
+    from unified_init.walkers.keras import walker as _keras
 
     model, report = ui.apply(zoo(), ui.recipes.keras_default(), seed=3)
     found = {

@@ -12,7 +12,7 @@ from unified_init import testing
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from unified_init.law import Law
+    from unified_init.law.law import Law
 
 ALPHA = 1e-6
 FEWEST, MOST = 100, 50_000  # values of a tensor that are compared: more would cost seconds each

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import unified_init as ui
-from unified_init.layout import bind
-from unified_init.models.registry import walker_of
+from unified_init.law.layout import bind
+from unified_init.walkers.registry import walker_of
 from unified_init.stream.arrange import to_logical
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import unified_init as ui
-from unified_init.coordinates import Curve
+from unified_init.auditing.coordinates import Curve
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -124,7 +124,7 @@ def test_layers_of_ones_own() -> None:
 
 def test_all_or_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """What fails while it is drawn leaves every variable as it was."""
-    from unified_init.models.writes import Write
+    from unified_init.walkers.writes import Write
 
     model = filled(built("MultiHeadAttention(2, 3)", QUERY, QUERY))
     whole = Write.array

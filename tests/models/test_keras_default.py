@@ -61,7 +61,7 @@ def built(make: str, shapes: list[Any]) -> Any:
 
 def read(layer: Any, path: str) -> Any:
     """Return a variable's values."""
-    from unified_init.models import _keras
+    from unified_init.walkers.keras import walker as _keras
 
     return np.array(_keras.read(layer, path))
 

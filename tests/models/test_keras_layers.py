@@ -133,7 +133,7 @@ def test_a_depthwise_kernel_is_the_grouped_one_of_pytorch(make: str, path: str) 
     """Equal bits and, with the record's axis for the one input, equal digests."""
     import torch
 
-    from unified_init.models import _keras
+    from unified_init.walkers.keras import walker as _keras
 
     recipe = ui.Recipe("he", (ui.Rule(spec=ui.he_normal(), role="kernel", fans="own"),))
     native = torch.nn.Conv2d(6, 12, 3, groups=6, bias=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import unified_init as ui
-from unified_init.models.places import block_of, placed, unwrapped
+from unified_init.inventory.places import block_of, placed, unwrapped
 
 
 def record(path: str, kind: str = "linear", role: str = "kernel") -> ui.Record:

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 import unified_init as ui
-from unified_init.inventory import Inventory, Record
-from unified_init.recipes import recipes_page
-from unified_init.recipes.page_layers import LAYERS, StandardLayer
-from unified_init.recipes.recipes_page import DEFAULTS, layer_defaults_page
+from unified_init.inventory.records import Inventory, Record
+from tools.pages import layer_defaults_page as recipes_page
+from tools.pages.standard_layers import LAYERS, StandardLayer
+from tools.pages.layer_defaults_page import DEFAULTS, layer_defaults_page
 
 DOCS = pathlib.Path(__file__).parents[2] / "docs"
 TITLES = {layer.title: layer for layer in LAYERS}
@@ -58,7 +58,7 @@ def _both(word: str) -> list[str]:
 def test_the_page_is_the_generated_one(capsys: pytest.CaptureFixture[str]) -> None:
     """docs/layer_defaults.md is what its generator writes."""
     with pytest.warns(RuntimeWarning, match="recipes_page"):
-        runpy.run_module("unified_init.recipes.recipes_page", run_name="__main__")
+        runpy.run_module("tools.pages.layer_defaults_page", run_name="__main__")
     text = (DOCS / "layer_defaults.md").read_text(encoding="utf-8")
     assert text == layer_defaults_page() == capsys.readouterr().out
 

@@ -263,7 +263,7 @@ def test_what_stops_the_writing_says_how_far_it_came(monkeypatch: pytest.MonkeyP
     """An interrupt passes with a note; calling again writes the same values as an undisturbed call."""
     import torch
 
-    from unified_init.models import writes
+    from unified_init.walkers import writes
 
     model, other = torch.nn.Linear(3, 2), torch.nn.Linear(3, 2)
     original, calls = writes.Write.into, []
@@ -344,7 +344,7 @@ def test_effective_weights_are_read() -> None:
     """The values that the layer uses, by its own path."""
     import torch
 
-    from unified_init.models.registry import walker_of
+    from unified_init.walkers.registry import walker_of
 
     layer = torch.nn.utils.parametrizations.weight_norm(torch.nn.Linear(5, 4))
     assert np.array_equal(walker_of(layer).read(layer, "weight"), layer.weight.detach().numpy())
@@ -362,7 +362,7 @@ def test_what_no_walker_knows_is_refused() -> None:
 
 def test_a_library_too_old_for_its_walker_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """With both versions, before anything of it is imported."""
-    from unified_init.models import registry
+    from unified_init.walkers import registry
 
     monkeypatch.setattr("importlib.metadata.version", lambda _: "0.10.4")
     with pytest.raises(ui.BackendError) as caught:
@@ -433,8 +433,8 @@ def test_pieces_that_overlap_are_refused() -> None:
     """Two records that claim one region would write it twice."""
     import torch
 
-    from unified_init.models import _torch
-    from unified_init.preparing import writes_of
+    from unified_init.walkers.torch import walker as _torch
+    from unified_init.models.preparing import writes_of
 
     part = ui.Part(label="q", length=2, path="weight", box=((0, 2), (0, 3)))
     records = [

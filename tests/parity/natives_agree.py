@@ -19,15 +19,15 @@ from tests.parity.natives_keras import CASES as KERAS_CASES
 from tests.parity.natives_keras import case_key, shape_of
 
 import unified_init as ui
-from unified_init.distributions import AT_2_SIGMA, Normal, TruncatedNormal
-from unified_init.interop.difference_rows import Place
+from unified_init.spec.distributions import AT_2_SIGMA, Normal, TruncatedNormal
+from tools.pages.difference_rows import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.parity.natives import Array, Keras
 
-    from unified_init.law import Law
+    from unified_init.law.law import Law
 
 __all__ = ["CASES", "Case", "wrong_laws"]
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import unified_init as ui
-from unified_init.api import _request
+from unified_init.drawing.api import _request
 from unified_init.parity.bits import differing
 from unified_init.parity.cases import ELEMENTWISE
 from unified_init.parity.variants import DEFAULTS, Variant, draw, reference

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import unified_init as ui
-from unified_init import frozen_call
+from unified_init.drawing import frozen_call
 from unified_init.parity.bits import differing
 from unified_init.parity.cases import ELEMENTWISE
 from unified_init.parity.variants import DEFAULTS, reference

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from unified_init.law import Law
+    from unified_init.law.law import Law
 
     Array = NDArray[Any]
 

@@ -36,16 +36,16 @@ from tests.parity.natives_laws import LAWS
 import unified_init as ui
 from unified_init import testing
 from unified_init.interop.catalogue import FRAMEWORKS
-from unified_init.interop.difference_rows import FactRow, LawRow
-from unified_init.interop.differences import DIFFERENCES
-from unified_init.law import ELEMENTWISE
+from tools.pages.difference_rows import FactRow, LawRow
+from tools.pages.differences import DIFFERENCES
+from unified_init.law.law import ELEMENTWISE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.parity.natives import Array, Keras
 
-    from unified_init.law import Law
+    from unified_init.law.law import Law
 
 ROWS = [row for topic in DIFFERENCES for row in topic.rows]
 LAW_ROWS = [row for row in ROWS if isinstance(row, LawRow)]

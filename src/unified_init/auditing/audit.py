@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unified_init import checks
+from unified_init.core import checks
 from unified_init.auditing.causes import causes_of, faithful_note, low_precision_notes
 from unified_init.auditing.duplicates import duplicates_of
 from unified_init.auditing.report import Audit, AuditRow
@@ -20,8 +20,8 @@ from unified_init.auditing.values import (
     structural_fault,
 )
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
-from unified_init.models.registry import walker_of
-from unified_init.models.shared import ComputedError
+from unified_init.walkers.registry import walker_of
+from unified_init.walkers.layer_facts import ComputedError
 from unified_init.recipes.rule import Recipe
 from unified_init.testing.findings import family_p, verdict
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unified_init.auditing.values import Observed
-    from unified_init.models.protocol import Walker
+    from unified_init.walkers.protocol import Walker
     from unified_init.testing.findings import Finding
 
 __all__ = ["ALPHA", "audit"]

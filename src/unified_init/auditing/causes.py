@@ -7,9 +7,9 @@ import math
 from typing import TYPE_CHECKING
 
 from unified_init.errors import UnifiedInitError
-from unified_init.layout import bind
-from unified_init.recipes.conventions import CONVENTIONS
-from unified_init.scales import FAN_MODES, InverseFan, VarianceScaling
+from unified_init.law.layout import bind
+from unified_init.recipes.fan_conventions import CONVENTIONS
+from unified_init.spec.scales import FAN_MODES, InverseFan, VarianceScaling
 from unified_init.stream.dtypes import DTYPES
 
 if TYPE_CHECKING:
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from unified_init.auditing.units import Unit
     from unified_init.auditing.values import Observed
-    from unified_init.initializer import Initializer
-    from unified_init.inventory import Record
-    from unified_init.law import Fans
-    from unified_init.planning import Piece
+    from unified_init.spec.initializer import Initializer
+    from unified_init.inventory.records import Record
+    from unified_init.law.law import Fans
+    from unified_init.models.planning import Piece
     from unified_init.testing.findings import Finding
 
 __all__ = ["causes_of", "faithful_note", "low_precision_notes"]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unified_init.digests import as_bits
+from unified_init.drawing.digests import as_bits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

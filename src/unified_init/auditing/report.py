@@ -175,7 +175,7 @@ class Audit:
 
     def chart(self, path: str | Path) -> None:
         """Draw observed over expected std along the depth of the model into a PNG; needs matplotlib."""
-        from unified_init.charts import audit_chart  # noqa: PLC0415  # few audits are drawn
+        from unified_init.auditing.charts import audit_chart  # noqa: PLC0415  # few audits are drawn
 
         audit_chart(self, path)
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.errors import UnifiedInitError
-from unified_init.inventory import Inventory
-from unified_init.planning import plan_inventory
+from unified_init.inventory.records import Inventory
+from unified_init.models.planning import plan_inventory
 from unified_init.recipes.rule import Recipe
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from unified_init.inventory import Part, Record
-    from unified_init.planning import Piece
+    from unified_init.inventory.records import Part, Record
+    from unified_init.models.planning import Piece
 
 __all__ = ["Unit", "read_unit", "units_of", "unused_rules"]
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unified_init.law import ELEMENTWISE
-from unified_init.layout import bind
+from unified_init.law.law import ELEMENTWISE
+from unified_init.law.layout import bind
 from unified_init.stream.arrange import to_logical
 from unified_init.stream.dtypes import DTYPES
-from unified_init.stream.program import on_host
-from unified_init.stream.request import make_request
+from unified_init.stream.run import on_host
+from unified_init.stream.program import make_request
 from unified_init.testing.findings import Finding, finding, weighed
 from unified_init.testing.goodness import MEDIAN, grades, kolmogorov_smirnov
 from unified_init.testing.one_sample import FEWEST, examine
@@ -22,8 +22,8 @@ from unified_init.testing.populations import population_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from unified_init.inventory import Record
-    from unified_init.planning import Piece
+    from unified_init.inventory.records import Record
+    from unified_init.models.planning import Piece
 
 __all__ = ["LIMIT", "Observed", "examinable", "findings_of", "observe", "sample_of", "structural_fault"]
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unified_init.backends.protocol import Key
-    from unified_init.stream.request import Request
+    from unified_init.stream.program import Request
 
 # ruff: noqa: ANN401
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unified_init.backends.protocol import Key
-    from unified_init.indexmap import IndexMap
-    from unified_init.stream.request import Request
+    from unified_init.law.indexmap import IndexMap
+    from unified_init.stream.program import Request
 
 # ruff: noqa: ANN401
 

@@ -12,16 +12,16 @@ import torch
 from unified_init.backends import graph
 from unified_init.backends.trace import draw as trace_request
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.law import ORTHOGONAL
+from unified_init.law.law import ORTHOGONAL
 from unified_init.stream.dtypes import DTYPES
-from unified_init.stream.program import on_host
+from unified_init.stream.run import on_host
 from unified_init.stream.threefry import root_key as int_root_key
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unified_init.backends.protocol import Key
-    from unified_init.stream.request import Request
+    from unified_init.stream.program import Request
 
 # ruff: noqa: ANN401
 
@@ -244,14 +244,14 @@ def trace(request: Request, key: Key | None, place: torch.device | None) -> torc
 )
 def opaque_draw(call: str, shape: list[int], high: int, low: int) -> torch.Tensor:
     """Draw, as one node of a compiled graph: tracing the rounds would take Inductor minutes."""
-    from unified_init import frozen_call  # noqa: PLC0415  # of the front door, which imports this module
+    from unified_init.drawing import frozen_call  # noqa: PLC0415  # of the front door, which imports this module
 
     return frozen_call.run(call, tuple(shape), None if high < 0 else high << 32 | low)
 
 
 @opaque_draw.register_fake
 def _(call: str, shape: list[int], high: int, low: int) -> torch.Tensor:
-    from unified_init import frozen_call  # noqa: PLC0415  # of the front door, which imports this module
+    from unified_init.drawing import frozen_call  # noqa: PLC0415  # of the front door, which imports this module
 
     del high, low
     out_shape, dtype, device = frozen_call.result(call, tuple(shape))

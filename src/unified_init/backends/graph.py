@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unified_init.indexmap import AxisMap, IndexMap
+from unified_init.law.indexmap import AxisMap, IndexMap
 from unified_init.stream import threefry
 from unified_init.stream.dtypes import DTYPES, DType
 from unified_init.stream.knots import FORMAT32, FORMAT64

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from unified_init.stream.request import Request
+    from unified_init.stream.program import Request
 
 __all__ = ["Backend", "Fillable", "Key", "Ops", "Shardable"]
 

@@ -8,7 +8,7 @@ import importlib.util
 import sys
 from typing import TYPE_CHECKING, cast
 
-from unified_init import checks
+from unified_init.core import checks
 from unified_init.errors import BackendError
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import numpy as np
 
 from unified_init.backends import graph
 from unified_init.backends.graph import Arguments, arguments, block, counters, named_key, signed
-from unified_init.indexmap import IndexMap
-from unified_init.law import Law
+from unified_init.law.indexmap import IndexMap
+from unified_init.law.law import Law
 from unified_init.stream.arrange import to_storage
 from unified_init.stream.dtypes import DTYPES
 from unified_init.stream.householder import orthogonal
@@ -21,7 +21,7 @@ from unified_init.stream.table import compile_table
 
 if TYPE_CHECKING:
     from unified_init.backends.protocol import Key, Ops
-    from unified_init.stream.request import Request
+    from unified_init.stream.program import Request
 
 __all__ = ["Run", "draw"]
 

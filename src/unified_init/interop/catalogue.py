@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from unified_init import presets as p
-from unified_init.distributions import STD_TRUNCATED_AT_2
-from unified_init.interop.entries import Entry
+from unified_init.spec import presets as p
+from unified_init.spec.distributions import STD_TRUNCATED_AT_2
+from unified_init.interop.catalogue_entry import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from unified_init.initializer import Initializer
+    from unified_init.spec.initializer import Initializer
 
 __all__ = ["EXCLUDED", "FRAMEWORKS"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from unified_init.digests import as_bits
+from unified_init.drawing.digests import as_bits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

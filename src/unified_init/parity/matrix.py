@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import unified_init as ui
-from unified_init.law import ELEMENTWISE as INDEPENDENT
+from unified_init.law.law import ELEMENTWISE as INDEPENDENT
 from unified_init.parity import variants
 from unified_init.parity.bits import differing
 from unified_init.parity.cases import ELEMENTWISE, ICNR, ORTHOGONAL, SAMPLE, STRUCTURED, Case

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, assert_never
 import numpy as np
 
 import unified_init as ui
-from unified_init.api import _request
+from unified_init.drawing.api import _request
 from unified_init.backends import graph, registry, trace
-from unified_init.stream import host, numpy_runner, program, threefry
+from unified_init.stream import host, numpy_runner, run as program, threefry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unified_init.stream.host import Runner
-    from unified_init.stream.request import Request
+    from unified_init.stream.program import Request
 
 __all__ = ["COMPILED", "DEFAULTS", "EAGER", "Variant", "draw", "reference"]
 

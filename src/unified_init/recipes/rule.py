@@ -8,17 +8,17 @@ import functools
 import re
 from typing import TYPE_CHECKING, Any, cast
 
-from unified_init import checks
+from unified_init.core import checks
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.fans import explicit_fans
-from unified_init.initializer import Initializer
-from unified_init.inventory import KINDS, PLACES, ROLES, Record
-from unified_init.recipes.conventions import CONVENTIONS
+from unified_init.spec.fans import explicit_fans
+from unified_init.spec.initializer import Initializer
+from unified_init.inventory.records import KINDS, PLACES, ROLES, Record
+from unified_init.recipes.fan_conventions import CONVENTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from unified_init.law import Fans
+    from unified_init.law.law import Fans
 
 __all__ = ["Recipe", "Rule"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from unified_init.layout import Digit, Geometry
+    from unified_init.law.layout import Digit, Geometry
 
 __all__ = ["to_logical", "to_storage"]
 

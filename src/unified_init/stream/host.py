@@ -20,7 +20,7 @@ from unified_init.stream.walk import walk
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from unified_init.indexmap import IndexMap
+    from unified_init.law.indexmap import IndexMap
     from unified_init.stream.table import Table
     from unified_init.stream.walk import Walk
 

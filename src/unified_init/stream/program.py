@@ -1,43 +1,87 @@
-"""A request on the host: the one way to a concrete tensor, whatever the framework."""
+"""A request: everything that fixes a tensor but its seed and its framework."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import dataclasses
+import math
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from unified_init.stream import host
-from unified_init.stream.structured import structured
+from unified_init.errors import ArgumentValueError
+from unified_init.law.indexmap import IndexMap, index_map
+from unified_init.law.law import ELEMENTWISE, ORTHOGONAL
+from unified_init.stream.table import Table, compile_table
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from unified_init.law.law import Law
+    from unified_init.law.layout import Geometry
+    from unified_init.stream.dtypes import DType
 
-    from unified_init.stream.request import Request
-
-__all__ = ["buffer", "into", "on_host"]
-
-
-def on_host(request: Request, root: tuple[int, int] | None) -> NDArray[Any]:
-    """Return a request's values in a new buffer that frameworks can alias."""
-    out = buffer(request)
-    into(out, request, root)
-    return out
+__all__ = ["Request", "make_request", "named"]
 
 
-def buffer(request: Request) -> NDArray[Any]:
-    """Return uninitialised memory for a request, which frameworks can alias."""
-    return host.aligned_empty(request.index.shape, request.dtype.numpy)
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Request:
+    """One tensor, or a slice of one. ``table`` is None for structured laws."""
+
+    law: Law
+    geometry: Geometry
+    entries: tuple[int | slice, ...]  # of the slice, for laws that cost the whole
+    index: IndexMap
+    name: str
+    dtype: DType
+    table: Table | None
 
 
-def into(out: NDArray[Any], request: Request, root: tuple[int, int] | None) -> None:
-    """Write a request's values into a C-contiguous array of its shape and type."""
-    if request.table is not None:
-        assert root is not None  # noqa: S101  # the front door asks a random law for a seed
-        key = host.named_key(root, request.name)
-        host.fill(out, index=request.index, key=key, table=request.table)
-        return
-    with np.errstate(all="ignore"):  # what the process asks to be raised is no business of a draw
-        stored = structured(
-            request.law, request.geometry, root=root, name=request.name, bits=request.dtype.bits
+def make_request(law: Law, geometry: Geometry, *, index: object, name: str, dtype: DType) -> Request:
+    """Return a request; refuse a law that the element type cannot hold."""
+    placed = index_map(geometry, index, repeat=law.repeat)
+    entries = () if index is None else index if isinstance(index, tuple) else (index,)
+    table = None
+    if law.kind in ELEMENTWISE:
+        if dtype.is_complex:
+            law = _complex_part(law, dtype)
+        table = compile_table(law, dtype.bits)
+        magnitude = table.magnitude
+    else:
+        if dtype.is_complex and law.kind in ORTHOGONAL | {"sparse", "stft"}:
+            msg = f"`dtype` of {law.kind} must be real, got {dtype.name}."
+            raise ArgumentValueError(msg)
+        magnitude = _largest(law)
+    if magnitude > dtype.largest:
+        msg = (
+            f"the law reaches {magnitude!r}, and the largest {dtype.name} is {dtype.largest!r}: "
+            "scale the initializer down or choose a wider dtype."
         )
-        np.copyto(out, stored[request.entries or ...], casting="unsafe")
+        raise ArgumentValueError(msg)
+    return Request(law, geometry, entries, placed, name, dtype, table)
+
+
+def named(request: Request, name: str) -> Request:
+    """Return a request under another name, without the cost of dataclasses.replace."""
+    return Request(
+        request.law, request.geometry, request.entries, request.index, name, request.dtype, request.table
+    )
+
+
+def _complex_part(law: Law, dtype: DType) -> Law:
+    """Return the law of the real and of the imaginary part: together they have the variance."""
+    if law.kind != "normal" or law.loc != 0.0:
+        msg = (
+            f"`dtype` {dtype.name} is drawn from the untruncated normal of mean 0 alone, where the "
+            f"variance of a complex number has one meaning; got a {law.kind} law of mean {law.loc!r}."
+        )
+        raise ArgumentValueError(msg)
+    part = law.scale * math.sqrt(0.5)
+    return dataclasses.replace(law, scale=part)
+
+
+def _largest(law: Law) -> float:
+    """Largest magnitude of a structured law."""
+    if law.kind == "sparse":  # a normal, as far as the stream reaches
+        table = compile_table(_normal_of(law), 32)
+        return table.magnitude
+    return max(abs(law.low), abs(law.high))
+
+
+def _normal_of(law: Law) -> Law:
+    return dataclasses.replace(law, kind="normal", loc=0.0, parameters=())

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unified_init.indexmap import AxisMap, IndexMap
-from unified_init.law import Law
+from unified_init.law.indexmap import AxisMap, IndexMap
+from unified_init.law.law import Law
 from unified_init.stream import elementary, host, numpy_runner, threefry
 from unified_init.stream.arrange import to_storage
 from unified_init.stream.householder import orthogonal
@@ -21,7 +21,7 @@ from unified_init.stream.walk import walk
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from unified_init.layout import Geometry
+    from unified_init.law.layout import Geometry
 
 __all__ = ["UNIT_NORMAL", "earlier_middle", "later_middle", "mask_name", "sequence", "structured"]
 

@@ -22,7 +22,7 @@ from unified_init.stream.knots import FORMAT32, FORMAT64, Format, halves
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from unified_init.law import Law
+    from unified_init.law.law import Law
 
 __all__ = ["Table", "compile_table"]
 

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from unified_init.indexmap import AxisMap, IndexMap
+    from unified_init.law.indexmap import AxisMap, IndexMap
 
 __all__ = ["Walk", "walk"]
 

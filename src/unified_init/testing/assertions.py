@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unified_init import checks
-from unified_init.digests import as_bits, values_of
+from unified_init.core import checks
+from unified_init.drawing.digests import as_bits, values_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.layout import bind
+from unified_init.law.layout import bind
 from unified_init.stream.arrange import to_logical
 from unified_init.testing.dependence import correlation
 from unified_init.testing.findings import verdict
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from unified_init.law import Law
+    from unified_init.law.law import Law
     from unified_init.testing.findings import Finding
 
 __all__ = ["assert_follows", "assert_identical", "assert_independent", "assert_same_law"]

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unified_init.digests import values_of
+from unified_init.drawing.digests import values_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.law import ELEMENTWISE, Law
+from unified_init.law.law import ELEMENTWISE, Law
 from unified_init.stream.dtypes import DTYPES
 from unified_init.testing import dependence
 from unified_init.testing.findings import Finding, finding, weighed

@@ -19,7 +19,7 @@ from unified_init.stream.knots import FORMAT32, halves, probabilities
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from unified_init.law import Law
+    from unified_init.law.law import Law
     from unified_init.stream.dtypes import DType
 
     Array = NDArray[np.float64]

@@ -1,0 +1,268 @@
+"""Coordinate checks: whether activations keep their size with the width, as muP says they do in training."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib
+import json
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unified_init.core import checks
+from unified_init.models.applying import apply, inspect
+from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.recipes.width.mup import MuP
+from unified_init.recipes.rule import Recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+__all__ = ["CoordCheck", "Curve", "coord_check"]
+
+# ruff: noqa: ANN401  # models and batches of any kind
+
+STABLE, GROWS = 0.1, 0.3
+OPTIMIZERS = ("adam", "sgd")
+FEWEST = 2
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Curve:
+    """How large one layer's activations are after some steps, at every width.
+
+    Args:
+        name: the layer's path; "" is the model.
+        step: steps of training before.
+        sizes: mean absolute values, one a width; the geometric mean over the seeds.
+        slope: d log(size) / d log(width), by least squares; NaN where a size is 0.
+
+    Raises:
+        TypeError: a field is missing.
+
+    Example:
+        >>> Curve("fc", 1, (1.0, 2.0), 1.0).slope
+        1.0
+    """
+
+    name: str
+    step: int
+    sizes: tuple[float, ...]
+    slope: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CoordCheck:
+    """The sizes of all layers' activations over width and training, and what they say.
+
+    Args:
+        widths: increasing.
+        steps: of training.
+        curves: one a layer and step, from step 0.
+
+    Raises:
+        TypeError: a field is missing.
+
+    Example:
+        >>> CoordCheck((64, 128), 1, (Curve("fc", 1, (1.0, 2.0), 1.0),)).verdict
+        'grows'
+    """
+
+    widths: tuple[int, ...]
+    steps: int
+    curves: tuple[Curve, ...]
+
+    @property
+    def worst(self) -> Curve | None:
+        """The steepest curve of a trained model; None if there is none."""
+        trained = [one for one in self.curves if one.step > 0 and not math.isnan(one.slope)]
+        return max(trained, key=lambda one: one.slope, default=None)
+
+    @property
+    def verdict(self) -> str:
+        """What the steepest slope says: "stable" below 0.1, "grows" above 0.3, "unclear" between."""
+        slope = math.nan if self.worst is None else self.worst.slope
+        if slope < STABLE:
+            return "stable"
+        return "grows" if slope > GROWS else "unclear"
+
+    def __str__(self) -> str:
+        """Return the slopes, a row a layer and a column a step."""
+        names = list(dict.fromkeys(one.name for one in self.curves))
+        slopes = {(one.name, one.step): f"{one.slope:+.3f}" for one in self.curves}
+        head = ["slope of log|x| by log width", *(f"step {step}" for step in range(self.steps + 1))]
+        rows = [
+            [name or "(model)", *(slopes.get((name, step), "") for step in range(self.steps + 1))]
+            for name in names
+        ]
+        widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in [head, *rows]]
+        worst = (
+            ""
+            if self.worst is None
+            else f": steepest {self.worst.slope:+.3f}, {self.worst.name or '(model)'!r}"
+        )
+        return "\n".join([*lines, f"{self.verdict}{worst}; widths {', '.join(map(str, self.widths))}"])
+
+    def to_json(self, *, indent: int | None = None) -> str:
+        """Return the curves and the verdict as JSON; a slope that is NaN is null."""
+        curves = [
+            dataclasses.asdict(one) | {"slope": None if math.isnan(one.slope) else one.slope}
+            for one in self.curves
+        ]
+        tree = {"verdict": self.verdict, "widths": self.widths, "steps": self.steps, "curves": curves}
+        return json.dumps(tree, indent=indent)
+
+    def chart(self, path: str | Path) -> None:
+        """Draw the sizes over the width, a panel a step, into a PNG; needs matplotlib."""
+        from unified_init.auditing.charts import coord_chart  # noqa: PLC0415  # few checks are drawn
+
+        coord_chart(self, path)
+
+
+def coord_check(
+    make_model: Callable[[int], Any],
+    widths: Sequence[int],
+    batch: Any,
+    *,
+    recipe: Recipe | MuP | None = None,
+    loss: Callable[[Any], Any] | None = None,
+    optimizer: str | Callable[[Any], Any] = "adam",
+    lr: float = 1e-3,
+    steps: int = 4,
+    seeds: Sequence[int] = (0,),
+) -> CoordCheck:
+    """Train a PyTorch model for a few steps at several widths and return how its activations grow.
+
+    slope = d log mean|x| / d log width, for every layer after every step. Under muP none grows: slopes lie
+    below 0.1. In the standard parametrisation with Adam some layer's lie above 0.3.
+
+    Args:
+        make_model: a function of the width that returns a ``torch.nn.Module``; it is trained.
+        widths: two or more, such as (64, 128, 256, 512).
+        batch: the model's argument, the same at every step; a tuple of several, or a dict of named ones.
+        recipe: initialises the models: a ``Recipe`` (standard parametrisation) or a ``MuP``, whose
+            learning rates and output multipliers are used too; None leaves the models as they are made.
+        loss: a function of the model's output; None is the mean squared distance from 1.
+        optimizer: "adam" or "sgd", or a function of the model that returns an optimizer.
+        lr: the learning rate at the base's width; not used if ``optimizer`` is a function.
+        steps: of training.
+        seeds: of the recipe, and of PyTorch's generator while models are made and run, which is as
+            before when it returns; sizes are averaged over them.
+
+    Returns:
+        The check: ``verdict``, ``curves``, ``chart(path)``.
+
+    Raises:
+        ArgumentTypeError: something else than a recipe, a function or integers, or a model that is no
+            ``torch.nn.Module``.
+        ArgumentValueError: fewer than two widths, no seed, or models with different layers.
+
+    Example:
+        >>> import torch
+        >>> import unified_init as ui
+        >>> def mlp(width):
+        ...     sizes = [(8, width), (width, width), (width, 4)]
+        ...     return torch.nn.Sequential(*(torch.nn.Linear(*size) for size in sizes))
+        >>> scaled = ui.recipes.mup(
+        ...     ui.recipes.torch_default(), base=ui.inspect(mlp(64)), delta=ui.inspect(mlp(128)))
+        >>> ui.coord_check(mlp, (64, 128, 256), torch.ones(4, 8), recipe=scaled).verdict
+        'stable'
+
+    Differs from:
+        ``mup.coord_check``, whose curves are judged by eye: this one has a verdict.
+    """
+    if not callable(make_model):
+        msg = f"`make_model` must be a function of the width that returns a model, got {make_model!r}."
+        raise ArgumentTypeError(msg)
+    if loss is not None and not callable(loss):
+        msg = f"`loss` must be a function of the model's output or None, got {loss!r}."
+        raise ArgumentTypeError(msg)
+    sizes = _counts("widths", widths, least=1)
+    if len(set(sizes)) < FEWEST:
+        msg = f"`widths` must be two different ones or more, got {sizes}."
+        raise ArgumentValueError(msg)
+    if recipe is not None and not isinstance(recipe, (Recipe, MuP)):
+        msg = f"`recipe` must be a Recipe, a MuP or None, got {recipe!r}."
+        raise ArgumentTypeError(msg)
+    if not callable(optimizer):
+        checks.choice("optimizer", optimizer, OPTIMIZERS)
+    chosen = _counts("seeds", seeds, least=0)
+    if not chosen:
+        msg = "`seeds` must have one seed or more."
+        raise ArgumentValueError(msg)
+    checks.count("steps", steps)
+    checks.positive("lr", lr)
+    trained: Any = importlib.import_module("unified_init.walkers.torch.coordinates").trained
+    run = functools.partial(trained, prepare=functools.partial(_prepare, recipe), loss=loss)
+    found = {
+        width: [
+            run(make_model, width, batch, optimizer=optimizer, lr=lr, steps=steps, seed=seed)
+            for seed in chosen
+        ]
+        for width in sorted(set(sizes))
+    }
+    return CoordCheck(tuple(found), steps, tuple(_curves(found)))
+
+
+def _counts(name: str, values: Sequence[int], *, least: int) -> tuple[int, ...]:
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        msg = f"`{name}` must be a sequence of integers, got {values!r}."
+        raise ArgumentTypeError(msg)
+    return tuple(checks.count(name, value, least=least) for value in values)
+
+
+def _prepare(
+    recipe: Recipe | MuP | None, model: Any, seed: int
+) -> tuple[dict[str, tuple[float, float]], dict[str, float]]:
+    """Initialise a model; return the learning-rate multipliers and those of layers' inputs, by path."""
+    if isinstance(recipe, Recipe):
+        apply(model, recipe, seed=seed)
+    if not isinstance(recipe, MuP):
+        return {}, {}
+    inventory = inspect(model)
+    apply(model, recipe.recipe_for(inventory), seed=seed)
+    table = recipe.table(inventory)
+    multipliers: dict[str, float] = {}
+    for row in table:
+        record = inventory[row.path]
+        if row.multiplier != 1.0:  # of a table that is tied to the head, the head's
+            multipliers |= dict.fromkeys(
+                record.ties if record.kind == "embedding" else (row.path,), row.multiplier
+            )
+    return {row.path: (row.adam, row.sgd) for row in table}, multipliers
+
+
+def _curves(found: dict[int, list[dict[tuple[str, int], float]]]) -> list[Curve]:
+    """Return the curves of what was measured: by width, by seed, by layer and step."""
+    runs = [run for several in found.values() for run in several]
+    keys = list(runs[0])
+    for run in runs:
+        if list(run) != keys:
+            odd = sorted({name for name, _ in set(run) ^ set(keys)})
+            msg = f"`make_model` must return the same layers at every width, got differences in {odd[:3]}."
+            raise ArgumentValueError(msg)
+    curves = []
+    for name, step in keys:
+        sizes = [
+            math.exp(sum(_log(run[name, step]) for run in several) / len(several))
+            for several in found.values()
+        ]
+        curves.append(Curve(name, step, tuple(sizes), _slope(list(found), sizes)))
+    return curves
+
+
+def _log(size: float) -> float:
+    return math.log(size) if size > 0.0 else -math.inf
+
+
+def _slope(widths: list[int], sizes: list[float]) -> float:
+    if not all(size > 0.0 and math.isfinite(size) for size in sizes):
+        return math.nan
+    x, y = np.log(widths), np.log(sizes)
+    x = x - x.mean()
+    return float(x @ (y - y.mean()) / (x @ x))

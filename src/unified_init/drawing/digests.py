@@ -1,0 +1,91 @@
+"""Digests: one line of text that says whether two tensors hold the same values."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unified_init.backends import registry
+from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
+from unified_init.law.layout import bind
+from unified_init.stream.arrange import to_logical
+from unified_init.stream.dtypes import dtype_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+__all__ = ["as_bits", "digest", "values_of"]
+
+CHUNK = 1 << 20
+
+
+def values_of(tensor: Any, argument: str = "tensor") -> NDArray[Any]:  # noqa: ANN401  # of any framework
+    """Return the values of a tensor of any framework as a NumPy array; errors name the argument."""
+    owner = registry.backend_of(tensor)
+    if owner is None:
+        msg = f"`{argument}` must be an array of NumPy, torch, TensorFlow or JAX, got {tensor!r}."
+        raise ArgumentTypeError(msg)
+    if isinstance(tensor, np.ma.MaskedArray):
+        msg = f"`{argument}` must have a value in every place, got a masked array: fill it first."
+        raise ArgumentTypeError(msg)
+    try:
+        return registry.get(owner).to_numpy(tensor)
+    except UnifiedInitError:
+        raise
+    except Exception as error:
+        msg = f"`{argument}` must be an array with values, got {type(tensor).__name__}: {error}"
+        raise ArgumentTypeError(msg) from error
+
+
+def as_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return the bytes of an array's elements, a row an element."""
+    flat = np.ascontiguousarray(values).reshape(-1)
+    return flat.view(np.uint8).reshape(flat.size, flat.dtype.itemsize)
+
+
+def digest(
+    tensor: Any,  # noqa: ANN401
+    layout: str | None = None,
+    sizes: Mapping[str, int] | None = None,
+) -> str:
+    """Return the SHA-256 of the logical tensor: equal across backends and layouts.
+
+    The hash is over ``dtype|logical shape|`` in ASCII (``float32|64,3,7,7|``), then the values,
+    little-endian, row-major in logical order.
+
+    Args:
+        tensor: an array of NumPy, torch, TensorFlow or JAX.
+        layout: one letter an axis; None keeps the storage order.
+        sizes: how merged axes split.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Raises:
+        ArgumentValueError: NaN, which has many bit patterns; an element type that cannot be drawn.
+
+    Example:
+        >>> import unified_init as ui
+        >>> w = ui.draw(ui.he_normal(), (64, 3, 7, 7), layout="OIHW", seed=0)
+        >>> v = ui.draw(ui.he_normal(), (7, 7, 3, 64), layout="HWIO", seed=0)
+        >>> ui.digest(w, layout="OIHW") == ui.digest(v, layout="HWIO")
+        True
+    """
+    values = values_of(tensor)
+    dtype = dtype_of(values.dtype)
+    geometry = bind(tuple(values.shape), layout, sizes)
+    logical = np.ascontiguousarray(to_logical(np, values, geometry)).reshape(-1)
+    shape = ",".join(map(str, geometry.logical_shape))
+    result = hashlib.sha256(f"{dtype.name}|{shape}|".encode("ascii"))
+    for start in range(0, logical.size, CHUNK):
+        part = logical[start : start + CHUNK]
+        if np.isnan(part).any():
+            msg = "`tensor` must not hold NaN, which has many bit patterns."
+            raise ArgumentValueError(msg)
+        little = part if part.dtype.byteorder != ">" else part.astype(part.dtype.newbyteorder("<"))
+        result.update(little.view(np.uint8).data)
+    return result.hexdigest()

@@ -1,0 +1,96 @@
+"""A draw as text: how a call crosses the opaque node that stands for it in ``torch.compile``.
+
+The shape may be symbolic while Dynamo traces, so a call cannot become a law there; and a spec that
+is made inside the trace is no object yet, so it crosses as plain constants.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from unified_init.drawing import api
+from unified_init.core import checks
+from unified_init.errors import UnifiedInitError
+from unified_init.law.indexmap import index_map
+from unified_init.spec.initializer import Initializer
+from unified_init.law.layout import bind
+from unified_init.interop.serialise import KINDS, from_json, to_json
+from unified_init.stream.dtypes import dtype_of
+
+__all__ = ["REFUSED", "freeze", "parts", "result", "run"]
+
+# ruff: noqa: ANN401  # what Dynamo traces
+
+REFUSED = "refused: "  # no JSON begins so
+
+Parts = tuple[str, tuple[Any, ...], str, tuple[Any, ...], float, int]
+
+
+def parts(spec: Initializer) -> Parts:
+    """Return a spec as plain constants: what Dynamo can tell of one that was made in its trace."""
+    dist, scale = spec.distribution, spec.scale
+    return (
+        type(dist).__name__,
+        tuple([getattr(dist, name) for name in type(dist).__match_args__]),
+        type(scale).__name__,
+        tuple([getattr(scale, name) for name in type(scale).__match_args__]),
+        spec.factor,
+        spec.upscale,
+    )
+
+
+def _plain(bound: Any) -> Any:
+    """Return an integer of any kind as Python's own, which JSON knows; the rest is refused as it runs."""
+    number = checks.integer(bound)
+    return bound if number is None else number
+
+
+def freeze(spec_parts: Parts, options: tuple[tuple[str, Any], ...]) -> str:
+    """Return the arguments of a draw, but for shape and seed, as JSON; or REFUSED and the reason."""
+    dist, dist_values, scale, scale_values, factor, upscale = spec_parts
+    plain = dict(options)
+    try:
+        spec = Initializer(
+            KINDS["distribution"][dist](*dist_values), KINDS["scale"][scale](*scale_values), factor, upscale
+        )
+        plain["dtype"] = dtype_of(plain["dtype"]).name
+    except UnifiedInitError as error:
+        return f"{REFUSED}{error}"
+    plain["device"] = None if plain["device"] is None else str(plain["device"])
+    if plain["index"] is not None:
+        index = plain["index"] if isinstance(plain["index"], tuple) else (plain["index"],)
+        plain["index"] = [
+            [_plain(part.start), _plain(part.stop), _plain(part.step)]
+            if isinstance(part, slice)
+            else _plain(part)
+            for part in index
+        ]
+    return json.dumps({"spec": json.loads(to_json(spec)), **plain})
+
+
+def _thaw(call: str) -> tuple[Initializer, dict[str, Any]]:
+    options = json.loads(call)
+    spec = from_json(json.dumps(options.pop("spec")))
+    if options["index"] is not None:
+        options["index"] = tuple(
+            slice(*part) if isinstance(part, list) else part for part in options["index"]
+        )
+    if options["fans"] is not None:
+        options["fans"] = tuple(options["fans"])
+    return spec, options
+
+
+def run(call: str, shape: tuple[int, ...], seed: int | None) -> Any:
+    """Draw what was frozen."""
+    spec, options = _thaw(call)
+    return api.draw(spec, shape, seed=seed, backend="torch", **options)
+
+
+def result(call: str, shape: tuple[int, ...]) -> tuple[tuple[int, ...], str, str]:
+    """Return shape, dtype and device of what a frozen call returns."""
+    _, options = _thaw(call)
+    if options["index"] is not None:
+        geometry = bind(shape, options["layout"], options["sizes"])
+        shape = index_map(geometry, options["index"]).shape
+    return shape, options["dtype"], options["device"] or "cpu"

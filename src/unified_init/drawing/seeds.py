@@ -1,0 +1,61 @@
+"""Seeds: what one may be, and the root key that each gives."""
+
+from __future__ import annotations
+
+import numbers
+from typing import TYPE_CHECKING, Any
+
+from unified_init.core import checks
+from unified_init.backends import registry
+from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.stream.threefry import root_key
+
+if TYPE_CHECKING:
+    from unified_init.backends.protocol import Key
+    from unified_init.spec.initializer import Initializer
+
+__all__ = ["check_seed", "is_traced", "key_of"]
+
+LIMIT = 1 << 64
+
+
+def check_seed(seed: object, spec: Initializer) -> None:
+    """Refuse a missing or malformed seed, before anything is drawn from a generator."""
+    if type(seed) is int and 0 <= seed < LIMIT:  # nearly always
+        return
+    if seed is None:
+        msg = (
+            f"{spec.label} is random and needs `seed`: an int from 0 to 2**64 - 1, a JAX key or a "
+            "framework's generator object; got None."
+        )
+        raise ArgumentTypeError(msg)
+    if isinstance(seed, bool) or (
+        not isinstance(seed, numbers.Integral) and registry.backend_of(seed) is None
+    ):
+        raise ArgumentTypeError(_not_a_seed(seed))
+    if isinstance(seed, numbers.Integral) and not 0 <= int(seed) < LIMIT:
+        msg = f"`seed` must be from 0 to 2**64 - 1, got {checks.shown(int(seed))}."
+        raise ArgumentValueError(msg)
+
+
+def key_of(seed: Any) -> Key:  # noqa: ANN401
+    """Return the root key of a checked seed; a generator is advanced."""
+    if type(seed) is int or isinstance(seed, numbers.Integral):
+        return root_key(int(seed))
+    owner = registry.backend_of(seed)
+    key = None if owner is None else registry.get(owner).root_key(seed)
+    if key is None:
+        raise ArgumentTypeError(_not_a_seed(seed))
+    return key
+
+
+def is_traced(key: Key | None) -> bool:
+    """Whether a key is known only inside a program that is being traced."""
+    return key is not None and not isinstance(key[0], int)
+
+
+def _not_a_seed(value: object) -> str:
+    return (
+        "`seed` must be an int from 0 to 2**64 - 1, a JAX key or a framework's generator object, "
+        f"got {value!r}."
+    )

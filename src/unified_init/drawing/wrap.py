@@ -1,0 +1,237 @@
+"""Specs as the frameworks' own initializers: ``as_jax``, ``as_keras``, ``as_torch``."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, cast
+
+from unified_init.core import checks
+from unified_init.drawing.api import draw, fill
+from unified_init.backends import registry
+from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError
+from unified_init.spec.fans import explicit_fans
+from unified_init.spec.initializer import Initializer
+from unified_init.law.layout import parse, size_items
+from unified_init.drawing.seeds import check_seed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from unified_init.backends.protocol import Shardable
+    from unified_init.law.law import Fans
+
+__all__ = ["JaxInitializer", "TorchInitializer", "as_jax", "as_keras", "as_torch"]
+
+# ruff: noqa: ANN401  # tensors of any framework
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """A spec with what it needs beside a shape: layout, sizes of merged axes, fans and name."""
+
+    spec: Initializer
+    name: str
+    layout: str | None = None
+    sizes: tuple[tuple[str, int], ...] = ()
+    fans: Fans | None = None
+
+    def options(self) -> dict[str, Any]:
+        """The arguments that ``draw`` and ``fill`` share."""
+        return {
+            "name": self.name,
+            "layout": self.layout,
+            "sizes": dict(self.sizes) or None,
+            "fans": self.fans,
+        }
+
+
+def place(
+    spec: Initializer,
+    name: str,
+    layout: str | None,
+    sizes: Mapping[str, int] | None,
+    fans: Fans | None,
+) -> Placed:
+    """Check the parts where they are given, not where they are used."""
+    if not isinstance(spec, Initializer):
+        msg = f"`spec` must be an Initializer, got {spec!r}."
+        raise ArgumentTypeError(msg)
+    if layout is not None:
+        parse(checks.text("layout", layout))
+    return Placed(
+        spec=spec,
+        name=checks.text("name", name),
+        layout=layout,
+        sizes=tuple(sorted(size_items(sizes))),
+        fans=None if fans is None else explicit_fans(fans),
+    )
+
+
+def named_place(
+    spec: Initializer,
+    name: str,
+    layout: str | None,
+    sizes: Mapping[str, int] | None,
+    fans: Fans | None,
+) -> Placed:
+    """Check the parts, of which the name must not be empty: a seed alone would serve every layer."""
+    placed = place(spec, name, layout, sizes, fans)
+    if not name:
+        msg = "`name` must not be empty: two layers without a name would share their values."
+        raise ArgumentValueError(msg)
+    return placed
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class JaxInitializer:
+    """``(key, shape, dtype) -> array``, as ``jax.nn.initializers`` and Flax have it."""
+
+    placed: Placed
+
+    def __call__(self, key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> Any:
+        """Draw under a key, concrete or traced; without a type, float32."""
+        dtype = "float32" if dtype is None else dtype
+        array = draw(self.placed.spec, shape, seed=key, dtype=dtype, backend="jax", **self.placed.options())
+        if out_sharding is None:
+            return array
+        adapter = cast("Shardable", registry.get("jax"))
+        return adapter.constrain(array, out_sharding)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TorchInitializer:
+    """``tensor_ -> tensor_``, as the functions of ``torch.nn.init`` are used."""
+
+    placed: Placed
+    seed: Any
+
+    def __call__(self, tensor: Any) -> Any:
+        """Overwrite a tensor and return it."""
+        return fill(tensor, self.placed.spec, seed=self.seed, **self.placed.options())
+
+
+def as_jax(
+    spec: Initializer,
+    *,
+    layout: str | None = None,
+    name: str = "",
+    sizes: Mapping[str, int] | None = None,
+    fans: Fans | None = None,
+) -> JaxInitializer:
+    """Return ``(key, shape, dtype) -> array``, for Flax's ``kernel_init=`` and the like.
+
+    Args:
+        spec: the initializer.
+        layout: one letter an axis, "IO" for a Dense kernel; specs with a fan raise without it.
+        name: names the stream under the key; "" is the key's own, since Flax gives each parameter
+            a key of its own.
+        sizes: how merged axes split.
+        fans: (fan_in, fan_out) instead of the layout's.
+
+    Returns:
+        A frozen, hashable callable; it works inside ``jax.jit`` and ``jax.vmap``.
+
+    Raises:
+        ArgumentTypeError: no spec. ArgumentValueError: a layout that cannot be read.
+
+    Example:
+        >>> import unified_init as ui
+        >>> kernel_init = ui.as_jax(ui.lecun_normal(), layout="IO")
+
+    Differs from:
+        ``jax.nn.initializers``: axes come from the layout, never from a default of -2 and -1; low
+        precision is the rounding of float32.
+    """
+    return JaxInitializer(place(spec, name, layout, sizes, fans))
+
+
+def as_torch(
+    spec: Initializer,
+    *,
+    seed: Any,
+    name: str,
+    layout: str | None = None,
+    sizes: Mapping[str, int] | None = None,
+    fans: Fans | None = None,
+) -> TorchInitializer:
+    """Return ``tensor_ -> tensor_``, used as the functions of ``torch.nn.init`` are.
+
+    Args:
+        spec: the initializer.
+        seed: as for ``draw``.
+        name: the parameter's name; required, since one name on two layers would give them the
+            same values.
+        layout: one letter an axis, "OI" for a Linear weight; specs with a fan raise without it.
+        sizes: how merged axes split.
+        fans: (fan_in, fan_out) instead of the layout's.
+
+    Returns:
+        A frozen callable that fills a tensor in place and returns it.
+
+    Raises:
+        ArgumentTypeError: no spec, or no seed for a random one. ArgumentValueError: an empty name.
+
+    Example:
+        >>> import unified_init as ui
+        >>> init_ = ui.as_torch(ui.he_normal(), seed=0, name="fc.weight", layout="OI")
+
+    Differs from:
+        ``torch.nn.init``: calling it twice gives the same values twice.
+    """
+    placed = named_place(spec, name, layout, sizes, fans)
+    if spec.is_random:
+        check_seed(seed, spec)
+    return TorchInitializer(placed, seed)
+
+
+def as_keras(
+    spec: Initializer,
+    *,
+    seed: int,
+    name: str,
+    layout: str | None = None,
+    sizes: Mapping[str, int] | None = None,
+    fans: Fans | None = None,
+) -> Any:
+    """Return a ``keras.initializers.Initializer``, for any backend of Keras 3.
+
+    Args:
+        spec: the initializer.
+        seed: an int in [0, 2**64), which is serialised.
+        name: the parameter's name; required, since one name on two layers would give them the
+            same values.
+        layout: one letter an axis, "IO" for a Dense kernel; specs with a fan raise without it.
+        sizes: how merged axes split.
+        fans: (fan_in, fan_out) instead of the layout's.
+
+    Returns:
+        An object with ``get_config`` and ``from_config``; it is saved with a ``.keras`` file and
+        read back from it, in a new process after ``import unified_init.keras``.
+
+    Raises:
+        BackendError: Keras is not installed. ArgumentTypeError: the seed is no int.
+        ArgumentValueError: an empty name.
+
+    Example:
+        >>> import unified_init as ui
+        >>> ui.as_keras(ui.zeros(), seed=0, name="dense/bias").get_config()["name"]
+        'dense/bias'
+
+    Differs from:
+        ``keras.initializers``: the same values on every backend of Keras, and two layers never
+        share them.
+    """
+    placed = named_place(spec, name, layout, sizes, fans)
+    check_seed(seed, spec)
+    if not isinstance(seed, int):
+        msg = f"`seed` of a Keras initializer is serialised and must be an int, got {seed!r}."
+        raise ArgumentTypeError(msg)
+    try:
+        from unified_init.drawing.keras_initializer import UnifiedInitializer  # noqa: PLC0415  # imports Keras
+    except ImportError as error:
+        msg = (
+            f"as_keras() needs Keras 3, which cannot be imported ({error}): "
+            'install it with `pip install "unified-init[keras]"`.'
+        )
+        raise BackendError(msg) from error
+    return UnifiedInitializer.of(placed, seed)

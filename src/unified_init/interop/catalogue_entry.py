@@ -1,0 +1,101 @@
+"""One entry a foreign initializer: its names, its arguments, and the preset that is the same law."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from unified_init.errors import ArgumentTypeError, ArgumentValueError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from unified_init.spec.initializer import Initializer
+
+__all__ = ["DROPPED", "Entry"]
+
+# What says nothing about the law.
+DROPPED = frozenset({"dtype", "generator", "name", "seed", "support_partition", "verify_shape"})
+# What says which axis is which: a layout does that here, where the shape is known.
+AXES = frozenset(
+    {"axis", "batch_axis", "column_axis", "fan_in_axes", "in_axis", "input_axes", "out_axis", "output_axes"}
+)
+FANS = frozenset({"fan_in", "fan_out"})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Entry:
+    """A foreign initializer and ours.
+
+    Args:
+        names: dotted names, the usual one first.
+        signature: its parameters, as in a ``def``, without those of the call that draws.
+        build: takes the parameters that matter to the law, in order; returns the spec.
+        ours: the same as source text; None is a plain call of ``build`` with those parameters.
+        differs: what a reader who expects equal defaults or meanings must know.
+    """
+
+    names: tuple[str, ...]
+    signature: str
+    build: Callable[..., Initializer]
+    ours: str | None = None
+    differs: str = ""
+
+    @property
+    def parameters(self) -> tuple[inspect.Parameter, ...]:
+        """The parameters, parsed."""
+        return parse_signature(self.signature)
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Names of the parameters that matter to the law."""
+        silent = DROPPED | AXES | FANS
+        return tuple(one.name for one in self.parameters if one.name not in silent)
+
+    @property
+    def expression(self) -> str:
+        """Our spec as source text, in the names of the parameters."""
+        return self.ours or f"{self.build.__name__}({', '.join(self.kept)})"
+
+    def spec(self, args: Sequence[object], kwargs: Mapping[str, Any]) -> Initializer:
+        """Return our spec for a call of the foreign initializer."""
+        name = self.names[0]
+        try:
+            bound = inspect.Signature(self.parameters).bind(*args, **kwargs)
+        except TypeError as error:
+            msg = f"{name} takes ({self.signature}): {error}."
+            raise ArgumentTypeError(msg) from None
+        for parameter in self.parameters:
+            if parameter.name in bound.arguments:
+                _check_silent(name, parameter, bound.arguments[parameter.name])
+        bound.apply_defaults()
+        return self.build(*(bound.arguments[one] for one in self.kept))
+
+
+def parse_signature(signature: str) -> tuple[inspect.Parameter, ...]:
+    """Parse parameters with literal defaults: ``"scale, dtype=None"``."""
+    definition = ast.parse(f"def f({signature}): ...").body[0]
+    arguments = definition.args  # type: ignore[attr-defined]
+    required = len(arguments.args) - len(arguments.defaults)
+    defaults = [inspect.Parameter.empty] * required + [ast.literal_eval(one) for one in arguments.defaults]
+    return tuple(
+        inspect.Parameter(argument.arg, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default)
+        for argument, default in zip(arguments.args, defaults, strict=True)
+    )
+
+
+def _check_silent(name: str, parameter: inspect.Parameter, value: object) -> None:
+    if parameter.name in AXES and value != parameter.default:
+        msg = (
+            f"`{parameter.name}` of {name} says which axis is which, got {value!r}: leave it out, and "
+            "pass layout= where the spec meets a shape."
+        )
+        raise ArgumentValueError(msg)
+    if parameter.name in FANS and value is not None:
+        msg = (
+            f"`{parameter.name}` of {name} fixes a fan, got {value!r}: leave it out, and "
+            "pass fans=(fan_in, fan_out) where the spec meets a shape."
+        )
+        raise ArgumentValueError(msg)

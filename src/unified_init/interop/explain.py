@@ -1,0 +1,79 @@
+"""A spec on a shape in words: fans, gain, moments, bounds, and the call of each framework."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from unified_init.core import checks
+from unified_init.interop.native_calls import native_calls
+from unified_init.law.layout import bind
+from unified_init.spec.scales import InverseFan, VarianceScaling, fan
+from unified_init.core.reprs import literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from unified_init.spec.initializer import Initializer
+    from unified_init.law.law import Fans, Law
+
+__all__ = ["explain"]
+
+WIDTH = 10
+
+
+def explain(
+    spec: Initializer,
+    shape: Sequence[int] | int,
+    *,
+    layout: str | None = None,
+    sizes: Mapping[str, int] | None = None,
+    fans: Fans | None = None,
+) -> str:
+    """Return the text that ``Initializer.explain`` documents."""
+    geometry = bind(checks.shape_of(shape), layout, sizes)
+    law = spec.law(geometry, fans)
+    head = f"{_name(spec)} on {geometry.shape}"
+    for word, value in (("layout", layout), ("sizes", sizes), ("fans", fans)):
+        head += "" if value is None else f", {word} {value!r}"
+    rows = [*_numbers(spec, law), *native_calls(spec, geometry, law).items()]
+    return "\n".join([head, *(f"{label:<{WIDTH}}{text}" for label, text in rows)])
+
+
+def _name(spec: Initializer) -> str:
+    name = spec.label
+    if spec.upscale > 1:
+        name = f"icnr({name}, {spec.upscale})"
+    return name if spec.factor == 1.0 else f"{name} * {spec.factor!r}"
+
+
+def _numbers(spec: Initializer, law: Law) -> Iterator[tuple[str, str]]:
+    for label, value in (("fan_in", law.fan_in), ("fan_out", law.fan_out)):
+        if value is not None:
+            yield label, _short(value)
+    match spec.scale:
+        case VarianceScaling(_, mode):
+            gain = law.std * math.sqrt(fan(mode, law.fan_in, law.fan_out))
+            yield "gain", f"{_short(gain)} (std * sqrt({mode}))"
+        case InverseFan(_, mode):
+            gain = law.std * fan(mode, law.fan_in, law.fan_out)
+            yield "gain", f"{_short(gain)} (std * {mode})"
+    for label, value in (("mean", law.mean), ("std", law.std)):
+        if not math.isnan(value):
+            yield label, _short(value)
+    if law.low == law.high:
+        return
+    if math.isnan(law.std):  # values that a formula gives, which need not reach the ends
+        yield "interval", f"{_short(law.low)} to {_short(law.high)} (no value lies outside)"
+    elif law.low == -law.high and math.isfinite(law.high):
+        yield "bound", f"{_short(law.high)} (half the width, about 0)"
+    else:
+        yield "interval", f"{_short(law.low)} to {_short(law.high)}"
+
+
+def _short(value: float) -> str:
+    return (
+        format(value, ".9g")
+        if math.isfinite(value)
+        else literal(value).removeprefix("float('").removesuffix("')")
+    )

@@ -1,0 +1,217 @@
+"""Read an initializer of another framework, by object, configuration or name, as a spec.
+
+No framework is imported: an object says by its module and name what it is.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.spec.initializer import Initializer
+from unified_init.interop.catalogue import EXCLUDED, FRAMEWORKS
+from unified_init.interop.catalogue_entry import DROPPED, Entry
+from unified_init.interop.serialise import from_json
+
+__all__ = ["from_native"]
+
+BY_NAME: Final[dict[str, Entry]] = {
+    name: entry for _, entries in FRAMEWORKS for entry in entries for name in entry.names
+}
+# What people import a framework as.
+NICKNAMES = {"tensorflow": "tf", "hk": "haiku", "mx": "mxnet"}
+# Where the objects are defined, and the dotted name that leads to them.
+MODULES = (
+    ("torch.nn.init", "torch.nn.init.{}"),
+    ("keras", "keras.initializers.{}"),
+    ("tensorflow.python.ops.init_ops_v2", "tf.{}_initializer"),
+    ("tensorflow.python.ops.init_ops", "tf.compat.v1.initializers.{}"),
+    ("jax", "jax.nn.initializers.{}"),
+    ("flax", "flax.linen.initializers.{}"),
+    ("haiku", "haiku.initializers.{}"),
+    ("paddle", "paddle.nn.initializer.{}"),
+    ("mxnet", "mxnet.init.{}"),
+)
+EXAMPLE = "'keras.initializers.he_normal'"
+
+
+def from_native(source: object, /, *args: object, **kwargs: object) -> Initializer:
+    """Return the spec that is the law of another framework's initializer.
+
+    Args:
+        source: a Keras initializer or its configuration (a dict with ``class_name``); a Haiku or
+            TensorFlow initializer object; an initializer function or class of PyTorch, JAX, Flax,
+            Haiku, Keras, TensorFlow, Paddle or MXNet; or the dotted name of one.
+        *args: what the function or class is called with, without the tensor, key or shape.
+        **kwargs: the same, by name. Those left out have the framework's own defaults. Seeds, dtypes
+            and generators are dropped; axes are refused, as a layout says them.
+
+    Returns:
+        The spec.
+
+    Raises:
+        ArgumentValueError: a name that is not known, or an argument whose value cannot be kept.
+        ArgumentTypeError: an object that is not an initializer, or arguments that do not fit it.
+
+    Example:
+        >>> import unified_init as ui
+        >>> ui.from_native("torch.nn.init.kaiming_normal_", mode="fan_out")
+        Initializer(Normal(), VarianceScaling(2.0, 'fan_out'))
+        >>> ui.from_native("jax.nn.initializers.variance_scaling", 2.0, "fan_in", "normal")
+        Initializer(Normal(), VarianceScaling(2.0, 'fan_in'))
+        >>> ui.from_native({"class_name": "HeNormal", "config": {"seed": 7}}) == ui.he_normal()
+        True
+
+    Differs from:
+        PyTorch, Keras and JAX: only Keras can read an initializer back, and only its own.
+    """
+    if isinstance(source, Initializer):
+        _check_bare(source, args, kwargs)
+        return source
+    if isinstance(source, str):
+        return _entry(_full_name(source)).spec(args, kwargs)
+    if isinstance(source, Mapping):
+        _check_bare(source, args, kwargs)
+        return _from_config(source)
+    if isinstance(source, functools.partial):
+        return from_native(source.func, *source.args, *args, **{**source.keywords, **kwargs})
+    if hasattr(source, "__name__") and callable(source):
+        return _from_callable(source).spec(args, kwargs)
+    _check_bare(source, args, kwargs)
+    return _from_object(source)
+
+
+# --- by name --------------------------------------------------------------------------------------
+
+
+def _full_name(name: str) -> str:
+    first, _, rest = name.partition(".")
+    if not rest:
+        raise ArgumentValueError(_ambiguous(name))
+    if first == "keras" and "." not in rest:
+        rest = f"initializers.{rest}"
+    return f"{NICKNAMES.get(first, first)}.{rest}"
+
+
+def _ambiguous(name: str) -> str:
+    same = [full for full in BY_NAME if full.rpartition(".")[2] == name]
+    if not same:
+        return (
+            f"`source` {name!r} is not a name that is known: give the dotted name of a framework's "
+            f"initializer, such as {EXAMPLE}."
+        )
+    return f"`source` {name!r} does not say whose it is: write {' or '.join(map(repr, same))}."
+
+
+def _entry(name: str) -> Entry:
+    entry = BY_NAME.get(name)
+    if entry is not None:
+        return entry
+    if name in EXCLUDED:
+        msg = f"`source` {name!r} stands for no law: {EXCLUDED[name]}."
+        raise ArgumentValueError(msg)
+    near = difflib.get_close_matches(name, BY_NAME, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else f" A name looks like {EXAMPLE}."
+    msg = f"`source` {name!r} is not the name of an initializer that is known.{hint}"
+    raise ArgumentValueError(msg)
+
+
+# --- by object ------------------------------------------------------------------------------------
+
+
+def _home(kind: object) -> str | None:
+    """Dotted name of a function or class, from where it is defined."""
+    module, word = getattr(kind, "__module__", None) or "", str(getattr(kind, "__name__", ""))
+    if module.startswith("flax.nnx"):
+        return f"flax.nnx.initializers.{word}"
+    for start, pattern in MODULES:
+        if module == start or module.startswith(f"{start}."):
+            return pattern.format(_snake(word) if start.startswith("tensorflow") else word)
+    return None
+
+
+def _snake(word: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", word).lower()
+
+
+def _from_callable(source: Any) -> Entry:
+    home = _home(source)
+    built_by, local, _ = getattr(source, "__qualname__", "").partition(".<locals>.")
+    if home is not None and home not in BY_NAME and local:
+        factory = home.rpartition(".")[0] + f".{built_by}"
+        msg = (
+            f"`source` is what {factory} returned, whose arguments cannot be read back: pass the "
+            f"function and its arguments, as in from_native({factory!r}, ...)."
+        )
+        raise ArgumentTypeError(msg)
+    if home is None:
+        raise ArgumentTypeError(_unknown(source))
+    return _entry(home)
+
+
+def _from_object(source: Any) -> Initializer:
+    kind = type(source)
+    get_config = getattr(source, "get_config", None)
+    if kind.__name__ == "UnifiedInitializer" and get_config is not None:
+        return _from_spec(get_config())
+    home = _home(kind)
+    if home is None or (get_config is None and not home.startswith("haiku.")):
+        raise ArgumentTypeError(_unknown(source))
+    entry = _entry(home)
+    config = {} if get_config is None else dict(get_config())
+    # Haiku has no configurations, and that of Keras' Identity leaves its gain out.
+    for name in (one.name for one in entry.parameters):
+        if name not in config and hasattr(source, name):
+            config[name] = getattr(source, name)
+    return entry.spec((), _plain(config))
+
+
+def _unknown(source: object) -> str:
+    return (
+        "`source` must be a dotted name, a Keras initializer or configuration, or an initializer "
+        f"function or class of a known framework, got {source!r}."
+    )
+
+
+# --- by configuration -----------------------------------------------------------------------------
+
+
+def _from_config(config: Mapping[Any, Any]) -> Initializer:
+    word, arguments = config.get("class_name"), config.get("config") or {}
+    if not isinstance(word, str) or not isinstance(arguments, Mapping):
+        msg = (
+            "`source` must be a Keras configuration, a dict with the entries 'class_name' and 'config', "
+            f"got {dict(config)!r}."
+        )
+        raise ArgumentTypeError(msg)
+    if word.rpartition(">")[2] == "UnifiedInitializer":
+        return _from_spec(arguments)
+    return _entry(f"keras.initializers.{word}").spec((), _plain(arguments))
+
+
+def _from_spec(config: Mapping[str, Any]) -> Initializer:
+    spec = config.get("spec")
+    return from_json(spec if isinstance(spec, str) else json.dumps(spec))
+
+
+def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a configuration, without what old releases wrote of dtype and seed."""
+    return {key: _value(value) for key, value in config.items() if key not in DROPPED}
+
+
+def _value(value: Any) -> Any:
+    """Unwrap an array as Keras serialises it."""
+    if isinstance(value, Mapping) and value.get("class_name") in {"__numpy__", "__tensor__"}:
+        return value["config"]["value"]
+    return value
+
+
+def _check_bare(source: object, args: tuple[object, ...], kwargs: Mapping[str, object]) -> None:
+    if args or kwargs:
+        msg = f"`source` {source!r} has its arguments already, and takes no more."
+        raise ArgumentTypeError(msg)

@@ -1,0 +1,163 @@
+"""Specs as JSON: a closed vocabulary with versions, and errors that name the bad field."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from typing import Any, get_args
+
+from unified_init.core import checks
+from unified_init.spec import distributions, scales
+from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
+from unified_init.spec.initializer import Initializer
+from unified_init.stream.threefry import STREAM
+
+__all__ = ["KINDS", "SCHEMA", "from_json", "to_json"]
+
+SCHEMA = 1
+
+KINDS: dict[str, dict[str, type[Any]]] = {
+    "distribution": {cls.__name__: cls for cls in get_args(distributions.Distribution)},
+    "scale": {cls.__name__: cls for cls in get_args(scales.Scale)},
+}
+FIELDS = ("schema", "stream", "distribution", "scale", "factor", "upscale")
+
+
+def to_json(spec: Initializer) -> str:
+    """Return a spec as JSON text: no code, a schema version and the stream's version.
+
+    Args:
+        spec: the initializer.
+
+    Returns:
+        One line of JSON, the same for equal specs. Infinite bounds are the strings "inf" and
+        "-inf", which JSON has no numbers for.
+
+    Raises:
+        ArgumentTypeError: it is no spec.
+
+    Example:
+        >>> import unified_init as ui
+        >>> print(ui.to_json(ui.xavier_uniform()))
+        {"schema": 1, "stream": "threefry-1", "distribution": {"kind": "Uniform"}, "scale": {"kind": "VarianceScaling", "scale": 1.0, "mode": "fan_avg"}, "factor": 1.0, "upscale": 1}
+        >>> ui.from_json(ui.to_json(ui.he_normal())) == ui.he_normal()
+        True
+    """  # noqa: E501  # one line of JSON
+    if not isinstance(spec, Initializer):
+        msg = f"`spec` must be an Initializer, got {spec!r}."
+        raise ArgumentTypeError(msg)
+    return json.dumps(
+        {
+            "schema": SCHEMA,
+            "stream": STREAM,
+            "distribution": _fields(spec.distribution),
+            "scale": _fields(spec.scale),
+            "factor": spec.factor,
+            "upscale": spec.upscale,
+        },
+        allow_nan=False,
+    )
+
+
+def from_json(text: str) -> Initializer:
+    """Return the spec that JSON text describes.
+
+    Args:
+        text: what ``to_json`` returned, of this or an earlier release.
+
+    Returns:
+        An equal spec.
+
+    Raises:
+        ArgumentValueError: not JSON, a missing or unknown field, an unknown version, or a value
+            that its field forbids. The message has the path of the field.
+
+    Example:
+        >>> import unified_init as ui
+        >>> ui.from_json('{"schema": 1}')
+        Traceback (most recent call last):
+        ...
+        unified_init.errors.ArgumentValueError: spec: missing fields stream, distribution, scale, factor, upscale.
+    """  # noqa: E501  # the message is one line
+    checks.text("text", text)
+    try:
+        data = json.loads(text, object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:  # ValueError: also integers of 4300 digits and more
+        msg = f"spec: not JSON ({error})."
+        raise ArgumentValueError(msg) from None
+    _expect(data, FIELDS, "spec")
+    if isinstance(data["schema"], bool) or data["schema"] != SCHEMA:
+        msg = f"spec.schema: must be {SCHEMA}, the schema of this release, got {data['schema']!r}."
+        raise ArgumentValueError(msg)
+    if data["stream"] != STREAM:
+        msg = f"spec.stream: must be {STREAM!r}, got {data['stream']!r}."
+        raise ArgumentValueError(msg)
+    parts = {name: _object(data[name], name) for name in ("distribution", "scale")}
+    try:
+        return Initializer(factor=data["factor"], upscale=data["upscale"], **parts)
+    except UnifiedInitError as error:
+        msg = f"spec: {error}"
+        raise ArgumentValueError(msg) from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse an object with one field twice, of which JSON would keep the last without a word."""
+    data = dict(pairs)
+    if len(data) < len(pairs):
+        msg = f"the field {next(k for k, _ in pairs if [p[0] for p in pairs].count(k) > 1)!r} stands twice"
+        raise ValueError(msg)
+    return data
+
+
+def _fields(part: Any) -> dict[str, Any]:
+    values = {field.name: _plain(getattr(part, field.name)) for field in dataclasses.fields(part)}
+    return {"kind": type(part).__name__, **values}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and math.isinf(value):
+        return str(value)
+    return [_plain(entry) for entry in value] if isinstance(value, tuple) else value
+
+
+def _object(data: Any, name: str) -> Any:
+    path = f"spec.{name}"
+    if not isinstance(data, dict) or "kind" not in data:
+        msg = f"{path}: must be an object with a kind, got {data!r}."
+        raise ArgumentValueError(msg)
+    kinds = KINDS[name]
+    try:
+        cls = kinds[checks.choice("kind", data["kind"], tuple(kinds))]
+    except UnifiedInitError as error:
+        msg = f"{path}.kind: {error}"
+        raise ArgumentValueError(msg) from None
+    fields = tuple(field.name for field in dataclasses.fields(cls))
+    _expect(data, ("kind", *fields), path)
+    try:
+        return cls(**{field: _number(data[field], cls, field) for field in fields})
+    except UnifiedInitError as error:
+        msg = f"{path}: {error}"
+        raise ArgumentValueError(msg) from None
+
+
+def _number(value: Any, cls: type[Any], field: str) -> Any:
+    infinite = {"inf": math.inf, "-inf": -math.inf}
+    bounded = (
+        cls in {distributions.TruncatedNormal, distributions.Quantile, scales.Between} and field != "knots"
+    )
+    return infinite.get(value, value) if bounded and isinstance(value, str) else value
+
+
+def _expect(data: Any, fields: tuple[str, ...], path: str) -> None:
+    if not isinstance(data, dict):
+        msg = f"{path}: must be an object, got {data!r}."
+        raise ArgumentValueError(msg)
+    unknown = [key for key in data if key not in fields]
+    if unknown:
+        msg = f"{path}.{unknown[0]}: unknown field; the fields are {', '.join(fields)}."
+        raise ArgumentValueError(msg)
+    missing = [field for field in fields if field not in data]
+    if missing:
+        msg = f"{path}: missing fields {', '.join(missing)}."
+        raise ArgumentValueError(msg)

@@ -1,0 +1,145 @@
+"""Inventories as JSON, which any machine can read back without a framework."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+from unified_init.core import checks
+from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
+from unified_init.inventory.records import Inventory, Part, Record
+
+__all__ = ["inventory_from_json", "inventory_to_json"]
+
+# ruff: noqa: ANN401  # what JSON holds has no type that we could name
+
+SCHEMA = 1
+FIELDS = ("schema", "framework", "records", "left")
+
+
+def inventory_to_json(inventory: Inventory, *, indent: int | None = None) -> str:
+    """Return an inventory as JSON text: the same for equal inventories.
+
+    Args:
+        inventory: from ``ui.inspect``.
+        indent: spaces an indentation level; None writes one line.
+
+    Returns:
+        JSON. Fields at their defaults are left out of the records.
+
+    Raises:
+        ArgumentTypeError: it is no inventory.
+
+    Example:
+        >>> import unified_init as ui
+        >>> record = ui.Record(name="w", path="w", shape=(2,), kind="parameter", role="parameter")
+        >>> text = ui.inventory_to_json(ui.Inventory("torch", (record,)))
+        >>> ui.inventory_from_json(text).records == (record,)
+        True
+    """
+    if not isinstance(inventory, Inventory):
+        msg = f"`inventory` must be an Inventory, got {type(inventory).__name__}: inspect(model) makes one."
+        raise ArgumentTypeError(msg)
+    tree = {
+        "schema": SCHEMA,
+        "framework": inventory.framework,
+        "records": [_fields(record) for record in inventory.records],
+        "left": list(inventory.left),
+    }
+    return json.dumps(tree, indent=indent, allow_nan=False)
+
+
+def inventory_from_json(text: str) -> Inventory:
+    """Return the inventory that JSON text describes.
+
+    Args:
+        text: what ``inventory_to_json`` returned.
+
+    Returns:
+        An equal inventory.
+
+    Raises:
+        ArgumentValueError: not JSON, an unknown field or version, or a value that its field forbids;
+            the message has the path of the field.
+
+    Example:
+        >>> import unified_init as ui
+        >>> ui.inventory_from_json('{"schema": 2, "framework": "torch", "records": [], "left": []}')
+        Traceback (most recent call last):
+        ...
+        unified_init.errors.ArgumentValueError: inventory.schema: must be 1, the schema of this release, got 2.
+    """  # noqa: E501  # the message is one line
+    checks.text("text", text)
+    try:
+        tree = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        msg = f"inventory: not JSON ({error})."
+        raise ArgumentValueError(msg) from None
+    if not isinstance(tree, dict) or sorted(tree) != sorted(FIELDS):
+        found = sorted(tree) if isinstance(tree, dict) else type(tree).__name__
+        msg = f"inventory: must be an object with the fields {', '.join(FIELDS)}, got {found}."
+        raise ArgumentValueError(msg)
+    if tree["schema"] is True or tree["schema"] != SCHEMA:
+        msg = f"inventory.schema: must be {SCHEMA}, the schema of this release, got {tree['schema']!r}."
+        raise ArgumentValueError(msg)
+    entries, left = (_list(tree[field], f"inventory.{field}") for field in ("records", "left"))
+    records = tuple(_record(entry, f"inventory.records[{i}]") for i, entry in enumerate(entries))
+    try:
+        return Inventory(tree["framework"], records, tuple(checks.text("left", path) for path in left))
+    except UnifiedInitError as error:
+        msg = f"inventory: {error}"
+        raise ArgumentValueError(msg) from None
+
+
+def _fields(obj: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for field in dataclasses.fields(obj):
+        value = getattr(obj, field.name)
+        if value == field.default:
+            continue
+        is_parts = field.name == "parts"
+        found[field.name] = [_fields(part) for part in value] if is_parts else value
+    return found
+
+
+def _list(value: Any, path: str) -> list[Any]:
+    if not isinstance(value, list):
+        msg = f"{path}: must be a list, got {value!r}."
+        raise ArgumentValueError(msg)
+    return value
+
+
+def _record(tree: Any, path: str) -> Record:
+    if isinstance(tree, dict) and "parts" in tree:
+        entries = _list(tree["parts"], f"{path}.parts")
+        parts = tuple(_build(Part, entry, f"{path}.parts[{i}]") for i, entry in enumerate(entries))
+        tree = tree | {"parts": parts}
+    record: Record = _build(Record, tree, path)
+    return record
+
+
+def _build(cls: type[Any], tree: Any, path: str) -> Any:
+    known = {field.name: field for field in dataclasses.fields(cls)}
+    if not isinstance(tree, dict):
+        msg = f"{path}: must be an object, got {tree!r}."
+        raise ArgumentValueError(msg)
+    unknown = [key for key in tree if key not in known]
+    if unknown:
+        msg = f"{path}.{unknown[0]}: unknown field; the fields are {', '.join(known)}."
+        raise ArgumentValueError(msg)
+    missing = [
+        key for key, field in known.items() if field.default is dataclasses.MISSING and key not in tree
+    ]
+    if missing:
+        msg = f"{path}: missing fields {', '.join(missing)}."
+        raise ArgumentValueError(msg)
+    try:
+        return cls(**{key: _tuples(value) for key, value in tree.items()})
+    except (UnifiedInitError, TypeError, ValueError) as error:
+        msg = f"{path}: {error}"
+        raise ArgumentValueError(msg) from None
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(entry) for entry in value) if isinstance(value, (list, tuple)) else value

@@ -1,0 +1,256 @@
+"""Places: where in a known architecture a layer stands, read from the words of its path.
+
+Published recipes speak of "the output projection of attention"; models call it ``c_proj``, ``o_proj``,
+``attention/out`` or ``self_attention/linear``. The tables hold those words; what they do not know has no
+place, and a recipe that asks for one says so.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from unified_init.inventory.records import Record
+
+__all__ = ["block_of", "placed", "unwrapped", "words_of"]
+
+# What torch.compile, FSDP and activation checkpointing put into the paths of what they wrap.
+INSERTED = re.compile(r"(?<![^.])(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
+
+ATTENTION = re.compile(r"attn|attention|mha|self_att")
+MLP = re.compile(
+    r"^(ff|intermediate|output|transition|experts?)(_|\d|n?$)|(^|_)(mlp|ffn|feed_?forward|moe)"
+    r"|densereludense|positionwise"
+)
+PROJECTIONS = {
+    "attention.qkv": "qkv c_attn in_proj in_proj_weight in_proj_bias query_key_value wqkv qkv_proj att_proj",
+    "attention.query": (
+        "q query q_proj wq q_lin to_q query_proj linear_q query_dense q_proj_weight self_query"
+    ),
+    "attention.key": "k key k_proj wk k_lin to_k key_proj linear_k key_dense k_proj_weight self_key",
+    "attention.value": (
+        "v value v_proj wv v_lin to_v value_proj linear_v value_dense v_proj_weight self_value"
+    ),
+    "attention.out": (
+        "o out o_proj out_proj c_proj proj wo out_lin to_out dense attention_output output_proj linear "
+        "linear_out output attn_out output_dense"
+    ),
+    "attention.extra": "relative_attention_bias bias_k bias_v relative_position_bias_table",
+}
+FORWARD = {
+    "mlp.in": (
+        "c_fc fc1 wi wi_1 up_proj w3 dense_h_to_4h lin1 fc_in linear1 linear_1 lin_1 fc_1 fc1_x ff_proj "
+        "feedforward_intermediate_dense intermediate_dense gate_up_proj ffn pwconv1"
+    ),
+    "mlp.gate": "gate_proj wi_0 w1 fc1_g gate",
+    "mlp.out": (
+        "c_proj fc2 wo down_proj w2 dense_4h_to_h lin2 fc_out linear2 linear_2 lin_2 fc_2 ff_out "
+        "feedforward_output_dense output_dense ffn_output pwconv2"
+    ),
+}
+ALONE = {  # words that say enough without a context, the more specific first
+    "modulation": "adaln_modulation adaln ada_ln modulation",
+    "time": "t_embedder time_embed time_embedding time_embedder timestep_embedder time_mlp",
+    "shortcut": (
+        "downsample shortcut shortcut_conv conv_shortcut proj_shortcut skip shortcut_batchnorm conv_proj "
+        "norm_proj"
+    ),
+    "head": (
+        "head head_dist lm_head classifier logits score embed_out predictions heads classification_head "
+        "qa_outputs output_layer output_projection final_layer"
+    ),
+    "patch": "patch_embed patch_embeddings patch_embedding patchify x_embedder",
+    "stem": "stem conv_stem stem_conv initial_conv conv_init conv1_conv",
+}
+# Of layers outside of all others.
+ROOTS = {"fc": "head", "ff_out": "head", "conv1": "stem", "conv_proj": "patch"}
+WRAPPERS = re.compile(r"res_?net\d*|transformer|model|module|backbone|base_model")
+# Projections that are called so nowhere else, with no word of attention above them.
+UNAMBIGUOUS = (
+    "qkv c_attn in_proj_weight in_proj_bias query_key_value wqkv att_proj q_proj k_proj v_proj o_proj wq wk "
+    "wv relative_attention_bias attn_out attention_output"
+)
+# Layers of a feed-forward branch that lie in their block itself.
+DIRECT = (
+    "fc1 fc2 linear1 linear2 c_fc ff_proj ff_out feedforward_intermediate_dense feedforward_output_dense "
+    "up_proj gate_proj down_proj ffn ffn_output pwconv1 pwconv2"
+)
+POSITION = re.compile(r"wpe|pos(ition)?_?(emb|enc)|position|^pos")
+TYPE = re.compile(r"token_type|segment|type_emb")
+BLOCK = re.compile(r"(?:h|\w*?(?:layers?|blocks?))_?(\d+)(?:_\w+)?|h(\d+)|(\d+)")
+CONTAINER = re.compile(r"^h$|blocks?$|layers?$")
+NO_BLOCK = re.compile(r"mlp|attn|attention|group|norm|head")
+# Two layers of one branch that are told apart by their numbers, the first of which some leave out.
+SEQUENCE = re.compile(r"(?:linear|dense|fc|lin|layers?|conv)?_?(\d*)")
+NORMS = re.compile(r"(?:bn|batch_?norm|norm|batchnormalization|gn|group_?norm)_?(\d*)")
+CONVS = re.compile(r"(?:conv|conv2d|convolution)_?(\d*)")
+# Keras' residual networks write the block into the name: conv2_block1_3_bn.
+FLAT = re.compile(r"(\w*block\d+)_(\d)_(?:bn|conv)")
+
+
+def unwrapped(path: str) -> str:
+    """Return a native path without the words of modules that wrap others."""
+    return INSERTED.sub("", path)
+
+
+def words_of(path: str) -> list[str]:
+    """Return the words of a native path, in lower case, without those of wrappers."""
+    return list(_words(path))
+
+
+@functools.lru_cache(maxsize=4096)  # several questions are asked of each path
+def _words(path: str) -> tuple[str, ...]:
+    return tuple(word for word in re.split(r"[./~]+", unwrapped(path).lower()) if word)
+
+
+def block_of(path: str) -> int | None:
+    """Return the index of the repeated block that a path lies in: the first number among its words.
+
+    The number of the layer itself, in a plain sequence of layers, is none of a block.
+    """
+    words = words_of(path)[:-1]
+    plain = len(words) > 0 and words[-1].isdigit() and not CONTAINER.search(" ".join(words[-2:-1]))
+    for word in words[:-1] if plain else words:
+        found = BLOCK.fullmatch(word)
+        if found and (word[0] == "h" or not NO_BLOCK.search(word)):
+            return int(next(group for group in found.groups() if group is not None))
+    return None
+
+
+def placed(records: list[Record]) -> tuple[Record, ...]:
+    """Return the records with places and blocks filled in where a walker left them open."""
+    attends = any(
+        record.kind == "attention" or _context(words_of(record.path)) == "attention" for record in records
+    )
+    found = []
+    for record in records:
+        block = block_of(record.path) if record.block is None else record.block
+        place = record.place or _place(record, within=attends or block is not None)
+        if place != record.place or block != record.block:
+            record = dataclasses.replace(record, place=place, block=block)  # noqa: PLW2901  # the same one
+        found.append(record)
+    places = {
+        **_pairs(found),
+        **_last(found, ("batch_norm", "group_norm"), NORMS, "last_norm"),
+        **_last(found, ("conv",), CONVS, "last_conv"),
+    }
+    return tuple(
+        dataclasses.replace(record, place=places[at]) if at in places else record
+        for at, record in enumerate(found)
+    )
+
+
+def _lookup(table: dict[str, str], word: str) -> str:
+    return next((place for place, known in table.items() if word in known and word in known.split()), "")
+
+
+def _layer(words: list[str]) -> str:
+    return words[-2] if len(words) > 1 else words[-1]
+
+
+def _place(record: Record, *, within: bool) -> str:
+    words = words_of(record.path)
+    if record.kind == "parameter":  # named like a layer, without one around it: experts/down_proj
+        words = [*words, ""]
+        return _projection(words, _layer(words), within=within)
+    layer = _layer(words)
+    if record.kind == "embedding":
+        return _table(words, layer)
+    flat = FLAT.fullmatch(layer)
+    alone = "shortcut" if flat and flat[2] == "0" else _alone(words)
+    if record.kind not in {"linear", "conv", "attention"}:
+        return "shortcut" if record.kind.endswith("norm") and alone == "shortcut" else ""
+    if alone in {"modulation", "time", "head"} and _context(words) != "attention":
+        return alone
+    return _projection(words, layer, within=within) or alone
+
+
+def _table(words: list[str], layer: str) -> str:
+    """Return the place of an embedding."""
+    where = " ".join(words[:-1])
+    if TYPE.search(where):
+        return "embedding.type"
+    if _lookup(PROJECTIONS, layer) == "attention.extra":
+        return "attention.extra"
+    return "embedding.position" if POSITION.search(where) else "embedding.token"
+
+
+def _context(words: list[str]) -> str:
+    """Return what the nearest word above a layer says that it belongs to."""
+    for word in reversed(words[:-2]):
+        if ATTENTION.search(word):
+            return "attention"
+        if MLP.search(word):
+            return "mlp"
+    return ""
+
+
+def _projection(words: list[str], layer: str, *, within: bool) -> str:
+    """Return the place of a projection of attention or of a feed-forward layer."""
+    for word in (layer, words[-1]):
+        if word in UNAMBIGUOUS.split():
+            return _lookup(PROJECTIONS, word)
+    match _context(words):
+        case "attention":
+            return _lookup(PROJECTIONS, layer)
+        case "mlp" if layer == "dense":  # BERT: intermediate.dense, output.dense, attention.output.dense
+            if any(ATTENTION.search(word) for word in words[:-2]):
+                return "attention.out"
+            return {"intermediate": "mlp.in", "output": "mlp.out"}.get(words[-3], "")
+        case "mlp":
+            return _lookup(FORWARD, layer)
+    return _lookup(FORWARD, layer) if layer in DIRECT.split() and within else ""
+
+
+def _alone(words: list[str]) -> str:
+    named = [word for word in words[:-1] if not WRAPPERS.fullmatch(word)]
+    if len(named) == 1 and named[0] in ROOTS:
+        return ROOTS[named[0]]
+    return next(
+        (place for place, known in ALONE.items() if any(word in known.split() for word in words[:-1])), ""
+    )
+
+
+def _pairs(records: list[Record]) -> dict[int, str]:
+    """Return the places of the two layers of feed-forward branches that numbers alone tell apart."""
+    branches: dict[str, dict[int, list[int]]] = {}
+    for at, record in enumerate(records):
+        words = words_of(record.path)
+        if record.kind not in {"linear", "conv"} or record.place not in {"", "mlp.in", "mlp.out"}:
+            continue
+        numbered = SEQUENCE.fullmatch(_layer(words))
+        if numbered and len(words) > 2 and _context(words) == "mlp" and record.block is not None:  # noqa: PLR2004
+            branches.setdefault(_above(record.path), {}).setdefault(int(numbered[1] or 0), []).append(at)
+    places: dict[int, str] = {}
+    for layers in branches.values():
+        if len(layers) == 2:  # noqa: PLR2004  # in and out
+            for number, place in zip(sorted(layers), ("mlp.in", "mlp.out"), strict=True):
+                places |= dict.fromkeys(layers[number], place)
+    return places
+
+
+def _above(path: str) -> str:
+    """Return what stands before the last two words of a path."""
+    return re.sub(r"[^./~]+[./~]+[^./~]+$", "", unwrapped(path))
+
+
+def _last(
+    records: list[Record], kinds: tuple[str, ...], pattern: re.Pattern[str], place: str
+) -> dict[int, str]:
+    """Return the place of the last of the numbered layers of each residual block of convolutions."""
+    blocks: dict[str, dict[int, list[int]]] = {}
+    for at, record in enumerate(records):
+        words = words_of(record.path)
+        if record.kind not in kinds or record.place:
+            continue
+        layer = _layer(words)
+        numbered, flat = pattern.fullmatch(layer), FLAT.fullmatch(layer)
+        if flat:
+            blocks.setdefault(flat[1], {}).setdefault(int(flat[2]), []).append(at)
+        elif numbered and re.search(r"\d", "".join(words[:-2])):
+            blocks.setdefault(_above(record.path), {}).setdefault(int(numbered[1] or 0), []).append(at)
+    # A block with one layer of the kind is no residual branch.
+    return {at: place for layers in blocks.values() if len(layers) > 1 for at in layers[max(layers)]}

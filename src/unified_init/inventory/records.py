@@ -1,0 +1,300 @@
+"""Inventories: a model's parameters as records that no framework is needed to read.
+
+A record is one logical tensor. Where it lies in the model is said by its parts: a fused matrix has
+several parts in one native tensor, a recurrent kernel kept gate by gate has one native tensor a part.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import math
+from typing import TYPE_CHECKING, Any
+
+from unified_init.core import checks
+from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.law.layout import bind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["KINDS", "PLACES", "ROLES", "Box", "Inventory", "Part", "Record"]
+
+KINDS = (
+    "linear", "conv", "conv_transpose", "bilinear", "embedding", "batch_norm", "layer_norm", "group_norm",
+    "rms_norm", "lstm", "gru", "rnn", "attention", "prelu", "lora", "parameter",
+)  # fmt: skip
+ROLES = (
+    "kernel", "recurrent_kernel", "projection", "bias", "recurrent_bias", "scale", "offset", "mean",
+    "variance", "count", "embedding", "position", "token", "layer_scale", "slope", "adapter_a",
+    "adapter_b", "parameter", "buffer",
+)  # fmt: skip
+# Where in an architecture a layer stands: what published recipes speak of.
+PLACES = (
+    "", "attention.query", "attention.key", "attention.value", "attention.qkv", "attention.out",
+    "attention.extra", "mlp.in", "mlp.gate", "mlp.out", "head", "patch", "stem", "shortcut", "last_norm",
+    "last_conv", "modulation", "time", "embedding.token", "embedding.position", "embedding.type",
+)  # fmt: skip
+
+# The start and stop of every axis of a native tensor.
+Box = tuple[tuple[int, int], ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A labelled piece of a record, and where it is stored.
+
+    Args:
+        label: such as "q" or "f"; the part is drawn under ``name/label``. "" is a part that is the whole
+            record, and is drawn under its name.
+        length: its extent along the record's axis of parts.
+        path: the native tensor that holds it.
+        box: the region of that tensor, one (start, stop) an axis; None is all of it.
+        shift: what the forward pass adds to the stored values (Haiku's LSTM adds 1 to the forget
+            gate's); a law speaks of the sum.
+
+    Raises:
+        ArgumentTypeError: a field of the wrong type.
+        ArgumentValueError: a length below 1, or a shift that is not finite.
+
+    Example:
+        >>> Part(label="q", length=64, path="attn.in_proj_weight", box=((0, 64), (0, 64))).shift
+        0.0
+    """
+
+    label: str
+    length: int
+    path: str
+    box: Box | None = None
+    shift: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check the fields."""
+        checks.text("label", self.label)
+        checks.text("path", self.path)
+        checks.count("length", self.length)
+        box = self.box
+        if box is not None and not (isinstance(box, tuple) and all(map(_is_span, box))):
+            msg = f"`box` of part {self.label!r} must be (start, stop) pairs of integers, got {box!r}."
+            raise ArgumentTypeError(msg)
+        object.__setattr__(self, "shift", checks.finite("shift", self.shift))
+
+
+def _tuple(field: str, value: object) -> tuple[Any, ...]:
+    """Return a tuple or a list as a tuple."""
+    if not isinstance(value, (tuple, list)):
+        msg = f"`{field}` must be a tuple, got {value!r}."
+        raise ArgumentTypeError(msg)
+    return tuple(value)
+
+
+def _texts(field: str, value: object) -> tuple[str, ...]:
+    return tuple(checks.text(field, entry) for entry in _tuple(field, value))
+
+
+def _is_size(value: object) -> bool:
+    """Whether a value is a letter and its size."""
+    return isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str)  # noqa: PLR2004  # a pair
+
+
+def _is_span(value: object) -> bool:
+    """Whether a value is a start and a stop behind it."""
+    if not isinstance(value, tuple) or len(value) != 2:  # noqa: PLR2004  # a pair
+        return False
+    start, stop = map(checks.integer, value)
+    return start is not None and stop is not None and 0 <= start <= stop
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One logical tensor of a model: all that a recipe may ask about it.
+
+    Args:
+        name: the stream name; the native path unless a map gives another.
+        path: the native path, such as "layer1.0.conv1.weight" or "Dense_0/kernel".
+        shape: the shape in the record's layout, parts joined.
+        kind: the kind of layer, one of ``KINDS``.
+        role: what the tensor is in its layer, one of ``ROLES``.
+        layout: the layout string; None where no axis has a role.
+        sizes: how merged axes split, as (letter, size) pairs.
+        place: where the layer stands in a known architecture, one of ``PLACES``; "" if nothing says.
+        block: index of the repeated block it lies in, from 0; None outside of any.
+        dtype: element type by name.
+        inputs: inputs an output sees, of one group and one tap; for a bias those of its kernel.
+        outputs: outputs an input feeds, in the same terms.
+        space: taps of a convolution's window; 1 elsewhere.
+        groups: groups of a convolution.
+        hidden: size of a recurrent layer's state; 0 elsewhere.
+        features: inputs of a recurrent layer, for all its tensors; the first inputs of a bilinear one;
+            in attention the inputs of keys or values where they are not those of queries; else 0.
+        padding: row of an embedding that stands for padding; None if there is none.
+        axis: the axis along which the parts lie; None without parts.
+        parts: labelled pieces, in native order; empty if the tensor is one piece.
+        ties: other native paths of the same memory.
+        native: class of the layer in its framework.
+
+    Raises:
+        ArgumentTypeError: a field of the wrong type.
+        ArgumentValueError: an unknown word, a layout that does not fit, parts that do not fill their axis.
+
+    Example:
+        >>> record = Record(name="fc.weight", path="fc.weight", shape=(10, 20), layout="OI",
+        ...                 kind="linear", role="kernel", inputs=20, outputs=10)
+        >>> record.fans
+        (20, 10)
+    """
+
+    name: str
+    path: str
+    shape: tuple[int, ...]
+    kind: str
+    role: str
+    layout: str | None = None
+    sizes: tuple[tuple[str, int], ...] = ()
+    place: str = ""
+    block: int | None = None
+    dtype: str = "float32"
+    inputs: int | None = None
+    outputs: int | None = None
+    space: int = 1
+    groups: int = 1
+    hidden: int = 0
+    features: int = 0
+    padding: int | None = None
+    axis: int | None = None
+    parts: tuple[Part, ...] = ()
+    ties: tuple[str, ...] = ()
+    native: str = ""
+
+    def __post_init__(self) -> None:
+        """Check the fields: a record may come from a file."""
+        for field in ("name", "path", "dtype", "native"):
+            checks.text(field, getattr(self, field))
+        checks.choice("kind", self.kind, KINDS)
+        checks.choice("role", self.role, ROLES)
+        checks.choice("place", self.place, PLACES)
+        object.__setattr__(self, "shape", checks.shape_of(self.shape))
+        for field in ("space", "groups", "hidden", "features"):
+            checks.count(field, getattr(self, field), least=0)
+        for field in ("block", "inputs", "outputs", "padding", "axis"):
+            if getattr(self, field) is not None:
+                checks.count(field, getattr(self, field), least=0)
+        object.__setattr__(self, "ties", _texts("ties", self.ties))
+        if not isinstance(self.sizes, tuple) or not all(map(_is_size, self.sizes)):
+            msg = f"`sizes` must be (letter, size) pairs, got {self.sizes!r}."
+            raise ArgumentTypeError(msg)
+        bind(self.shape, self.layout, dict(self.sizes) or None)
+        object.__setattr__(self, "parts", _tuple("parts", self.parts))
+        self._check_parts()
+
+    def _check_parts(self) -> None:
+        for part in self.parts:
+            if not isinstance(part, Part):
+                msg = f"`parts` must hold Parts, got {part!r}."
+                raise ArgumentTypeError(msg)
+        if (self.axis is None) != (not self.parts):
+            msg = f"`axis` and `parts` of {self.path!r} go together, got {self.axis!r} and {self.parts!r}."
+            raise ArgumentValueError(msg)
+        if self.axis is not None and self.axis >= len(self.shape):
+            msg = f"`axis` of {self.path!r} must be one of the axes of {self.shape}, got {self.axis}."
+            raise ArgumentValueError(msg)
+        if self.axis is not None and sum(part.length for part in self.parts) != self.shape[self.axis]:
+            lengths = [part.length for part in self.parts]
+            msg = (
+                f"`parts` of {self.path!r} must fill axis {self.axis} of {self.shape}, got lengths {lengths}."
+            )
+            raise ArgumentValueError(msg)
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return math.prod(self.shape)
+
+    @property
+    def fans(self) -> tuple[int | None, int | None]:
+        """The true fans: of one group, or of one part; for a bias those of its kernel."""
+        return (
+            None if self.inputs is None else self.inputs * self.space,
+            None if self.outputs is None else self.outputs * self.space,
+        )
+
+    @property
+    def depthwise(self) -> bool:
+        """Whether it belongs to a convolution whose outputs see one channel each."""
+        return self.kind in {"conv", "conv_transpose"} and self.groups > 1 and self.inputs == 1
+
+    def part_shape(self, part: Part) -> tuple[int, ...]:
+        """Return the shape of one part in the record's layout."""
+        assert self.axis is not None  # noqa: S101  # a record with parts has an axis
+        return (*self.shape[: self.axis], part.length, *self.shape[self.axis + 1 :])
+
+    @property
+    def stored(self) -> tuple[tuple[str, Box | None], ...]:
+        """The native tensors, and the region of each, that this record covers."""
+        return tuple((part.path, part.box) for part in self.parts) or ((self.path, None),)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Inventory:
+    """A model's parameters as records, in the order in which the model holds them.
+
+    Args:
+        framework: whose paths these are, such as "torch" or "flax_linen".
+        records: one a logical tensor, each path once.
+        left: native tensors that no recipe writes, such as rotary frequencies.
+
+    Raises:
+        ArgumentTypeError: ``records`` holds something else.
+        ArgumentValueError: one path twice.
+
+    Example:
+        >>> record = Record(name="w", path="w", shape=(2, 3), layout="OI", kind="linear", role="kernel")
+        >>> inventory = Inventory("torch", (record,))
+        >>> len(inventory), inventory["w"] is record
+        (1, True)
+    """
+
+    framework: str
+    records: tuple[Record, ...]
+    left: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what would be written twice."""
+        checks.text("framework", self.framework)
+        object.__setattr__(self, "records", _tuple("records", self.records))
+        for record in self.records:
+            if not isinstance(record, Record):
+                msg = f"`records` must hold Records, got {record!r}."
+                raise ArgumentTypeError(msg)
+        object.__setattr__(self, "left", tuple(sorted(_texts("left", self.left))))
+        seen: set[str] = set()
+        for record in self.records:
+            if record.path in seen:
+                msg = f"`records` must have one record a path, got {record.path!r} twice."
+                raise ArgumentValueError(msg)
+            seen.add(record.path)
+
+    def __len__(self) -> int:
+        """Return the number of records."""
+        return len(self.records)
+
+    def __iter__(self) -> Iterator[Record]:
+        """Go through the records in the model's order."""
+        return iter(self.records)
+
+    def __getitem__(self, path: str) -> Record:
+        """Return the record of a native path, or of a path that is tied to it."""
+        for record in self.records:
+            if path == record.path or path in record.ties:
+                return record
+        msg = f"the model has no parameter {path!r}"
+        raise KeyError(msg)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the inventory's JSON, its records sorted: the order of modules does not change it."""
+        from unified_init.inventory.inventory_json import inventory_to_json  # noqa: PLC0415  # it imports this module
+
+        ordered = tuple(sorted(self.records, key=lambda record: record.path))
+        text = inventory_to_json(dataclasses.replace(self, records=ordered))
+        return hashlib.sha256(text.encode()).hexdigest()

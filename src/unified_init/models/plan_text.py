@@ -1,0 +1,75 @@
+"""A plan as a table and as plain data."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from unified_init.models.planning import Assignment
+
+__all__ = ["table", "tree"]
+
+LAW_NUMBERS = ("mean", "std", "low", "high", "fan_in", "fan_out")
+HEADINGS = ("path", "shape", "kind", "role", "rule", "law", "fan_in", "fan_out", "mean", "std", "low", "high")
+
+
+def _rows(assignment: Assignment) -> Iterator[tuple[str, ...]]:
+    record = assignment.record
+    for piece in assignment.pieces:
+        law = piece.law
+        label = piece.parts[0].label if len(piece.parts) == 1 else ""
+        path = f"{record.path}/{label}" if label else record.path
+        numbers = (law.fan_in, law.fan_out, law.mean, law.std, law.low, law.high)
+        yield (
+            path, str(piece.shape), record.kind, record.role, str(assignment.rule), piece.spec.label,
+            *("" if value is None else f"{value:.5g}" for value in numbers),
+        )  # fmt: skip
+    if not assignment.pieces:
+        yield (
+            record.path,
+            str(record.shape),
+            record.kind,
+            record.role,
+            str(assignment.rule),
+            "left",
+            *[""] * 6,
+        )
+
+
+def table(assignments: Sequence[Assignment]) -> list[str]:
+    """Return the lines of a table, headings first."""
+    return _aligned([HEADINGS, *(row for one in assignments for row in _rows(one))])
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+
+
+def tree(assignment: Assignment) -> dict[str, Any]:
+    """Return one assignment as plain data."""
+    from unified_init.interop.serialise import to_json  # noqa: PLC0415  # few plans are written down
+
+    number: Callable[[float | None], Any] = lambda x: (  # noqa: E731
+        x if x is None or math.isfinite(x) else str(x)
+    )
+    return {
+        "path": assignment.record.path,
+        "rule": assignment.rule,
+        "zero_row": assignment.zero_row,
+        "pieces": [
+            {
+                "stream": piece.name,
+                "shape": list(piece.shape),
+                "layout": assignment.record.layout,
+                "fans": None if piece.fans is None else list(piece.fans),
+                "spec": json.loads(to_json(piece.spec)),
+                "law": {key: number(getattr(piece.law, key)) for key in LAW_NUMBERS},
+            }
+            for piece in assignment.pieces
+        ],
+    }

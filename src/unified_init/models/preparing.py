@@ -1,0 +1,112 @@
+"""Preparing: what each native tensor gets by a plan, all of it checked and none of it drawn."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unified_init.errors import ArgumentValueError, UnifiedInitError
+from unified_init.law.layout import bind
+from unified_init.walkers.writes import Drawn, Target, Write
+from unified_init.stream.dtypes import DTYPES
+from unified_init.stream.program import make_request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from unified_init.inventory.records import Box
+    from unified_init.walkers.protocol import Walker
+    from unified_init.models.planning import Assignment, Piece
+
+__all__ = ["writes_of"]
+
+# ruff: noqa: ANN401  # models of any framework
+
+
+def writes_of(walker: Walker, model: Any, doing: Sequence[Assignment]) -> dict[str, Write]:
+    """Return what each native tensor gets, all of it checked and none of it drawn."""
+    drawn: dict[str, list[Drawn]] = {}
+    zeroed: dict[str, int] = {}
+    natives: dict[str, tuple[tuple[int, ...], str]] = {}
+    for one in doing:
+        for path, _ in one.record.stored:
+            if path not in natives:
+                natives[path] = walker.shape_and_dtype(model, path)
+        for piece in one.pieces:
+            for path, entry in _drawn(one, piece, natives):
+                drawn.setdefault(path, []).append(entry)
+        if one.zero_row is not None:
+            zeroed[one.record.path] = one.zero_row
+    writes = {}
+    for path, entries in drawn.items():
+        shape, dtype = natives[path]
+        boxes = [target.box for entry in entries for target in entry.targets]
+        covered = sum(math.prod(stop - start for start, stop in _full(box, shape)) for box in boxes)
+        whole = math.prod(shape)
+        if covered > whole:
+            msg = (
+                f"{path!r} would be written twice: {len(boxes)} pieces cover {covered} of its {whole} values."
+            )
+            raise ArgumentValueError(msg)
+        writes[path] = Write(
+            path, shape, dtype, None, tuple(entries), zeroed.get(path), covers=covered == whole
+        )
+    return writes
+
+
+def _full(box: Box | None, shape: tuple[int, ...]) -> Box:
+    return tuple((0, length) for length in shape) if box is None else box
+
+
+def _drawn(
+    one: Assignment, piece: Piece, natives: Mapping[str, tuple[tuple[int, ...], str]]
+) -> Iterator[tuple[str, Drawn]]:
+    """Yield, for each native tensor that a piece reaches, what is drawn and where it goes."""
+    record = one.record
+    paths = [part.path for part in piece.parts] or [record.path]
+    for path in dict.fromkeys(paths):
+        targets = tuple(_targets(record.axis, piece, path))
+        dtype = natives[path][1]
+        try:
+            yield path, _entry(record, piece, dtype, targets)
+        except UnifiedInitError as error:
+            msg = f"{path!r}: {error}"
+            raise ArgumentValueError(msg) from None
+
+
+def _targets(axis: int | None, piece: Piece, path: str) -> Iterator[Target]:
+    if not piece.parts:
+        yield Target((), None)
+        return
+    assert axis is not None  # noqa: S101  # a record with parts has an axis
+    at = 0
+    for part in piece.parts:
+        if part.path == path:
+            source = (*(slice(None),) * axis, slice(at, at + part.length))
+            yield Target(source, part.box, part.shift)
+        at += part.length
+
+
+def _entry(record: Any, piece: Piece, dtype: str, targets: tuple[Target, ...]) -> Drawn:
+    if dtype not in DTYPES:
+        value = piece.law.mean
+        if piece.law.kind != "constant" or not _holds(dtype, value):
+            msg = (
+                f"its type is {dtype}, which holds whole constants in its range alone; "
+                f"the rule gives {piece.spec!r}."
+            )
+            raise ArgumentValueError(msg)
+        return Drawn(None, targets, value)
+    geometry = bind(piece.shape, record.layout, dict(record.sizes) or None)
+    request = make_request(piece.law, geometry, index=None, name=piece.name, dtype=DTYPES[dtype])
+    return Drawn(request, targets)
+
+
+def _holds(dtype: str, value: float) -> bool:
+    """Whether an integer type has a value exactly."""
+    try:
+        return bool(float(np.dtype(dtype).type(int(value))) == value)
+    except (TypeError, OverflowError, ValueError):  # a type that NumPy has not, a value out of range, NaN
+        return False

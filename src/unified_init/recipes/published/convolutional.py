@@ -1,0 +1,164 @@
+"""Published initialisations of convolutional networks."""
+
+from __future__ import annotations
+
+from unified_init.core import checks
+from unified_init.spec import presets
+from unified_init.spec.distributions import Uniform
+from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.spec.initializer import Initializer
+from unified_init.recipes.defaults.torch import BOUND
+from unified_init.recipes.published.shared_rules import may, must, rest
+from unified_init.recipes.rule import Recipe
+from unified_init.spec.scales import VarianceScaling
+
+__all__ = ["efficientnet_tf", "fixup", "mobilenet", "resnet"]
+
+# N(0, 2 / (outputs times window)).
+HE_OUT = presets.kaiming_normal(mode="fan_out", nonlinearity="relu")
+# U(-1/sqrt(outputs), 1/sqrt(outputs)).
+BOUND_OUT = Initializer(Uniform(), VarianceScaling(1.0 / 3.0, "fan_out"))
+CONV = {"kind": "conv", "role": "kernel"}
+
+
+def resnet(*, zero_init_residual: bool = True) -> Recipe:
+    """ResNet as torchvision and timm initialise it.
+
+    convolutions N(0, 2 / (outputs window)), all groups' outputs; the last normalisation of each residual
+    branch 0; other normalisations 1 and 0; the head as PyTorch's, U(-1/sqrt(fan_in), 1/sqrt(fan_in))
+
+    Args:
+        zero_init_residual: whether branches start at 0: True as in timm, False is torchvision's default.
+
+    Returns:
+        The recipe; with ``zero_init_residual`` a model without residual blocks is refused.
+
+    Raises:
+        ArgumentTypeError: something other than True or False.
+
+    Example:
+        >>> import unified_init as ui
+        >>> ui.recipes.resnet().rules[0].place
+        ('last_norm',)
+
+    Source:
+        He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition", 2015; Goyal et al.,
+        "Accurate, Large Minibatch SGD", 2017; torchvision models/resnet.py; timm models/resnet.py,
+        ``zero_init_last``.
+
+    Differs from:
+        He's law in Keras: fan_in, truncated. Grouped convolutions count all groups' outputs, as PyTorch.
+    """
+    if not isinstance(zero_init_residual, bool):
+        msg = f"`zero_init_residual` must be True or False, got {zero_init_residual!r}."
+        raise ArgumentTypeError(msg)
+    rules = (
+        *((must(presets.zeros(), role="scale", place="last_norm"),) if zero_init_residual else ()),
+        must(HE_OUT, fans="torch", **CONV),
+        may(BOUND, kind=("linear", "conv"), role=("kernel", "bias"), fans="torch"),
+        *rest(),
+    )
+    return Recipe("resnet", rules, "He et al. 2015; torchvision models/resnet.py; timm models/resnet.py")
+
+
+def mobilenet() -> Recipe:
+    """MobileNet V2 and V3 as torchvision initialises them.
+
+    convolutions N(0, 2 / (outputs window)), all groups' outputs, depthwise ones too; linear layers
+    N(0, 0.01^2); biases 0; normalisations 1 and 0
+
+    Returns:
+        The recipe.
+
+    Example:
+        >>> import unified_init as ui
+        >>> ui.recipes.mobilenet().rules[1].spec == ui.normal(0.0, 0.01)
+        True
+
+    Source:
+        torchvision models/mobilenetv2.py and mobilenetv3.py.
+
+    Differs from:
+        ``efficientnet_tf``: a depthwise kernel's fan_out there is its window alone.
+    """
+    rules = (
+        must(HE_OUT, fans="torch", **CONV),
+        may(presets.normal(0.0, 0.01), kind="linear", role="kernel"),
+        *rest(),
+    )
+    return Recipe("mobilenet", rules, "torchvision models/mobilenetv2.py, mobilenetv3.py")
+
+
+def efficientnet_tf() -> Recipe:
+    """EfficientNet, MnasNet and MobileNet V3 as Google's TensorFlow code and timm initialise them.
+
+    convolutions N(0, 2 / (window outputs / groups)); linear layers U(-1/sqrt(outputs), 1/sqrt(outputs));
+    biases 0; normalisations 1 and 0
+
+    Returns:
+        The recipe.
+
+    Example:
+        >>> import unified_init as ui
+        >>> law = ui.recipes.efficientnet_tf().rules[0].spec.resolve((32, 1, 3, 3), layout="(BO)IHW",
+        ...                                                          sizes={"B": 32})
+        >>> law.std == (2 / 9) ** 0.5
+        True
+
+    Source:
+        Tan, Le, "EfficientNet", 2019; tensorflow/tpu efficientnet_model.py; timm 1.0,
+        models/_efficientnet_builder.py, ``_init_weight_goog``.
+
+    Differs from:
+        ``mobilenet``: all groups' outputs there.
+    """
+    rules = (must(HE_OUT, **CONV), may(BOUND_OUT, kind="linear", role="kernel"), *rest())
+    return Recipe("efficientnet_tf", rules, "Tan, Le 2019; timm _efficientnet_builder.py _init_weight_goog")
+
+
+def fixup(n_blocks: int, n_layers: int = 2) -> Recipe:
+    """Fixup: residual networks without normalisation.
+
+    in each branch the last convolution 0, the others N(0, 2 / (outputs window)) times
+    n_blocks^(-1 / (2 n_layers - 2)); shortcuts N(0, 2 / (outputs window)); head 0; scalar multipliers 1,
+    scalar biases 0; the stem as the reference implementation leaves it, PyTorch's
+
+    Args:
+        n_blocks: number of residual blocks of the whole network.
+        n_layers: convolutions a branch, at least 2: 2 in a basic block, 3 in a bottleneck.
+
+    Returns:
+        The recipe; a model without residual branches of convolutions is refused.
+
+    Raises:
+        ArgumentValueError: ``n_blocks`` below 1 or ``n_layers`` below 2.
+        ArgumentTypeError: something other than integers.
+
+    Example:
+        >>> import unified_init as ui
+        >>> ui.recipes.fixup(n_blocks=16, n_layers=3).rules[3].spec.factor
+        0.5
+
+    Source:
+        Zhang, Dauphin, Ma, "Fixup Initialization: Residual Learning Without Normalization", 2019;
+        hongyi-zhang/Fixup, imagenet/models/fixup_resnet_imagenet.py.
+
+    Differs from:
+        The paper, which gives the stem He's law as well.
+    """
+    blocks, layers = checks.count("n_blocks", n_blocks), checks.count("n_layers", n_layers)
+    if layers == 1:
+        msg = "`n_layers` must be 2 or more: the last convolution of a branch is 0, got 1."
+        raise ArgumentValueError(msg)
+    rules = (
+        must(presets.zeros(), place="last_conv", **CONV),
+        may(HE_OUT, place="shortcut", fans="torch", **CONV),
+        may(BOUND, place="stem", fans="torch", **CONV),
+        must(HE_OUT * blocks ** (-1.0 / (2 * layers - 2)), fans="torch", **CONV),
+        may(presets.zeros(), kind="linear", role=("kernel", "bias")),
+        # The names of the scalars are those of the two reference implementations.
+        may(presets.ones(), kind="parameter", shape=(1,), path=r"re:(?:.*[./])?(?:scale|mul)\w*"),
+        may(presets.zeros(), kind="parameter", shape=(1,), path=r"re:(?:.*[./])?(?:bias|add)\w*"),
+        *rest(),
+    )
+    return Recipe("fixup", rules, "Zhang et al. 2019; hongyi-zhang/Fixup fixup_resnet_imagenet.py")

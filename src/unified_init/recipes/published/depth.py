@@ -1,0 +1,218 @@
+"""Published initialisations of deep transformers: gains on what residual branches carry."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from unified_init.core import checks
+from unified_init.spec import presets
+from unified_init.spec.distributions import Normal
+from unified_init.errors import ArgumentValueError
+from unified_init.spec.initializer import Initializer
+from unified_init.recipes.defaults.torch import BOUND
+from unified_init.recipes.published.shared_rules import BY_WIDTH, DENSE, INTO_HEADS, may, must, rest, tables
+from unified_init.recipes.rule import Recipe, Rule
+from unified_init.spec.scales import VarianceScaling
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["deepnorm", "magneto", "t_fixup"]
+
+# Encoders and decoders differ in nothing that a record says but their names.
+ENCODER = "*[eE]ncoder*"
+DECODER = "*[dD]ecoder*"
+CROSS = (
+    "*encoder_attn*", "*EncDecAttention*", "*[cC]ross[aA]ttention*", "*cross_att*", "*multihead_attn*",
+)  # fmt: skip
+HEAD = Initializer(Normal(), VarianceScaling(1.0, "fan_in"))
+
+
+def deepnorm(n_encoder: int, n_decoder: int, encoder_gain: float = 0.87) -> Recipe:
+    """DeepNet: Xavier's normal, with a gain on values, attention's outputs and feed-forward layers.
+
+    gain (8 n)^-1/4 where there is an encoder or a decoder alone; else in the encoder
+    encoder_gain (n_encoder^4 n_decoder)^-1/16, in the decoder (12 n_decoder)^-1/4. Queries and keys have
+    gain 1; embeddings and an untied head N(0, 1 / d); biases 0, normalisations 1 and 0.
+
+    Args:
+        n_encoder: number of encoder blocks; 0 for none.
+        n_decoder: number of decoder blocks; 0 for none. Paths with "decoder" belong to it, all others to
+            the encoder.
+        encoder_gain: 0.87, the paper's. torchscale divides by (n_encoder^4 n_decoder)^1/16 / 1.15, which
+            is a gain of 1.15, the paper's number upside down. With 0.87 the product of the gain and the
+            residual factor alpha is 1/sqrt(2), as in all other rows of the paper's table; hence this choice.
+
+    Returns:
+        The recipe; the residual factor alpha (post-norm: LN(alpha x + f(x))) is the model's to apply.
+
+    Raises:
+        ArgumentValueError: no block at all, a negative number, or a gain that is not positive.
+        ArgumentTypeError: something other than numbers.
+
+    Example:
+        >>> import unified_init as ui
+        >>> ui.recipes.deepnorm(n_encoder=0, n_decoder=2).rules[0].spec.factor
+        0.5
+
+    Source:
+        Wang et al., "DeepNet: Scaling Transformers to 1,000 Layers", 2022; microsoft/torchscale
+        architecture/encoder.py and decoder.py.
+
+    Differs from:
+        torchscale: it also divides biases, and scales PyTorch's defaults instead of Xavier's normal.
+    """
+    first, second = _sides(n_encoder, n_decoder)
+    share = checks.positive("encoder_gain", encoder_gain)
+    if first and second:
+        gains = (share * (first**4 * second) ** -0.0625, (12.0 * second) ** -0.25)
+    else:
+        gains = ((8.0 * max(first, second)) ** -0.25,) * 2
+    rules = _gained(gains, presets.xavier_normal(), both=bool(first and second))
+    return Recipe("deepnorm", rules, "Wang et al. 2022 (DeepNet); microsoft/torchscale")
+
+
+def magneto(n_encoder: int, n_decoder: int) -> Recipe:
+    """Magneto, also called Sub-LN: DeepNet's matrices, with gains that grow with the logarithm of depth.
+
+    gain sqrt(ln(2 n)) where there is an encoder or a decoder alone; else in the encoder
+    sqrt(ln(3 n_decoder) ln(2 n_encoder) / 3), in the decoder sqrt(ln(3 n_decoder)), its attention to the
+    encoder excepted: gain 1. The rest as in ``deepnorm``.
+
+    Args:
+        n_encoder: number of encoder blocks; 0 for none.
+        n_decoder: number of decoder blocks; 0 for none.
+
+    Returns:
+        The recipe; the additional normalisations are the model's.
+
+    Raises:
+        ArgumentValueError: no block at all, or a negative number.
+        ArgumentTypeError: something other than integers.
+
+    Example:
+        >>> import math
+        >>> import unified_init as ui
+        >>> ui.recipes.magneto(n_encoder=12, n_decoder=0).rules[0].spec.factor == math.sqrt(math.log(24))
+        True
+
+    Source:
+        Wang et al., "Foundation Transformers" (Magneto), 2022; microsoft/torchscale
+        architecture/encoder.py and decoder.py.
+
+    Differs from:
+        ``deepnorm``: pre-norm, gains above 1. torchscale also multiplies biases, and scales PyTorch's
+        defaults instead of Xavier's normal.
+    """
+    first, second = _sides(n_encoder, n_decoder)
+    both = bool(first and second)
+    if both:
+        log = math.log(3 * second)
+        gains = (math.sqrt(log * math.log(2 * first) / 3), math.sqrt(log))
+    else:
+        gains = (math.sqrt(math.log(2 * max(first, second))),) * 2
+    base = presets.xavier_normal()
+    crossing = (may(base, kind=DENSE, role="kernel", path=CROSS),) if both else ()
+    return Recipe(
+        "magneto",
+        (*crossing, *_gained(gains, base, both=both)),
+        "Wang et al. 2022 (Magneto); microsoft/torchscale",
+    )
+
+
+def t_fixup(n_encoder: int, n_decoder: int, d_model: int) -> Recipe:
+    """T-Fixup: Xavier's uniform with gains that let transformers train without normalisation or warm-up.
+
+    gain 0.67 n_encoder^-1/4 in the encoder and (9 n_decoder)^-1/4 in the decoder on values, attention's
+    outputs and feed-forward layers; embeddings N(0, 1 / d_model) times (9 n)^-1/4; queries and keys have
+    gain 1/sqrt(2), the reference implementation's base; an untied head N(0, 1 / d_model); biases 0, those of
+    queries, keys and values PyTorch's
+
+    Args:
+        n_encoder: number of encoder blocks; 0 for none.
+        n_decoder: number of decoder blocks; 0 for none. Paths with "decoder" belong to it; an embedding
+            that both share is the encoder's.
+        d_model: width of the model.
+
+    Returns:
+        The recipe.
+
+    Raises:
+        ArgumentValueError: no block at all, or a number that is too small.
+        ArgumentTypeError: something other than integers.
+
+    Example:
+        >>> import unified_init as ui
+        >>> ui.recipes.t_fixup(n_encoder=16, n_decoder=0, d_model=512).rules[0].spec.factor
+        0.335
+
+    Source:
+        Huang, Perez, Ba, Volkovs, "Improving Transformer Optimization Through Better Initialization",
+        2020; layer6ai-labs/T-Fixup, fairseq/modules/transformer_layer.py.
+
+    Differs from:
+        The paper's text does not mention the 1/sqrt(2) of queries and keys, which fairseq has.
+    """
+    first, second = _sides(n_encoder, n_decoder)
+    width = checks.count("d_model", d_model)
+    both = bool(first and second)
+    gains = (
+        0.67 * first**-0.25 if first else (9 * second) ** -0.25,
+        (9 * second) ** -0.25 if second else 0.0,
+    )
+    base, std = presets.xavier_uniform(), width**-0.5
+    # A table that both share has paths in both.
+    apart = [(first, {"path": ENCODER}), (second, {"path": DECODER})] if both else []
+    depths = [*apart, (first or second, {})]
+    tokens = [
+        may(presets.normal(0.0, std * (9 * depth) ** -0.25), role="embedding", padding="zero", **where)
+        for depth, where in depths
+    ]
+    rules = (
+        *_gained(gains, base, both=both, others=base * (2.0**-0.5), tables_of=tokens),
+        may(BOUND, kind=DENSE, role="bias", place=INTO_HEADS),
+        *rest(),
+    )
+    return Recipe("t_fixup", rules, "Huang et al. 2020; layer6ai-labs/T-Fixup")
+
+
+def _sides(n_encoder: int, n_decoder: int) -> tuple[int, int]:
+    first = checks.count("n_encoder", n_encoder, least=0)
+    second = checks.count("n_decoder", n_decoder, least=0)
+    if not first and not second:
+        msg = "`n_encoder` and `n_decoder` must not both be 0: the gains depend on the number of blocks."
+        raise ArgumentValueError(msg)
+    return first, second
+
+
+def _gained(
+    gains: tuple[float, float],
+    base: Initializer,
+    *,
+    both: bool,
+    others: Initializer | None = None,
+    tables_of: list[Rule] | None = None,
+) -> tuple[Rule, ...]:
+    """Return the rules of a model whose branches carry gains, one an encoder and one a decoder."""
+    heads = base if others is None else others
+    sides: list[tuple[float, dict[str, Any]]] = [(gains[0], {})]
+    if both:
+        sides.insert(0, (gains[1], {"path": DECODER}))
+    found: list[Rule] = []
+    for gain, where in sides:
+        found.extend(_branch(base * gain, heads, where))
+    found.append(may(heads, kind=DENSE, role="kernel", place=("attention.query", "attention.key")))
+    found.append(may(HEAD, kind=DENSE, role="kernel", place="head"))
+    found.append(may(base, kind=DENSE, role="kernel"))
+    if tables_of is None:
+        return (*found, *tables(BY_WIDTH), *rest())
+    return (*found, *tables_of, may(BY_WIDTH, role=("position", "token")))
+
+
+def _branch(gained: Initializer, heads: Initializer, where: dict[str, Any]) -> Iterator[Rule]:
+    matrix = {"kind": DENSE, "role": "kernel", **where}
+    yield must(gained, place="attention.out", **matrix)
+    yield must(gained, place=("mlp.in", "mlp.gate", "mlp.out"), **matrix)
+    yield may(gained, place="attention.value", **matrix)
+    yield may(heads, place="attention.qkv", parts={"v": gained}, **matrix)

@@ -1,0 +1,49 @@
+"""What the published recipes have in common: rules by role, whatever the architecture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from unified_init.spec import presets
+from unified_init.spec.distributions import Normal, TruncatedNormal
+from unified_init.spec.initializer import Initializer
+from unified_init.recipes.rule import Rule
+from unified_init.spec.scales import VarianceScaling
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["AT_3_SIGMA", "BY_WIDTH", "DENSE", "INTO_HEADS", "kernels", "may", "must", "rest", "tables"]
+
+DENSE = ("linear", "attention")
+INTO_HEADS = ("attention.qkv", "attention.query", "attention.key", "attention.value")
+AT_3_SIGMA = TruncatedNormal(-3.0, 3.0)
+# Embeddings whose rows have a norm of about 1: N(0, 1 / d).
+BY_WIDTH = Initializer(Normal(), VarianceScaling(1.0, "fan_out"))
+
+
+def must(spec: Initializer | None, **where: Any) -> Rule:  # noqa: ANN401  # the fields of a rule
+    """Return a rule without which the recipe makes no sense: a model that it misses is refused."""
+    return Rule(spec=spec, **where)
+
+
+def may(spec: Initializer | None, **where: Any) -> Rule:  # noqa: ANN401  # the fields of a rule
+    """Return a rule for what some of the models have."""
+    return Rule(spec=spec, optional=True, **where)
+
+
+def kernels(spec: Initializer, **where: Any) -> Rule:  # noqa: ANN401  # the fields of a rule
+    """Return the rule of all matrices that no rule before it decides."""
+    return must(spec, kind=DENSE, role="kernel", **where)
+
+
+def tables(spec: Initializer, padding: str = "zero") -> Iterator[Rule]:
+    """Yield the rules of embeddings, learned positions and special tokens."""
+    yield may(spec, role="embedding", padding=padding)
+    yield may(spec, role=("position", "token"))
+
+
+def rest() -> Iterator[Rule]:
+    """Yield the rules of biases, 0, and of normalisations: 1 and 0, statistics too."""
+    yield may(presets.zeros(), role=("bias", "recurrent_bias", "offset", "mean", "count"))
+    yield may(presets.ones(), role=("scale", "variance"))

@@ -1,0 +1,292 @@
+"""Recipes as JSON or YAML: a closed vocabulary with a schema, and errors that name the bad field."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+from unified_init.core import checks
+from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError, UnifiedInitError
+from unified_init.inventory.records import KINDS, PLACES, ROLES
+from unified_init.recipes.fan_conventions import CONVENTIONS
+from unified_init.recipes.rule import PADDINGS, UNITS, Recipe, Rule
+from unified_init.interop.serialise import from_json, to_json
+from unified_init.stream.threefry import STREAM
+
+__all__ = ["recipe_from_json", "recipe_from_yaml", "recipe_schema", "recipe_to_json"]
+
+# ruff: noqa: ANN401  # what JSON holds has no type that we could name
+
+SCHEMA = 1
+FIELDS = ("schema", "stream", "name", "source", "rules")
+SPEC_FIELDS = ("distribution", "scale", "factor", "upscale")
+WRITTEN = tuple(field for field in dataclasses.fields(Rule) if field.name != "predicate")
+
+
+def recipe_to_json(recipe: Recipe, *, indent: int | None = 2) -> str:
+    """Return a recipe as JSON text that ``recipe_schema`` describes.
+
+    Args:
+        recipe: the rules.
+        indent: spaces an indentation level; None writes one line.
+
+    Returns:
+        JSON, the same for equal recipes; fields of rules at their defaults are left out.
+
+    Raises:
+        ArgumentTypeError: it is no recipe.
+        ArgumentValueError: a rule with a predicate, which is code.
+
+    Example:
+        >>> import unified_init as ui
+        >>> recipe = ui.Recipe("mine", (ui.Rule(spec=ui.zeros(), role="bias"), ui.Rule(spec=ui.he_normal())))
+        >>> ui.recipe_from_json(ui.recipe_to_json(recipe)) == recipe
+        True
+    """
+    if not isinstance(recipe, Recipe):
+        msg = f"`recipe` must be a Recipe, got {recipe!r}."
+        raise ArgumentTypeError(msg)
+    rules = [_rule_tree(rule, at) for at, rule in enumerate(recipe.rules)]
+    tree = {
+        "schema": SCHEMA, "stream": STREAM, "name": recipe.name, "source": recipe.source, "rules": rules,
+    }  # fmt: skip
+    return json.dumps(tree, indent=indent, allow_nan=False)
+
+
+def recipe_from_json(text: str) -> Recipe:
+    """Return the recipe that JSON text describes.
+
+    Args:
+        text: what ``recipe_to_json`` returned, or written by hand. In a rule, ``kind``, ``role``,
+            ``place``, ``name`` and ``path`` are a word or a list of words; ``spec`` is null or has the
+            fields of ``ui.to_json``, of which ``factor`` and ``upscale`` may be left out.
+
+    Returns:
+        An equal recipe.
+
+    Raises:
+        ArgumentValueError: not JSON, a missing or unknown field, or a value that its field forbids; the
+            message has the path of the field.
+
+    Example:
+        >>> import unified_init as ui
+        >>> ui.recipe_from_json('{"schema": 1, "stream": "threefry-1", "nmae": "x", "rules": []}')
+        Traceback (most recent call last):
+        ...
+        unified_init.errors.ArgumentValueError: recipe.nmae: unknown field; did you mean 'name'?
+    """
+    checks.text("text", text)
+    try:
+        return _recipe(json.loads(text))
+    except UnifiedInitError:
+        raise
+    except (ValueError, RecursionError) as error:
+        msg = f"recipe: not JSON ({error})."
+        raise ArgumentValueError(msg) from None
+
+
+def recipe_from_yaml(text: str) -> Recipe:
+    """Return the recipe that YAML text describes: the same fields as in JSON.
+
+    Args:
+        text: YAML; tags that would make objects are refused. Needs PyYAML, of the extra ``cli``.
+
+    Returns:
+        The recipe.
+
+    Raises:
+        ArgumentValueError: as for ``recipe_from_json``.
+        BackendError: PyYAML is not installed.
+
+    Example:
+        >>> import unified_init as ui
+        >>> recipe = ui.recipe_from_yaml('''
+        ... schema: 1
+        ... stream: threefry-1
+        ... name: zero biases
+        ... rules:
+        ...   - role: bias
+        ...     spec: {distribution: {kind: Constant, value: 0.0}, scale: {kind: Gain, gain: 1.0}}
+        ... ''')
+        >>> recipe.rules[0] == ui.Rule(spec=ui.zeros(), role="bias")
+        True
+    """
+    checks.text("text", text)
+    try:
+        import yaml  # noqa: PLC0415  # the extra `cli`
+    except ImportError as error:
+        msg = 'recipe_from_yaml() needs PyYAML: pip install "unified-init[cli]", or write the recipe as JSON.'
+        raise BackendError(msg) from error
+    try:
+        return _recipe(yaml.safe_load(text))
+    except UnifiedInitError:
+        raise
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none, anchors that loop
+        msg = f"recipe: not YAML ({' '.join(str(error).split())})."
+        raise ArgumentValueError(msg) from None
+
+
+def _rule_tree(rule: Rule, at: int) -> dict[str, Any]:
+    if rule.predicate is not None:
+        msg = f"rule {at} ({rule}) has a predicate, which is code: say it with kind, role, name or path."
+        raise ArgumentValueError(msg)
+    tree: dict[str, Any] = {"spec": None if rule.spec is None else _spec_tree(rule.spec)}
+    for field in WRITTEN:
+        value = getattr(rule, field.name)
+        if field.name == "parts" and value:
+            tree["parts"] = {label: _spec_tree(spec) for label, spec in value}
+        elif field.name != "spec" and value != field.default:
+            tree[field.name] = list(value) if isinstance(value, tuple) else value
+    return tree
+
+
+def _spec_tree(spec: Any) -> dict[str, Any]:
+    whole = json.loads(to_json(spec))
+    return {field: whole[field] for field in SPEC_FIELDS}
+
+
+def _recipe(tree: Any) -> Recipe:
+    _expect(tree, FIELDS, ("schema", "stream", "name", "rules"), "recipe")
+    if tree["schema"] is True or tree["schema"] != SCHEMA:
+        msg = f"recipe.schema: must be {SCHEMA}, the schema of this release, got {tree['schema']!r}."
+        raise ArgumentValueError(msg)
+    if tree["stream"] != STREAM:
+        msg = f"recipe.stream: must be {STREAM!r}, got {tree['stream']!r}."
+        raise ArgumentValueError(msg)
+    if not isinstance(tree["rules"], list):
+        msg = f"recipe.rules: must be a list, got {tree['rules']!r}."
+        raise ArgumentValueError(msg)
+    rules = tuple(_rule(entry, f"recipe.rules[{at}]") for at, entry in enumerate(tree["rules"]))
+    try:
+        return Recipe(tree["name"], rules, tree.get("source", ""))
+    except UnifiedInitError as error:
+        msg = f"recipe: {error}"
+        raise ArgumentValueError(msg) from None
+
+
+def _rule(tree: Any, path: str) -> Rule:
+    _expect(tree, tuple(field.name for field in WRITTEN), ("spec",), path)
+    fields = {key: _tuples(value) for key, value in tree.items() if key not in {"spec", "parts"}}
+    spec = None if tree["spec"] is None else _spec(tree["spec"], f"{path}.spec")
+    own = tree.get("parts", {})
+    if not isinstance(own, dict):
+        msg = f"{path}.parts: must be an object of labels and specs, got {own!r}."
+        raise ArgumentValueError(msg)
+    parts = tuple((label, _spec(entry, f"{path}.parts.{label}")) for label, entry in own.items())
+    try:
+        return Rule(spec=spec, parts=parts, **fields)
+    except (UnifiedInitError, TypeError) as error:
+        msg = f"{path}: {error}"
+        raise ArgumentValueError(msg) from None
+
+
+def _spec(tree: Any, path: str) -> Any:
+    _expect(tree, SPEC_FIELDS, ("distribution", "scale"), path)
+    whole = {"schema": SCHEMA, "stream": STREAM, "factor": 1.0, "upscale": 1} | tree
+    try:
+        return from_json(json.dumps(whole))
+    except (UnifiedInitError, TypeError, ValueError) as error:
+        msg = f"{path}: {error}"
+        raise ArgumentValueError(msg) from None
+
+
+def _expect(tree: Any, fields: tuple[str, ...], required: tuple[str, ...], path: str) -> None:
+    if not isinstance(tree, dict):
+        msg = f"{path}: must be an object, got {tree!r}."
+        raise ArgumentValueError(msg)
+    for key in tree:
+        if key not in fields:
+            hint = checks.nearest(str(key), fields)
+            msg = f"{path}.{key}: unknown field; {hint or 'the fields are ' + ', '.join(fields) + '.'}"
+            raise ArgumentValueError(msg)
+    missing = [field for field in required if field not in tree]
+    if missing:
+        msg = f"{path}: missing fields {', '.join(missing)}."
+        raise ArgumentValueError(msg)
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(entry) for entry in value) if isinstance(value, list) else value
+
+
+def recipe_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of recipes, for editors and other programs.
+
+    Returns:
+        A schema; what it admits may still be refused for values that no schema can check, such as a
+        truncation whose bounds lie the wrong way round.
+
+    Example:
+        >>> import unified_init as ui
+        >>> sorted(ui.recipe_schema()["required"])
+        ['name', 'rules', 'schema', 'stream']
+    """
+    words = {name: _words(options) for name, options in (("kind", KINDS), ("role", ROLES), ("place", PLACES))}
+    text = {"type": "string"}
+    texts = {"anyOf": [text, {"type": "array", "items": text}]}
+    count = {"type": "integer", "minimum": 0}
+    part = {
+        "type": "object",
+        "properties": {"kind": text},
+        "required": ["kind"],
+    }
+    spec = {
+        "type": "object",
+        "properties": {
+            "distribution": part,
+            "scale": part,
+            "factor": {"type": "number", "exclusiveMinimum": 0},
+            "upscale": {"type": "integer", "minimum": 1},
+        },
+        "required": ["distribution", "scale"],
+        "additionalProperties": False,
+    }
+    fan = {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "null"}]}
+    rule = {
+        "type": "object",
+        "properties": {
+            "spec": {"anyOf": [{"$ref": "#/$defs/spec"}, {"type": "null"}]},
+            **words,
+            "name": texts,
+            "path": texts,
+            "shape": {"type": "array", "items": count},
+            "block": {"anyOf": [count, {"type": "array", "items": count}]},
+            "depthwise": {"type": "boolean"},
+            "fused": {"type": "boolean"},
+            "fans": {
+                "anyOf": [
+                    {"enum": list(CONVENTIONS)},
+                    {"type": "array", "items": fan, "minItems": 2, "maxItems": 2},
+                ]
+            },
+            "unit": {"enum": list(UNITS)},
+            "parts": {"type": "object", "additionalProperties": {"$ref": "#/$defs/spec"}},
+            "padding": {"enum": list(PADDINGS)},
+            "by_block": {"type": "number"},
+            "optional": {"type": "boolean"},
+            "note": text,
+        },
+        "required": ["spec"],
+        "additionalProperties": False,
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "unified_init recipe",
+        "type": "object",
+        "properties": {
+            "schema": {"const": SCHEMA},
+            "stream": {"const": STREAM},
+            "name": text,
+            "source": text,
+            "rules": {"type": "array", "items": {"$ref": "#/$defs/rule"}, "minItems": 1},
+        },
+        "required": ["schema", "stream", "name", "rules"],
+        "additionalProperties": False,
+        "$defs": {"spec": spec, "rule": rule},
+    }
+
+
+def _words(options: tuple[str, ...]) -> dict[str, Any]:
+    one = {"enum": list(options)}
+    return {"anyOf": [one, {"type": "array", "items": one}]}

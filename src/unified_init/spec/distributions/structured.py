@@ -1,0 +1,234 @@
+"""Distributions whose entries are not independent draws; they have their natural size."""
+
+from __future__ import annotations
+
+import dataclasses
+import numbers
+from collections.abc import Sequence
+
+from unified_init.core import checks
+from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.core.reprs import call_repr
+
+__all__ = [
+    "BilinearUpsampling",
+    "Constant",
+    "DeltaOrthogonal",
+    "Dirac",
+    "Hadamard",
+    "Identity",
+    "Orthogonal",
+    "Sparse",
+    "Stft",
+    "Structured",
+]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Constant:
+    """One value everywhere, or an array of values (nested sequences) broadcast to the shape.
+
+    Made by ``ui.constant(value)``.
+
+    Args:
+        value: a finite number, or a rectangular array or nested sequence of finite numbers, which is
+            kept as nested tuples.
+
+    Raises:
+        ArgumentTypeError: something other than real numbers.
+        ArgumentValueError: a number that is not finite, or ragged sequences.
+
+    Example:
+        >>> import unified_init as ui
+        >>> ui.Constant([[1, 2], [3, 4]])
+        Constant(((1.0, 2.0), (3.0, 4.0)))
+    """
+
+    value: float | tuple[object, ...]
+    __repr__ = call_repr
+
+    def __post_init__(self) -> None:
+        """Normalise nested sequences and arrays to nested tuples of floats."""
+        try:
+            object.__setattr__(self, "value", _nested(self.value))
+            _rectangular(self.value)
+        except RecursionError:
+            msg = "`value` is nested too deeply to be an array."
+            raise ArgumentValueError(msg) from None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Orthogonal:
+    """Haar-distributed matrices with orthonormal rows or columns, whichever are fewer.
+
+    Made by ``ui.orthogonal()``, which has the formula and the source.
+    """
+
+    __repr__ = call_repr
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class DeltaOrthogonal:
+    """A convolution kernel that is zero but for an orthogonal matrix at its centre tap.
+
+    Made by ``ui.delta_orthogonal()``, which has the formula and the source.
+    """
+
+    __repr__ = call_repr
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Identity:
+    """The matrix with ones on its main diagonal.
+
+    Made by ``ui.identity()``, which has the formula and the source.
+    """
+
+    __repr__ = call_repr
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Dirac:
+    """A convolution kernel that copies its inputs to its outputs, in each of ``groups``.
+
+    Made by ``ui.dirac(groups)``, which has the formula and the source.
+
+    Args:
+        groups: number of groups, at least 1, the default. A shape must have a multiple of it as outputs.
+
+    Raises:
+        ArgumentTypeError: ``groups`` is not an integer.
+        ArgumentValueError: ``groups`` below 1.
+
+    Example:
+        >>> import unified_init as ui
+        >>> ui.Dirac(2) == ui.dirac(2).distribution
+        True
+    """
+
+    groups: int = 1
+    __repr__ = call_repr
+
+    def __post_init__(self) -> None:
+        """Check the number of groups."""
+        object.__setattr__(self, "groups", checks.count("groups", self.groups))
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Sparse:
+    """A unit normal of which a fraction, the same in every column, is set to zero.
+
+    Made by ``ui.sparse(sparsity, std)``, which has the formula and the source.
+
+    Args:
+        sparsity: the fraction of zeros, from 0 to 1.
+
+    Raises:
+        ArgumentTypeError: ``sparsity`` is not a number.
+        ArgumentValueError: ``sparsity`` outside [0, 1].
+
+    Example:
+        >>> import unified_init as ui
+        >>> ui.Sparse(0.75) == ui.sparse(0.75).distribution
+        True
+    """
+
+    sparsity: float
+    __repr__ = call_repr
+
+    def __post_init__(self) -> None:
+        """Check the fraction."""
+        object.__setattr__(self, "sparsity", checks.finite("sparsity", self.sparsity))
+        if not 0.0 <= self.sparsity <= 1.0:
+            msg = f"`sparsity` must be a fraction between 0 and 1, got {self.sparsity!r}."
+            raise ArgumentValueError(msg)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Hadamard:
+    """ZerO: a partial identity, or a slice of a normalised Hadamard matrix where outputs are more.
+
+    Made by ``ui.hadamard()``, which has the formula and the source.
+    """
+
+    __repr__ = call_repr
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class BilinearUpsampling:
+    """The kernel of a transposed convolution that interpolates each channel linearly.
+
+    Made by ``ui.bilinear_upsampling()``, which has the formula and the source.
+    """
+
+    __repr__ = call_repr
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Stft:
+    """Windowed Fourier kernels of shape (window length, 1, frequencies).
+
+    Made by ``ui.stft()``, which has the formula.
+
+    Args:
+        side: "real" (the default) or "imag".
+        window: "hann" (the default), "hamming", "blackman" or "boxcar"; None for no window.
+        scaling: "density" (the default) or "spectrum"; None for no normalisation.
+        periodic: whether the window is periodic; symmetric by default.
+
+    Raises:
+        ArgumentTypeError: ``periodic`` is not a bool.
+        ArgumentValueError: a choice that is not listed.
+
+    Example:
+        >>> import unified_init as ui
+        >>> ui.Stft("imag", window=None) == ui.stft("imag", None).distribution
+        True
+    """
+
+    side: str = "real"
+    window: str | None = "hann"
+    scaling: str | None = "density"
+    periodic: bool = False
+    __repr__ = call_repr
+
+    def __post_init__(self) -> None:
+        """Check the choices."""
+        checks.choice("side", self.side, ("real", "imag"))
+        if self.window is not None:
+            checks.choice("window", self.window, ("hann", "hamming", "blackman", "boxcar"))
+        if self.scaling is not None:
+            checks.choice("scaling", self.scaling, ("density", "spectrum"))
+        if not isinstance(self.periodic, bool):
+            msg = f"`periodic` must be True or False, got {self.periodic!r}."
+            raise ArgumentTypeError(msg)
+
+
+Structured = (
+    Constant | Orthogonal | DeltaOrthogonal | Identity | Dirac | Sparse | Hadamard | BilinearUpsampling | Stft
+)
+
+
+def _nested(value: object) -> float | tuple[object, ...]:
+    if callable(getattr(value, "tolist", None)):
+        try:
+            value = value.tolist()  # type: ignore[attr-defined]
+        except Exception as error:
+            msg = f"`value` must be an array whose values are known, got {value!r}."
+            raise ArgumentTypeError(msg) from error
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+        return tuple(_nested(entry) for entry in value)
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        msg = f"`value` must be a real number or an array of real numbers, got {value!r}."
+        raise ArgumentTypeError(msg)
+    return checks.finite("value", value)
+
+
+def _rectangular(value: object) -> tuple[int, ...]:
+    if not isinstance(value, tuple):
+        return ()
+    shapes = {_rectangular(entry) for entry in value}
+    if len(shapes) > 1:
+        msg = "`value` must be rectangular: its nested sequences have different lengths."
+        raise ArgumentValueError(msg)
+    return (len(value), *(shapes.pop() if shapes else ()))

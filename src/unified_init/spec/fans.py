@@ -1,0 +1,73 @@
+"""Fans: how many inputs feed an output, and how many outputs an input feeds. Never guessed."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from unified_init.core import checks
+from unified_init.errors import ArgumentTypeError, ArgumentValueError
+
+if TYPE_CHECKING:
+    from unified_init.law.law import Fans
+    from unified_init.law.layout import Geometry
+
+__all__ = ["explicit_fans", "fans_on"]
+
+
+def fans_on(geometry: Geometry, fans: Fans | None, *, needs: tuple[str, ...], label: str) -> Fans:
+    """Return (fan_in, fan_out) on a geometry, None for one that it does not say.
+
+    Args:
+        geometry: shape and roles.
+        fans: given fans, which take the layout's place.
+        needs: the fans without which the spec has no law.
+        label: the spec's name in messages.
+    """
+    if fans is not None:
+        found = explicit_fans(fans)
+    else:
+        space = math.prod(geometry.spatial())
+        found = (
+            geometry.extent("I") * space if geometry.has("I") else None,
+            geometry.extent("O") * space if geometry.has("O") else None,
+        )
+    for name, value in zip(("fan_in", "fan_out"), found, strict=True):
+        if name in needs and value is None:
+            raise ArgumentValueError(_missing(name, geometry, label, explicit=fans is not None))
+        if name in needs and value == 0:
+            msg = (
+                f"{label} divides by {name}, which is 0 for shape {geometry.shape} with "
+                f"layout {geometry.layout!r}: give the fans with fans=(fan_in, fan_out)."
+            )
+            raise ArgumentValueError(msg)
+    return found
+
+
+def explicit_fans(fans: Fans) -> Fans:
+    """Return a checked pair of fans."""
+    if not isinstance(fans, (tuple, list)) or len(fans) != 2:  # noqa: PLR2004  # a pair
+        msg = f"`fans` must be a pair (fan_in, fan_out), got {fans!r}."
+        raise ArgumentTypeError(msg)
+    fan_in, fan_out = (
+        None if value is None else checks.positive(f"fans[{position}]", value)
+        for position, value in enumerate(fans)
+    )
+    return fan_in, fan_out
+
+
+def _missing(name: str, geometry: Geometry, label: str, *, explicit: bool) -> str:
+    role = "input" if name == "fan_in" else "output"
+    if explicit:
+        return f"{label} needs {name}, and `fans` gives None for it."
+    if geometry.layout is None:
+        return (
+            f"{label} needs {name}, and a shape alone does not say which axis is the "
+            f"{role}: pass layout=, 'OI' for torch.nn.Linear or 'IO' for a Keras or Flax Dense; "
+            f"got shape {geometry.shape}."
+        )
+    return (
+        f"{label} needs {name}, and layout {geometry.layout!r} has no axis "
+        f"{role[0].upper()}: pass fans=(fan_in, fan_out), for a bias those of its kernel; "
+        f"got shape {geometry.shape}."
+    )

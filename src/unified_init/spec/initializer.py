@@ -1,0 +1,293 @@
+"""The spec: a distribution, a scale rule and a factor; and how it becomes a law for one shape."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import TYPE_CHECKING
+
+from unified_init.core import checks
+from unified_init.spec.distributions import AT_2_SIGMA, BilinearUpsampling, Constant, DeltaOrthogonal, Dirac, Distribution, Elementwise, Hadamard, Identity, Normal, Orthogonal, Quantile, Sparse, Stft, TruncatedNormal, Uniform
+from unified_init.spec.elementwise_law import elementwise_law
+from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.spec.fans import fans_on
+from unified_init.law.layout import Geometry, bind
+from unified_init.spec.scales import Between, Fixed, Gain, Interval, InverseFan, Scale, VarianceScaling
+from unified_init.spec.structured_law import structured_law
+from unified_init.core.reprs import call_repr
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from unified_init.law.law import Fans, Law
+
+__all__ = ["LABELS", "Initializer"]
+
+# Which scale rules give which distributions their size.
+RULES: dict[type, tuple[type, ...]] = {
+    Normal: (Fixed, VarianceScaling, InverseFan),
+    TruncatedNormal: (Fixed, Between, VarianceScaling, InverseFan),
+    Uniform: (Interval, VarianceScaling, InverseFan),
+    Quantile: (Gain, VarianceScaling, InverseFan),
+    Sparse: (Fixed,),
+    Constant: (Gain,),
+    Orthogonal: (Gain,),
+    DeltaOrthogonal: (Gain,),
+    Identity: (Gain,),
+    Dirac: (Gain,),
+    Hadamard: (Gain,),
+    BilinearUpsampling: (Gain,),
+    Stft: (Gain,),
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Initializer:
+    """A declarative initializer: a distribution, a scale rule, and a factor on the values.
+
+    Args:
+        distribution: the shape of the values before scaling.
+        scale: the rule that fixes their size.
+        factor: multiplies every value, positive; ``spec * 0.5`` and ``spec.scaled(0.5)`` set it.
+        upscale: 1, or the factor r of a sub-pixel convolution: groups of r outputs an axis of
+            space share one draw (``ui.icnr``).
+
+    Raises:
+        ArgumentTypeError: no distribution, a rule that does not fit it, or something other than numbers.
+        ArgumentValueError: a factor that is not positive, an ``upscale`` below 1 or of values that are
+            no independent draws, or ends of a ``Between`` that are not the distribution's bounds.
+
+    Example:
+        >>> import unified_init as ui
+        >>> spec = ui.Initializer(ui.TruncatedNormal(-2, 2), ui.VarianceScaling(2.0, "fan_in"))
+        >>> spec == ui.he_normal()
+        True
+        >>> round(spec.resolve((64, 3, 7, 7), layout="OIHW").std, 4)
+        0.1166
+    """
+
+    distribution: Distribution
+    scale: Scale = dataclasses.field(
+        default_factory=Gain
+    )  # not one object: Dynamo cannot say where it is from
+    factor: float = 1.0
+    upscale: int = 1
+    __repr__ = call_repr
+
+    def __post_init__(self) -> None:
+        """Check that the parts fit."""
+        rules = RULES.get(type(self.distribution))
+        if rules is None:
+            msg = f"`distribution` must be a distribution of this library, got {self.distribution!r}."
+            raise ArgumentTypeError(msg)
+        if type(self.scale) not in rules:
+            listed = " or ".join(rule.__name__ for rule in rules)
+            msg = f"`scale` of a {type(self.distribution).__name__} must be {listed}, got {self.scale!r}."
+            raise ArgumentTypeError(msg)
+        if isinstance(self.scale, Fixed) and self.scale.mean and isinstance(self.distribution, Sparse):
+            msg = f"`mean` of a sparse initializer must be 0, got {self.scale.mean!r}."
+            raise ArgumentValueError(msg)
+        self._check_ends()
+        object.__setattr__(self, "factor", checks.positive("factor", self.factor))
+        object.__setattr__(self, "upscale", checks.count("upscale", self.upscale))
+        if self.upscale > 1 and not isinstance(self.distribution, Elementwise):
+            msg = (
+                "`upscale` repeats independent draws; its base must be a normal, truncated normal, "
+                f"uniform or quantile initializer, got {self.distribution!r}."
+            )
+            raise ArgumentValueError(msg)
+
+    def _check_ends(self) -> None:
+        """Refuse absolute ends that are not the bounds in sigmas, but for rounding."""
+        rule, dist = self.scale, self.distribution
+        if not isinstance(rule, Between) or not isinstance(dist, TruncatedNormal):
+            return
+        for name, end, bound in (("low", rule.low, dist.lower), ("high", rule.high, dist.upper)):
+            implied = rule.mean + rule.std * bound
+            slack = 1e-12 * (abs(rule.mean) + abs(rule.std * bound))
+            if implied != end and not abs(implied - end) <= slack:
+                msg = (
+                    f"`{name}` must be the bound of the distribution, mean + std * {bound!r} = "
+                    f"{implied!r}, got {end!r}: trunc_normal() makes both from absolute bounds."
+                )
+                raise ArgumentValueError(msg)
+
+    def __mul__(self, factor: float) -> Initializer:
+        """Return the spec whose values are ``factor`` times these."""
+        if isinstance(factor, Initializer):
+            return NotImplemented
+        return dataclasses.replace(self, factor=self.factor * checks.positive("factor", factor))
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, divisor: float) -> Initializer:
+        """Return the spec whose values are these divided by ``divisor``."""
+        if isinstance(divisor, Initializer):
+            return NotImplemented
+        return self * (1.0 / checks.positive("divisor", divisor))
+
+    def scaled(self, factor: float) -> Initializer:
+        """Return the spec whose values are ``factor`` times these, as ``spec * factor`` does.
+
+        Args:
+            factor: positive, such as ``depth_factor(n_layer)``.
+
+        Returns:
+            A new spec; specs never change.
+
+        Raises:
+            ArgumentTypeError: ``factor`` is not a number.
+            ArgumentValueError: ``factor`` is not positive.
+
+        Example:
+            >>> import unified_init as ui
+            >>> ui.normal(0.0, 0.02).scaled(0.5).resolve((3,)).std
+            0.01
+        """
+        return self * factor
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The fans that the scale rule needs: none, ``fan_in``, ``fan_out`` or both."""
+        if not isinstance(self.scale, (VarianceScaling, InverseFan)):
+            return ()
+        mode = self.scale.mode
+        return (mode,) if mode in {"fan_in", "fan_out"} else ("fan_in", "fan_out")
+
+    @property
+    def is_random(self) -> bool:
+        """Whether a draw needs a seed."""
+        return isinstance(self.distribution, (Elementwise, Orthogonal, DeltaOrthogonal, Sparse))
+
+    def resolve(
+        self,
+        shape: Sequence[int] | int,
+        *,
+        layout: str | None = None,
+        sizes: Mapping[str, int] | None = None,
+        fans: Fans | None = None,
+    ) -> Law:
+        """Return the law of this spec on a shape: its moments, bounds and fans.
+
+        Args:
+            shape: the stored shape.
+            layout: one letter an axis (``"OIHW"``); needed by specs that scale with a fan.
+            sizes: how merged axes split, such as ``{"B": groups}`` for ``"(BO)IHW"``.
+            fans: (fan_in, fan_out) instead of the layout's, for a bias or a framework's quirk;
+                None for one that is not needed.
+
+        Returns:
+            The law, plain numbers.
+
+        Raises:
+            ArgumentTypeError: an argument of another type.
+            ArgumentValueError: the spec needs a fan that neither layout nor fans give, the layout does
+                not fit the shape, or the spec has no meaning on it.
+
+        Example:
+            >>> import unified_init as ui
+            >>> law = ui.xavier_uniform().resolve((300, 100), layout="OI")
+            >>> law.fan_in, law.fan_out, round(law.high, 6)
+            (100, 300, 0.122474)
+        """
+        geometry = bind(checks.shape_of(shape), layout, sizes)
+        return self.law(geometry, fans)
+
+    def law(self, geometry: Geometry, fans: Fans | None = None) -> Law:
+        """Return the law on a geometry: ``resolve`` once shape and layout are bound."""
+        if isinstance(self.distribution, Elementwise):
+            return self._elementwise_law(self.distribution, geometry, fans)
+        fan_in, fan_out = fans_on(geometry, fans, needs=self.needs, label=self.label)
+        assert isinstance(self.scale, (Gain, Fixed))  # noqa: S101  # RULES has no other for these
+        gain = self.factor * (self.scale.gain if isinstance(self.scale, Gain) else self.scale.std)
+        checks.positive("gain", gain)
+        law = structured_law(self.distribution, geometry, gain)
+        return dataclasses.replace(law, fan_in=fan_in, fan_out=fan_out)
+
+    def explain(
+        self,
+        shape: Sequence[int] | int,
+        *,
+        layout: str | None = None,
+        sizes: Mapping[str, int] | None = None,
+        fans: Fans | None = None,
+    ) -> str:
+        """Return a text with the fans, gain, std and bounds, and the call of each framework.
+
+        Args:
+            shape: the stored shape.
+            layout: as for ``resolve``, and so are the others.
+            sizes: how merged axes split.
+            fans: (fan_in, fan_out) instead of the layout's.
+
+        Returns:
+            Lines to print. A framework that has no equivalent is said to have none.
+
+        Raises:
+            UnifiedInitError: as for ``resolve``.
+
+        Example:
+            >>> import unified_init as ui
+            >>> print(ui.he_normal().explain((64, 3, 7, 7), layout="OIHW").splitlines()[0])
+            he_normal on (64, 3, 7, 7), layout 'OIHW'
+        """
+        from unified_init.interop.explain import explain  # noqa: PLC0415  # it imports this module
+
+        return explain(self, shape, layout=layout, sizes=sizes, fans=fans)
+
+    @property
+    def label(self) -> str:
+        """The preset's name where this is one, else the name of the distribution."""
+        return LABELS.get((self.distribution, self.scale), type(self.distribution).__name__)
+
+    def _elementwise_law(self, dist: Elementwise, geometry: Geometry, fans: Fans | None) -> Law:
+        fan_in, fan_out = fans_on(geometry, fans, needs=self.needs, label=self.label)
+        repeat = 1
+        if self.upscale > 1:
+            repeat = self.upscale ** len(geometry.spatial())
+            fan_out = self._upscaled_fan_out(geometry, fan_out, repeat, explicit=fans is not None)
+        law = elementwise_law(dist, self.scale, factor=self.factor, fan_in=fan_in, fan_out=fan_out)
+        if min(law.scale, law.std) < checks.SMALLEST_SIZE or not all(
+            map(math.isfinite, (law.loc, law.scale))
+        ):
+            msg = (
+                f"{self.label} has the scale {law.scale!r} about {law.loc!r} and the std {law.std!r} on "
+                f"shape {geometry.shape}; all must be finite, scale and std 2**-90 or more."
+            )
+            raise ArgumentValueError(msg)
+        return dataclasses.replace(law, repeat=repeat)
+
+    def _upscaled_fan_out(
+        self, geometry: Geometry, fan_out: float | None, repeat: int, *, explicit: bool
+    ) -> float | None:
+        """Fan of the kernel that is drawn before its outputs are repeated."""
+        outputs = [digit.size for digit in geometry.digits if digit.role == "O"]
+        if len(outputs) != 1 or not geometry.spatial() or outputs[0] % repeat:
+            msg = (
+                f"icnr with factor {self.upscale} needs a layout with spatial axes and one O axis "
+                f"that factor**(number of spatial axes) divides, got shape {geometry.shape} "
+                f"with layout {geometry.layout!r}."
+            )
+            raise ArgumentValueError(msg)
+        return fan_out if explicit or fan_out is None else fan_out / repeat
+
+
+# The presets that a distribution and a rule alone identify, for messages and explanations.
+LABELS: dict[tuple[Distribution, Scale], str] = {
+    (dist, VarianceScaling(scale, mode)): f"{author}_{kind}"
+    for author, scale, mode in (
+        ("glorot", 1.0, "fan_avg"),
+        ("he", 2.0, "fan_in"),
+        ("lecun", 1.0, "fan_in"),
+    )
+    for dist, kind in ((AT_2_SIGMA, "normal"), (Uniform(), "uniform"))
+} | {
+    (Normal(), VarianceScaling(1.0, "fan_avg")): "xavier_normal",
+    (Normal(), VarianceScaling(2.0, "fan_in")): "kaiming_normal",
+    (Constant(0.0), Gain()): "zeros",
+    (Constant(1.0), Gain()): "ones",
+    (Orthogonal(), Gain()): "orthogonal",
+    (DeltaOrthogonal(), Gain()): "delta_orthogonal",
+    (Identity(), Gain()): "identity",
+    (Hadamard(), Gain()): "hadamard",
+}

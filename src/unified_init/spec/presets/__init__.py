@@ -1,0 +1,40 @@
+"""The presets: one function an initializer of the field, each returning a spec."""
+
+from __future__ import annotations
+
+from unified_init.spec.presets.constants import constant, ones, zeros
+from unified_init.spec.presets.elementwise import normal, trunc_normal, truncated_normal, uniform
+from unified_init.spec.presets.fan_scaled import glorot_normal, glorot_uniform, he_normal, he_uniform, kaiming_normal, kaiming_uniform, lecun_normal, lecun_uniform, siren, uniform_unit_scaling, variance_scaling, xavier_normal, xavier_uniform
+from unified_init.spec.presets.structured import bilinear_upsampling, delta_orthogonal, dirac, hadamard, icnr, identity, orthogonal, sparse, stft
+
+__all__ = [
+    "bilinear_upsampling",
+    "constant",
+    "delta_orthogonal",
+    "dirac",
+    "glorot_normal",
+    "glorot_uniform",
+    "hadamard",
+    "he_normal",
+    "he_uniform",
+    "icnr",
+    "identity",
+    "kaiming_normal",
+    "kaiming_uniform",
+    "lecun_normal",
+    "lecun_uniform",
+    "normal",
+    "ones",
+    "orthogonal",
+    "siren",
+    "sparse",
+    "stft",
+    "trunc_normal",
+    "truncated_normal",
+    "uniform",
+    "uniform_unit_scaling",
+    "variance_scaling",
+    "xavier_normal",
+    "xavier_uniform",
+    "zeros",
+]

@@ -1,0 +1,236 @@
+"""Scale rules: what fixes the size of the values. Frozen values, no arrays.
+
+A size (a std, a gain, a width) is positive here: at least 2**-90, below which some frameworks would
+flush numbers that a draw needs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+from unified_init.core import checks
+from unified_init.errors import ArgumentValueError
+from unified_init.core.reprs import call_repr
+
+__all__ = [
+    "FAN_MODES",
+    "Between",
+    "Fixed",
+    "Gain",
+    "Interval",
+    "InverseFan",
+    "Scale",
+    "VarianceScaling",
+    "fan",
+]
+
+FAN_MODES = ("fan_in", "fan_out", "fan_avg", "fan_geo_avg")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Fixed:
+    """A mean and the standard deviation of the parent normal, before any truncation.
+
+    Args:
+        std: the standard deviation, positive.
+        mean: finite; 0 by default.
+
+    Raises:
+        ArgumentTypeError: something other than numbers.
+        ArgumentValueError: ``std`` is not positive, or a number is not finite.
+
+    Example:
+        >>> import unified_init as ui
+        >>> ui.Initializer(ui.Normal(), ui.Fixed(0.02)) == ui.normal(0.0, 0.02)
+        True
+    """
+
+    std: float
+    mean: float = 0.0
+    __repr__ = call_repr
+
+    def __post_init__(self) -> None:
+        """Check both."""
+        object.__setattr__(self, "std", checks.positive("std", self.std))
+        object.__setattr__(self, "mean", checks.finite("mean", self.mean))
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Between:
+    """Mean and standard deviation of the parent normal, and the absolute ends of the interval.
+
+    For truncated normals whose ends are given as such: sigmas alone would lose their last digit.
+    Made by ``ui.trunc_normal(mean, std, a, b)``.
+
+    Args:
+        std: standard deviation of the parent normal, positive.
+        mean: mean of the parent normal, finite.
+        low: the lower end; may be ``-inf``.
+        high: the upper end; may be ``inf``. Both must be the bounds of the ``TruncatedNormal`` that
+            they are used with, but for rounding.
+
+    Raises:
+        ArgumentTypeError: something other than numbers.
+        ArgumentValueError: ``std`` is not positive, ``mean`` is not finite, or an end is NaN.
+
+    Example:
+        >>> import unified_init as ui
+        >>> spec = ui.trunc_normal(0.1, 0.3, -1.0, 1.0)
+        >>> spec.scale
+        Between(0.3, 0.1, -1.0, 1.0)
+    """
+
+    std: float
+    mean: float
+    low: float
+    high: float
+    __repr__ = call_repr
+
+    def __post_init__(self) -> None:
+        """Check all four."""
+        object.__setattr__(self, "std", checks.positive("std", self.std))
+        object.__setattr__(self, "mean", checks.finite("mean", self.mean))
+        object.__setattr__(self, "low", checks.number("low", self.low))
+        object.__setattr__(self, "high", checks.number("high", self.high))
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Interval:
+    """The two ends of a uniform distribution.
+
+    Args:
+        low: the lower end, finite.
+        high: the upper end, finite; ``high - low`` is a size.
+
+    Raises:
+        ArgumentTypeError: an end that is not a number.
+        ArgumentValueError: ``low >= high``, ends too close to each other, or one that is not finite.
+
+    Example:
+        >>> import unified_init as ui
+        >>> ui.Initializer(ui.Uniform(), ui.Interval(-0.05, 0.05)) == ui.uniform(-0.05, 0.05)
+        True
+    """
+
+    low: float
+    high: float
+    __repr__ = call_repr
+
+    def __post_init__(self) -> None:
+        """Check the ends."""
+        low = checks.finite("low", self.low)
+        high = checks.finite("high", self.high)
+        object.__setattr__(self, "low", low)
+        object.__setattr__(self, "high", high)
+        if low >= high:
+            msg = (
+                f"`low` must be less than `high`, got {low!r} and {high!r}: "
+                "use constant(value) for values that do not vary."
+            )
+            raise ArgumentValueError(msg)
+        checks.positive("high - low", high - low)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Gain:
+    """A multiplier of values that have a natural size, such as those of an orthogonal matrix.
+
+    Args:
+        gain: positive; 1 by default.
+
+    Raises:
+        ArgumentTypeError: ``gain`` is not a number.
+        ArgumentValueError: ``gain`` is not positive.
+
+    Example:
+        >>> import unified_init as ui
+        >>> ui.Initializer(ui.Orthogonal(), ui.Gain(2.0)) == ui.orthogonal(2.0)
+        True
+    """
+
+    gain: float = 1.0
+    __repr__ = call_repr
+
+    def __post_init__(self) -> None:
+        """Check the gain."""
+        object.__setattr__(self, "gain", checks.positive("gain", self.gain))
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class VarianceScaling:
+    """The realised variance is ``scale / fan``.
+
+    Args:
+        scale: the variance that a fan of 1 would have, positive; the square of PyTorch's gain.
+        mode: which fan: fan_in, fan_out, fan_avg ((in + out) / 2), fan_geo_avg (sqrt(in out)).
+
+    Raises:
+        ArgumentTypeError: ``scale`` is not a number.
+        ArgumentValueError: ``scale`` is not positive, or a mode that is not listed.
+
+    Example:
+        >>> import unified_init as ui
+        >>> ui.VarianceScaling(2.0, "fan_in").std_of(50, None)
+        0.2
+    """
+
+    scale: float
+    mode: str
+    __repr__ = call_repr
+
+    def __post_init__(self) -> None:
+        """Check both."""
+        object.__setattr__(self, "scale", checks.positive("scale", self.scale))
+        checks.choice("mode", self.mode, FAN_MODES)
+
+    def std_of(self, fan_in: float | None, fan_out: float | None) -> float:
+        """The realised standard deviation."""
+        return math.sqrt(self.scale / fan(self.mode, fan_in, fan_out))
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class InverseFan:
+    """The realised standard deviation is ``gain / fan``: it falls with the fan, not with its root.
+
+    Args:
+        gain: the standard deviation that a fan of 1 would have, positive.
+        mode: as for ``VarianceScaling``.
+
+    Raises:
+        ArgumentTypeError: ``gain`` is not a number.
+        ArgumentValueError: ``gain`` is not positive, or a mode that is not listed.
+
+    Example:
+        >>> import unified_init as ui
+        >>> ui.InverseFan(1.0, "fan_in").std_of(50, None)
+        0.02
+    """
+
+    gain: float
+    mode: str
+    __repr__ = call_repr
+
+    def __post_init__(self) -> None:
+        """Check both."""
+        object.__setattr__(self, "gain", checks.positive("gain", self.gain))
+        checks.choice("mode", self.mode, FAN_MODES)
+
+    def std_of(self, fan_in: float | None, fan_out: float | None) -> float:
+        """The realised standard deviation."""
+        return self.gain / fan(self.mode, fan_in, fan_out)
+
+
+Scale = Fixed | Between | Interval | Gain | VarianceScaling | InverseFan
+
+
+def fan(mode: str, fan_in: float | None, fan_out: float | None) -> float:
+    """The fan of a mode. Those it needs must be known; ``Initializer.resolve`` sees to that."""
+    if mode == "fan_in" and fan_in is not None:
+        return fan_in
+    if mode == "fan_out" and fan_out is not None:
+        return fan_out
+    if fan_in is None or fan_out is None:
+        msg = f"`mode` {mode!r} needs fans that are not known, got {fan_in!r} and {fan_out!r}."
+        raise ArgumentValueError(msg)
+    return (fan_in + fan_out) / 2 if mode == "fan_avg" else math.sqrt(fan_in * fan_out)

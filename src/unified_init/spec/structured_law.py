@@ -1,0 +1,193 @@
+"""Laws of the structured distributions: those whose entries are not independent draws.
+
+Each of them sees a kernel as one matrix a copy (``B``): outputs by inputs, or by inputs and taps.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from unified_init.spec.distributions import BilinearUpsampling, Constant, DeltaOrthogonal, Dirac, Hadamard, Identity, Orthogonal, Sparse, Stft, Structured
+from unified_init.errors import ArgumentValueError
+from unified_init.law.law import Law
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from unified_init.law.layout import Geometry
+
+__all__ = ["structured_law"]
+
+NAN = math.nan
+MATRIX_RANK = 2
+
+
+def structured_law(dist: Structured, geometry: Geometry, gain: float) -> Law:
+    """Return the law of a structured distribution, without its fans.
+
+    Raises:
+        ArgumentValueError: the distribution has no meaning on the geometry.
+    """
+    return LAWS[type(dist)](dist, geometry, gain)
+
+
+def _constant(dist: Constant, geometry: Geometry, gain: float) -> Law:
+    if isinstance(dist.value, float):
+        value = dist.value * gain
+        return Law(
+            kind="constant", mean=value, std=0.0, low=value, high=value, scale=gain, parameters=(dist.value,)
+        )
+    _check_broadcast(_shape(dist.value), geometry.shape)
+    entries = list(_leaves(dist.value)) or [0.0]
+    return Law(
+        kind="constant", mean=NAN, std=NAN, low=gain * min(entries), high=gain * max(entries), scale=gain,
+        parameters=(dist.value,),
+    )  # fmt: skip
+
+
+def _stft(dist: Stft, geometry: Geometry, gain: float) -> Law:
+    shape = geometry.shape
+    if geometry.layout not in {None, "WIO"} or len(shape) != 3 or shape[1] != 1:  # noqa: PLR2004  # as the message says
+        msg = (
+            "stft fills kernels stored as (window length, 1, frequencies), layout 'WIO' or none, "
+            f"got shape {shape} with layout {geometry.layout!r}."
+        )
+        raise ArgumentValueError(msg)
+    parameters = (dist.side, dist.window, dist.scaling, dist.periodic)
+    return Law(kind="stft", mean=NAN, std=NAN, low=-gain, high=gain, scale=gain, parameters=parameters)
+
+
+def _sparse(dist: Sparse, geometry: Geometry, gain: float) -> Law:
+    rows, columns, copies = _matrix(geometry, "sparse")
+    zeros = math.ceil(dist.sparsity * rows)
+    kept = 1.0 - zeros / rows if rows else 0.0
+    parameters = (zeros, copies, rows, columns)
+    return Law(kind="sparse", mean=0.0, std=gain * math.sqrt(kept), scale=gain, parameters=parameters)
+
+
+def _orthogonal(dist: Orthogonal, geometry: Geometry, gain: float) -> Law:
+    del dist
+    rows, columns, copies = _matrix(geometry, "orthogonal")
+    std = gain / math.sqrt(max(rows, columns, 1))
+    parameters = (copies, rows, columns)
+    return Law(kind="orthogonal", mean=0.0, std=std, low=-gain, high=gain, scale=gain, parameters=parameters)
+
+
+def _delta_orthogonal(dist: DeltaOrthogonal, geometry: Geometry, gain: float) -> Law:
+    del dist
+    taps = _taps(geometry, "delta_orthogonal")
+    outputs, inputs = geometry.extent("O"), geometry.extent("I")
+    if outputs < inputs:
+        msg = (
+            "delta_orthogonal needs at least as many outputs as inputs, "
+            f"got {outputs} and {inputs} for shape {geometry.shape}."
+        )
+        raise ArgumentValueError(msg)
+    std = gain / math.sqrt(max(outputs * math.prod(taps), 1))
+    parameters = (geometry.extent("B"), outputs, inputs, taps)
+    return Law(
+        kind="delta_orthogonal", mean=0.0, std=std, low=-gain, high=gain, scale=gain, parameters=parameters
+    )
+
+
+def _identity(dist: Identity, geometry: Geometry, gain: float) -> Law:
+    del dist
+    rows, columns, copies = _matrix(geometry, "identity")
+    if geometry.spatial():
+        msg = f"identity fills matrices: use dirac() for a convolution, got shape {geometry.shape}."
+        raise ArgumentValueError(msg)
+    parameters = (copies, rows, columns)
+    return Law(kind="identity", mean=NAN, std=NAN, low=0.0, high=gain, scale=gain, parameters=parameters)
+
+
+def _dirac(dist: Dirac, geometry: Geometry, gain: float) -> Law:
+    taps = _taps(geometry, "dirac")
+    outputs = geometry.extent("O")
+    if outputs % dist.groups:
+        msg = f"`groups` of dirac must divide the outputs, got {dist.groups} and {outputs}."
+        raise ArgumentValueError(msg)
+    parameters = (geometry.extent("B"), outputs, geometry.extent("I"), taps, dist.groups)
+    return Law(kind="dirac", mean=NAN, std=NAN, low=0.0, high=gain, scale=gain, parameters=parameters)
+
+
+def _hadamard(dist: Hadamard, geometry: Geometry, gain: float) -> Law:
+    del dist
+    outputs, _, copies = _matrix(geometry, "hadamard")
+    if geometry.spatial():
+        _taps(geometry, "hadamard")
+    inputs = geometry.extent("I") if geometry.layout is not None else geometry.shape[1]
+    parameters = (copies, outputs, inputs, geometry.spatial())
+    return Law(kind="hadamard", mean=NAN, std=NAN, low=-gain, high=gain, scale=gain, parameters=parameters)
+
+
+def _bilinear(dist: BilinearUpsampling, geometry: Geometry, gain: float) -> Law:
+    del dist
+    taps = _taps(geometry, "bilinear_upsampling")
+    parameters = (geometry.extent("B"), geometry.extent("O"), geometry.extent("I"), taps)
+    return Law(kind="bilinear", mean=NAN, std=NAN, low=0.0, high=gain, scale=gain, parameters=parameters)
+
+
+LAWS: dict[type, Callable[[Any, Geometry, float], Law]] = {
+    Constant: _constant,
+    Stft: _stft,
+    Sparse: _sparse,
+    Orthogonal: _orthogonal,
+    DeltaOrthogonal: _delta_orthogonal,
+    Identity: _identity,
+    Dirac: _dirac,
+    Hadamard: _hadamard,
+    BilinearUpsampling: _bilinear,
+}
+
+
+def _matrix(geometry: Geometry, name: str) -> tuple[int, int, int]:
+    """Rows (outputs), columns (inputs and taps) and copies of a kernel seen as matrices."""
+    if geometry.layout is None:
+        if len(geometry.shape) != MATRIX_RANK:
+            msg = (
+                f"{name} on a tensor that is not a matrix needs layout=, such as 'OIHW', to say "
+                f"which axes are rows; got shape {geometry.shape}."
+            )
+            raise ArgumentValueError(msg)
+        return geometry.shape[0], geometry.shape[1], 1
+    if not geometry.has("O") or not geometry.has("I"):
+        msg = f"{name} needs a layout with both O and I, got {geometry.layout!r}."
+        raise ArgumentValueError(msg)
+    columns = geometry.extent("I") * math.prod(geometry.spatial())
+    return geometry.extent("O"), columns, geometry.extent("B")
+
+
+def _taps(geometry: Geometry, name: str) -> tuple[int, ...]:
+    """Spatial sizes of a convolution kernel."""
+    if geometry.layout is None or not geometry.spatial() or not geometry.has("O"):
+        msg = (
+            f"{name} fills convolution kernels: pass a layout with O and spatial axes, such as "
+            f"'OIHW'; got shape {geometry.shape} with layout {geometry.layout!r}."
+        )
+        raise ArgumentValueError(msg)
+    if 0 in geometry.spatial():
+        msg = f"{name} needs spatial axes that are not empty, got shape {geometry.shape}."
+        raise ArgumentValueError(msg)
+    return geometry.spatial()
+
+
+def _shape(value: object) -> tuple[int, ...]:
+    if not isinstance(value, tuple):
+        return ()
+    return (len(value), *(_shape(value[0]) if value else ()))
+
+
+def _leaves(value: float | tuple[Any, ...]) -> Iterator[float]:
+    if not isinstance(value, tuple):
+        yield value
+        return
+    for entry in value:
+        yield from _leaves(entry)
+
+
+def _check_broadcast(source: tuple[int, ...], target: tuple[int, ...]) -> None:
+    padded = (1,) * (len(target) - len(source)) + source
+    if len(padded) != len(target) or any(s not in {1, t} for s, t in zip(padded, target, strict=True)):
+        msg = f"`value` of a constant must broadcast to the shape, got {source} for {target}."
+        raise ArgumentValueError(msg)

@@ -1,0 +1,152 @@
+"""The walker of Equinox modules: trees that say what they are, and are made anew to be changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import equinox as eqx
+import jax
+from jax import tree_util
+
+from unified_init.inventory.records import Inventory, Record
+from unified_init.walkers import jax_arrays as jax_leaves
+from unified_init.walkers.equinox.layers import facts_of
+from unified_init.inventory.places import placed
+from unified_init.walkers.layer_facts import ComputedError, check_complete, stacked
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    from unified_init.walkers.writes import Write
+
+__all__ = ["check", "commit", "inspect", "loaded", "read", "shape_and_dtype"]
+
+# Layers that compute the weight they use from the one that they hold.
+WRAPPERS = (eqx.nn.SpectralNorm, eqx.nn.WeightNorm)
+
+
+def inspect(model: eqx.Module) -> Inventory:
+    """Return the records of a module's floating-point arrays; other tensors are left."""
+    records, left = [], []
+    for path, leaf, chain in _leaves(model):
+        if _is_left(leaf, chain):
+            left.append(path)
+            continue
+        records.append(_record(path, leaf, chain))
+    return Inventory("equinox", placed(records), tuple(left))
+
+
+def read(model: eqx.Module, path: str) -> NDArray[Any]:
+    """Return a tensor's values."""
+    return jax_leaves.values(path, _find(model, path)[0])
+
+
+def shape_and_dtype(model: eqx.Module, path: str) -> tuple[tuple[int, ...], str]:
+    """Return the shape and the element type's name."""
+    leaf, _ = _find(model, path)
+    return tuple(leaf.shape), str(leaf.dtype)
+
+
+def loaded(model: eqx.Module) -> frozenset[str]:  # noqa: ARG001  # Equinox marks nothing
+    """Return nothing: Equinox does not say what was loaded."""
+    return frozenset()
+
+
+def check(model: eqx.Module, paths: Collection[str]) -> None:
+    """Refuse tensors that cannot be written, or that others are computed from, and to leave some abstract."""
+    for path in paths:
+        leaf, chain = _find(model, path)
+        for at, (owner, name) in enumerate(chain):
+            if isinstance(owner, WRAPPERS) and name == "layer" and chain[at + 1][1] == owner.weight_name:
+                msg = (
+                    f"{path!r} is not the weight that {type(owner).__name__} uses, which it computes from "
+                    f"it: skip={path!r}, or apply before the layer is wrapped."
+                )
+                raise ComputedError(msg)
+        jax_leaves.check(path, leaf)
+    leaves = tree_util.tree_flatten_with_path(model)[0]
+    abstract = {_path(keys) for keys, leaf in leaves if isinstance(leaf, jax.ShapeDtypeStruct)}
+    check_complete(abstract - set(paths), "write them too, or make them concrete first")
+
+
+def commit(model: eqx.Module, writes: Mapping[str, Write]) -> eqx.Module:
+    """Return a new module; what is not written is the same object in both."""
+    pairs, structure = tree_util.tree_flatten_with_path(model)
+    new = []
+    for keys, leaf in pairs:
+        write = writes.get(_path(keys))
+        new.append(leaf if write is None else jax_leaves.replacement(leaf, write))
+    return tree_util.tree_unflatten(structure, new)
+
+
+def _leaves(model: eqx.Module) -> Iterator[tuple[str, Any, list[tuple[Any, str]]]]:
+    """Yield every tensor with its path and the objects on the way to it."""
+    for keys, leaf in tree_util.tree_flatten_with_path(model)[0]:
+        if jax_leaves.is_tensor(leaf):
+            yield _path(keys), leaf, _chain(model, keys)
+
+
+def _find(model: eqx.Module, path: str) -> tuple[Any, list[tuple[Any, str]]]:
+    """Return a tensor and the objects on the way to it."""
+    found = _walked(model, path)
+    if found is not None:
+        return found
+    return next((leaf, chain) for here, leaf, chain in _leaves(model) if here == path)
+
+
+def _walked(model: eqx.Module, path: str) -> tuple[Any, list[tuple[Any, str]]] | None:
+    """Follow a path word by word, which is quicker than to list all; None where a word is ambiguous."""
+    chain = []
+    here: Any = model
+    for word in path.split("."):
+        chain.append((here, word))
+        if isinstance(here, eqx.Module):
+            here = getattr(here, word, None)
+        elif isinstance(here, (list, tuple)) and word.isdecimal() and int(word) < len(here):
+            here = here[int(word)]
+        elif isinstance(here, dict) and word in here:
+            here = here[word]
+        else:
+            return None
+    return (here, chain) if jax_leaves.is_tensor(here) else None
+
+
+def _path(keys: tuple[Any, ...]) -> str:
+    return ".".join(map(jax_leaves.word_of, keys))
+
+
+def _chain(model: eqx.Module, keys: tuple[Any, ...]) -> list[tuple[Any, str]]:
+    """Return the objects on the way to a leaf, each with the word that leads on."""
+    chain = []
+    here: Any = model
+    for key in keys:
+        chain.append((here, jax_leaves.word_of(key)))
+        here = getattr(here, key.name) if isinstance(here, eqx.Module) else _child(here, key)
+    return chain
+
+
+def _child(node: Any, key: Any) -> Any:
+    """Return what a container holds, of any class that is registered with JAX."""
+    below, _ = tree_util.tree_flatten_with_path(node, is_leaf=lambda one: one is not node)
+    return next(child for (own,), child in below if own == key)
+
+
+def _is_left(leaf: Any, chain: list[tuple[Any, str]]) -> bool:
+    """Whether no recipe writes a tensor: constants, initial states, and what normalises a weight."""
+    if not isinstance(leaf, (jax.Array, jax.ShapeDtypeStruct)) or not jax_leaves.is_float(leaf):
+        return True
+    if any(isinstance(owner, eqx.nn.StateIndex) for owner, _ in chain):
+        return True
+    owner, name = chain[-1]
+    return isinstance(owner, eqx.nn.WeightNorm) and name == "g"
+
+
+def _record(path: str, leaf: Any, chain: list[tuple[Any, str]]) -> Record:
+    owner, name = chain[-1]
+    above = [(one, word) for one, word in chain[:-1] if isinstance(one, eqx.Module)]
+    shape = tuple(leaf.shape)
+    fields, lead = facts_of(owner, name, above[-1] if above else None, shape, path)
+    native = type(owner).__name__ if isinstance(owner, eqx.Module) else ""
+    return Record(name=path, path=path, dtype=str(leaf.dtype), native=native, **stacked(fields, lead))

@@ -1,0 +1,262 @@
+"""The walker of Haiku's functions: what each parameter is, by evaluating ``init`` without values."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import TYPE_CHECKING, Any
+
+import haiku as hk
+import jax
+
+from unified_init.errors import ArgumentValueError
+from unified_init.inventory.records import Inventory
+from unified_init.walkers import jax_arrays as jax_leaves
+from unified_init.walkers.haiku.layers import LAYERS, STATE, Site, described, described_state, named_site
+from unified_init.inventory.places import placed
+from unified_init.walkers.layer_facts import check_complete
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from numpy.typing import NDArray
+
+    from unified_init.walkers.trees import Haiku
+    from unified_init.walkers.writes import Write
+
+__all__ = ["check", "commit", "inspect", "loaded", "read", "shape_and_dtype"]
+
+SHOWN = 5
+
+
+def inspect(model: Haiku) -> Inventory:
+    """Return the records of a function's parameters and of the state that they go with."""
+    leaves = _leaves(model)
+    sites = _sites(model, leaves)
+    shapes = {path: site.shape for path, site in sites.items()}
+    records, left = [], []
+    for path, site in sites.items():
+        leaf = leaves[path]
+        bundle, _, name = path.removeprefix(STATE).rpartition("/")
+        shape, dtype = tuple(leaf.shape), str(leaf.dtype)
+        if path.startswith(STATE):
+            found = described_state(bundle, name, shape, dtype, site)
+        else:
+            found = described(bundle, name, shape, dtype, site, shapes)
+        records += found
+        left += [] if found else [path]
+    return Inventory("haiku", placed(records), tuple(left))
+
+
+def read(model: Haiku, path: str) -> NDArray[Any]:
+    """Return a tensor's values."""
+    return jax_leaves.values(path, _leaf(model, path))
+
+
+def shape_and_dtype(model: Haiku, path: str) -> tuple[tuple[int, ...], str]:
+    """Return the shape and the element type's name."""
+    leaf = _leaf(model, path)
+    return tuple(leaf.shape), str(leaf.dtype)
+
+
+def loaded(model: Haiku) -> frozenset[str]:  # noqa: ARG001  # Haiku marks nothing
+    """Return nothing: Haiku does not say what was loaded."""
+    return frozenset()
+
+
+def check(model: Haiku, paths: Collection[str]) -> None:
+    """Refuse tensors that cannot be written, and to leave some without values."""
+    for path in paths:
+        jax_leaves.check(path, _leaf(model, path))
+    abstract = {path for path, leaf in _leaves(model).items() if isinstance(leaf, jax.ShapeDtypeStruct)}
+    check_complete(abstract - set(paths), "write them too, or leave them out")
+
+
+def commit(model: Haiku, writes: Mapping[str, Write]) -> Haiku:
+    """Return a new wrapper with new parameters and state; what is not written is the same array."""
+
+    def rebuilt(tree: Any, prefix: str) -> Any:
+        new = {}
+        for bundle, entries in tree.items():
+            inner = {}
+            for name, leaf in entries.items():
+                write = writes.get(f"{prefix}{bundle}/{name}")
+                inner[name] = leaf if write is None else jax_leaves.replacement(leaf, write)
+            new[bundle] = type(entries)(inner)
+        return type(tree)(new)
+
+    state = None if model.state is None else rebuilt(model.state, STATE)
+    return dataclasses.replace(model, params=rebuilt(model.params, ""), state=state)
+
+
+def _leaf(model: Haiku, path: str) -> Any:
+    bundle, _, name = path.removeprefix(STATE).rpartition("/")
+    tree = model.state if path.startswith(STATE) else model.params
+    return tree[bundle][name]
+
+
+def _leaves(model: Haiku) -> dict[str, Any]:
+    """Return every tensor by path."""
+    found = {}
+    for prefix, tree in (("", model.params), (STATE, model.state or {})):
+        for bundle, entries in tree.items():
+            for name, leaf in entries.items():
+                path = f"{prefix}{bundle}/{name}"
+                if not jax_leaves.is_tensor(leaf):
+                    msg = f"`params` and `state` must hold arrays, got {type(leaf).__name__} at {path!r}."
+                    raise ArgumentValueError(msg)
+                found[path] = leaf
+    return found
+
+
+def _sites(model: Haiku, leaves: Mapping[str, Any]) -> dict[str, Site]:
+    """Return where each tensor is made, in order: by evaluation, or by the names that Haiku gives."""
+    try:
+        made, expected = _evaluated(model)
+    except ArgumentValueError:
+        if model.args or model.kwargs:
+            raise
+        made = {}  # init takes arguments that were not given
+    else:
+        _check_fit(leaves, expected, stateful=model.state is not None)
+    sites = {}
+    unknown = []
+    for path, leaf in _ordered(leaves, made).items():
+        bundle, _, name = path.removeprefix(STATE).rpartition("/")
+        shape = tuple(leaf.shape)
+        site = made.get(path) or _beside(made, path, shape) or named_site(bundle, name, shape)
+        if site is None and (made or path.startswith(STATE)):
+            site = Site(shape=shape)  # of no layer that is known
+        if site is None:
+            unknown.append(path)
+            continue
+        if site.shape != shape[len(shape) - len(site.shape) :]:
+            msg = (
+                f"{path!r} has shape {shape}, where the function makes {site.shape} and copies of that along "
+                "leading axes."
+            )
+            raise ArgumentValueError(msg)
+        sites[path] = site
+    if unknown:
+        more = f" and {len(unknown) - SHOWN} more" if len(unknown) > SHOWN else ""
+        shown = ", ".join(map(repr, sorted(unknown)[:SHOWN]))
+        msg = (
+            f"`example_args` of haiku() are needed, for names and shapes do not say what "
+            f"{shown}{more} are: haiku(transformed, params, x), with all "
+            "that init takes after the key; arrays may be jax.ShapeDtypeStructs."
+        )
+        raise ArgumentValueError(msg)
+    return sites
+
+
+def _ordered(leaves: Mapping[str, Any], made: Mapping[str, Site]) -> dict[str, Any]:
+    """Return the tensors by the order in which ``init`` makes them, which JAX' sorted dicts do not keep.
+
+    Those of one module come together. What it does not make is in the order of names, numbers as numbers.
+    """
+    ranks: dict[str, int] = {}
+    for path in made:
+        ranks.setdefault(path.rpartition("/")[0], len(ranks))
+
+    def place(path: str) -> tuple[Any, ...]:
+        bundle, _, name = path.rpartition("/")
+        words = [jax_leaves.by_number(word) for word in bundle.split("/")]
+        return path.startswith(STATE), ranks.get(bundle, len(ranks)), words, jax_leaves.by_number(name)
+
+    return {path: leaves[path] for path in sorted(leaves, key=place)}
+
+
+def _beside(made: Mapping[str, Site], path: str, shape: tuple[int, ...]) -> Site | None:
+    """Return the site of state that is set and never asked for: its module's, for a moving average."""
+    start = path.rpartition("/")[0]
+    near = made.get(f"{start}/hidden")
+    if not path.startswith(STATE) or near is None:
+        return None
+    tail = shape[len(shape) - len(near.shape) :]
+    return dataclasses.replace(near, shape=tail)
+
+
+def _evaluated(model: Haiku) -> tuple[dict[str, Site], dict[str, tuple[int, ...]]]:
+    """Return the site of each tensor that ``init`` asks for, and the shape of each that it returns."""
+    running: list[hk.Module] = []
+    made: dict[str, Site] = {}
+
+    def create(prefix: str, proceed: Callable[..., Any], *args: Any) -> Any:
+        shape, dtype, init, context = args
+        path = f"{prefix}{context.lifted_prefix_name or ''}{context.full_name}"
+        made.setdefault(path, _site(context.module, running, tuple(shape)))
+        return proceed(shape, dtype, init)
+
+    def intercept(proceed: Any, args: Any, kwargs: Any, context: Any) -> Any:
+        outermost = not running
+        running.append(context.module)
+        try:
+            if not outermost:
+                return proceed(*args, **kwargs)
+            with (
+                hk.custom_creator(functools.partial(create, ""), params=True, state=False),
+                hk.custom_creator(functools.partial(create, STATE), params=False, state=True),
+            ):
+                return proceed(*args, **kwargs)
+        finally:
+            running.pop()
+
+    leaves, structure = jax.tree.flatten((model.args, dict(model.kwargs)))
+    arrays = {at: leaf for at, leaf in enumerate(leaves) if jax_leaves.is_tensor(leaf)}
+
+    def init(given: Mapping[int, Any]) -> Any:
+        args, kwargs = jax.tree.unflatten(structure, [given.get(at, leaf) for at, leaf in enumerate(leaves)])
+        return model.transformed.init(jax.random.PRNGKey(0), *args, **kwargs)
+
+    try:
+        with hk.intercept_methods(intercept):
+            found = jax.eval_shape(init, arrays)
+    except Exception as error:
+        msg = f"`example_args` of haiku() must be what init takes after the key; it raised {error!r}."
+        raise ArgumentValueError(msg) from error
+    stateful = isinstance(model.transformed, (hk.TransformedWithState, hk.MultiTransformedWithState))
+    params, state = found if stateful else (found, {})
+    return made, _expected(params, state)
+
+
+def _expected(params: Any, state: Any) -> dict[str, tuple[int, ...]]:
+    return {
+        f"{prefix}{bundle}/{name}": tuple(leaf.shape)
+        for prefix, tree in (("", params), (STATE, state))
+        for bundle, entries in tree.items()
+        for name, leaf in entries.items()
+    }
+
+
+def _check_fit(leaves: Mapping[str, Any], expected: Mapping[str, tuple[int, ...]], *, stateful: bool) -> None:
+    """Refuse parameters of another function; leading axes are copies of a whole network."""
+    wanted = {path for path in expected if stateful or not path.startswith(STATE)}
+    for path in sorted(wanted ^ set(leaves)):
+        what = "lack" if path in wanted else "have"
+        msg = f"`params` or `state` {what} {path!r}, which init with these arguments makes otherwise."
+        raise ArgumentValueError(msg)
+    for path, leaf in leaves.items():
+        shape = tuple(leaf.shape)
+        if shape[len(shape) - len(expected[path]) :] != expected[path]:
+            msg = f"{path!r} has shape {shape}, where init with these arguments makes {expected[path]}."
+            raise ArgumentValueError(msg)
+
+
+def _site(owner: Any, running: list[hk.Module], shape: tuple[int, ...]) -> Site:
+    layer = _layer(owner)
+    caller = next((module for module in reversed(running) if module is not owner), None)
+    groups = 1
+    if layer == "ConvND":
+        groups = owner.feature_group_count
+    if layer == "DepthwiseConvND":
+        kernel = len(shape) == owner.num_spatial_dims + 2
+        groups = shape[-1 if kernel else 0] // owner.channel_multiplier
+    return Site(layer, _layer(caller), "" if owner is None else type(owner).__name__, shape, groups)
+
+
+def _layer(module: Any) -> str:
+    """Return the Haiku class that a module is of, or derives from."""
+    for cls in type(module).__mro__:
+        if cls.__module__.startswith("haiku.") and cls.__name__ in LAYERS:
+            return str(cls.__name__)
+    return ""

@@ -1,0 +1,91 @@
+"""Arrays of a JAX model: what they are, whether they can be written, and what takes their place."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from unified_init.backends import _jax as adapter
+from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from unified_init.walkers.writes import Write
+
+__all__ = ["by_number", "check", "is_float", "is_tensor", "replacement", "values", "word_of"]
+
+
+def is_tensor(leaf: Any) -> bool:
+    """Whether a leaf is an array, concrete or abstract."""
+    return isinstance(leaf, (jax.Array, np.ndarray, jax.ShapeDtypeStruct))
+
+
+def is_float(leaf: Any) -> bool:
+    """Whether the elements of an array are real or complex numbers, and not integers or keys."""
+    return bool(jnp.issubdtype(leaf.dtype, jnp.inexact))
+
+
+def word_of(step: Any) -> str:
+    """Return a step of a tree's path as a word; a class registered with JAX may have keys of its own."""
+    for attribute in ("key", "idx", "name"):
+        if hasattr(step, attribute):
+            return str(getattr(step, attribute))
+    return str(step)
+
+
+def by_number(word: str) -> tuple[tuple[str, int], ...]:
+    """Return what sorts words with numbers in them as people do: "Dense_2" comes before "Dense_10"."""
+    return tuple((text, int(number or 0)) for text, number in re.findall(r"(\D*)(\d*)", word))
+
+
+def values(path: str, leaf: Any) -> NDArray[Any]:
+    """Return the values as a NumPy array."""
+    if isinstance(leaf, jax.ShapeDtypeStruct):
+        msg = f"{path!r} is abstract and has no values: apply a recipe to the model first."
+        raise ArgumentValueError(msg)
+    return adapter.to_numpy(leaf)
+
+
+def check(path: str, leaf: Any) -> None:
+    """Refuse an array that is being traced, or that JAX would silently make narrower."""
+    if isinstance(leaf, jax.core.Tracer):
+        msg = f"{path!r} is being traced: apply the recipe outside of jit, or to the model of jax.eval_shape."
+        raise ArgumentTypeError(msg)
+    if isinstance(leaf, np.ndarray):
+        return
+    try:
+        adapter.check_dtype(str(leaf.dtype))
+    except UnifiedInitError as error:
+        msg = f"{path!r}: {error}"
+        raise ArgumentValueError(msg) from None
+
+
+def replacement(leaf: Any, write: Write) -> Any:
+    """Return what takes an array's place: the same kind of array, where the old one lies."""
+    current = None if write.covers else values(write.path, leaf)
+    if isinstance(leaf, np.ndarray):
+        return write.array(current)
+    home = _home(leaf)
+    place: Any = home
+    if home is not None and len(home.device_set) == 1:
+        (place,) = home.device_set  # the host fills its own memory without a compilation
+    request = write.direct
+    if request is not None and place is not None and adapter.wants_graph(place):
+        array = adapter.trace(request, write.root, place)
+    else:
+        array = adapter.adopt(write.array(current), place)
+    return array if home is None else jax.device_put(array, home)
+
+
+def _home(leaf: Any) -> jax.sharding.Sharding | None:
+    """Return the sharding that an array is committed to; None where JAX may move it."""
+    sharding = getattr(leaf, "sharding", None)
+    if not isinstance(sharding, jax.sharding.Sharding):
+        return None
+    single = isinstance(sharding, jax.sharding.SingleDeviceSharding)
+    return None if single and not getattr(leaf, "committed", True) else sharding

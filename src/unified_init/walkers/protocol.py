@@ -1,0 +1,39 @@
+"""What a walker must do. Walkers are modules; these are their functions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from numpy.typing import NDArray
+
+    from unified_init.inventory.records import Inventory
+    from unified_init.walkers.writes import Write
+
+__all__ = ["Walker"]
+
+# ruff: noqa: ANN401  # models of any framework
+
+
+class Walker(Protocol):
+    """One framework's models. A native path names one tensor, the same one in all of these."""
+
+    def inspect(self, model: Any) -> Inventory:
+        """Return the records of a model's parameters and buffers."""
+
+    def read(self, model: Any, path: str) -> NDArray[Any]:
+        """Return a tensor's values as a NumPy array, as the model sees them."""
+
+    def shape_and_dtype(self, model: Any, path: str) -> tuple[tuple[int, ...], str]:
+        """Return the shape and the element type's name of a native tensor."""
+
+    def loaded(self, model: Any) -> frozenset[str]:
+        """Return the paths that the model itself marks as holding loaded values."""
+
+    def check(self, model: Any, paths: Collection[str]) -> None:
+        """Refuse to write these tensors if one cannot be, or if the model would be left incomplete."""
+
+    def commit(self, model: Any, writes: Mapping[str, Write]) -> Any:
+        """Write, in place where the framework is, and return the model; all checks have passed."""

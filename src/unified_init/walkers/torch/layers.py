@@ -1,0 +1,292 @@
+"""What each tensor of a PyTorch layer is: kind, role, layout and the numbers that fans are made of."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _NormBase
+
+from unified_init.errors import ArgumentValueError
+from unified_init.inventory.records import Part, Record
+from unified_init.inventory.places import unwrapped
+from unified_init.walkers.layer_facts import POSITION, SCALED, TOKEN
+
+if TYPE_CHECKING:
+    from unified_init.walkers.torch.parametrized import Effective
+
+__all__ = ["described"]
+
+# What layers call their extents: a tensor may be empty if one of them is 0.
+SIZES = (
+    "in_features", "out_features", "in_channels", "out_channels", "num_embeddings", "embedding_dim",
+    "num_features", "hidden_size", "input_size", "num_parameters",
+)  # fmt: skip
+SPATIAL = {1: "W", 2: "HW", 3: "DHW"}
+TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+CONVS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+GATES = {"LSTM": "ifgo", "GRU": "rzn", "RNN": ""}
+QKV = ("q", "k", "v")
+FUSED = re.compile(r"(^|_)(c_attn|in_proj|w?qkv|query_key_value)(_|\d*$)", re.IGNORECASE)
+
+
+def described(
+    module: nn.Module, parent: nn.Module | None, path: str, name: str, native: torch.Tensor | Effective
+) -> Record | None:
+    """Return the record of one tensor of a module; None for a buffer that no recipe writes."""
+    _check_has_shape(module, path, native)
+    facts = _facts(module, parent, name, tuple(native.shape), path)
+    if facts is None:
+        return None
+    return Record(
+        name=path, path=path, shape=tuple(native.shape), dtype=str(native.dtype).removeprefix("torch."),
+        native=type(module).__name__, **facts,
+    )  # fmt: skip
+
+
+def _check_has_shape(module: nn.Module, path: str, native: torch.Tensor | Effective) -> None:
+    """Refuse lazy parameters, and the empty placeholders that sharded training leaves (ZeRO-3)."""
+    if isinstance(native, torch.Tensor) and nn.parameter.is_lazy(native):
+        msg = f"{path!r} is a lazy parameter without a shape: run the module once first."
+        raise ArgumentValueError(msg)
+    if tuple(native.shape) != (0,):
+        return
+    declared = [getattr(module, field, None) for field in SIZES]
+    if not any(isinstance(size, int) and size == 0 for size in declared):
+        msg = (
+            f"{path!r} of {type(module).__name__} is an empty placeholder of shape (0,): gather the "
+            "parameter (deepspeed.zero.GatheredParameters), or apply before it is partitioned."
+        )
+        raise ArgumentValueError(msg)
+
+
+# The tensors that belong to a layer; whatever else is registered on it is the model's own.
+OWN = {
+    "plain": {"weight", "bias"},
+    "table": {"weight"},
+    "attention": {
+        "in_proj_weight", "in_proj_bias", "q_proj_weight", "k_proj_weight", "v_proj_weight", "bias_k",
+        "bias_v",
+    },
+}  # fmt: skip
+
+
+def _family(module: nn.Module) -> str:
+    """Return which names a layer's own tensors have; "" where its description asks for them itself."""
+    if isinstance(module, nn.MultiheadAttention):
+        return "attention"
+    if isinstance(module, (nn.Embedding, nn.EmbeddingBag)):
+        return "table"
+    plain = (nn.Linear, nn.Bilinear, *CONVS, *TRANSPOSED)
+    return "plain" if isinstance(module, plain) or _is_conv1d(module) else ""
+
+
+def _is_conv1d(module: nn.Module) -> bool:
+    """Whether it is a linear layer of transformers that stores (in, out); others call convolutions so."""
+    return type(module).__name__ == "Conv1D" and _of_transformers(module)
+
+
+def _of_transformers(module: nn.Module) -> bool:
+    """Whether a class comes from transformers, or from code that it downloaded."""
+    return type(module).__module__.startswith(("transformers.", "transformers_modules."))
+
+
+def _facts(  # noqa: PLR0911  # one return a layer
+    module: nn.Module, parent: nn.Module | None, name: str, shape: tuple[int, ...], path: str
+) -> dict[str, Any] | None:
+    if re.search(r"\.lora_(embedding_)?[AB](\.|$)", path) or re.search(r"lora_[ab]$", name):
+        return _lora(path, name, shape)
+    if name not in OWN.get(_family(module), {name}):
+        return _free(module, name, shape)
+    if isinstance(module, nn.MultiheadAttention):
+        return _attention(module, name, shape, path)
+    if isinstance(module, nn.Linear):
+        kind = "attention" if isinstance(parent, nn.MultiheadAttention) else "linear"
+        place = {"place": "attention.out"} if kind == "attention" else {}
+        return _linear(kind, "OI", name, shape, path, module.in_features, module.out_features) | place
+    if _is_conv1d(module) and isinstance(module.weight, torch.Tensor):
+        inputs, outputs = tuple(module.weight.shape)
+        return _linear("linear", "IO", name, shape, path, int(inputs), int(outputs))
+    if isinstance(module, (*CONVS, *TRANSPOSED)):
+        return _conv(module, name)
+    if isinstance(module, nn.Bilinear):
+        first, second = module.in1_features, module.in2_features
+        found = {
+            "kind": "bilinear",
+            "inputs": first * second,
+            "outputs": module.out_features,
+            "features": first,
+        }
+        return found | ({"role": "kernel", "layout": "OII"} if name == "weight" else _vector("bias"))
+    if isinstance(module, (nn.Embedding, nn.EmbeddingBag)):
+        return {
+            "kind": "embedding", "role": "embedding", "layout": "BO", "outputs": shape[-1],
+            "padding": module.padding_idx,
+        }  # fmt: skip
+    if isinstance(module, (nn.RNNBase, nn.RNNCellBase)) and re.match(r"(weight|bias)_[ih]", name):
+        return _recurrent(module, name, shape, path)
+    return _norm(module, name, shape, path) or _free(module, name, shape)
+
+
+def _vector(role: str) -> dict[str, Any]:
+    return {"role": role, "layout": "O"}
+
+
+def _linear(
+    kind: str, layout: str, name: str, shape: tuple[int, ...], path: str, inputs: int, outputs: int
+) -> dict[str, Any]:
+    found: dict[str, Any] = {"kind": kind, "inputs": inputs, "outputs": outputs}
+    found |= {"role": "kernel", "layout": layout} if name == "weight" else _vector("bias")
+    layer = unwrapped(path).rpartition(".")[0].rpartition(".")[2]
+    if FUSED.search(layer) and outputs == 3 * inputs:
+        found |= _parts(path, shape, layout if name == "weight" else "O", QKV)
+        found |= {"outputs": inputs, "place": "attention.qkv"}
+    return found
+
+
+def _parts(path: str, shape: tuple[int, ...], layout: str, labels: tuple[str, ...]) -> dict[str, Any]:
+    """Return equal parts along the axis of the outputs."""
+    axis = layout.index("O")
+    length = shape[axis] // len(labels)
+    parts = []
+    for at, label in enumerate(labels):
+        ends = [(0, size) for size in shape]
+        ends[axis] = (at * length, (at + 1) * length)
+        parts.append(Part(label=label, length=length, path=path, box=tuple(ends)))
+    return {"axis": axis, "parts": tuple(parts)}
+
+
+def _conv(module: Any, name: str) -> dict[str, Any]:
+    groups = module.groups
+    space = SPATIAL[len(module.kernel_size)]
+    transposed = isinstance(module, TRANSPOSED)
+    found: dict[str, Any] = {
+        "kind": "conv_transpose" if transposed else "conv",
+        "inputs": module.in_channels // groups,
+        "outputs": module.out_channels // groups,
+        "space": math.prod(module.kernel_size),
+        "groups": groups,
+    }
+    if name != "weight":
+        return found | _vector("bias")
+    if groups == 1:
+        return found | {"role": "kernel", "layout": ("IO" if transposed else "OI") + space}
+    layout = ("(BI)O" if transposed else "(BO)I") + space
+    return found | {"role": "kernel", "layout": layout, "sizes": (("B", groups),)}
+
+
+def _attention(module: nn.MultiheadAttention, name: str, shape: tuple[int, ...], path: str) -> dict[str, Any]:
+    width = module.embed_dim
+    found: dict[str, Any] = {"kind": "attention", "inputs": width, "outputs": width}
+    if name in {"in_proj_weight", "in_proj_bias"}:
+        layout = "OI" if name == "in_proj_weight" else "O"
+        role = "kernel" if name == "in_proj_weight" else "bias"
+        return found | _parts(path, shape, layout, QKV) | {
+            "role": role, "layout": layout, "place": "attention.qkv",
+        }  # fmt: skip
+    if name in {"bias_k", "bias_v"}:
+        return found | {"role": "token", "layout": "BIO", "place": "attention.extra"}
+    letter = {"q": "query", "k": "key", "v": "value"}[name[0]]
+    apart = module.kdim if module.kdim != width else module.vdim  # the inputs that keep them apart
+    return found | {
+        "role": "kernel", "layout": "OI", "place": f"attention.{letter}", "inputs": shape[1],
+        "features": apart,
+    }  # fmt: skip
+
+
+def _recurrent(module: Any, name: str, shape: tuple[int, ...], path: str) -> dict[str, Any]:
+    mode = module.mode if isinstance(module, nn.RNNBase) else type(module).__name__.removesuffix("Cell")
+    kind = {"L": "lstm", "G": "gru", "R": "rnn"}[mode[0]]
+    labels = tuple(GATES[kind.upper()])
+    level = re.search(r"_l(\d+)", name)
+    hidden = module.hidden_size
+    state = getattr(module, "proj_size", 0) or hidden
+    inputs = module.input_size
+    if level is not None and int(level[1]) > 0:
+        inputs = state * (2 if module.bidirectional else 1)
+    found: dict[str, Any] = {"kind": kind, "hidden": hidden, "features": inputs, "outputs": hidden}
+    recurrent = "_hh" in name
+    found["inputs"] = state if recurrent else inputs
+    if "_hr" in name:
+        return found | {"role": "projection", "layout": "OI", "inputs": hidden, "outputs": state}
+    if name.startswith("bias"):
+        found |= _vector("recurrent_bias" if recurrent else "bias")
+    else:
+        found |= {"role": "recurrent_kernel" if recurrent else "kernel", "layout": "OI"}
+    return found | (_parts(path, shape, found["layout"], labels) if labels else {})
+
+
+NORM_ROLES = {
+    "weight": "scale", "bias": "offset", "running_mean": "mean", "running_var": "variance",
+    "num_batches_tracked": "count",
+}  # fmt: skip
+
+
+# Of transformers 5: their forward pass multiplies by 1 + weight.
+CENTRED = frozenset({
+    "GemmaRMSNorm", "Gemma2RMSNorm", "Gemma3RMSNorm", "MiniMaxM3VLRMSNorm", "MuseGlimmerTextCenteredRMSNorm",
+    "MuseSparkTextCenteredRMSNorm", "MuseSparkTextInputScaledRMSNorm", "NemotronLayerNorm1P",
+    "Qwen3_5RMSNorm", "Qwen3_5MoeRMSNorm", "Qwen3NextRMSNorm", "Qwen4ExpTextRMSNorm", "RecurrentGemmaRMSNorm",
+    "Step3p7RMSNorm", "T5GemmaRMSNorm", "T5Gemma2RMSNorm", "VaultGemmaRMSNorm", "VideoPrismLayerNorm",
+})  # fmt: skip
+
+
+def _norm(module: nn.Module, name: str, shape: tuple[int, ...], path: str) -> dict[str, Any] | None:
+    """Return what a tensor of a normalisation is, one of another library's by the name of its class."""
+    label = type(module).__name__
+    if isinstance(module, _NormBase):
+        kind = "group_norm" if "Instance" in label else "batch_norm"
+    elif isinstance(module, nn.GroupNorm):
+        kind = "group_norm"
+    elif label.endswith(("RMSNorm", "RmsNorm")) or "T5LayerNorm" in label:
+        kind = "rms_norm"
+    elif isinstance(module, nn.LayerNorm) or label.endswith(("LayerNorm", "LayerNorm2d")):
+        kind = "layer_norm"
+    elif re.search(r"BatchNorm", label):
+        kind = "batch_norm"
+    else:
+        return None
+    role = NORM_ROLES.get(name)
+    if role is None:
+        return None
+    layout = "O" * len(shape) if len(shape) else None
+    found: dict[str, Any] = {"kind": kind, "role": role, "layout": layout, "outputs": math.prod(shape)}
+    if role == "scale" and label in CENTRED and _of_transformers(module) and shape:
+        found |= {"axis": 0, "parts": (Part(label="", length=shape[0], path=path, shift=1.0),)}
+    return found
+
+
+def _lora(path: str, name: str, shape: tuple[int, ...]) -> dict[str, Any]:
+    down = "lora_A" in path or "lora_embedding_A" in path or name == "lora_a"
+    outputs, inputs = (shape[0], math.prod(shape[1:])) if len(shape) > 1 else (None, None)
+    return {
+        "kind": "lora", "role": "adapter_a" if down else "adapter_b", "inputs": inputs, "outputs": outputs,
+        "layout": "OI" if len(shape) == 2 else None,  # noqa: PLR2004  # a matrix
+    }  # fmt: skip
+
+
+def _free(  # noqa: PLR0911  # one return a kind
+    module: nn.Module, name: str, shape: tuple[int, ...]
+) -> dict[str, Any] | None:
+    """Return what a tensor without a known layer is; a buffer is left."""
+    if name in module._buffers:  # noqa: SLF001  # whether it is one has no public question
+        return None
+    label = type(module).__name__.lower()
+    if isinstance(module, nn.PReLU):
+        return {"kind": "prelu", "role": "slope", "layout": "O"}
+    layout = "B" * (len(shape) - 1) + "O" if shape else None
+    found: dict[str, Any] = {"kind": "parameter", "layout": layout, "outputs": shape[-1] if shape else None}
+    if POSITION.search(name):
+        return found | {"role": "position", "place": "embedding.position"}
+    if TOKEN.search(name):
+        return found | {"role": "token"}
+    if SCALED.search(name) or "layerscale" in label:
+        return found | {"role": "layer_scale"}
+    if name == "relative_position_bias_table":
+        return found | {"role": "position", "place": "attention.extra"}
+    if name == "bias":
+        return found | {"role": "bias"}
+    return {"kind": "parameter", "role": "parameter", "layout": None}

@@ -1,0 +1,179 @@
+"""Effective weights: tensors of a PyTorch module that are computed from other parameters.
+
+A recipe speaks of the weight that the layer uses. It is written through the parametrization's own
+inverse, and refused where that does not give the weight back (spectral norm divides it by its norm).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.nn.utils import parametrize
+
+from unified_init.errors import ArgumentValueError
+from unified_init.walkers.layer_facts import ComputedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Effective", "effective_of", "effective_weights"]
+
+TOLERANCE = 1e-4
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Effective:
+    """One computed tensor. ``originals`` are the paths of the parameters that it is computed from."""
+
+    module: torch.nn.Module
+    name: str
+    path: str
+    originals: frozenset[str]
+    hook: Any = None  # of the older weight_norm
+
+    def value(self) -> torch.Tensor:
+        """Return the weight as the layer sees it."""
+        with torch.no_grad(), _at_rest(self.module, self.name):
+            if self.hook is not None:
+                computed: torch.Tensor = self.hook.compute_weight(self.module)
+                return computed
+            found: torch.Tensor = getattr(self.module, self.name)
+            return found.detach()
+
+    @property
+    def identity(self) -> tuple[int, str]:
+        """What it has in common with the same weight of its module at another path."""
+        return (id(self.module), self.name)
+
+    @property
+    def shape(self) -> torch.Size:
+        """Shape of the weight."""
+        return self.value().shape
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Element type of the weight."""
+        return self.value().dtype
+
+    def check(self) -> None:
+        """Refuse a parametrization that would not give a written weight back."""
+        current = self.value()
+        if current.is_meta:
+            msg = f"{self.path!r} is on the meta device and has no values to fill: materialise it first."
+            raise ArgumentValueError(msg)
+        if self.hook is not None:
+            return
+        if not self._gives_back(_probe(current)):
+            kinds = [type(one).__name__ for one in self.module.parametrizations[self.name]]
+            msg = (
+                f"{self.path!r} is computed by {', '.join(kinds)}, which does not give a weight that is "
+                f"written back as it was: skip={self.path!r}, or apply before the parametrization."
+            )
+            raise ComputedError(msg)
+
+    def _gives_back(self, weight: torch.Tensor) -> bool:
+        """Whether the parametrizations return ``weight`` after it went through their inverses."""
+        steps = self.module.parametrizations[self.name]
+        try:
+            with torch.no_grad(), _at_rest(self.module, self.name):
+                value: Any = weight.clone()
+                for step in reversed(list(steps)):
+                    value = step.right_inverse(value)
+                for at, step in enumerate(steps):
+                    several = at == 0 and isinstance(value, (tuple, list))
+                    value = step(*value) if several else step(value)
+        except (NotImplementedError, RuntimeError, AttributeError, ValueError):
+            return False
+        allowed = max(TOLERANCE, 4.0 * torch.finfo(weight.dtype).eps)
+        return bool(torch.allclose(value, weight, rtol=allowed, atol=allowed))
+
+    @property
+    def stored(self) -> list[torch.Tensor]:
+        """The tensors that it is computed from, and that are written for it."""
+        if self.hook is not None:
+            return [getattr(self.module, f"{self.name}_{end}") for end in "gv"]
+        steps = self.module.parametrizations[self.name]
+        names = ["original"] if steps.is_tensor else [f"original{at}" for at in range(steps.ntensors)]
+        return [getattr(steps, name) for name in names]
+
+    def assign(self, weight: torch.Tensor) -> None:
+        """Write the parameters from which the weight is computed."""
+        weight = weight.to(self.value().device)
+        with torch.no_grad():
+            if self.hook is None:
+                setattr(self.module, self.name, weight)
+                steps = self.module.parametrizations[self.name]
+                if type(steps[0]).__name__ == "_WeightNorm":
+                    _keep_finite(steps.original0, steps.original1, steps[0].dim)
+                return
+            magnitude, direction = self.stored
+            magnitude.copy_(torch.norm_except_dim(weight, 2, self.hook.dim))
+            direction.copy_(weight)
+            _keep_finite(magnitude, direction, self.hook.dim)
+            setattr(self.module, self.name, self.hook.compute_weight(self.module))
+
+
+def _probe(like: torch.Tensor) -> torch.Tensor:
+    """Return a fixed weight of a tensor's shape and type, whatever the tensor holds.
+
+    It has both signs and no zeros, and is no fixed point of a normalisation, so that what one divides by
+    shows.
+    """
+    at = torch.arange(like.numel(), device=like.device)
+    return ((at * 37 % 64 - 31.5) / 16.0).to(like.dtype).reshape(like.shape)
+
+
+def _keep_finite(magnitude: torch.Tensor, direction: torch.Tensor, dim: int) -> None:
+    """Mend what weight norm stores for slices whose norm is 0, by which it would divide.
+
+    Their direction becomes one of norm other than 0: their own one in units of its largest value, where
+    the squares of small values underflowed, and ones where all are 0.
+    """
+    lost = magnitude == 0
+    if not lost.any():
+        return
+    axes = [axis for axis in range(direction.ndim) if axis != dim]
+    peak = direction.abs().amax(axes, keepdim=True) if axes else direction.abs()
+    empty = peak == 0
+    unit = torch.where(empty, 1.0, direction / peak.masked_fill(empty, 1.0))
+    length = torch.norm_except_dim(unit, 2, dim) * peak.reshape(magnitude.shape)
+    direction.copy_(torch.where(lost.reshape(peak.shape), unit, direction))
+    magnitude.copy_(torch.where(lost, length, magnitude))
+
+
+@contextlib.contextmanager
+def _at_rest(module: torch.nn.Module, name: str) -> Iterator[None]:
+    """Keep parametrizations from learning while they are looked at: spectral norm iterates when training."""
+    steps = module.parametrizations[name] if parametrize.is_parametrized(module, name) else ()
+    modes = [(one, one.training) for step in steps for one in step.modules()]
+    for one, _ in modes:
+        one.training = False
+    try:
+        yield
+    finally:
+        for one, mode in modes:
+            one.training = mode
+
+
+def effective_weights(model: torch.nn.Module) -> Iterator[Effective]:
+    """Yield the computed weights of a model."""
+    for prefix, module in model.named_modules(remove_duplicate=False):
+        yield from effective_of(module, prefix)
+
+
+def effective_of(module: torch.nn.Module, prefix: str) -> Iterator[Effective]:
+    """Yield the computed weights of one module, without those of its children."""
+    start = f"{prefix}." if prefix else ""
+    if parametrize.is_parametrized(module):
+        for name, steps in module.parametrizations.items():
+            inside = f"{start}parametrizations.{name}."
+            tensors = [*steps.named_parameters(), *steps.named_buffers()]
+            paths = frozenset(inside + path for path, _ in tensors)
+            yield Effective(module, name, start + name, paths)
+    for hook in module._forward_pre_hooks.values():  # noqa: SLF001  # the older weight_norm is one
+        if type(hook).__name__ == "WeightNorm":
+            paths = frozenset({f"{start}{hook.name}_g", f"{start}{hook.name}_v"})
+            yield Effective(module, hook.name, start + hook.name, paths, hook)

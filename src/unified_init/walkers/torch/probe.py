@@ -1,0 +1,66 @@
+"""Probing PyTorch models: activations by forward hooks, gradients by hooks on the activations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.func import functional_call
+
+from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.walkers.torch.watch import kept_random_state, parts_of, watched
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["probe"]
+
+# batches and outputs of any model
+
+
+def probe(model: torch.nn.Module, batch: Any, loss: Callable[[Any], Any] | None) -> list[dict[str, Any]]:
+    """Return the moments of every layer's output, and of the loss's gradient there, in order of calls."""
+    found: list[dict[str, Any]] = []
+    calls: dict[str, int] = {}
+
+    def seen(name: str, module: torch.nn.Module, output: torch.Tensor) -> None:
+        calls[name] = calls.get(name, 0) + 1
+        row: dict[str, Any] = {
+            "name": name if calls[name] == 1 else f"{name} (call {calls[name]})",
+            "kind": type(module).__name__,
+            "shape": tuple(output.shape),
+        }
+        row["mean"], row["variance"] = _moments(output)
+        found.append(row)
+        if output.requires_grad:
+            # On the tensor as it is now: what works in place behind it has a gradient of its own.
+            output.register_hook(lambda gradient: _note(row, gradient))
+
+    # Running statistics move in copies; nothing is added to the parameters' own gradients.
+    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    args, named = ((), batch) if isinstance(batch, dict) else (parts_of(batch), {})
+    with kept_random_state(*parts_of(batch)), watched(model, seen), torch.set_grad_enabled(loss is not None):
+        output = functional_call(model, buffers, args, named)
+        if loss is not None:
+            _differentiate(model, loss(output))
+    return found
+
+
+def _differentiate(model: torch.nn.Module, value: Any) -> None:
+    if not isinstance(value, torch.Tensor) or value.numel() != 1:
+        msg = f"`loss` must return a tensor of one value, got {value!r}."
+        raise ArgumentTypeError(msg)
+    wanted = [one for one in model.parameters() if one.requires_grad]
+    if not wanted or not value.requires_grad:
+        msg = "`loss` needs parameters that require gradients and that it depends on; the model has none."
+        raise ArgumentValueError(msg)
+    torch.autograd.grad(value, wanted, allow_unused=True)
+
+
+def _moments(tensor: torch.Tensor) -> tuple[float, float]:
+    values = tensor.detach().double()
+    return float(values.mean()), float(values.var(unbiased=False))
+
+
+def _note(row: dict[str, Any], gradient: torch.Tensor) -> None:
+    row["gradient_mean"], row["gradient_variance"] = _moments(gradient)

@@ -1,0 +1,174 @@
+"""The walker of PyTorch modules: what they hold, and how it is written back."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from unified_init.backends import _torch as adapter
+from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
+from unified_init.inventory.records import Inventory, Record
+from unified_init.inventory.places import placed, unwrapped
+from unified_init.walkers.torch.layers import described
+from unified_init.walkers.torch.memory import check_apart, identity
+from unified_init.walkers.torch.parametrized import Effective, effective_of, effective_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Hashable, Mapping
+
+    from numpy.typing import NDArray
+
+    from unified_init.walkers.writes import Write
+
+__all__ = ["check", "commit", "inspect", "loaded", "read", "shape_and_dtype"]
+
+
+def inspect(model: torch.nn.Module) -> Inventory:
+    """Return the records of a module: its parameters, saved buffers and effective weights."""
+    modules = dict(model.named_modules(remove_duplicate=False))
+    _check_eager(modules)
+    leading = _leading(model)
+    sharing: dict[Hashable, list[Record]] = {}
+    left = []
+    for path, native in _natives(model).items():
+        prefix, _, name = path.rpartition(".")
+        parent = modules[prefix.rpartition(".")[0]] if prefix else None
+        record = described(modules[prefix], parent, path, name, native)
+        if record is None:
+            left.append(path)
+            continue
+        stream = unwrapped(path.removeprefix(leading))
+        if stream != path:
+            record = dataclasses.replace(record, name=stream)
+        key = native.identity if isinstance(native, Effective) else identity(native)
+        sharing.setdefault(key, []).append(record)
+    return Inventory("torch", placed([_owner(records) for records in sharing.values()]), tuple(left))
+
+
+def _check_eager(modules: Mapping[str, torch.nn.Module]) -> None:
+    """Refuse what TorchScript made: its modules do not say what layers they are."""
+    for path, module in modules.items():
+        if isinstance(module, torch.jit.ScriptModule):
+            where = f" at {path!r}" if path else ""
+            msg = (
+                f"`model` must be eager, got a {type(module).__name__}{where}, which does not say what its "
+                "layers are: apply before torch.jit.script or torch.jit.trace."
+            )
+            raise ArgumentTypeError(msg)
+
+
+def _leading(model: torch.nn.Module) -> str:
+    """Return the words before every path of a model that is itself a wrapper of parallel training."""
+    leading, module = "", model
+    while True:
+        if isinstance(module, (torch.nn.DataParallel, torch.nn.parallel.DistributedDataParallel)):
+            word = "module"
+        elif "_orig_mod" in module._modules:  # noqa: SLF001  # the wrapper passes on other questions
+            word = "_orig_mod"
+        else:
+            return leading
+        leading, module = f"{leading}{word}.", module.get_submodule(word)
+
+
+def _owner(records: list[Record]) -> Record:
+    """Return the record of memory that several paths share: a table's, for heads are tied to it."""
+    if len(records) == 1:
+        return records[0]
+    first = min(records, key=lambda record: (record.kind != "embedding", record.path))
+    ties = sorted(record.path for record in records if record is not first)
+    return dataclasses.replace(first, ties=tuple(ties))
+
+
+def _natives(model: torch.nn.Module) -> dict[str, torch.Tensor | Effective]:
+    """Return every tensor by path: parameters, buffers, and weights that are computed from others."""
+    # Of the base class: wrappers of checkpoints and shards name theirs otherwise than their modules.
+    base = torch.nn.Module
+    natives: dict[str, torch.Tensor | Effective] = dict(base.named_parameters(model, remove_duplicate=False))
+    natives |= dict(base.named_buffers(model, remove_duplicate=False))
+    for effective in effective_weights(model):
+        natives = {path: native for path, native in natives.items() if path not in effective.originals}
+        natives[effective.path] = effective
+    return natives
+
+
+def read(model: torch.nn.Module, path: str) -> NDArray[Any]:
+    """Return a tensor's values, or those of an effective weight."""
+    native = _native(model, path)
+    return adapter.to_numpy(native.value() if isinstance(native, Effective) else native)
+
+
+def shape_and_dtype(model: torch.nn.Module, path: str) -> tuple[tuple[int, ...], str]:
+    """Return the shape and the element type's name."""
+    native = _native(model, path)
+    return tuple(native.shape), str(native.dtype).removeprefix("torch.")
+
+
+def _native(model: torch.nn.Module, path: str) -> torch.Tensor | Effective:
+    """Return one tensor by path; most are attributes."""
+    prefix, _, name = path.rpartition(".")
+    owner = model
+    for word in prefix.split(".") if prefix else ():  # get_submodule takes five times as long
+        owner = owner._modules[word]  # noqa: SLF001  # where getattr looks last
+    for table in (owner._parameters, owner._buffers):  # noqa: SLF001  # getattr would compute effective ones
+        if table.get(name) is not None:
+            found: torch.Tensor = table[name]
+            return found
+    return next(one for one in effective_of(owner, prefix) if one.name == name)
+
+
+def loaded(model: torch.nn.Module) -> frozenset[str]:
+    """Return the paths of the parameters that transformers marks as loaded."""
+    marked = (
+        path for path, tensor in _natives(model).items() if getattr(tensor, "_is_hf_initialized", False)
+    )
+    return frozenset(marked)
+
+
+def check(model: torch.nn.Module, paths: Collection[str]) -> None:
+    """Refuse tensors that are on ``meta`` or empty placeholders, cannot be written, or share memory."""
+    stored = []
+    for path in paths:
+        native = _native(model, path)
+        if isinstance(native, Effective):
+            native.check()
+        for tensor in native.stored if isinstance(native, Effective) else [native]:
+            try:
+                adapter.check_target(tensor)
+            except UnifiedInitError as error:
+                msg = f"{path!r}: {error}"
+                raise ArgumentValueError(msg) from None
+            stored.append((path, tensor))
+    check_apart(stored)
+
+
+def commit(model: torch.nn.Module, writes: Mapping[str, Write]) -> torch.nn.Module:
+    """Write in place, on the host without a copy."""
+    done = 0
+    try:
+        for path, write in writes.items():
+            _assign(_native(model, path), write)
+            done += 1
+    except BaseException as error:  # out of memory, an interrupt: what can be refused was refused before
+        error.add_note(f"apply() had written {done} of {len(writes)} tensors: calling it again writes all.")
+        raise
+    return model
+
+
+def _assign(native: torch.Tensor | Effective, write: Write) -> None:
+    if isinstance(native, Effective):
+        native.assign(adapter.adopt(write.array(), None))
+        return
+    view = adapter.writable(native) if write.covers else None
+    if view is not None:
+        write.into(view)
+        adapter.overwrite(native, None)
+        return
+    request, place = write.direct, adapter.place(native.device, write.dtype)
+    if request is not None and adapter.wants_graph(place):
+        adapter.overwrite(native, adapter.trace(request, write.root, place))
+        return
+    adapter.overwrite(
+        native, adapter.adopt(write.array(None if write.covers else adapter.to_numpy(native)), None)
+    )

@@ -1,0 +1,104 @@
+"""Writes: what one native tensor gets, ready to be drawn into memory of its shape."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unified_init.stream import host, run as program
+from unified_init.stream.dtypes import DTYPES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from unified_init.inventory.records import Box
+    from unified_init.stream.program import Request
+
+__all__ = ["Drawn", "Target", "Write"]
+
+WIDE = 4  # bytes of a float32
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Target:
+    """Where a region of what is drawn goes: a region of the native tensor, None for all of it."""
+
+    source: tuple[slice, ...]
+    box: Box | None
+    shift: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Drawn:
+    """One tensor to draw, and the regions of the native tensor that it fills.
+
+    ``value`` stands for a request where the element type is an integer, which holds constants alone.
+    """
+
+    request: Request | None
+    targets: tuple[Target, ...]
+    value: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Write:
+    """All that one native tensor gets."""
+
+    path: str
+    shape: tuple[int, ...]
+    dtype: str
+    root: tuple[int, int] | None
+    drawn: tuple[Drawn, ...]
+    zero_row: int | None = None
+    covers: bool = True  # whether the regions fill the tensor
+
+    @property
+    def direct(self) -> Request | None:
+        """The request whose values are this tensor's as they stand, if it is that simple."""
+        if len(self.drawn) != 1 or self.zero_row is not None:
+            return None
+        (only,) = self.drawn
+        plain = len(only.targets) == 1 and only.targets[0].box is None and not only.targets[0].shift
+        request = only.request
+        return request if plain and request is not None and request.geometry.shape == self.shape else None
+
+    def array(self, current: NDArray[Any] | None = None) -> NDArray[Any]:
+        """Return the tensor's values in a new buffer; what no region covers stays as in ``current``."""
+        numpy = DTYPES[self.dtype].numpy if self.dtype in DTYPES else np.dtype(self.dtype)
+        out: NDArray[Any] = host.aligned_empty(self.shape, numpy)
+        if not self.covers and current is not None:
+            np.copyto(out, current)
+        self.into(out)
+        return out
+
+    def into(self, out: NDArray[Any]) -> None:
+        """Write the regions into an array of the tensor's shape and type."""
+        direct = self.direct
+        if direct is not None and out.flags.c_contiguous:
+            program.into(out, direct, self.root)
+            return
+        for drawn in self.drawn:
+            values = self._values(drawn, out.dtype)
+            for target in drawn.targets:
+                region = out if target.box is None else out[tuple(slice(*ends) for ends in target.box)]
+                piece = values[target.source].reshape(region.shape)
+                region[...] = piece if not target.shift else _shifted(piece, target.shift)
+        if self.zero_row is not None:
+            out[self.zero_row] = 0
+
+    def _values(self, drawn: Drawn, dtype: np.dtype[Any]) -> NDArray[Any]:
+        """Return what is drawn; in float32 where a narrower value is yet to be shifted."""
+        request = drawn.request
+        if request is None:
+            return np.full(self.shape, drawn.value, dtype)
+        if any(target.shift for target in drawn.targets) and dtype.itemsize < WIDE:
+            request = dataclasses.replace(request, dtype=DTYPES["float32"])
+        return program.on_host(request, self.root)
+
+
+def _shifted(values: NDArray[Any], shift: float) -> NDArray[Any]:
+    """Return values less what the forward pass adds to them; the tensor's type rounds the difference once."""
+    shifted: NDArray[Any] = np.subtract(values.astype(np.result_type(values.dtype, np.float64)), shift)
+    return shifted

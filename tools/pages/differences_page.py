@@ -1,0 +1,85 @@
+"""The text of docs/differences.md, from the table that the tests measure."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import textwrap
+
+from tools.pages.difference_rows import CHECKED, FactRow, LawRow, Place, Topic
+from tools.pages.differences import DIFFERENCES
+
+__all__ = ["differences_page"]
+
+HEAD = """\
+# How each framework differs
+
+Calls of the frameworks that are not what their name, arguments or shape suggest, and ours beside each. Under
+"ours" stands the expression that is exactly their law, with the layout and the fans where it takes any; under
+"difference", how far that is from what a reader would take the call for. Numbers are exact, those of the
+laws, and a test measures each of them on the real call, of
+{releases}.
+
+Names that need no warning are in [names.md](names.md), which `ui.from_native` reads too.
+
+This page is generated: `python -m tools.pages.differences_page > docs/differences.md`.
+"""
+
+
+def differences_page() -> str:
+    """Return the page."""
+    *most, last = CHECKED.values()
+    head = HEAD.format(releases=f"{', '.join(most)} and {last}")
+    return "\n".join([head, *map(_section, DIFFERENCES)])
+
+
+def _section(topic: Topic) -> str:
+    rows = "".join(map(_row, topic.rows))
+    header = "| call | what it draws | ours | difference |\n|---|---|---|---|\n"
+    return f"## {topic.title}\n\n{textwrap.fill(topic.intro, 110)}\n\n{header}{rows}"
+
+
+def _row(row: LawRow | FactRow) -> str:
+    if isinstance(row, FactRow):
+        difference = f"{row.quantity}: **{_number(row.value)}**, {row.versus} {_number(row.without)}"
+        return f"| `{row.call}` | {row.draws} | `{row.ours}` | {difference} |\n"
+    ours, other = _both(row)
+    if row.quantity == "std":
+        difference = f"std: **{_number(row.value)}** times that of {other}"
+    else:
+        shares = [
+            f"{share:.2%}".replace("%", " %").replace("0.00", "0") for share in (row.value, row.without)
+        ]
+        difference = f"beyond ±2.274 std: **{shares[0]}** of the values, {other} {shares[1]}"
+    return f"| `{row.call}` | {row.draws} | {ours} | {difference} |\n"
+
+
+def _both(row: LawRow) -> tuple[str, str]:
+    """Return both expressions, with their arguments where they do not meet the shape in the same way."""
+    if row.at == row.against_at:
+        return f"`{row.ours}`", f"`{row.against}`"
+    ours = f"`{row.ours}` with `{_arguments(row.at)}`"
+    if row.against != row.ours:
+        return ours, f"`{row.against}` with `{_arguments(row.against_at)}`"
+    if dataclasses.replace(row.at, fans=None) == row.against_at:
+        return ours, "the same without `fans`"
+    return ours, f"the same with `{_arguments(row.against_at)}`"
+
+
+def _arguments(place: Place) -> str:
+    found = [f"layout={place.layout!r}"]
+    if place.sizes:
+        found.append(f"sizes={dict(place.sizes)!r}")
+    if place.fans is not None:
+        found.append(f"fans={place.fans!r}")
+    return ", ".join(found)
+
+
+def _number(value: float | str) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(differences_page())

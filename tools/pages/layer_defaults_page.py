@@ -1,0 +1,200 @@
+"""The text of docs/layer_defaults.md: what each framework's defaults give to one standard set of layers.
+
+The layers are records written here; the rows are plans of them, so no framework is needed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+import sys
+import textwrap
+from typing import TYPE_CHECKING
+
+from unified_init import recipes
+from unified_init.errors import ArgumentValueError
+from unified_init.inventory.records import Inventory
+from unified_init.models.planning import plan_inventory  # the rows are plans
+from tools.pages.standard_layers import LAYERS
+from unified_init.spec.scales import VarianceScaling
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from unified_init.inventory.records import Record
+    from unified_init.law.law import Law
+    from unified_init.models.planning import Piece
+    from tools.pages.standard_layers import StandardLayer
+    from unified_init.recipes.rule import Recipe
+
+__all__ = ["DEFAULTS", "layer_defaults_page"]
+
+# Each with its corrected form; Equinox's fans are the true ones.
+DEFAULTS: dict[str, tuple[Callable[[], Recipe], Callable[[], Recipe] | None]] = {
+    "torch": (recipes.torch_default, recipes.torch_default_corrected),
+    "keras": (recipes.keras_default, recipes.keras_default_corrected),
+    "linen": (recipes.flax_linen_default, recipes.flax_linen_default_corrected),
+    "nnx": (recipes.flax_nnx_default, recipes.flax_nnx_default_corrected),
+    "haiku": (recipes.haiku_default, recipes.haiku_default_corrected),
+    "equinox": (recipes.equinox_default, None),
+}
+
+HEAD = """\
+# Layer defaults
+
+What the layers of PyTorch, Keras, Flax, Haiku and Equinox draw unless told otherwise, as the recipes
+`ui.recipes.torch_default()`, `keras_default()`, `flax_linen_default()`, `flax_nnx_default()`,
+`haiku_default()` and `equinox_default()` give it to any model. Rows are plans of the layers in the headings,
+with the exact numbers of their laws; each recipe is tested against the constructors of its framework.
+
+- `torch` stands for `torch_default()`, `torch corrected` for `torch_default_corrected()`, `torch + corrected`
+  for both. The corrected forms use the true fans; Equinox has none, for its fans are the true ones.
+- `I` inputs that an output sees, `O` outputs that an input feeds, both of one group; `k` taps of the window,
+  `g` groups, `H` hidden size, `V` rows of a table.
+- `U(a)` is uniform on [-a, a]; `TN` a normal truncated at two sigmas, with its realised std; `N` a normal.
+- The last column is the realised std over that of `torch`; empty where that one is a constant.
+
+[Give a Flax model PyTorch's defaults](flax_with_pytorch_defaults.md) puts one to work.
+[How each framework differs](differences.md) has the traps of single calls, [Write a recipe](recipes.md) the
+published recipes.
+
+This page is generated: `python -m tools.pages.layer_defaults_page > docs/layer_defaults.md`.
+"""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Row:
+    """What one tensor gets by one recipe: the law as a formula, its std and that over PyTorch's."""
+
+    tensor: str
+    formula: str
+    std: str
+    ratio: str
+
+
+def layer_defaults_page() -> str:
+    """Return the page."""
+    return "\n".join([HEAD, *map(_section, LAYERS)])
+
+
+def _section(layer: StandardLayer) -> str:
+    sizes = ", ".join(f"{symbol} = {value}" for symbol, value in layer.symbols)
+    intro = f"{sizes}. {layer.note}".strip() if sizes else layer.note
+    lines = [f"## {layer.title}", "", textwrap.fill(intro, 110), "", HEADINGS, "|---|---|---|---|---|"]
+    for record in layer.records:
+        lines += [
+            f"| `{row.tensor}` | {_together(who)} | {row.formula} | {row.std} | {row.ratio} |"
+            for row, who in _merged(layer, record)
+        ]
+    return "\n".join(lines) + "\n"
+
+
+HEADINGS = "| tensor | defaults of | law | std | std / PyTorch's |"
+
+
+def _merged(layer: StandardLayer, record: Record) -> list[tuple[Row, list[str]]]:
+    """Return the different rows of a tensor, each with the recipes that give it."""
+    found: dict[Row, list[str]] = {}
+    for word, makers in DEFAULTS.items():
+        for name, make in zip((word, f"{word} corrected"), makers, strict=True):
+            if make is not None:
+                found.setdefault(_row(layer, record, make()), []).append(name)
+    return list(found.items())
+
+
+def _together(who: Sequence[str]) -> str:
+    """Return names with a default and its corrected form joined."""
+    shown = []
+    for name in who:
+        if name.endswith(" corrected") and name.removesuffix(" corrected") in who:
+            continue
+        shown.append(f"{name} + corrected" if f"{name} corrected" in who else name)
+    return ", ".join(shown)
+
+
+def _row(layer: StandardLayer, record: Record, recipe: Recipe) -> Row:
+    pieces = _pieces(record, recipe)
+    if pieces is None:
+        return Row(record.path, "no rule", "", "")
+    standard = _pieces(record, recipes.torch_default())
+    assert standard is not None  # noqa: S101  # PyTorch has every layer of the page
+    base, first = standard[0].law.std, pieces[0]
+    gates: dict[str, list[str]] = {}
+    for piece in pieces:
+        labels = [part.label for part in piece.parts]
+        gates.setdefault(_formula(layer, record, piece), []).extend(labels)
+    formula = ", ".join(
+        f"{', '.join(labels)}: {text}" if len(gates) > 1 else text for text, labels in gates.items()
+    )
+    return Row(
+        record.path, formula + _padding(record, recipe), f"{first.law.std:.4g}", _ratio(first.law, base)
+    )
+
+
+def _pieces(record: Record, recipe: Recipe) -> tuple[Piece, ...] | None:
+    try:
+        return plan_inventory(Inventory("standard", (record,)), recipe)[record.path].pieces
+    except ArgumentValueError:  # a layer that the framework lacks and its recipe does not know
+        return None
+
+
+def _padding(record: Record, recipe: Recipe) -> str:
+    row = plan_inventory(Inventory("standard", (record,)), recipe)[record.path].zero_row
+    return ", padding row 0" if row is not None else ""
+
+
+def _ratio(law: Law, base: float) -> str:
+    return f"{law.std / base:.4g}" if base > 0.0 else ""
+
+
+def _formula(layer: StandardLayer, record: Record, piece: Piece) -> str:
+    """Return the law of a piece in the symbols of its layer."""
+    law, scale = piece.law, piece.spec.scale
+    if law.kind == "constant":
+        return f"{law.mean:g}"
+    if law.kind == "orthogonal" and record.parts:
+        return f"orthogonal, {'all gates at once' if len(piece.parts) > 1 else 'gate by gate'}"
+    if law.kind == "orthogonal":
+        return "orthogonal"
+    if not isinstance(scale, VarianceScaling):
+        return f"U({law.high:g})" if law.kind == "uniform" else f"{NORMALS[law.kind]}(std {law.std:.4g})"
+    number = scale.scale * (3.0 if law.kind == "uniform" else 1.0)
+    fans = [_fan(layer, value) for value in _used(scale.mode, law)]
+    if len(fans) > 1:  # fan_avg: twice the number over the sum
+        number, below = number * 2.0, f"({' + '.join(fans)})"
+    else:
+        below = fans[0] if " " not in fans[0] else f"({fans[0]})"
+    root = math.sqrt(number)
+    above = (
+        f"{root:.4g}/√{below}" if math.isclose(root, round(root, 4), rel_tol=1e-4) and root <= 1.0 else None
+    )
+    text = above or f"√({number:.4g}/{below})"
+    return f"U({text})" if law.kind == "uniform" else f"{NORMALS[law.kind]}(std {text})"
+
+
+NORMALS = {"normal": "N", "truncated_normal": "TN"}
+
+
+def _used(mode: str, law: Law) -> tuple[float | None, ...]:
+    return {"fan_in": (law.fan_in,), "fan_out": (law.fan_out,)}.get(mode, (law.fan_in, law.fan_out))
+
+
+def _fan(layer: StandardLayer, value: float | None) -> str:
+    """Return a fan as a product of the layer's symbols, the shortest first."""
+    symbols = dict(layer.symbols)
+    products = [
+        chosen for count in range(1, len(symbols) + 1) for chosen in itertools.combinations(symbols, count)
+    ]
+    for multiple, chosen in itertools.product((1, 3, 4), products):
+        if multiple * math.prod(symbols[one] for one in chosen) == value:
+            return " ".join([*([str(multiple)] if multiple > 1 else []), *chosen])
+    for one, other in itertools.combinations(symbols, 2):
+        if symbols[one] + symbols[other] == value:
+            return f"{one} + {other}"
+    msg = f"{layer.title}: the fan {value!r} is no product of {symbols}."
+    raise AssertionError(msg)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(layer_defaults_page())
