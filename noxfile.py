@@ -18,7 +18,7 @@ import nox
 nox.needs_version = ">=2025.5.1"
 nox.options.default_venv_backend = "virtualenv"  # never uv: it does not see wheels that pip finds on disk
 nox.options.reuse_venv = "yes"
-nox.options.sessions = ["lint", "types", "core-3.11", "parity", "docs"]
+nox.options.sessions = ["lint", "types", "core-3.11", "parity", "tools", "docs"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
@@ -125,6 +125,14 @@ def parity(session: nox.Session) -> None:
     run_tests(session, python=frameworks_bin(session, "python"), profile="ci")
 
 
+@nox.session(venv_backend="none", requires=["frameworks"])
+def tools(session: nox.Session) -> None:
+    """Test what only developers run: the generated pages, the benchmarks, the microscope."""
+    python = frameworks_bin(session, "python")
+    folders = session.posargs or ("tools/pages/tests", "benchmarks/tests", "microscope/tests")
+    session.run(python, "-m", "pytest", *WORKERS, *folders, env=QUIET)
+
+
 @nox.session(default=False)
 def coverage(session: nox.Session) -> None:
     """Add up what the test sessions covered last, and fail if that is not every line and branch."""
@@ -140,7 +148,7 @@ def docs(session: nox.Session) -> None:
     python = frameworks_bin(session, "python")
     pages = ["README.md", *map(str, sorted(Path("docs").glob("*.md")))]
     options = ["--doctest-modules", "--doctest-glob=*.md", *session.posargs]
-    session.run(python, "-m", "pytest", *options, "src/unified_init", *pages, env=QUIET)
+    session.run(python, "-m", "pytest", *options, "src/unified_init", "tools/pages", *pages, env=QUIET)
 
 
 @nox.session(default=False)

@@ -15,7 +15,16 @@ import pytest
 
 import unified_init as ui
 from unified_init import cli
-from unified_init.parity.demo import BACKENDS, DemoModel, DemoTensor, Outcome, load, measure, missing_message, verdict
+from unified_init.parity.demo import (
+    BACKENDS,
+    DemoModel,
+    DemoTensor,
+    Outcome,
+    load,
+    measure,
+    missing_message,
+    verdict,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,37 +15,86 @@ from unified_init.backends.registry import backends
 
 if TYPE_CHECKING:
     from unified_init import recipes
-    from unified_init.drawing.api import draw, fill
-    from unified_init.models.applying import Report, apply, inspect, plan
     from unified_init.auditing.audit import audit
-    from unified_init.auditing.report import Audit, AuditRow
     from unified_init.auditing.coordinates import CoordCheck, coord_check
+    from unified_init.auditing.probing import Probe, probe
+    from unified_init.auditing.report import Audit, AuditRow
+    from unified_init.drawing.api import draw, fill
     from unified_init.drawing.digests import digest
-    from unified_init.spec.distributions import BilinearUpsampling, Constant, DeltaOrthogonal, Dirac, Hadamard, Identity, Normal, Orthogonal, Quantile, Sparse, Stft, TruncatedNormal, Uniform
+    from unified_init.drawing.wrap import as_jax, as_keras, as_torch
     from unified_init.errors import (
         ArgumentTypeError,
         ArgumentValueError,
         BackendError,
         UnifiedInitError,
     )
+    from unified_init.interop.from_native import from_native
+    from unified_init.interop.quantiles import from_quantile
+    from unified_init.interop.serialise import from_json, to_json
+    from unified_init.inventory.inventory_json import inventory_from_json, inventory_to_json
+    from unified_init.inventory.records import Inventory, Part, Record
+    from unified_init.law.law import Law
+    from unified_init.models.applying import Report, apply, inspect, plan
+    from unified_init.models.matching import NameMap, match
+    from unified_init.models.planning import Plan
+    from unified_init.recipes.recipe_json import (
+        recipe_from_json,
+        recipe_from_yaml,
+        recipe_schema,
+        recipe_to_json,
+    )
+    from unified_init.recipes.rule import Recipe, Rule
+    from unified_init.spec.distributions import (
+        BilinearUpsampling,
+        Constant,
+        DeltaOrthogonal,
+        Dirac,
+        Hadamard,
+        Identity,
+        Normal,
+        Orthogonal,
+        Quantile,
+        Sparse,
+        Stft,
+        TruncatedNormal,
+        Uniform,
+    )
     from unified_init.spec.gains import calculate_gain, depth_factor
     from unified_init.spec.initializer import Initializer
-    from unified_init.interop.from_native import from_native
-    from unified_init.drawing.wrap import as_jax, as_keras, as_torch
-    from unified_init.inventory.records import Inventory, Part, Record
-    from unified_init.inventory.inventory_json import inventory_from_json, inventory_to_json
-    from unified_init.law.law import Law
-    from unified_init.models.matching import NameMap, match
-    from unified_init.walkers.trees import Haiku, Linen, haiku, linen
-    from unified_init.models.planning import Plan
-    from unified_init.spec.presets import bilinear_upsampling, constant, delta_orthogonal, dirac, glorot_normal, glorot_uniform, hadamard, he_normal, he_uniform, icnr, identity, kaiming_normal, kaiming_uniform, lecun_normal, lecun_uniform, normal, ones, orthogonal, siren, sparse, stft, trunc_normal, truncated_normal, uniform, uniform_unit_scaling, variance_scaling, xavier_normal, xavier_uniform, zeros
-    from unified_init.auditing.probing import Probe, probe
-    from unified_init.interop.quantiles import from_quantile
-    from unified_init.recipes.recipe_json import recipe_from_json, recipe_from_yaml, recipe_schema, recipe_to_json
-    from unified_init.recipes.rule import Recipe, Rule
+    from unified_init.spec.presets import (
+        bilinear_upsampling,
+        constant,
+        delta_orthogonal,
+        dirac,
+        glorot_normal,
+        glorot_uniform,
+        hadamard,
+        he_normal,
+        he_uniform,
+        icnr,
+        identity,
+        kaiming_normal,
+        kaiming_uniform,
+        lecun_normal,
+        lecun_uniform,
+        normal,
+        ones,
+        orthogonal,
+        siren,
+        sparse,
+        stft,
+        trunc_normal,
+        truncated_normal,
+        uniform,
+        uniform_unit_scaling,
+        variance_scaling,
+        xavier_normal,
+        xavier_uniform,
+        zeros,
+    )
     from unified_init.spec.scales import Between, Fixed, Gain, Interval, InverseFan, VarianceScaling
-    from unified_init.interop.serialise import from_json, to_json
     from unified_init.stream.threefry import STREAM
+    from unified_init.walkers.trees import Haiku, Linen, haiku, linen
 
 __all__ = [
     "STREAM",

@@ -16,7 +16,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import unified_init as ui
-from unified_init.parity.demo import BACKENDS, INSTALL, DemoModel, Outcome, load, measure, missing_message, select, start, verdict
+from unified_init.parity.demo import (
+    BACKENDS,
+    INSTALL,
+    DemoModel,
+    Outcome,
+    load,
+    measure,
+    missing_message,
+    select,
+    start,
+    verdict,
+)
 
 if TYPE_CHECKING:
     import typer

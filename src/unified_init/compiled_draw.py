@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from unified_init.drawing import api, frozen_call
 from unified_init.backends._torch import opaque_draw
+from unified_init.drawing import api, frozen_call
 from unified_init.errors import ArgumentValueError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.models.reading import logical_values
+from tests.helpers.reading import logical_values
 
 import unified_init as ui
 

@@ -17,10 +17,10 @@ from tests.parity.natives import (
 )
 from tests.parity.natives_keras import CASES as KERAS_CASES
 from tests.parity.natives_keras import case_key, shape_of
+from tools.pages.difference_rows import Place
 
 import unified_init as ui
 from unified_init.spec.distributions import AT_2_SIGMA, Normal, TruncatedNormal
-from tools.pages.difference_rows import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -32,12 +32,12 @@ from tests.parity.natives import (
 from tests.parity.natives_agree import CASES, Case, wrong_laws
 from tests.parity.natives_facts import FACTS
 from tests.parity.natives_laws import LAWS
+from tools.pages.difference_rows import FactRow, LawRow
+from tools.pages.differences import DIFFERENCES
 
 import unified_init as ui
 from unified_init import testing
 from unified_init.interop.catalogue import FRAMEWORKS
-from tools.pages.difference_rows import FactRow, LawRow
-from tools.pages.differences import DIFFERENCES
 from unified_init.law.law import ELEMENTWISE
 
 if TYPE_CHECKING:

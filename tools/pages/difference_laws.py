@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 
-from unified_init.spec.distributions import STD_TRUNCATED_AT_2
 from tools.pages.difference_rows import FactRow, LawRow, Place, Topic
+
+from unified_init.spec.distributions import STD_TRUNCATED_AT_2
 
 __all__ = ["DEFAULTS", "FANS", "LAYERS", "NORMAL", "ORTHOGONAL", "TRUNCATION"]
 

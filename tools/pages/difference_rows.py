@@ -6,8 +6,8 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from unified_init.spec.initializer import Initializer
     from unified_init.law.law import Fans, Law
+    from unified_init.spec.initializer import Initializer
 
 __all__ = ["CHECKED", "FactRow", "LawRow", "Place", "Topic"]
 

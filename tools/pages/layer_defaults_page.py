@@ -12,20 +12,22 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING
 
+from tools.pages.standard_layers import LAYERS
+
 from unified_init import recipes
 from unified_init.errors import ArgumentValueError
 from unified_init.inventory.records import Inventory
 from unified_init.models.planning import plan_inventory  # the rows are plans
-from tools.pages.standard_layers import LAYERS
 from unified_init.spec.scales import VarianceScaling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from tools.pages.standard_layers import StandardLayer
+
     from unified_init.inventory.records import Record
     from unified_init.law.law import Law
     from unified_init.models.planning import Piece
-    from tools.pages.standard_layers import StandardLayer
     from unified_init.recipes.rule import Recipe
 
 __all__ = ["DEFAULTS", "layer_defaults_page"]

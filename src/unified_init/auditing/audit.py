@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unified_init.core import checks
 from unified_init.auditing.causes import causes_of, faithful_note, low_precision_notes
 from unified_init.auditing.duplicates import duplicates_of
 from unified_init.auditing.report import Audit, AuditRow
@@ -19,11 +18,12 @@ from unified_init.auditing.values import (
     sample_of,
     structural_fault,
 )
+from unified_init.core import checks
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
-from unified_init.walkers.registry import walker_of
-from unified_init.walkers.layer_facts import ComputedError
 from unified_init.recipes.rule import Recipe
 from unified_init.testing.findings import family_p, verdict
+from unified_init.walkers.layer_facts import ComputedError
+from unified_init.walkers.registry import walker_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unified_init.auditing.values import Observed
-    from unified_init.walkers.protocol import Walker
     from unified_init.testing.findings import Finding
+    from unified_init.walkers.protocol import Walker
 
 __all__ = ["ALPHA", "audit"]
 

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from unified_init.auditing.units import Unit
     from unified_init.auditing.values import Observed
-    from unified_init.spec.initializer import Initializer
     from unified_init.inventory.records import Record
     from unified_init.law.law import Fans
     from unified_init.models.planning import Piece
+    from unified_init.spec.initializer import Initializer
     from unified_init.testing.findings import Finding
 
 __all__ = ["causes_of", "faithful_note", "low_precision_notes"]

@@ -13,9 +13,9 @@ from unified_init.errors import BackendError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from unified_init.auditing.report import Audit
     from unified_init.auditing.coordinates import CoordCheck
     from unified_init.auditing.probing import Probe
+    from unified_init.auditing.report import Audit
 
 __all__ = ["audit_chart", "coord_chart", "probe_chart"]
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.core import checks
-from unified_init.models.applying import apply, inspect
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.recipes.width.mup import MuP
+from unified_init.models.applying import apply, inspect
 from unified_init.recipes.rule import Recipe
+from unified_init.recipes.width.mup import MuP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -12,8 +12,8 @@ from unified_init.law.law import ELEMENTWISE
 from unified_init.law.layout import bind
 from unified_init.stream.arrange import to_logical
 from unified_init.stream.dtypes import DTYPES
-from unified_init.stream.run import on_host
 from unified_init.stream.program import make_request
+from unified_init.stream.run import on_host
 from unified_init.testing.findings import Finding, finding, weighed
 from unified_init.testing.goodness import MEDIAN, grades, kolmogorov_smirnov
 from unified_init.testing.one_sample import FEWEST, examine

@@ -6,12 +6,12 @@ import functools
 import sys
 from typing import TYPE_CHECKING, Any, cast
 
-from unified_init.core import checks
 from unified_init.backends import registry
-from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.spec.initializer import Initializer
-from unified_init.law.layout import bind, size_items
+from unified_init.core import checks
 from unified_init.drawing.seeds import check_seed, is_traced, key_of
+from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.law.layout import bind, size_items
+from unified_init.spec.initializer import Initializer
 from unified_init.stream import run as program
 from unified_init.stream.dtypes import DTYPES, dtype_of
 from unified_init.stream.program import Request, make_request, named

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from unified_init.drawing import api
 from unified_init.core import checks
+from unified_init.drawing import api
 from unified_init.errors import UnifiedInitError
-from unified_init.law.indexmap import index_map
-from unified_init.spec.initializer import Initializer
-from unified_init.law.layout import bind
 from unified_init.interop.serialise import KINDS, from_json, to_json
+from unified_init.law.indexmap import index_map
+from unified_init.law.layout import bind
+from unified_init.spec.initializer import Initializer
 from unified_init.stream.dtypes import dtype_of
 
 __all__ = ["REFUSED", "freeze", "parts", "result", "run"]

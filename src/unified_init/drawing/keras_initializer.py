@@ -11,10 +11,10 @@ from typing import Any
 
 import keras
 
-from unified_init.drawing.api import draw
 from unified_init.backends.registry import NAMES
-from unified_init.drawing.wrap import Placed, place
+from unified_init.drawing.api import draw
 from unified_init.drawing.seeds import check_seed
+from unified_init.drawing.wrap import Placed, place
 from unified_init.interop.serialise import from_json, to_json
 
 __all__ = ["UnifiedInitializer"]

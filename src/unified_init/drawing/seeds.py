@@ -5,8 +5,8 @@ from __future__ import annotations
 import numbers
 from typing import TYPE_CHECKING, Any
 
-from unified_init.core import checks
 from unified_init.backends import registry
+from unified_init.core import checks
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.stream.threefry import root_key
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, cast
 
+from unified_init.backends import registry
 from unified_init.core import checks
 from unified_init.drawing.api import draw, fill
-from unified_init.backends import registry
+from unified_init.drawing.seeds import check_seed
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError
+from unified_init.law.layout import parse, size_items
 from unified_init.spec.fans import explicit_fans
 from unified_init.spec.initializer import Initializer
-from unified_init.law.layout import parse, size_items
-from unified_init.drawing.seeds import check_seed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

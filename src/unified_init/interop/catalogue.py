@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from unified_init.interop.catalogue_entry import Entry
 from unified_init.spec import presets as p
 from unified_init.spec.distributions import STD_TRUNCATED_AT_2
-from unified_init.interop.catalogue_entry import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable

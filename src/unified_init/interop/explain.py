@@ -6,16 +6,16 @@ import math
 from typing import TYPE_CHECKING
 
 from unified_init.core import checks
+from unified_init.core.reprs import literal
 from unified_init.interop.native_calls import native_calls
 from unified_init.law.layout import bind
 from unified_init.spec.scales import InverseFan, VarianceScaling, fan
-from unified_init.core.reprs import literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from unified_init.spec.initializer import Initializer
     from unified_init.law.law import Fans, Law
+    from unified_init.spec.initializer import Initializer
 
 __all__ = ["explain"]
 

@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.spec.initializer import Initializer
 from unified_init.interop.catalogue import EXCLUDED, FRAMEWORKS
 from unified_init.interop.catalogue_entry import DROPPED, Entry
 from unified_init.interop.serialise import from_json
+from unified_init.spec.initializer import Initializer
 
 __all__ = ["from_native"]
 

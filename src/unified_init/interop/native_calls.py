@@ -7,11 +7,24 @@ import math
 import re
 from typing import TYPE_CHECKING, assert_never
 
-from unified_init.spec.distributions import AT_2_SIGMA, Constant, DeltaOrthogonal, Dirac, Distribution, Identity, Normal, Orthogonal, Sparse, Stft, TruncatedNormal, Uniform
-from unified_init.spec.initializer import LABELS, Initializer
-from unified_init.interop.native_fans import jax_axes, jax_fans, keras_fans, torch_fans
-from unified_init.spec.scales import VarianceScaling, fan
 from unified_init.core.reprs import literal
+from unified_init.interop.native_fans import jax_axes, jax_fans, keras_fans, torch_fans
+from unified_init.spec.distributions import (
+    AT_2_SIGMA,
+    Constant,
+    DeltaOrthogonal,
+    Dirac,
+    Distribution,
+    Identity,
+    Normal,
+    Orthogonal,
+    Sparse,
+    Stft,
+    TruncatedNormal,
+    Uniform,
+)
+from unified_init.spec.initializer import LABELS, Initializer
+from unified_init.spec.scales import VarianceScaling, fan
 
 if TYPE_CHECKING:
     from unified_init.interop.native_fans import KnownFans

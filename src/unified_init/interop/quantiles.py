@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.core import checks
-from unified_init.spec.distributions import Quantile
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.spec.distributions import Quantile
 from unified_init.spec.initializer import Initializer
 from unified_init.spec.scales import Gain
 from unified_init.stream.knots import FORMAT32, compact_knots, knots, probabilities

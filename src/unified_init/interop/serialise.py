@@ -8,8 +8,8 @@ import math
 from typing import Any, get_args
 
 from unified_init.core import checks
-from unified_init.spec import distributions, scales
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
+from unified_init.spec import distributions, scales
 from unified_init.spec.initializer import Initializer
 from unified_init.stream.threefry import STREAM
 

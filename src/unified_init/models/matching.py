@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from unified_init.core import checks
-from unified_init.models.applying import inspect
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.models.applying import inspect
 from unified_init.models.match_units import Unit, units_of
 from unified_init.recipes.near_misses import miss
 

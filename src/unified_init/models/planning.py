@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 
 from unified_init.core import checks
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
-from unified_init.spec.fans import fans_on
 from unified_init.inventory.records import Inventory, Part, Record
 from unified_init.law.layout import bind
-from unified_init.recipes.near_misses import miss
 from unified_init.models.plan_checks import check_labels, check_lost, check_rules, check_streams
 from unified_init.models.plan_text import table, tree
+from unified_init.recipes.near_misses import miss
 from unified_init.recipes.rule import Recipe, matches
+from unified_init.spec.fans import fans_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from unified_init.spec.initializer import Initializer
     from unified_init.law.law import Fans, Law
     from unified_init.recipes.rule import Rule
+    from unified_init.spec.initializer import Initializer
 
 __all__ = ["Assignment", "Piece", "Plan", "plan_inventory", "texts"]
 

@@ -9,16 +9,16 @@ import numpy as np
 
 from unified_init.errors import ArgumentValueError, UnifiedInitError
 from unified_init.law.layout import bind
-from unified_init.walkers.writes import Drawn, Target, Write
 from unified_init.stream.dtypes import DTYPES
 from unified_init.stream.program import make_request
+from unified_init.walkers.writes import Drawn, Target, Write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from unified_init.inventory.records import Box
-    from unified_init.walkers.protocol import Walker
     from unified_init.models.planning import Assignment, Piece
+    from unified_init.walkers.protocol import Walker
 
 __all__ = ["writes_of"]
 

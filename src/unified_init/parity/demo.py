@@ -134,7 +134,7 @@ def load(path: Path | None = None) -> DemoModel:
 def _default_text() -> str:
     """The model file of GPT-2 small: inside the package, or beside it in a working tree."""
     inside = importlib.resources.files("unified_init") / "examples" / MODEL
-    beside = Path(__file__).parents[2] / "examples" / MODEL
+    beside = Path(__file__).parents[3] / "examples" / MODEL
     return (inside if inside.is_file() else beside).read_text(encoding="utf-8")
 
 

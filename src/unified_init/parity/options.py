@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unified_init.core import checks
-from unified_init.parity.demo import INSTALL
 from unified_init.errors import ArgumentValueError
+from unified_init.parity.demo import INSTALL
 from unified_init.parity.matrix import ENTRIES
 from unified_init.parity.variants import Variant
 

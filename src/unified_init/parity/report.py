@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import unified_init as ui
 from unified_init.backends import registry
-from unified_init.parity.demo import INSTALL
 from unified_init.errors import ArgumentValueError
+from unified_init.parity.demo import INSTALL
 from unified_init.parity.matrix import measure
 from unified_init.parity.options import STDOUT, absent
 from unified_init.parity.variants import Variant

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, assert_never
 import numpy as np
 
 import unified_init as ui
-from unified_init.drawing.api import _request
 from unified_init.backends import graph, registry, trace
-from unified_init.stream import host, numpy_runner, run as program, threefry
+from unified_init.drawing.api import _request
+from unified_init.stream import host, numpy_runner, threefry
+from unified_init.stream import run as program
 
 if TYPE_CHECKING:
     from collections.abc import Callable

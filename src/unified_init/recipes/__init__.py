@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from unified_init.recipes.defaults.equinox import equinox_default
-from unified_init.recipes.defaults.flax import flax_linen_default, flax_linen_default_corrected, flax_nnx_default, flax_nnx_default_corrected
+from unified_init.recipes.defaults.flax import (
+    flax_linen_default,
+    flax_linen_default_corrected,
+    flax_nnx_default,
+    flax_nnx_default_corrected,
+)
 from unified_init.recipes.defaults.haiku import haiku_default, haiku_default_corrected
 from unified_init.recipes.defaults.keras import keras_default, keras_default_corrected
 from unified_init.recipes.defaults.torch import torch_default, torch_default_corrected
-from unified_init.recipes.width.mup import MuP, mup
 from unified_init.recipes.published.convolutional import efficientnet_tf, fixup, mobilenet, resnet
-from unified_init.recipes.published.decoders import gpt2, llama, megatron, olmo_full_megatron, olmo_mitchell, small_init, wang_init
+from unified_init.recipes.published.decoders import (
+    gpt2,
+    llama,
+    megatron,
+    olmo_full_megatron,
+    olmo_mitchell,
+    small_init,
+    wang_init,
+)
 from unified_init.recipes.published.depth import deepnorm, magneto, t_fixup
 from unified_init.recipes.published.encoders import bert_google, bert_hf, t5
 from unified_init.recipes.published.others import lora, siren
 from unified_init.recipes.published.vit import dit, vit_jax, vit_jax_nlhb, vit_moco, vit_timm
+from unified_init.recipes.width.mup import MuP, mup
 
 __all__ = [
     "MuP",

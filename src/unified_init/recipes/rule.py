@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from unified_init.core import checks
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.spec.fans import explicit_fans
-from unified_init.spec.initializer import Initializer
 from unified_init.inventory.records import KINDS, PLACES, ROLES, Record
 from unified_init.recipes.fan_conventions import CONVENTIONS
+from unified_init.spec.fans import explicit_fans
+from unified_init.spec.initializer import Initializer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

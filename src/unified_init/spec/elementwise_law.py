@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import assert_never
 
-from unified_init.spec.distributions import Elementwise, Normal, Quantile, TruncatedNormal, Uniform
 from unified_init.law.law import Law
+from unified_init.spec.distributions import Elementwise, Normal, Quantile, TruncatedNormal, Uniform
 from unified_init.spec.scales import Between, Fixed, Gain, Interval, InverseFan, Scale, VarianceScaling
 
 __all__ = ["elementwise_law"]

@@ -7,14 +7,31 @@ import math
 from typing import TYPE_CHECKING
 
 from unified_init.core import checks
-from unified_init.spec.distributions import AT_2_SIGMA, BilinearUpsampling, Constant, DeltaOrthogonal, Dirac, Distribution, Elementwise, Hadamard, Identity, Normal, Orthogonal, Quantile, Sparse, Stft, TruncatedNormal, Uniform
-from unified_init.spec.elementwise_law import elementwise_law
+from unified_init.core.reprs import call_repr
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.spec.fans import fans_on
 from unified_init.law.layout import Geometry, bind
+from unified_init.spec.distributions import (
+    AT_2_SIGMA,
+    BilinearUpsampling,
+    Constant,
+    DeltaOrthogonal,
+    Dirac,
+    Distribution,
+    Elementwise,
+    Hadamard,
+    Identity,
+    Normal,
+    Orthogonal,
+    Quantile,
+    Sparse,
+    Stft,
+    TruncatedNormal,
+    Uniform,
+)
+from unified_init.spec.elementwise_law import elementwise_law
+from unified_init.spec.fans import fans_on
 from unified_init.spec.scales import Between, Fixed, Gain, Interval, InverseFan, Scale, VarianceScaling
 from unified_init.spec.structured_law import structured_law
-from unified_init.core.reprs import call_repr
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,8 +10,8 @@ import dataclasses
 import math
 
 from unified_init.core import checks
-from unified_init.errors import ArgumentValueError
 from unified_init.core.reprs import call_repr
+from unified_init.errors import ArgumentValueError
 
 __all__ = [
     "FAN_MODES",

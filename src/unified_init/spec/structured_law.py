@@ -8,9 +8,20 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from unified_init.spec.distributions import BilinearUpsampling, Constant, DeltaOrthogonal, Dirac, Hadamard, Identity, Orthogonal, Sparse, Stft, Structured
 from unified_init.errors import ArgumentValueError
 from unified_init.law.law import Law
+from unified_init.spec.distributions import (
+    BilinearUpsampling,
+    Constant,
+    DeltaOrthogonal,
+    Dirac,
+    Hadamard,
+    Identity,
+    Orthogonal,
+    Sparse,
+    Stft,
+    Structured,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.errors import ArgumentValueError
-from unified_init.stream.elementary import normal_quantile
 from unified_init.law.unit_normal import tail
+from unified_init.stream.elementary import normal_quantile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unified_init.stream import host, run as program
+from unified_init.stream import host
+from unified_init.stream import run as program
 from unified_init.stream.dtypes import DTYPES
 
 if TYPE_CHECKING:

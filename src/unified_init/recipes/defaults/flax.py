@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from unified_init.recipes.rule import Recipe, Rule
 from unified_init.spec import presets
 from unified_init.spec.distributions import Normal
 from unified_init.spec.initializer import Initializer
-from unified_init.recipes.rule import Recipe, Rule
 from unified_init.spec.scales import VarianceScaling
 
 __all__ = [

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from unified_init.recipes.rule import Recipe, Rule
 from unified_init.spec import presets
 from unified_init.spec.distributions import AT_2_SIGMA
 from unified_init.spec.initializer import Initializer
-from unified_init.recipes.rule import Recipe, Rule
 from unified_init.spec.scales import Fixed, VarianceScaling
 
 if TYPE_CHECKING:

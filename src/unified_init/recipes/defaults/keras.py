@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from unified_init.spec import presets
 from unified_init.recipes.rule import Recipe, Rule
+from unified_init.spec import presets
 
 __all__ = ["keras_default", "keras_default_corrected"]
 

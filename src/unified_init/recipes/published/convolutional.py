@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from unified_init.core import checks
-from unified_init.spec import presets
-from unified_init.spec.distributions import Uniform
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.spec.initializer import Initializer
 from unified_init.recipes.defaults.torch import BOUND
 from unified_init.recipes.published.shared_rules import may, must, rest
 from unified_init.recipes.rule import Recipe
+from unified_init.spec import presets
+from unified_init.spec.distributions import Uniform
+from unified_init.spec.initializer import Initializer
 from unified_init.spec.scales import VarianceScaling
 
 __all__ = ["efficientnet_tf", "fixup", "mobilenet", "resnet"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 from unified_init.core import checks
-from unified_init.spec import presets
-from unified_init.spec.initializer import Initializer
 from unified_init.recipes.published.shared_rules import AT_3_SIGMA, DENSE, kernels, may, must, rest, tables
 from unified_init.recipes.rule import Recipe, Rule
+from unified_init.spec import presets
+from unified_init.spec.initializer import Initializer
 from unified_init.spec.scales import VarianceScaling
 
 __all__ = [

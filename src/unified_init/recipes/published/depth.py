@@ -6,13 +6,13 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from unified_init.core import checks
-from unified_init.spec import presets
-from unified_init.spec.distributions import Normal
 from unified_init.errors import ArgumentValueError
-from unified_init.spec.initializer import Initializer
 from unified_init.recipes.defaults.torch import BOUND
 from unified_init.recipes.published.shared_rules import BY_WIDTH, DENSE, INTO_HEADS, may, must, rest, tables
 from unified_init.recipes.rule import Recipe, Rule
+from unified_init.spec import presets
+from unified_init.spec.distributions import Normal
+from unified_init.spec.initializer import Initializer
 from unified_init.spec.scales import VarianceScaling
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 from unified_init.core import checks
-from unified_init.spec import presets
 from unified_init.errors import ArgumentTypeError
 from unified_init.recipes.defaults.torch import BOUND
 from unified_init.recipes.published.shared_rules import DENSE, kernels, may, must, rest
 from unified_init.recipes.rule import Recipe, Rule
+from unified_init.spec import presets
 
 __all__ = ["dit", "vit_jax", "vit_jax_nlhb", "vit_moco", "vit_timm"]
 

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.records import Inventory
+from unified_init.recipes.rule import Recipe, Rule
 from unified_init.recipes.width.growth import check_alike, growth_of, laws_of, literally
 from unified_init.recipes.width.table import MuRow, MuTable
-from unified_init.recipes.rule import Recipe, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from unified_init.spec.initializer import Initializer
     from unified_init.inventory.records import Record
     from unified_init.law.law import Law
     from unified_init.recipes.width.growth import Growth
+    from unified_init.spec.initializer import Initializer
 
 __all__ = ["MuP", "mup"]
 

@@ -2,8 +2,28 @@
 
 from __future__ import annotations
 
-from unified_init.spec.distributions.elementwise import AT_2_SIGMA, STD_TRUNCATED_AT_2, STD_UNIT_UNIFORM, Elementwise, Normal, Quantile, TruncatedNormal, Uniform
-from unified_init.spec.distributions.structured import BilinearUpsampling, Constant, DeltaOrthogonal, Dirac, Hadamard, Identity, Orthogonal, Sparse, Stft, Structured
+from unified_init.spec.distributions.elementwise import (
+    AT_2_SIGMA,
+    STD_TRUNCATED_AT_2,
+    STD_UNIT_UNIFORM,
+    Elementwise,
+    Normal,
+    Quantile,
+    TruncatedNormal,
+    Uniform,
+)
+from unified_init.spec.distributions.structured import (
+    BilinearUpsampling,
+    Constant,
+    DeltaOrthogonal,
+    Dirac,
+    Hadamard,
+    Identity,
+    Orthogonal,
+    Sparse,
+    Stft,
+    Structured,
+)
 
 __all__ = [
     "AT_2_SIGMA",

@@ -13,9 +13,9 @@ import math
 from typing import ClassVar
 
 from unified_init.core import checks
+from unified_init.core.reprs import call_repr
 from unified_init.errors import ArgumentValueError
 from unified_init.law.unit_normal import density, tail
-from unified_init.core.reprs import call_repr
 
 __all__ = [
     "AT_2_SIGMA",

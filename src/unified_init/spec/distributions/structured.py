@@ -7,8 +7,8 @@ import numbers
 from collections.abc import Sequence
 
 from unified_init.core import checks
-from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.core.reprs import call_repr
+from unified_init.errors import ArgumentTypeError, ArgumentValueError
 
 __all__ = [
     "BilinearUpsampling",

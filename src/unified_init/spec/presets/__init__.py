@@ -4,8 +4,32 @@ from __future__ import annotations
 
 from unified_init.spec.presets.constants import constant, ones, zeros
 from unified_init.spec.presets.elementwise import normal, trunc_normal, truncated_normal, uniform
-from unified_init.spec.presets.fan_scaled import glorot_normal, glorot_uniform, he_normal, he_uniform, kaiming_normal, kaiming_uniform, lecun_normal, lecun_uniform, siren, uniform_unit_scaling, variance_scaling, xavier_normal, xavier_uniform
-from unified_init.spec.presets.structured import bilinear_upsampling, delta_orthogonal, dirac, hadamard, icnr, identity, orthogonal, sparse, stft
+from unified_init.spec.presets.fan_scaled import (
+    glorot_normal,
+    glorot_uniform,
+    he_normal,
+    he_uniform,
+    kaiming_normal,
+    kaiming_uniform,
+    lecun_normal,
+    lecun_uniform,
+    siren,
+    uniform_unit_scaling,
+    variance_scaling,
+    xavier_normal,
+    xavier_uniform,
+)
+from unified_init.spec.presets.structured import (
+    bilinear_upsampling,
+    delta_orthogonal,
+    dirac,
+    hadamard,
+    icnr,
+    identity,
+    orthogonal,
+    sparse,
+    stft,
+)
 
 __all__ = [
     "bilinear_upsampling",

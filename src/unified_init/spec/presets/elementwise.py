@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from unified_init.core import checks
-from unified_init.spec.distributions import Normal, TruncatedNormal, Uniform
 from unified_init.errors import ArgumentValueError
+from unified_init.spec.distributions import Normal, TruncatedNormal, Uniform
 from unified_init.spec.initializer import Initializer
 from unified_init.spec.scales import Between, Fixed, Interval
 

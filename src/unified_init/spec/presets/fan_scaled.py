@@ -8,8 +8,8 @@ standard deviation as stated (what Keras, TensorFlow and JAX mean). ``kaiming_no
 from __future__ import annotations
 
 from unified_init.core import checks
-from unified_init.spec.distributions import AT_2_SIGMA, STD_UNIT_UNIFORM, Distribution, Normal, Uniform
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.spec.distributions import AT_2_SIGMA, STD_UNIT_UNIFORM, Distribution, Normal, Uniform
 from unified_init.spec.gains import squared_gain
 from unified_init.spec.initializer import Initializer
 from unified_init.spec.scales import InverseFan, VarianceScaling

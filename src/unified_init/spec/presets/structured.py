@@ -5,8 +5,17 @@ from __future__ import annotations
 import dataclasses
 
 from unified_init.core import checks
-from unified_init.spec.distributions import BilinearUpsampling, DeltaOrthogonal, Dirac, Hadamard, Identity, Orthogonal, Sparse, Stft
 from unified_init.errors import ArgumentTypeError
+from unified_init.spec.distributions import (
+    BilinearUpsampling,
+    DeltaOrthogonal,
+    Dirac,
+    Hadamard,
+    Identity,
+    Orthogonal,
+    Sparse,
+    Stft,
+)
 from unified_init.spec.initializer import Initializer
 from unified_init.spec.scales import Fixed, Gain
 

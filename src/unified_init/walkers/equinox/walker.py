@@ -8,10 +8,10 @@ import equinox as eqx
 import jax
 from jax import tree_util
 
+from unified_init.inventory.places import placed
 from unified_init.inventory.records import Inventory, Record
 from unified_init.walkers import jax_arrays as jax_leaves
 from unified_init.walkers.equinox.layers import facts_of
-from unified_init.inventory.places import placed
 from unified_init.walkers.layer_facts import ComputedError, check_complete, stacked
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import dataclasses
 import math
 from typing import TYPE_CHECKING, Any
 
+from unified_init.inventory.places import placed
 from unified_init.inventory.records import Record
 from unified_init.walkers.flax.cells import CELLS, cell_records
-from unified_init.inventory.places import placed
 from unified_init.walkers.layer_facts import loose
 
 if TYPE_CHECKING:

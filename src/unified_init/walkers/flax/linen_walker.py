@@ -14,9 +14,9 @@ import jax
 from unified_init.errors import ArgumentValueError
 from unified_init.inventory.records import Inventory
 from unified_init.walkers import jax_arrays as jax_leaves
-from unified_init.walkers.flax.linen_axes import stacked_axes
 from unified_init.walkers.flax.layers import Layer, records_of
 from unified_init.walkers.flax.leaves import Key, Leaf, axes_of_copies
+from unified_init.walkers.flax.linen_axes import stacked_axes
 from unified_init.walkers.flax.linen_layers import is_box, layer_of, leaves_of, unboxed, wrapped_by
 from unified_init.walkers.flax.linen_names import named_layers
 from unified_init.walkers.layer_facts import ComputedError, check_complete

@@ -10,10 +10,10 @@ import haiku as hk
 import jax
 
 from unified_init.errors import ArgumentValueError
+from unified_init.inventory.places import placed
 from unified_init.inventory.records import Inventory
 from unified_init.walkers import jax_arrays as jax_leaves
 from unified_init.walkers.haiku.layers import LAYERS, STATE, Site, described, described_state, named_site
-from unified_init.inventory.places import placed
 from unified_init.walkers.layer_facts import check_complete
 
 if TYPE_CHECKING:

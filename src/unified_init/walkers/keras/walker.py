@@ -17,9 +17,9 @@ import keras
 
 from unified_init.backends.registry import NAMES, get
 from unified_init.errors import ArgumentValueError, UnifiedInitError
+from unified_init.inventory.places import placed
 from unified_init.inventory.records import Inventory, Record
 from unified_init.walkers.keras.layers import described
-from unified_init.inventory.places import placed
 from unified_init.walkers.layer_facts import ComputedError
 
 if TYPE_CHECKING:

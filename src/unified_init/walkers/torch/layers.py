@@ -11,8 +11,8 @@ from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from unified_init.errors import ArgumentValueError
-from unified_init.inventory.records import Part, Record
 from unified_init.inventory.places import unwrapped
+from unified_init.inventory.records import Part, Record
 from unified_init.walkers.layer_facts import POSITION, SCALED, TOKEN
 
 if TYPE_CHECKING:

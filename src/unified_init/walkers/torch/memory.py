@@ -65,7 +65,7 @@ def _meet(first: torch.Tensor, second: torch.Tensor) -> bool:
     return bool(_bytes_of(marks, second, start).any())
 
 
-def _bytes_of(marks: Any, tensor: torch.Tensor, start: int) -> Any:  # noqa: ANN401  # arrays of any shape
+def _bytes_of(marks: Any, tensor: torch.Tensor, start: int) -> Any:  # arrays of any shape
     """Return a view of one mark a byte that has a tensor's shape and strides."""
     width = tensor.element_size()
     strides = (*(step * width for step in tensor.stride()), 1)

@@ -9,8 +9,8 @@ import torch
 
 from unified_init.backends import _torch as adapter
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
-from unified_init.inventory.records import Inventory, Record
 from unified_init.inventory.places import placed, unwrapped
+from unified_init.inventory.records import Inventory, Record
 from unified_init.walkers.torch.layers import described
 from unified_init.walkers.torch.memory import check_apart, identity
 from unified_init.walkers.torch.parametrized import Effective, effective_of, effective_weights

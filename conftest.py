@@ -1,0 +1,187 @@
+"""Which tests a run collects, Hypothesis profiles, and the check that no test leaves global state changed.
+
+``pytest --backends numpy,torch`` chooses what a run tests, of ``numpy``, ``numba`` (NumPy's second runner),
+``torch``, ``tensorflow`` and ``jax``; without the option it is all of them. ``--backends numpy`` is the core.
+
+A test says what it imports with ``@pytest.mark.needs("torch", "flax")``, and a test with a parameter
+``variant`` needs that variant's backend. Other libraries come with a backend: flax, haiku and equinox with
+jax, transformers, torchvision, timm and mup with torch, keras with any of torch, tensorflow and jax. A test
+is collected if all that it needs is chosen or comes with what is chosen. The others are deselected, not
+skipped; and what is chosen but not installed is a failure.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+import random
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+settings.register_profile("dev", max_examples=50, deadline=None)
+settings.register_profile(
+    "ci", max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+# The folders of tests whose layers, and the laws of those, are what recipes name: the newest releases'.
+OF_MODELS = tuple(
+    Path(__file__).parent / "tests" / folder
+    for folder in ("walkers", "inventory", "recipes", "models", "auditing")
+)
+LIBRARIES = frozenset({
+    "keras", "flax", "haiku", "equinox", "transformers", "torchvision", "timm", "mup",
+})  # fmt: skip
+CHOICES = ("numpy", "numba", "torch", "tensorflow", "jax")
+COMES_WITH = {name: {name} for name in CHOICES} | {
+    "transformers": {"torch"},
+    "torchvision": {"torch"},
+    "timm": {"torch"},
+    "mup": {"torch"},
+    "flax": {"jax"},
+    "haiku": {"jax"},
+    "equinox": {"jax"},
+    "keras": {"torch", "tensorflow", "jax"},
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a run choose its backends."""
+    parser.addoption(
+        "--backends",
+        default=",".join(CHOICES),
+        help="comma-separated, of %(default)s: tests that need another are left out",
+    )
+
+
+def chosen(config: pytest.Config) -> tuple[str, ...]:
+    """Return what this run tests, in the order of CHOICES."""
+    names = set(config.getoption("--backends").split(","))
+    if not names <= set(CHOICES):
+        msg = f"--backends must be of {','.join(CHOICES)}, got {','.join(sorted(names - set(CHOICES)))}"
+        raise pytest.UsageError(msg)
+    return tuple(name for name in CHOICES if name in names)
+
+
+def needed(item: pytest.Item) -> set[str]:
+    """Return what a test needs: what its marks name, and the backend and runner of its variant."""
+    marked = {name for mark in item.iter_markers("needs") for name in mark.args}
+    if not marked <= set(COMES_WITH):
+        msg = f"{item.nodeid}: needs() knows {', '.join(COMES_WITH)}; got {', '.join(sorted(marked))}"
+        raise pytest.UsageError(msg)
+    params = item.callspec.params if hasattr(item, "callspec") else {}
+    variant = params["variant"].value.split(":") if "variant" in params else []
+    return marked | set(variant) & set(CHOICES)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let Keras, which runs on TensorFlow if nothing is said, run on a backend that is chosen."""
+    for name in ("tensorflow", "torch", "jax"):
+        if name in chosen(config):
+            os.environ.setdefault("KERAS_BACKEND", name)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests that need what the run did not choose; mark those of other libraries' layers."""
+    names = set(chosen(config))
+    left_out = [item for item in items if not all(COMES_WITH[need] & names for need in needed(item))]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
+    for item in items:
+        marked = {name for mark in item.iter_markers("needs") for name in mark.args}
+        if marked & LIBRARIES and any(item.path.is_relative_to(folder) for folder in OF_MODELS):
+            item.add_marker(pytest.mark.current)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Import torch before TensorFlow: in the other order they clash in one process."""
+    if "torch" in chosen(item.config) and needed(item) & {"tensorflow", "keras"}:
+        importlib.import_module("torch")
+    if needed(item) & {"transformers", "torchvision", "timm", "mup"}:
+        let_torchvision_import()
+
+
+@functools.cache
+def let_torchvision_import() -> object:
+    """Define the two operators that torchvision describes and, beside a torch for CPUs, does not bring.
+
+    Transformers and timm import torchvision where it is installed. The library keeps the definitions.
+    """
+    import torch
+
+    library = torch.library.Library("torchvision", "FRAGMENT")
+    for name in ("nms", "qnms"):
+        if not hasattr(torch.ops.torchvision, name):
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    return library
+
+
+@pytest.fixture(scope="session")
+def chosen_backends(pytestconfig: pytest.Config) -> tuple[str, ...]:
+    """The backends that this run tests, in the order of ``ui.backends()``."""
+    return tuple(name for name in chosen(pytestconfig) if name != "numba")
+
+
+def global_state() -> dict[str, Any]:
+    """What a process shares: random state, default types and flags of all that is imported."""
+    state: dict[str, Any] = {
+        "python": random.getstate(),
+        "numpy": str(np.random.get_state()),  # noqa: NPY002  # the legacy state is the global one
+        "errors": np.geterr(),
+    }
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        state["torch"] = torch.random.get_rng_state().numpy().tobytes()
+        state["torch defaults"] = (torch.get_default_dtype(), torch.get_default_device())
+        state["torch threads"] = (torch.get_num_threads(), torch.is_grad_enabled())
+    tensorflow = sys.modules.get("tensorflow")
+    if tensorflow is not None:
+        from tensorflow.python.eager import context
+
+        state["tensorflow"] = (context.global_seed(), tensorflow.config.get_soft_device_placement())
+    jax = sys.modules.get("jax")
+    if jax is not None:
+        state["jax"] = {name: str(value) for name, value in jax.config.values.items()}
+    return state
+
+
+@pytest.fixture(autouse=True)
+def _untouched_state() -> Iterator[None]:
+    """Fail a test after which any global state of a framework differs."""
+    modules = set(sys.modules)
+    before = global_state()
+    yield
+    after = global_state()
+    if set(COMES_WITH) & (set(sys.modules) - modules):
+        return  # an import made during the test brings new state, and Flax's draws random numbers
+    assert before == after
+
+
+@pytest.fixture(autouse=True)
+def _native_draws_leave_no_trace(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Restore the global generators that a constructor of a layer may have advanced."""
+    if not any(request.path.is_relative_to(folder) for folder in OF_MODELS):
+        yield
+        return
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002  # the global one
+    torch = sys.modules.get("torch")
+    state = None if torch is None else torch.random.get_rng_state()
+    yield
+    random.setstate(python)
+    np.random.set_state(numpy)  # noqa: NPY002  # the global one
+    if torch is not None:
+        torch.random.set_rng_state(state)

@@ -1,0 +1,298 @@
+"""Specs are values: equal, hashable, picklable, and the same again from their repr and their JSON."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import pickle
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from tests.helpers.strategies import skewed, specs, triangular
+
+import unified_init as ui
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HE_NORMAL = (
+    '{"schema": 1, "stream": "threefry-1", '
+    '"distribution": {"kind": "TruncatedNormal", "lower": -2.0, "upper": 2.0}, '
+    '"scale": {"kind": "VarianceScaling", "scale": 2.0, "mode": "fan_in"}, "factor": 1.0, "upscale": 1}'
+)
+
+
+def anything(value: Any) -> Any:
+    """Return a value that no type checker objects to."""
+    return value
+
+
+def edited(**changes: Any) -> str:
+    """Return the JSON of he_normal with some fields changed; ``None`` removes one."""
+    data = json.loads(HE_NORMAL) | changes
+    return json.dumps({key: value for key, value in data.items() if value is not None})
+
+
+@given(specs)
+@settings(deadline=None)
+def test_a_spec_is_the_same_again_from_every_form(spec: ui.Initializer) -> None:
+    """Copy, pickle, repr and JSON give an equal spec with an equal hash."""
+    text = ui.to_json(spec)
+    for again in (
+        copy.deepcopy(spec),
+        pickle.loads(pickle.dumps(spec)),  # noqa: S301  # our own pickle
+        eval(repr(spec), dict(vars(ui))),  # noqa: S307  # our own repr
+        ui.from_json(text),
+    ):
+        assert again == spec
+        assert hash(again) == hash(spec)
+        assert repr(again) == repr(spec)
+    assert ui.to_json(ui.from_json(text)) == text
+    assert "\n" not in text
+    assert json.loads(text)["stream"] == ui.STREAM
+
+
+@given(specs, specs)
+def test_different_specs_have_different_forms(one: ui.Initializer, two: ui.Initializer) -> None:
+    """Specs are equal exactly when their texts are."""
+    assert (one == two) == (ui.to_json(one) == ui.to_json(two)) == (repr(one) == repr(two))
+
+
+def test_zeros_of_either_sign_are_one_value() -> None:
+    """Equal specs have one text and draw one tensor; minus zero equals zero."""
+    one, two = ui.constant(0.0), ui.constant(-0.0)
+    assert one == two
+    assert ui.to_json(one) == ui.to_json(two)
+    assert ui.digest(ui.draw(one, 3)) == ui.digest(ui.draw(two, 3))
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        (ui.normal(0, 1), ui.normal(0.0, 1.0)),
+        (ui.uniform(-1, 2), ui.uniform(-1.0, 2.0)),
+        (ui.truncated_normal(0, 1, -2, 2), ui.truncated_normal(0.0, 1.0)),
+        (ui.constant(3), ui.constant(3.0)),
+        (ui.constant([1, 2]), ui.constant(anything(np.array([1.0, 2.0])))),
+        (ui.constant(anything(np.float32(0.5))), ui.constant(0.5)),
+        (ui.normal(anything(np.int64(0)), np.float64(1)), ui.normal(0, 1)),
+        (ui.orthogonal(1), ui.orthogonal()),
+        (ui.dirac(anything(np.int32(2))), ui.dirac(2)),
+        (ui.icnr(ui.he_normal(), anything(np.int8(2))), ui.icnr(ui.he_normal(), 2)),
+        (ui.sparse(0), ui.sparse(0.0)),
+        (ui.he_normal() * 2, ui.he_normal() * 2.0),
+        (ui.variance_scaling(2, "fan_in", "uniform"), ui.he_uniform()),
+    ],
+)
+def test_whole_numbers_are_stored_as_floats(one: ui.Initializer, two: ui.Initializer) -> None:
+    """An int, a float and NumPy's scalars give the same spec, the same text and the same repr."""
+    assert one == two
+    assert hash(one) == hash(two)
+    assert ui.to_json(one) == ui.to_json(two)
+    assert repr(one) == repr(two)
+
+
+@pytest.mark.parametrize(
+    ("spec", "text"),
+    [
+        (ui.he_normal(), HE_NORMAL),
+        (
+            ui.icnr(ui.trunc_normal(1, 2, b=math.inf), 2) * 0.5,
+            (
+                '{"schema": 1, "stream": "threefry-1", '
+                '"distribution": {"kind": "TruncatedNormal", "lower": -1.5, "upper": "inf"}, '
+                '"scale": {"kind": "Fixed", "std": 2.0, "mean": 1.0}, "factor": 0.5, "upscale": 2}'
+            ),
+        ),
+        (
+            ui.constant([[1, 2], [3, 4]]),
+            (
+                '{"schema": 1, "stream": "threefry-1", '
+                '"distribution": {"kind": "Constant", "value": [[1.0, 2.0], [3.0, 4.0]]}, '
+                '"scale": {"kind": "Gain", "gain": 1.0}, "factor": 1.0, "upscale": 1}'
+            ),
+        ),
+        (
+            ui.stft("imag", None),
+            (
+                '{"schema": 1, "stream": "threefry-1", '
+                '"distribution": {"kind": "Stft", "side": "imag", "window": null, "scaling": "density", '
+                '"periodic": false}, "scale": {"kind": "Gain", "gain": 1.0}, "factor": 1.0, "upscale": 1}'
+            ),
+        ),
+    ],
+)
+def test_the_text_never_changes(spec: ui.Initializer, text: str) -> None:
+    """Golden texts: a file of this release is read by every later one."""
+    assert ui.to_json(spec) == text
+    assert ui.from_json(text) == spec
+
+
+def test_a_quantile_table_serialises_whole() -> None:
+    """The callable is gone; the table is the spec, and draws the same bits."""
+    for spec in (triangular(), skewed()):
+        again = ui.from_json(ui.to_json(spec))
+        one, two = (ui.draw(each, 1000, seed=1) for each in (spec, again))
+        assert one.tobytes() == two.tobytes()
+
+
+def test_a_quantile_exponent_of_numpy_serialises() -> None:
+    """The exponent is stored as an int, whatever integer it was."""
+    part = triangular().distribution
+    assert isinstance(part, ui.Quantile)
+    same = ui.Quantile(part.knots, np.int64(part.exponent), part.mean, part.std, part.low, part.high)  # type: ignore[arg-type]
+    assert ui.to_json(ui.Initializer(same)) == ui.to_json(triangular())
+
+
+@pytest.mark.parametrize(
+    "spec", [ui.he_normal(), ui.truncated_normal(0, 1, -math.inf, 2), ui.constant([1, 2]), ui.sparse(0.1)]
+)
+def test_a_repr_leaves_out_defaults_alone(spec: ui.Initializer) -> None:
+    """The repr is a constructor call with no `nan`, no `inf` and no name of another module."""
+    assert eval(repr(spec), {"__builtins__": {"float": float}} | vars(ui)) == spec  # noqa: S307  # our own repr
+
+
+def test_reprs_are_short() -> None:
+    """What a user reads: positional where it can be, defaults left out."""
+    assert repr(ui.he_normal()) == "Initializer(TruncatedNormal(-2.0, 2.0), VarianceScaling(2.0, 'fan_in'))"
+    assert repr(ui.icnr(ui.normal(0, 1), 2)) == "Initializer(Normal(), Fixed(1.0), upscale=2)"
+    assert repr(ui.normal(0, 1) * 2) == "Initializer(Normal(), Fixed(1.0), 2.0)"
+    assert repr(ui.constant([1])) == "Initializer(Constant((1.0,)))"
+    assert repr(ui.TruncatedNormal(-math.inf, 1)) == "TruncatedNormal(float('-inf'), 1.0)"
+
+
+def test_specs_do_not_change() -> None:
+    """No field can be set, and no attribute added."""
+    spec: Any = ui.he_normal()
+    for name in ("factor", "upscale", "distribution", "other"):
+        with pytest.raises((AttributeError, TypeError)):
+            setattr(spec, name, 2.0)
+    assert spec == ui.he_normal()
+
+
+FIELDS = "the fields are schema, stream, distribution, scale, factor, upscale."
+KINDS = (
+    "`kind` must be 'Normal', 'TruncatedNormal', 'Uniform', 'Quantile', 'Constant', 'Orthogonal', "
+    "'DeltaOrthogonal', 'Identity', 'Dirac', 'Sparse', 'Hadamard', 'BilinearUpsampling' or 'Stft', got "
+)
+NORMAL = {"kind": "Normal"}
+FIXED = {"kind": "Fixed", "std": 1.0, "mean": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "spec: not JSON (Expecting value: line 1 column 1 (char 0))."),
+        ("[1, 2", "spec: not JSON (Expecting ',' delimiter: line 1 column 6 (char 5))."),
+        ("[]", "spec: must be an object, got []."),
+        ("null", "spec: must be an object, got None."),
+        ("{}", "spec: missing fields schema, stream, distribution, scale, factor, upscale."),
+        (edited(factor=None), "spec: missing fields factor."),
+        (edited(gain=2), f"spec.gain: unknown field; {FIELDS}"),
+        (edited(schema=2), "spec.schema: must be 1, the schema of this release, got 2."),
+        (edited(schema=True), "spec.schema: must be 1, the schema of this release, got True."),
+        (edited(schema="1"), "spec.schema: must be 1, the schema of this release, got '1'."),
+        (edited(stream="threefry-2"), "spec.stream: must be 'threefry-1', got 'threefry-2'."),
+        (edited(distribution="Normal"), "spec.distribution: must be an object with a kind, got 'Normal'."),
+        (
+            edited(distribution={"std": 1}),
+            "spec.distribution: must be an object with a kind, got {'std': 1}.",
+        ),
+        (edited(scale=[1]), "spec.scale: must be an object with a kind, got [1]."),
+        (
+            edited(distribution={"kind": "normal"}),
+            f"spec.distribution.kind: {KINDS}'normal'. Did you mean 'Normal'?",
+        ),
+        (edited(distribution={"kind": "os.system"}), f"spec.distribution.kind: {KINDS}'os.system'."),
+        (
+            edited(distribution={"kind": ["Normal"]}),
+            f"spec.distribution.kind: {KINDS}['Normal']. Did you mean 'Normal'?",
+        ),
+        (
+            edited(scale={"kind": "Normal"}),
+            (
+                "spec.scale.kind: `kind` must be 'Fixed', 'Between', 'Interval', 'Gain', "
+                "'VarianceScaling' or 'InverseFan', got 'Normal'."
+            ),
+        ),
+        (
+            edited(distribution={"kind": "Normal", "std": 1}),
+            "spec.distribution.std: unknown field; the fields are kind.",
+        ),
+        (edited(scale={"kind": "Fixed", "std": 1.0}), "spec.scale: missing fields mean."),
+        (
+            edited(distribution=NORMAL, scale={"kind": "Fixed", "std": "1", "mean": 0}),
+            "spec.scale: `std` must be a real number, got '1'.",
+        ),
+        (
+            edited(distribution=NORMAL, scale={"kind": "Fixed", "std": "inf", "mean": 0}),
+            "spec.scale: `std` must be a real number, got 'inf'.",
+        ),
+        (
+            edited(distribution={"kind": "TruncatedNormal", "lower": "infinity", "upper": 2}),
+            "spec.distribution: `lower` must be a real number, got 'infinity'.",
+        ),
+        (
+            edited(distribution={"kind": "TruncatedNormal", "lower": 2, "upper": 1}),
+            "spec.distribution: `lower` must be less than `upper`, got 2.0 and 1.0.",
+        ),
+        (
+            edited(scale={"kind": "VarianceScaling", "scale": 2.0, "mode": "fan"}),
+            (
+                "spec.scale: `mode` must be 'fan_in', 'fan_out', 'fan_avg' or 'fan_geo_avg', got 'fan'. "
+                "Did you mean 'fan_in'?"
+            ),
+        ),
+        (
+            edited(factor=0),
+            "spec: `factor` must be positive and at least 2**-90, got 0.0.",
+        ),
+        (HE_NORMAL.replace('"factor": 1.0', '"factor": NaN'), "spec: `factor` must be a number, got nan."),
+        (edited(upscale=1.5), "spec: `upscale` must be an integer, got 1.5."),
+        (
+            edited(distribution={"kind": "Orthogonal"}),
+            "spec: `scale` of a Orthogonal must be Gain, got VarianceScaling(2.0, 'fan_in').",
+        ),
+    ],
+)
+def test_a_text_that_is_no_spec_is_refused(text: str, message: str) -> None:
+    """The message has the path of the field and the rule that it breaks."""
+    with pytest.raises(ui.ArgumentValueError) as caught:
+        ui.from_json(text)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "1" * 5000, '{"schema": 1' + "0" * 5000 + "}"], ids=len)
+def test_hostile_text_is_refused_with_our_error(text: str) -> None:
+    """Neither depth nor length brings out an error of the parser."""
+    with pytest.raises(ui.ArgumentValueError):
+        ui.from_json(text)
+
+
+def test_only_specs_and_text_are_taken() -> None:
+    """Both functions check what they are given."""
+    with pytest.raises(ui.ArgumentTypeError) as caught:
+        ui.to_json(ui.Normal())  # type: ignore[arg-type]
+    assert str(caught.value) == "`spec` must be an Initializer, got Normal()."
+    with pytest.raises(ui.ArgumentTypeError) as caught:
+        ui.from_json({"schema": 1})  # type: ignore[arg-type]
+    assert str(caught.value) == "`text` must be a string, got {'schema': 1}."
+
+
+def test_loading_imports_nothing_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kind is looked up in a closed vocabulary; no text names a module or a callable."""
+    module = tmp_path / "user_module_of_specs.py"
+    module.write_text("raise SystemExit('imported')\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for kind in ("user_module_of_specs.Spec", "user_module_of_specs:Spec", "user_module_of_specs"):
+        for part in ("distribution", "scale"):
+            with pytest.raises(ui.ArgumentValueError):
+                ui.from_json(edited(**{part: {"kind": kind}}))
+    before = set(sys.modules)
+    ui.from_json(HE_NORMAL)
+    assert set(sys.modules) == before
+    assert "user_module_of_specs" not in sys.modules
