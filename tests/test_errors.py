@@ -330,9 +330,9 @@ def test_objects_belong_to_the_framework_of_their_type() -> None:
 def test_the_numpy_adapter_is_complete() -> None:
     """It hands buffers through, and its graph program draws what the host does."""
     from unified_init.law.layout import bind
-    from unified_init.stream import run as program
+    from unified_init.stream import run
     from unified_init.stream.dtypes import dtype_of
-    from unified_init.stream.program import make_request
+    from unified_init.stream.program import make_program
 
     array = np.zeros(3)
     assert _numpy.adopt(array, None) is array
@@ -349,12 +349,12 @@ def test_the_numpy_adapter_is_complete() -> None:
     ):
         for name in ("", "w"):
             for dtype in ("float32", "float64", "bfloat16", "float16", "float8_e5m2"):
-                request = make_request(
+                program = make_program(
                     spec.law(geometry), geometry, index=(slice(1, 9, 2),), name=name, dtype=dtype_of(dtype)
                 )
                 key = (7, 2**32 - 1)
-                traced = _numpy.trace(request, key if request.law.random else None, None)
-                assert traced.tobytes() == program.on_host(request, key).tobytes()
+                traced = _numpy.trace(program, key if program.law.random else None, None)
+                assert traced.tobytes() == run.on_host(program, key).tobytes()
 
 
 # --- completeness -------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from unified_init.law.law import ELEMENTWISE
 from unified_init.law.layout import bind
 from unified_init.stream.arrange import to_logical
 from unified_init.stream.dtypes import DTYPES
-from unified_init.stream.program import make_request
+from unified_init.stream.program import make_program
 from unified_init.stream.run import on_host
 from unified_init.testing.findings import Finding, finding, weighed
 from unified_init.testing.goodness import MEDIAN, grades, kolmogorov_smirnov
@@ -123,8 +123,8 @@ def _expected(values: NDArray[Any], record: Record, piece: Piece) -> NDArray[Any
     if dtype is None:  # integers, which hold constants alone
         return np.full(values.shape, piece.law.mean)
     geometry = bind(piece.shape, record.layout, dict(record.sizes) or None)
-    request = make_request(piece.law, geometry, index=None, name="", dtype=dtype)
-    return on_host(request, None)
+    program = make_program(piece.law, geometry, index=None, name="", dtype=dtype)
+    return on_host(program, None)
 
 
 def _unequal(values: NDArray[Any], expected: NDArray[Any]) -> str:

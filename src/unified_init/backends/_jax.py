@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from unified_init.backends import graph
-from unified_init.backends.trace import draw as trace_request
+from unified_init.backends.trace import draw as trace_program
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from unified_init.backends.protocol import Key
     from unified_init.law.indexmap import IndexMap
-    from unified_init.stream.program import Request
+    from unified_init.stream.program import Program
 
 # ruff: noqa: ANN401
 
@@ -146,17 +146,17 @@ def _sharded(sharding: jax.sharding.Sharding) -> Any:
     return jax.jit(compiled, static_argnums=(2, 3), out_shardings=sharding)
 
 
-def trace(request: Request, key: Key | None, place: Any) -> jax.Array:
+def trace(program: Program, key: Key | None, place: Any) -> jax.Array:
     """Run the graph program: in the trace under way, on a device, or sharded."""
     if place is None:
-        return trace_request(OPS, request, key, compiled)
+        return trace_program(OPS, program, key, compiled)
     if isinstance(place, jax.sharding.Sharding):
-        return jax.device_put(trace_request(OPS, request, key, _sharded(place)), place)
+        return jax.device_put(trace_program(OPS, program, key, _sharded(place)), place)
 
     def run(named: Key, args: graph.Arguments, index: IndexMap, dtype: str) -> jax.Array:
         return compiled(*jax.device_put((named, args), place), index, dtype)
 
-    return jax.device_put(trace_request(OPS, request, key, run), place)
+    return jax.device_put(trace_program(OPS, program, key, run), place)
 
 
 def constrain(array: jax.Array, sharding: Any) -> jax.Array:

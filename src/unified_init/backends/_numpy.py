@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.backends import graph
-from unified_init.backends.trace import draw as trace_request
+from unified_init.backends.trace import draw as trace_program
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.stream.dtypes import DTYPES
 from unified_init.stream.threefry import root_key as int_root_key
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unified_init.backends.protocol import Key
-    from unified_init.stream.program import Request
+    from unified_init.stream.program import Program
 
 # ruff: noqa: ANN401
 
@@ -74,11 +74,11 @@ OPS = SimpleNamespace(
 )
 
 
-def trace(request: Request, key: Key | None, place: None) -> Any:
+def trace(program: Program, key: Key | None, place: None) -> Any:
     """Run the graph program in NumPy."""
     del place
     with np.errstate(over="ignore"):  # the key is scalars, whose overflow NumPy reports
-        return trace_request(OPS, request, key, functools.partial(graph.elementwise, OPS))
+        return trace_program(OPS, program, key, functools.partial(graph.elementwise, OPS))
 
 
 def check_target(tensor: Any) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from unified_init.backends import graph
-from unified_init.backends.trace import draw as trace_request
+from unified_init.backends.trace import draw as trace_program
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.stream.threefry import root_key as int_root_key
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from unified_init.backends.protocol import Key
     from unified_init.law.indexmap import IndexMap
-    from unified_init.stream.program import Request
+    from unified_init.stream.program import Program
 
 # ruff: noqa: ANN401
 
@@ -159,10 +159,10 @@ def compiled(index: IndexMap, dtype: str, *, xla: bool) -> Any:
     return tf.function(program, jit_compile=xla, autograph=False)
 
 
-def trace(request: Request, key: Key | None, place: str | None) -> tf.Tensor:
+def trace(program: Program, key: Key | None, place: str | None) -> tf.Tensor:
     """Run the graph program: in the function being traced, or compiled on a device."""
     with tf.device(place):
-        return trace_request(OPS, request, key, _compiled if tf.executing_eagerly() else _inline)
+        return trace_program(OPS, program, key, _compiled if tf.executing_eagerly() else _inline)
 
 
 def _placed(args: graph.Arguments) -> graph.Arguments:

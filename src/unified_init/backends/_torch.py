@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from unified_init.backends import graph
-from unified_init.backends.trace import draw as trace_request
+from unified_init.backends.trace import draw as trace_program
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.law.law import ORTHOGONAL
 from unified_init.stream.dtypes import DTYPES
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unified_init.backends.protocol import Key
-    from unified_init.stream.program import Request
+    from unified_init.stream.program import Program
 
 # ruff: noqa: ANN401
 
@@ -219,10 +219,10 @@ def _ops(device: torch.device | None) -> SimpleNamespace:
     )
 
 
-def trace(request: Request, key: Key | None, place: torch.device | None) -> torch.Tensor:
+def trace(program: Program, key: Key | None, place: torch.device | None) -> torch.Tensor:
     """Run the graph program on a device; orthogonal matrices are made by the one host routine."""
-    if request.law.kind in ORTHOGONAL:
-        return adopt(on_host(request, key), None).to(place)
+    if program.law.kind in ORTHOGONAL:
+        return adopt(on_host(program, key), None).to(place)
     ops = _ops(place)
 
     def run(named: Key, args: graph.Arguments, index: Any, dtype: str) -> Any:
@@ -230,7 +230,7 @@ def trace(request: Request, key: Key | None, place: torch.device | None) -> torc
         moved = tuple(map(ops.constant, columns)), ops.constant(numbers), ops.constant(unit)
         return graph.elementwise(ops, named, moved, index, dtype)
 
-    return trace_request(ops, request, key, run)
+    return trace_program(ops, program, key, run)
 
 
 # --- inside torch.compile ---------------------------------------------------------------------

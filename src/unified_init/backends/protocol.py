@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from unified_init.stream.program import Request
+    from unified_init.stream.program import Program
 
 __all__ = ["Backend", "Fillable", "Key", "Ops", "Shardable"]
 
@@ -35,7 +35,7 @@ class Backend(Protocol):
     def adopt(self, array: NDArray[Any], place: Any) -> Any:
         """Return a host buffer as a tensor of the framework, aliased where it allows that."""
 
-    def trace(self, request: Request, key: Key | None, place: Any) -> Any:
+    def trace(self, program: Program, key: Key | None, place: Any) -> Any:
         """Draw with the graph program."""
 
     def to_numpy(self, tensor: Any) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""A request inside a framework's trace: the graph program, and what is made from its draws there."""
+"""A program inside a framework's trace: the graph program, and what is made from its draws there."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from unified_init.stream.table import compile_table
 
 if TYPE_CHECKING:
     from unified_init.backends.protocol import Key, Ops
-    from unified_init.stream.program import Request
+    from unified_init.stream.program import Program
 
 __all__ = ["Run", "draw"]
 
@@ -33,34 +33,34 @@ Run = Callable[[Any, Arguments, IndexMap, str], Any]
 
 def draw(
     ops: Ops,
-    request: Request,
+    program: Program,
     key: Key | None,
     run: Run,
 ) -> Any:
-    """Draw a request.
+    """Draw a program.
 
     Args:
         ops: the framework.
-        request: what to draw.
+        program: what to draw.
         key: the root key, two Python ints or two int32 scalars that are being traced; None for a
             law without randomness.
         run: ``elementwise`` with the framework's own compilation around it.
     """
-    if request.table is not None:
+    if program.table is not None:
         assert key is not None  # noqa: S101  # the front door asks a random law for a seed
-        named = named_key(ops, key, request.name)
-        return run(named, arguments(request.table), request.index, request.dtype.name)
-    if not request.law.random:
-        stored = structured(request.law, request.geometry, root=None, name="", bits=request.dtype.bits)
-        return ops.constant(stored.astype(request.dtype.numpy)[request.entries or ...])
+        named = named_key(ops, key, program.name)
+        return run(named, arguments(program.table), program.index, program.dtype.name)
+    if not program.law.random:
+        stored = structured(program.law, program.geometry, root=None, name="", bits=program.dtype.bits)
+        return ops.constant(stored.astype(program.dtype.numpy)[program.entries or ...])
     assert key is not None  # noqa: S101
-    dtype = "float64" if request.dtype.bits == FORMAT64.bits else "float32"
-    if request.law.kind == "sparse":
-        logical = _sparse(ops, request, key, dtype, run)
+    dtype = "float64" if program.dtype.bits == FORMAT64.bits else "float32"
+    if program.law.kind == "sparse":
+        logical = _sparse(ops, program, key, dtype, run)
     else:
-        logical = _matrices(ops, request, key, dtype, run)
-    stored = to_storage(ops.xp, logical, request.geometry)[request.entries or ...]
-    return graph.narrow(ops, stored, request.dtype)
+        logical = _matrices(ops, program, key, dtype, run)
+    stored = to_storage(ops.xp, logical, program.geometry)[program.entries or ...]
+    return graph.narrow(ops, stored, program.dtype)
 
 
 def _sequence_of(ops: Ops, key: Key, law: Law, shape: tuple[int, ...], dtype: str, run: Run) -> Any:
@@ -69,10 +69,10 @@ def _sequence_of(ops: Ops, key: Key, law: Law, shape: tuple[int, ...], dtype: st
     return ops.xp.reshape(flat, shape)
 
 
-def _matrices(ops: Ops, request: Request, key: Key, dtype: str, run: Run) -> Any:
-    xp, law = ops.xp, request.law
+def _matrices(ops: Ops, program: Program, key: Key, dtype: str, run: Run) -> Any:
+    xp, law = ops.xp, program.law
     copies, rows, columns = law.parameters[:3]
-    named = named_key(ops, key, request.name)
+    named = named_key(ops, key, program.name)
     normals = _sequence_of(ops, named, UNIT_NORMAL, (copies, rows, columns), dtype, run)
     matrix = orthogonal(xp, normals) * ops.constant(np.asarray(law.scale, dtype=dtype))
     if law.kind == "orthogonal":
@@ -84,13 +84,13 @@ def _matrices(ops: Ops, request: Request, key: Key, dtype: str, run: Run) -> Any
     return xp.where(ops.constant(impulse), expanded, xp.zeros_like(expanded))
 
 
-def _sparse(ops: Ops, request: Request, key: Key, dtype: str, run: Run) -> Any:
-    xp, law = ops.xp, request.law
+def _sparse(ops: Ops, program: Program, key: Key, dtype: str, run: Run) -> Any:
+    xp, law = ops.xp, program.law
     zeros, copies, rows, columns = law.parameters
     shape = (copies, rows, columns)
     scaled = Law(kind="normal", mean=0.0, std=law.scale, scale=law.scale)
-    values = _sequence_of(ops, named_key(ops, key, request.name), scaled, shape, dtype, run)
-    mask = named_key(ops, key, mask_name(request.name))
+    values = _sequence_of(ops, named_key(ops, key, program.name), scaled, shape, dtype, run)
+    mask = named_key(ops, key, mask_name(program.name))
     x0, x1 = block(ops, mask, *counters(ops, sequence(math.prod(shape))))
     word = xp.reshape(x0 ^ x1, shape) ^ signed(1 << 31)  # signed order is then unsigned order
     rank = xp.argsort(xp.argsort(word, axis=1, stable=True), axis=1, stable=True)

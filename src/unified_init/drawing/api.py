@@ -12,9 +12,9 @@ from unified_init.drawing.seeds import check_seed, is_traced, key_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.law.layout import bind, size_items
 from unified_init.spec.initializer import Initializer
-from unified_init.stream import run as program
+from unified_init.stream import run
 from unified_init.stream.dtypes import DTYPES, dtype_of
-from unified_init.stream.program import Request, make_request, named
+from unified_init.stream.program import Program, make_program, named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -155,21 +155,21 @@ def draw_eagerly(
     device: Any,
 ) -> Any:
     """Draw outside of ``torch.compile``; the arguments are those of ``draw``."""
-    request = _request(
+    program = _program(
         spec, shape, name=name, layout=layout, sizes=sizes, fans=fans, index=index, dtype=dtype
     )
-    if request.law.random:
+    if program.law.random:
         check_seed(seed, spec)
     chosen = _backend(backend, device, seed)
     adapter = registry.get(chosen)
-    place = adapter.place(device, request.dtype.name)
+    place = adapter.place(device, program.dtype.name)
     # The buffer first: what fails must fail before a generator is advanced.
-    out = None if adapter.wants_graph(place) else program.buffer(request)
-    key = key_of(seed) if request.law.random else None
+    out = None if adapter.wants_graph(place) else run.buffer(program)
+    key = key_of(seed) if program.law.random else None
     _check_trace(key, seed, chosen)
     if out is None or is_traced(key):
-        return adapter.trace(request, key, place)
-    program.into(out, request, key)
+        return adapter.trace(program, key, place)
+    run.into(out, program, key)
     return adapter.adopt(out, place)
 
 
@@ -193,17 +193,17 @@ def fill_eagerly(
         raise ArgumentTypeError(msg)
     adapter = cast("Fillable", registry.get(owner))
     adapter.check_target(tensor)
-    request = _request(
+    program = _program(
         spec, tuple(tensor.shape), name=name, layout=layout, sizes=sizes, fans=fans, index=None,
         dtype=tensor.dtype,
     )  # fmt: skip
-    if request.law.random:
+    if program.law.random:
         check_seed(seed, spec)
     view = adapter.writable(tensor)
-    out = program.buffer(request) if view is None else view
-    key = key_of(seed) if request.law.random else None
+    out = run.buffer(program) if view is None else view
+    key = key_of(seed) if program.law.random else None
     _check_trace(key, seed, owner)
-    program.into(out, request, key)
+    run.into(out, program, key)
     adapter.overwrite(tensor, None if view is not None else adapter.adopt(out, None))
     return tensor
 
@@ -234,7 +234,7 @@ def _eager(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     return disabled
 
 
-def _request(
+def _program(
     spec: object,
     shape: Sequence[int] | int,
     *,
@@ -244,7 +244,7 @@ def _request(
     fans: Fans | None,
     index: object,
     dtype: object,
-) -> Request:
+) -> Program:
     if callable(spec) and not isinstance(spec, Initializer):
         msg = f"`spec` must be an Initializer, got the function {spec!r}: call it, as in he_normal()."
         raise ArgumentTypeError(msg)
@@ -262,7 +262,7 @@ def _request(
     if index is None and fans is None and dtype_.bits == 32:  # noqa: PLR2004
         return named(_planned(spec, lengths, layout, size_items(sizes), dtype_.name), name)
     geometry = bind(lengths, layout, sizes)
-    return make_request(spec.law(geometry, fans), geometry, index=index, name=name, dtype=dtype_)
+    return make_program(spec.law(geometry, fans), geometry, index=index, name=name, dtype=dtype_)
 
 
 # By value: a spec, a shape and a layout are resolved once. Slices and fans are of many types, some equal
@@ -274,9 +274,9 @@ def _planned(
     layout: str | None,
     sizes: tuple[tuple[str, int], ...],
     dtype: str,
-) -> Request:
+) -> Program:
     geometry = bind(shape, layout, dict(sizes) or None)
-    return make_request(spec.law(geometry, None), geometry, index=None, name="", dtype=DTYPES[dtype])
+    return make_program(spec.law(geometry, None), geometry, index=None, name="", dtype=DTYPES[dtype])
 
 
 def _backend(backend: str | None, device: object, seed: object) -> str:

@@ -1,4 +1,4 @@
-"""A request: everything that fixes a tensor but its seed and its framework."""
+"""A program: everything that fixes a tensor but its seed and its framework."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from unified_init.law.layout import Geometry
     from unified_init.stream.dtypes import DType
 
-__all__ = ["Request", "make_request", "named"]
+__all__ = ["Program", "make_program", "named"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
-class Request:
+class Program:
     """One tensor, or a slice of one. ``table`` is None for structured laws."""
 
     law: Law
@@ -32,8 +32,8 @@ class Request:
     table: Table | None
 
 
-def make_request(law: Law, geometry: Geometry, *, index: object, name: str, dtype: DType) -> Request:
-    """Return a request; refuse a law that the element type cannot hold."""
+def make_program(law: Law, geometry: Geometry, *, index: object, name: str, dtype: DType) -> Program:
+    """Return a program; refuse a law that the element type cannot hold."""
     placed = index_map(geometry, index, repeat=law.repeat)
     entries = () if index is None else index if isinstance(index, tuple) else (index,)
     table = None
@@ -53,13 +53,13 @@ def make_request(law: Law, geometry: Geometry, *, index: object, name: str, dtyp
             "scale the initializer down or choose a wider dtype."
         )
         raise ArgumentValueError(msg)
-    return Request(law, geometry, entries, placed, name, dtype, table)
+    return Program(law, geometry, entries, placed, name, dtype, table)
 
 
-def named(request: Request, name: str) -> Request:
-    """Return a request under another name, without the cost of dataclasses.replace."""
-    return Request(
-        request.law, request.geometry, request.entries, request.index, name, request.dtype, request.table
+def named(program: Program, name: str) -> Program:
+    """Return a program under another name, without the cost of dataclasses.replace."""
+    return Program(
+        program.law, program.geometry, program.entries, program.index, name, program.dtype, program.table
     )
 
 

@@ -74,9 +74,9 @@ def replacement(leaf: Any, write: Write) -> Any:
     place: Any = home
     if home is not None and len(home.device_set) == 1:
         (place,) = home.device_set  # the host fills its own memory without a compilation
-    request = write.direct
-    if request is not None and place is not None and adapter.wants_graph(place):
-        array = adapter.trace(request, write.root, place)
+    program = write.direct
+    if program is not None and place is not None and adapter.wants_graph(place):
+        array = adapter.trace(program, write.root, place)
     else:
         array = adapter.adopt(write.array(current), place)
     return array if home is None else jax.device_put(array, home)
