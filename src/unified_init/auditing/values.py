@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unified_init.law.law import ELEMENTWISE
 from unified_init.law.layout import bind
+from unified_init.law.unit_values import OrthogonalMatrices
 from unified_init.stream.arrange import to_logical
 from unified_init.stream.dtypes import DTYPES
 from unified_init.stream.program import make_program
@@ -100,9 +100,7 @@ def findings_of(sample: NDArray[Any], piece: Piece) -> tuple[Finding, ...]:
 def examinable(piece: Piece, dtype: str) -> bool:
     """Whether the values are independent draws that statistics can be made of."""
     known = DTYPES.get(dtype)
-    return (
-        piece.law.kind in ELEMENTWISE and piece.law.repeat == 1 and known is not None and not known.is_complex
-    )
+    return piece.law.independent and piece.law.repeat == 1 and known is not None and not known.is_complex
 
 
 def structural_fault(values: NDArray[Any], record: Record, piece: Piece) -> str | None:
@@ -113,8 +111,8 @@ def structural_fault(values: NDArray[Any], record: Record, piece: Piece) -> str 
     law = piece.law
     if not law.random:
         return _unequal(values, _expected(values, record, piece))
-    if law.kind == "orthogonal":
-        return _not_orthogonal(values, record, piece)
+    if isinstance(law.unit, OrthogonalMatrices):
+        return _not_orthogonal(values, record, piece, law.unit)
     return None
 
 
@@ -139,10 +137,11 @@ def _unequal(values: NDArray[Any], expected: NDArray[Any]) -> str:
     )
 
 
-def _not_orthogonal(values: NDArray[Any], record: Record, piece: Piece) -> str:
+def _not_orthogonal(values: NDArray[Any], record: Record, piece: Piece, unit: OrthogonalMatrices) -> str:
     """Say how far the shorter side's vectors are from orthogonal ones of one length."""
     geometry = bind(piece.shape, record.layout, dict(record.sizes) or None)
-    matrices = to_logical(np, values.astype(np.float64), geometry).reshape(piece.law.parameters)
+    matrices = to_logical(np, values.astype(np.float64), geometry)
+    matrices = matrices.reshape(unit.groups, unit.rows, unit.columns)
     gain = piece.law.scale
     worst = 0.0
     for matrix in matrices[:ROWS]:

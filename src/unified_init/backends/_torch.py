@@ -12,7 +12,7 @@ import torch
 from unified_init.backends import graph
 from unified_init.backends.trace import draw as trace_program
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.law.law import ORTHOGONAL
+from unified_init.law.unit_values import Orthogonal
 from unified_init.stream.dtypes import DTYPES
 from unified_init.stream.run import on_host
 from unified_init.stream.threefry import root_key as int_root_key
@@ -221,7 +221,7 @@ def _ops(device: torch.device | None) -> SimpleNamespace:
 
 def trace(program: Program, key: Key | None, place: torch.device | None) -> torch.Tensor:
     """Run the graph program on a device; orthogonal matrices are made by the one host routine."""
-    if program.law.kind in ORTHOGONAL:
+    if isinstance(program.law.unit, Orthogonal):
         return adopt(on_host(program, key), None).to(place)
     ops = _ops(place)
 

@@ -9,9 +9,9 @@ from typing import Any, get_args
 
 from unified_init.core import checks
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
+from unified_init.law.law import STREAM
 from unified_init.spec import distributions, scales
 from unified_init.spec.initializer import Initializer
-from unified_init.stream.threefry import STREAM
 
 __all__ = ["KINDS", "SCHEMA", "from_json", "to_json"]
 

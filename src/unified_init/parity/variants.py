@@ -10,8 +10,7 @@ import numpy as np
 import unified_init as ui
 from unified_init.backends import graph, registry, trace
 from unified_init.drawing.api import _program
-from unified_init.stream import host, numpy_runner, threefry
-from unified_init.stream import run
+from unified_init.stream import host, numpy_runner, run, threefry
 
 if TYPE_CHECKING:
     from collections.abc import Callable

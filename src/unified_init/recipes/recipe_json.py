@@ -10,9 +10,9 @@ from unified_init.core import checks
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError, UnifiedInitError
 from unified_init.interop.serialise import from_json, to_json
 from unified_init.inventory.records import KINDS, PLACES, ROLES
+from unified_init.law.law import STREAM
 from unified_init.recipes.fan_conventions import CONVENTIONS
 from unified_init.recipes.rule import PADDINGS, UNITS, Recipe, Rule
-from unified_init.stream.threefry import STREAM
 
 __all__ = ["recipe_from_json", "recipe_from_yaml", "recipe_schema", "recipe_to_json"]
 

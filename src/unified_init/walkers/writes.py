@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unified_init.stream import host
-from unified_init.stream import run
+from unified_init.stream import host, run
 from unified_init.stream.dtypes import DTYPES
 
 if TYPE_CHECKING:
