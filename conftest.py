@@ -172,8 +172,11 @@ def _untouched_state() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _native_draws_leave_no_trace(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Restore the global generators that a constructor of a layer may have advanced."""
+def _native_draws_leave_no_trace(request: pytest.FixtureRequest, _untouched_state: None) -> Iterator[None]:
+    """Restore the global generators that a constructor of a layer may have advanced.
+
+    It is set up after the check above, so that what it restores is restored when that looks.
+    """
     if not any(request.path.is_relative_to(folder) for folder in OF_MODELS):
         yield
         return

@@ -17,7 +17,7 @@ import unified_init as ui
 from unified_init import errors
 from unified_init.backends import _numpy, registry
 from unified_init.core import checks
-from unified_init.drawing import api, seeds
+from unified_init.drawing import eager, seeds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -275,7 +275,7 @@ def test_a_seed_traced_elsewhere_has_no_value() -> None:
     assert not seeds.is_traced((1, 2))
     assert not seeds.is_traced(None)
     with pytest.raises(ui.ArgumentValueError) as caught:
-        api._check_trace(key, traced, "numpy")
+        eager._check_trace(key, traced, "numpy")
     assert str(caught.value) == (
         "`seed` is traced by jax and has no value that numpy could use: draw with the framework that traces, "
         "or outside the trace."
@@ -284,10 +284,10 @@ def test_a_seed_traced_elsewhere_has_no_value() -> None:
 
 def test_a_seed_decides_the_backend_where_nothing_else_does() -> None:
     """A JAX key means JAX, a device its framework, anything else NumPy."""
-    assert api._backend(None, None, of_framework("jax")) == "jax"
-    assert api._backend(None, of_framework("torch"), of_framework("jax")) == "torch"
-    assert api._backend(None, None, of_framework("torch")) == "numpy"
-    assert api._backend("numpy", "cpu", 0) == "numpy"
+    assert eager.backend_name(None, None, of_framework("jax")) == "jax"
+    assert eager.backend_name(None, of_framework("torch"), of_framework("jax")) == "torch"
+    assert eager.backend_name(None, None, of_framework("torch")) == "numpy"
+    assert eager.backend_name("numpy", "cpu", 0) == "numpy"
 
 
 # --- backends -----------------------------------------------------------------------------------
@@ -337,7 +337,7 @@ def test_the_numpy_adapter_is_complete() -> None:
     array = np.zeros(3)
     assert _numpy.adopt(array, None) is array
     assert _numpy.root_key("key") is None
-    _numpy.place("cpu", "float32")
+    _numpy.resolve_device("cpu", "float32")
     assert not _numpy.wants_graph(None)
     geometry = bind((12, 5, 3), "(BO)IW", {"B": 2})
     for spec in (
@@ -361,7 +361,7 @@ def test_the_numpy_adapter_is_complete() -> None:
 
 # Modules that a NumPy-only test cannot reach, or that have tests of their own.
 ELSEWHERE = re.compile(
-    r"^(backends/_(torch|tensorflow|jax)|compiled_draw|interop/(?!serialise|quantiles)|spec/presets|cli|spec/gains|keras|drawing/(keras_|wrap)|walkers/|recipes/(?!recipe_json)|auditing/charts)"
+    r"^(backends/_(torch|tensorflow|jax)|drawing/torch_compile|interop/(?!serialise|quantiles)|spec/presets|cli|spec/gains|keras|drawing/(keras_|wrap)|walkers/|recipes/(?!recipe_json)|auditing/charts)"
 )
 
 

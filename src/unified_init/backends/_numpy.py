@@ -30,7 +30,7 @@ def root_key(seed: object) -> Key | None:
     return None
 
 
-def place(device: object, dtype: str) -> None:
+def resolve_device(device: object, dtype: str) -> None:
     """Return None: NumPy has the host alone."""
     del dtype
     if device is not None and (not isinstance(device, str) or device != "cpu"):
@@ -38,15 +38,15 @@ def place(device: object, dtype: str) -> None:
         raise ArgumentValueError(msg)
 
 
-def wants_graph(place: None) -> bool:
+def wants_graph(target: None) -> bool:
     """NumPy never traces."""
-    del place
+    del target
     return False
 
 
-def adopt(array: NDArray[Any], place: None) -> NDArray[Any]:
+def adopt(array: NDArray[Any], target: None) -> NDArray[Any]:
     """Return the buffer itself."""
-    del place
+    del target
     return array
 
 
@@ -74,9 +74,9 @@ OPS = SimpleNamespace(
 )
 
 
-def trace(program: Program, key: Key | None, place: None) -> Any:
+def trace(program: Program, key: Key | None, target: None) -> Any:
     """Run the graph program in NumPy."""
-    del place
+    del target
     with np.errstate(over="ignore"):  # the key is scalars, whose overflow NumPy reports
         return trace_program(OPS, program, key, functools.partial(graph.elementwise, OPS))
 

@@ -9,7 +9,7 @@ import numpy as np
 
 import unified_init as ui
 from unified_init.backends import graph, registry, trace
-from unified_init.drawing.api import _program
+from unified_init.drawing.eager import program_of
 from unified_init.stream import host, numpy_runner, run, threefry
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ DEFAULTS: dict[str, Any] = {
 
 def reference(spec: ui.Initializer, shape: tuple[int, ...], *, seed: int, **options: Any) -> NDArray[Any]:
     """Draw with the reference runner, whatever else is installed."""
-    program = _program(spec, shape, **{**DEFAULTS, **options})
+    program = program_of(spec, shape, **{**DEFAULTS, **options})
     if program.table is None:
         return run.on_host(program, threefry.root_key(seed))
     return _on_runner(program, seed, numpy_runner.prepare)
@@ -91,7 +91,7 @@ def draw(
 ) -> NDArray[Any]:
     """Draw in a variant and return the values as NumPy's."""
     adapter: Any = registry.get(variant.backend)
-    program = _program(spec, shape, **{**DEFAULTS, **options})
+    program = program_of(spec, shape, **{**DEFAULTS, **options})
     key = threefry.root_key(seed)
     tensor: Any
 
