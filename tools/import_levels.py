@@ -61,7 +61,8 @@ def longest_chain(edges: Mapping[str, set[str]]) -> list[str]:
         return (folder, *max(rest, key=len, default=()))
 
     chains = [chain(folder) for folder in sorted(edges)]
-    return list(max(chains, key=len))
+    longest = max(chains, key=len)
+    return list(longest)
 
 
 def main() -> None:
