@@ -38,9 +38,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 # The folders of tests whose layers, and the laws of those, are what recipes name: the newest releases'.
 OF_MODELS = tuple(
-    Path(__file__).parent / "tests" / folder
-    for folder in ("walkers", "inventory", "recipes", "models", "auditing")
-)
+    Path(__file__).parent / folder
+    for folder in (
+        "tests/walkers", "tests/inventory", "tests/recipes", "tests/models", "tests/auditing", "tools/pages",
+    )
+)  # fmt: skip
 LIBRARIES = frozenset({
     "keras", "flax", "haiku", "equinox", "transformers", "torchvision", "timm", "mup",
 })  # fmt: skip

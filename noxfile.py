@@ -72,10 +72,12 @@ def run_tests(session: nox.Session, *options: str, python: str = "python", profi
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style and format with every rule of ruff; ``-- --fix`` repairs what it can."""
-    session.install(*group("lint"))
+    """Check style and format with every rule of ruff, and the imports; ``-- --fix`` repairs what it can."""
+    session.install("-e", ".", *group("lint"))
     session.run("ruff", "check", *session.posargs)
     session.run("ruff", "format", *([] if "--fix" in session.posargs else ["--check"]))
+    session.run("lint-imports")
+    session.run("python", "-m", "pytest", "--noconftest", "tools/tests")
 
 
 @nox.session

@@ -366,7 +366,7 @@ def test_a_library_too_old_for_its_walker_is_refused(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("importlib.metadata.version", lambda _: "0.10.4")
     with pytest.raises(ui.BackendError) as caught:
-        registry._load("_nnx")
+        registry._load("flax.nnx_walker")
     assert str(caught.value) == "models of flax are read from version 0.12 on, got 0.10.4: upgrade it."
 
 
