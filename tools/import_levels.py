@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import grimp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 __all__ = ["circles", "folder_graph", "longest_chain"]
 
@@ -35,7 +35,7 @@ def folder_graph() -> dict[str, set[str]]:
 
 
 def circles(edges: Mapping[str, set[str]]) -> list[list[str]]:
-    """Return the circles that graphlib finds, each broken at its last import before the next is looked for."""
+    """Return the circles that graphlib finds, each broken at its first import before the next."""
     rest = {folder: set(targets) for folder, targets in edges.items()}
     rows = []
     while True:
@@ -55,10 +55,10 @@ def longest_chain(edges: Mapping[str, set[str]]) -> list[str]:
 
     @functools.cache
     def chain(folder: str) -> tuple[str, ...]:
-        rest: Iterator[tuple[str, ...]] = (chain(target) for target in sorted(edges.get(folder, ())))
+        rest = [chain(target) for target in sorted(edges.get(folder, ()))]
         return (folder, *max(rest, key=len, default=()))
 
-    return list(max(map(chain, sorted(edges)), key=len))
+    return list(max([chain(folder) for folder in sorted(edges)], key=len))
 
 
 def main() -> None:
