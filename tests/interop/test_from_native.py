@@ -121,6 +121,7 @@ def _foreign(module: str, qualname: str) -> Any:
 
 CLOSURE = _foreign("jax._src.nn.initializers", "variance_scaling.<locals>.init")
 STRANGER = _foreign("elsewhere", "he_normal")
+IMPOSTOR = _foreign("tensorflow.python.ops.init_ops_v2", "Zeros")
 UNKNOWN = (
     "`source` must be a dotted name, a Keras initializer or configuration, or an initializer "
     "function or class "
@@ -171,6 +172,7 @@ UNKNOWN = (
          "pass the function and its arguments, as in "
          "from_native('jax.nn.initializers.variance_scaling', ...).")),
         (lambda: ui.from_native(STRANGER), ui.ArgumentTypeError, UNKNOWN.format(repr(STRANGER))),
+        (lambda: ui.from_native(IMPOSTOR), ui.ArgumentTypeError, UNKNOWN.format(repr(IMPOSTOR))),
         (lambda: ui.from_native(3), ui.ArgumentTypeError, UNKNOWN.format(3)),
         (lambda: ui.from_native({"name": "HeNormal"}), ui.ArgumentTypeError,
          ("`source` must be a Keras configuration, a dict with the entries 'class_name' and 'config', got "

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.core import checks
+from unified_init.core.text_table import aligned
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.models.applying import apply, inspect
 from unified_init.recipes.rule import Recipe
@@ -99,14 +100,13 @@ class CoordCheck:
             [name or "(model)", *(slopes.get((name, step), "") for step in range(self.steps + 1))]
             for name in names
         ]
-        widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in [head, *rows]]
         worst = (
             ""
             if self.worst is None
             else f": steepest {self.worst.slope:+.3f}, {self.worst.name or '(model)'!r}"
         )
-        return "\n".join([*lines, f"{self.verdict}{worst}; widths {', '.join(map(str, self.widths))}"])
+        verdict = f"{self.verdict}{worst}; widths {', '.join(map(str, self.widths))}"
+        return "\n".join([*aligned([head, *rows]), verdict])
 
     def to_json(self, *, indent: int | None = None) -> str:
         """Return the curves and the verdict as JSON; a slope that is NaN is null."""

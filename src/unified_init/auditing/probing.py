@@ -8,6 +8,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
+from unified_init.core.text_table import aligned
 from unified_init.errors import ArgumentTypeError
 from unified_init.walkers.registry import walker_of
 
@@ -87,9 +88,7 @@ class Probe:
     def __str__(self) -> str:
         """Return aligned columns."""
         head = ("layer", "kind", "shape", "mean", "std", "gradient mean", "gradient std")
-        rows = [head, *map(_cells, self)]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+        return "\n".join(aligned([head, *map(_cells, self)]))
 
     def to_json(self, *, indent: int | None = None) -> str:
         """Return the layers as JSON; numbers that are not finite become strings."""

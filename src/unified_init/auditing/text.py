@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from unified_init.auditing.report import BAD, VERDICTS
 from unified_init.auditing.values import LIMIT
+from unified_init.core.text_table import aligned
 from unified_init.errors import BackendError
 
 if TYPE_CHECKING:
@@ -27,10 +28,7 @@ SHORT = {"float32": "f32", "bfloat16": "bf16", "float16": "f16", "float64": "f64
 
 def plain(audit: Audit) -> str:
     """Return the audit as aligned columns, with the notes below."""
-    rows = [HEADINGS, *map(_cells, audit)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-    return "\n".join([_head(audit), *lines, *_notes(audit)])
+    return "\n".join([_head(audit), *aligned([HEADINGS, *map(_cells, audit)]), *_notes(audit)])
 
 
 def rich_table(audit: Audit) -> Any:  # noqa: ANN401  # rich is imported on demand

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from unified_init.core import checks
+from unified_init.core.text_table import aligned
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.models.applying import inspect
 from unified_init.models.match_units import Unit, units_of
@@ -53,9 +54,7 @@ class NameMap(Mapping):  # type: ignore[type-arg]  # a Mapping[str, str]; slots 
 
     def __str__(self) -> str:
         """Return one line a pair: both paths and the reason."""
-        width = max((len(path) for path, _, _ in self.reasons), default=0)
-        other = max((len(path) for _, path, _ in self.reasons), default=0)
-        return "\n".join(f"{b:<{width}}  {a:<{other}}  {why}" for b, a, why in self.reasons)
+        return "\n".join(aligned(self.reasons))
 
 
 def match(model_a: Any, model_b: Any, *, given: Mapping[str, str | None] | None = None) -> NameMap:  # noqa: ANN401

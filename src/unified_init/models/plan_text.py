@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from unified_init.core.text_table import aligned
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -41,12 +43,7 @@ def _rows(assignment: Assignment) -> Iterator[tuple[str, ...]]:
 
 def table(assignments: Sequence[Assignment]) -> list[str]:
     """Return the lines of a table, headings first."""
-    return _aligned([HEADINGS, *(row for one in assignments for row in _rows(one))])
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    return aligned([HEADINGS, *(row for one in assignments for row in _rows(one))])
 
 
 def tree(assignment: Assignment) -> dict[str, Any]:

@@ -27,6 +27,14 @@ if TYPE_CHECKING:
 __all__ = ["check", "commit", "inspect", "loaded", "read", "shape_and_dtype"]
 
 SHOWN = 5
+# The layers by class. DepthwiseConvND and ConvNDLSTM have no public name, but classes derived from them do.
+CLASSES = {
+    base: base.__name__
+    for cls in vars(hk).values()
+    if isinstance(cls, type) and issubclass(cls, hk.Module)
+    for base in cls.__mro__
+    if base.__name__ in LAYERS
+}
 
 
 def inspect(model: Haiku) -> Inventory:
@@ -34,18 +42,18 @@ def inspect(model: Haiku) -> Inventory:
     leaves = _leaves(model)
     sites = _sites(model, leaves)
     shapes = {path: site.shape for path, site in sites.items()}
-    records, left = [], []
+    records, unwritten = [], []
     for path, site in sites.items():
         leaf = leaves[path]
         bundle, _, name = path.removeprefix(STATE).rpartition("/")
         shape, dtype = tuple(leaf.shape), str(leaf.dtype)
         if path.startswith(STATE):
-            found = described_state(bundle, name, shape, dtype, site)
+            tensor_records = described_state(bundle, name, shape, dtype, site)
         else:
-            found = described(bundle, name, shape, dtype, site, shapes)
-        records += found
-        left += [] if found else [path]
-    return Inventory("haiku", placed(records), tuple(left))
+            tensor_records = described(bundle, name, shape, dtype, site, shapes)
+        records += tensor_records
+        unwritten += [] if tensor_records else [path]
+    return Inventory("haiku", placed(records), tuple(unwritten))
 
 
 def read(model: Haiku, path: str) -> NDArray[Any]:
@@ -97,7 +105,7 @@ def _leaf(model: Haiku, path: str) -> Any:
 
 def _leaves(model: Haiku) -> dict[str, Any]:
     """Return every tensor by path."""
-    found = {}
+    leaves = {}
     for prefix, tree in (("", model.params), (STATE, model.state or {})):
         for bundle, entries in tree.items():
             for name, leaf in entries.items():
@@ -105,8 +113,8 @@ def _leaves(model: Haiku) -> dict[str, Any]:
                 if not jax_leaves.is_tensor(leaf):
                     msg = f"`params` and `state` must hold arrays, got {type(leaf).__name__} at {path!r}."
                     raise ArgumentValueError(msg)
-                found[path] = leaf
-    return found
+                leaves[path] = leaf
+    return leaves
 
 
 def _sites(model: Haiku, leaves: Mapping[str, Any]) -> dict[str, Site]:
@@ -202,20 +210,22 @@ def _evaluated(model: Haiku) -> tuple[dict[str, Site], dict[str, tuple[int, ...]
             running.pop()
 
     leaves, structure = jax.tree.flatten((model.args, dict(model.kwargs)))
-    arrays = {at: leaf for at, leaf in enumerate(leaves) if jax_leaves.is_tensor(leaf)}
+    arrays = {index: leaf for index, leaf in enumerate(leaves) if jax_leaves.is_tensor(leaf)}
 
     def init(given: Mapping[int, Any]) -> Any:
-        args, kwargs = jax.tree.unflatten(structure, [given.get(at, leaf) for at, leaf in enumerate(leaves)])
+        args, kwargs = jax.tree.unflatten(
+            structure, [given.get(index, leaf) for index, leaf in enumerate(leaves)]
+        )
         return model.transformed.init(jax.random.PRNGKey(0), *args, **kwargs)
 
     try:
         with hk.intercept_methods(intercept):
-            found = jax.eval_shape(init, arrays)
+            trees = jax.eval_shape(init, arrays)
     except Exception as error:
         msg = f"`example_args` of haiku() must be what init takes after the key; it raised {error!r}."
         raise ArgumentValueError(msg) from error
     stateful = isinstance(model.transformed, (hk.TransformedWithState, hk.MultiTransformedWithState))
-    params, state = found if stateful else (found, {})
+    params, state = trees if stateful else (trees, {})
     return made, _expected(params, state)
 
 
@@ -255,8 +265,5 @@ def _site(owner: Any, running: list[hk.Module], shape: tuple[int, ...]) -> Site:
 
 
 def _layer(module: Any) -> str:
-    """Return the Haiku class that a module is of, or derives from."""
-    for cls in type(module).__mro__:
-        if cls.__module__.startswith("haiku.") and cls.__name__ in LAYERS:
-            return str(cls.__name__)
-    return ""
+    """Return the name of the Haiku class that a module is of, or derives from; "" if it is none of them."""
+    return next((CLASSES[cls] for cls in type(module).__mro__ if cls in CLASSES), "")
