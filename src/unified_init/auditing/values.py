@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unified_init.inventory.records import Record
-    from unified_init.models.planning import Piece
+    from unified_init.recipes.assignment import Piece
 
 __all__ = ["LIMIT", "Observed", "examinable", "findings_of", "observe", "sample_of", "structural_fault"]
 
@@ -132,7 +132,7 @@ def _unequal(values: NDArray[Any], expected: NDArray[Any]) -> str:
     count = int(wrong.sum())
     if not count:
         return ""
-    first = tuple(int(at) for at in np.argwhere(wrong)[0])
+    first = tuple(map(int, np.argwhere(wrong)[0]))
     return (
         f"{count:,} of {values.size:,} values are not those of the law: at {first} "
         f"{float(values[first].real):.6g} where {float(expected[first].real):.6g} is due"
