@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unified_init.auditing.report import LIMIT
 from unified_init.law.law import ELEMENTWISE
 from unified_init.law.layout import bind
 from unified_init.stream.arrange import to_logical
@@ -25,9 +26,8 @@ if TYPE_CHECKING:
     from unified_init.inventory.records import Record
     from unified_init.recipes.assignment import Piece
 
-__all__ = ["LIMIT", "Observed", "examinable", "findings_of", "observe", "sample_of", "structural_fault"]
+__all__ = ["Observed", "examinable", "findings_of", "observe", "sample_of", "structural_fault"]
 
-LIMIT = 1 << 19  # values that are examined of a tensor: a std that is 1 % off is ten standard errors off
 ROWS = 256  # of an orthogonal matrix that are held against each other
 LOOSE = 1e-4  # what products of orthonormal float32 vectors may be off by; a narrow type adds its own
 EPSILONS = {"bfloat16": 2.0**-7, "float16": 2.0**-10, "float8_e4m3fn": 2.0**-3, "float8_e5m2": 2.0**-2}
