@@ -1,4 +1,4 @@
-"""Arrays of a JAX model: what they are, whether they can be written, and what takes their place."""
+"""Arrays of a JAX model: what they are, whether they can be written, and what replaces them."""
 
 from __future__ import annotations
 
@@ -66,19 +66,19 @@ def check(path: str, leaf: Any) -> None:
 
 
 def replacement(leaf: Any, write: Write) -> Any:
-    """Return what takes an array's place: the same kind of array, where the old one lies."""
+    """Return the array that replaces another: of the same kind and on the same devices."""
     current = None if write.covers else values(write.path, leaf)
     if isinstance(leaf, np.ndarray):
         return write.array(current)
     home = _home(leaf)
-    place: Any = home
+    target: Any = home
     if home is not None and len(home.device_set) == 1:
-        (place,) = home.device_set  # the host fills its own memory without a compilation
+        (target,) = home.device_set  # the host fills its own memory without a compilation
     request = write.direct
-    if request is not None and place is not None and adapter.wants_graph(place):
-        array = adapter.trace(request, write.root, place)
+    if request is not None and target is not None and adapter.wants_graph(target):
+        array = adapter.trace(request, write.root, target)
     else:
-        array = adapter.adopt(write.array(current), place)
+        array = adapter.adopt(write.array(current), target)
     return array if home is None else jax.device_put(array, home)
 
 

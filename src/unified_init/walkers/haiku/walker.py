@@ -34,18 +34,18 @@ def inspect(model: Haiku) -> Inventory:
     leaves = _leaves(model)
     sites = _sites(model, leaves)
     shapes = {path: site.shape for path, site in sites.items()}
-    records, left = [], []
+    records, unwritten = [], []
     for path, site in sites.items():
         leaf = leaves[path]
         bundle, _, name = path.removeprefix(STATE).rpartition("/")
         shape, dtype = tuple(leaf.shape), str(leaf.dtype)
         if path.startswith(STATE):
-            found = described_state(bundle, name, shape, dtype, site)
+            described_records = described_state(bundle, name, shape, dtype, site)
         else:
-            found = described(bundle, name, shape, dtype, site, shapes)
-        records += found
-        left += [] if found else [path]
-    return Inventory("haiku", placed(records), tuple(left))
+            described_records = described(bundle, name, shape, dtype, site, shapes)
+        records += described_records
+        unwritten += [] if described_records else [path]
+    return Inventory("haiku", placed(records), tuple(unwritten))
 
 
 def read(model: Haiku, path: str) -> NDArray[Any]:
@@ -97,7 +97,7 @@ def _leaf(model: Haiku, path: str) -> Any:
 
 def _leaves(model: Haiku) -> dict[str, Any]:
     """Return every tensor by path."""
-    found = {}
+    leaves = {}
     for prefix, tree in (("", model.params), (STATE, model.state or {})):
         for bundle, entries in tree.items():
             for name, leaf in entries.items():
@@ -105,8 +105,8 @@ def _leaves(model: Haiku) -> dict[str, Any]:
                 if not jax_leaves.is_tensor(leaf):
                     msg = f"`params` and `state` must hold arrays, got {type(leaf).__name__} at {path!r}."
                     raise ArgumentValueError(msg)
-                found[path] = leaf
-    return found
+                leaves[path] = leaf
+    return leaves
 
 
 def _sites(model: Haiku, leaves: Mapping[str, Any]) -> dict[str, Site]:
@@ -158,12 +158,12 @@ def _ordered(leaves: Mapping[str, Any], made: Mapping[str, Site]) -> dict[str, A
     for path in made:
         ranks.setdefault(path.rpartition("/")[0], len(ranks))
 
-    def place(path: str) -> tuple[Any, ...]:
+    def sort_key(path: str) -> tuple[Any, ...]:
         bundle, _, name = path.rpartition("/")
         words = [jax_leaves.by_number(word) for word in bundle.split("/")]
         return path.startswith(STATE), ranks.get(bundle, len(ranks)), words, jax_leaves.by_number(name)
 
-    return {path: leaves[path] for path in sorted(leaves, key=place)}
+    return {path: leaves[path] for path in sorted(leaves, key=sort_key)}
 
 
 def _beside(made: Mapping[str, Site], path: str, shape: tuple[int, ...]) -> Site | None:
@@ -202,20 +202,21 @@ def _evaluated(model: Haiku) -> tuple[dict[str, Site], dict[str, tuple[int, ...]
             running.pop()
 
     leaves, structure = jax.tree.flatten((model.args, dict(model.kwargs)))
-    arrays = {at: leaf for at, leaf in enumerate(leaves) if jax_leaves.is_tensor(leaf)}
+    arrays = {index: leaf for index, leaf in enumerate(leaves) if jax_leaves.is_tensor(leaf)}
 
     def init(given: Mapping[int, Any]) -> Any:
-        args, kwargs = jax.tree.unflatten(structure, [given.get(at, leaf) for at, leaf in enumerate(leaves)])
+        arguments = [given.get(index, leaf) for index, leaf in enumerate(leaves)]
+        args, kwargs = jax.tree.unflatten(structure, arguments)
         return model.transformed.init(jax.random.PRNGKey(0), *args, **kwargs)
 
     try:
         with hk.intercept_methods(intercept):
-            found = jax.eval_shape(init, arrays)
+            shapes = jax.eval_shape(init, arrays)
     except Exception as error:
         msg = f"`example_args` of haiku() must be what init takes after the key; it raised {error!r}."
         raise ArgumentValueError(msg) from error
     stateful = isinstance(model.transformed, (hk.TransformedWithState, hk.MultiTransformedWithState))
-    params, state = found if stateful else (found, {})
+    params, state = shapes if stateful else (shapes, {})
     return made, _expected(params, state)
 
 
