@@ -360,19 +360,6 @@ def test_what_no_walker_knows_is_refused() -> None:
     )
 
 
-<<<<<<< HEAD
-def test_a_library_too_old_for_its_walker_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With both versions, before anything of it is imported."""
-    from unified_init.walkers import registry
-
-    monkeypatch.setattr("importlib.metadata.version", lambda _: "0.10.4")
-    with pytest.raises(ui.BackendError) as caught:
-        registry._load("flax.nnx_walker")
-    assert str(caught.value) == "models of flax are read from version 0.12 on, got 0.10.4: upgrade it."
-
-
-=======
->>>>>>> tables
 def test_a_report_is_json() -> None:
     """All of it, as it is."""
     import torch

@@ -12,7 +12,7 @@ import jax
 from unified_init.errors import ArgumentValueError
 from unified_init.inventory.places import placed
 from unified_init.inventory.records import Inventory
-from unified_init.walkers import jax_arrays as jax_leaves
+from unified_init.walkers import jax_arrays
 from unified_init.walkers.haiku.layers import LAYERS, STATE, Site, described, described_state, named_site
 from unified_init.walkers.layer_facts import check_complete
 
@@ -58,7 +58,7 @@ def inspect(model: Haiku) -> Inventory:
 
 def read(model: Haiku, path: str) -> NDArray[Any]:
     """Return a tensor's values."""
-    return jax_leaves.values(path, _leaf(model, path))
+    return jax_arrays.values(path, _leaf(model, path))
 
 
 def shape_and_dtype(model: Haiku, path: str) -> tuple[tuple[int, ...], str]:
@@ -75,7 +75,7 @@ def loaded(model: Haiku) -> frozenset[str]:  # noqa: ARG001  # Haiku marks nothi
 def check(model: Haiku, paths: Collection[str]) -> None:
     """Refuse tensors that cannot be written, and to leave some without values."""
     for path in paths:
-        jax_leaves.check(path, _leaf(model, path))
+        jax_arrays.check(path, _leaf(model, path))
     abstract = {path for path, leaf in _leaves(model).items() if isinstance(leaf, jax.ShapeDtypeStruct)}
     check_complete(abstract - set(paths), "write them too, or leave them out")
 
@@ -89,7 +89,7 @@ def commit(model: Haiku, writes: Mapping[str, Write]) -> Haiku:
             inner = {}
             for name, leaf in entries.items():
                 write = writes.get(f"{prefix}{bundle}/{name}")
-                inner[name] = leaf if write is None else jax_leaves.replacement(leaf, write)
+                inner[name] = leaf if write is None else jax_arrays.replacement(leaf, write)
             new[bundle] = type(entries)(inner)
         return type(tree)(new)
 
@@ -110,7 +110,7 @@ def _leaves(model: Haiku) -> dict[str, Any]:
         for bundle, entries in tree.items():
             for name, leaf in entries.items():
                 path = f"{prefix}{bundle}/{name}"
-                if not jax_leaves.is_tensor(leaf):
+                if not jax_arrays.is_tensor(leaf):
                     msg = f"`params` and `state` must hold arrays, got {type(leaf).__name__} at {path!r}."
                     raise ArgumentValueError(msg)
                 leaves[path] = leaf
@@ -166,12 +166,12 @@ def _ordered(leaves: Mapping[str, Any], made: Mapping[str, Site]) -> dict[str, A
     for path in made:
         ranks.setdefault(path.rpartition("/")[0], len(ranks))
 
-    def place(path: str) -> tuple[Any, ...]:
+    def sort_key(path: str) -> tuple[Any, ...]:
         bundle, _, name = path.rpartition("/")
-        words = [jax_leaves.by_number(word) for word in bundle.split("/")]
-        return path.startswith(STATE), ranks.get(bundle, len(ranks)), words, jax_leaves.by_number(name)
+        words = [jax_arrays.by_number(word) for word in bundle.split("/")]
+        return path.startswith(STATE), ranks.get(bundle, len(ranks)), words, jax_arrays.by_number(name)
 
-    return {path: leaves[path] for path in sorted(leaves, key=place)}
+    return {path: leaves[path] for path in sorted(leaves, key=sort_key)}
 
 
 def _beside(made: Mapping[str, Site], path: str, shape: tuple[int, ...]) -> Site | None:
@@ -210,12 +210,11 @@ def _evaluated(model: Haiku) -> tuple[dict[str, Site], dict[str, tuple[int, ...]
             running.pop()
 
     leaves, structure = jax.tree.flatten((model.args, dict(model.kwargs)))
-    arrays = {index: leaf for index, leaf in enumerate(leaves) if jax_leaves.is_tensor(leaf)}
+    arrays = {index: leaf for index, leaf in enumerate(leaves) if jax_arrays.is_tensor(leaf)}
 
     def init(given: Mapping[int, Any]) -> Any:
-        args, kwargs = jax.tree.unflatten(
-            structure, [given.get(index, leaf) for index, leaf in enumerate(leaves)]
-        )
+        arguments = [given.get(index, leaf) for index, leaf in enumerate(leaves)]
+        args, kwargs = jax.tree.unflatten(structure, arguments)
         return model.transformed.init(jax.random.PRNGKey(0), *args, **kwargs)
 
     try:
