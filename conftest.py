@@ -24,6 +24,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+import unified_init as ui
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -94,6 +96,10 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in ("tensorflow", "torch", "jax"):
         if name in chosen(config):
             os.environ.setdefault("KERAS_BACKEND", name)
+    if config.getoption("doctestmodules", default=False):
+        # Public classes name the package as their module: doctest looks for their examples there.
+        for public in ui.__all__:
+            getattr(ui, public)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
