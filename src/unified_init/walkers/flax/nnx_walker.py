@@ -176,7 +176,7 @@ def shape_and_dtype(model: nnx.Module, path: str) -> tuple[tuple[int, ...], str]
     return tuple(value.shape), str(value.dtype)
 
 
-def loaded(_model: nnx.Module) -> frozenset[str]:
+def loaded(model: nnx.Module) -> frozenset[str]:  # noqa: ARG001  # NNX marks nothing
     """Return nothing: NNX marks no variable as loaded."""
     return frozenset()
 
