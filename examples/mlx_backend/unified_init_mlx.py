@@ -56,7 +56,8 @@ def adopt(array: NDArray[Any], target: None) -> mx.array:
     del target
     if array.dtype == ml_dtypes.bfloat16:  # NumPy's own types do not have it: it crosses as integers
         return mx.view(mx.array(array.view(np.uint16)), mx.bfloat16)
-    return mx.array(array, dtype=getattr(mx, array.dtype.name))
+    # MLX would take float64 for float32; every other type it keeps.
+    return mx.array(array, dtype=mx.float64 if array.dtype == np.float64 else None)
 
 
 def to_numpy(tensor: Any) -> NDArray[Any]:

@@ -7,10 +7,10 @@ import types
 from typing import Any
 
 import pytest
-from tests.helpers.protocols import differences, functions_of
 
 from unified_init.backends import _numpy, protocol, registry
 from unified_init.backends.protocol import Backend, Fillable, Shardable
+from unified_init.testing.protocols import differences, functions_of
 
 # What the front door takes each adapter for.
 PROTOCOLS: dict[str, tuple[type, ...]] = {
@@ -39,17 +39,17 @@ def test_every_adapter_is_compared() -> None:
 
 
 def test_every_protocol_is_compared() -> None:
-    """All that the module declares; ``Ops`` is no module, but what an adapter hands to the graph program."""
+    """All that the module declares; ``Ops`` and what it holds are no modules, but what an adapter's ``ops`` returns."""
     declared = {kind for kind in vars(protocol).values() if getattr(kind, "_is_protocol", False)}
     assert {kind.__name__ for kind in declared} - {"Protocol"} == {
-        "Ops", *(kind.__name__ for kinds in PROTOCOLS.values() for kind in kinds)
+        "LinearAlgebra", "Namespace", "Ops", *(kind.__name__ for kinds in PROTOCOLS.values() for kind in kinds)
     }  # fmt: skip
 
 
 def test_a_protocol_declares_what_it_extends() -> None:
     """The functions of ``Backend`` come first among those of ``Fillable``."""
     assert list(functions_of(Fillable)) == [
-        "root_key", "resolve_device", "wants_graph", "adopt", "trace", "to_numpy", "check_target", "writable",
+        "root_key", "resolve_device", "wants_graph", "adopt", "ops", "trace", "to_numpy", "check_target", "writable",
         "overwrite",
     ]  # fmt: skip
 

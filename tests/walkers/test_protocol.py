@@ -8,9 +8,9 @@ import types
 from typing import Any
 
 import pytest
-from tests.helpers.protocols import differences, functions_of
 
 from unified_init.auditing import probing
+from unified_init.testing.protocols import differences, functions_of
 from unified_init.walkers import protocol, registry
 from unified_init.walkers.protocol import Prober, Walker
 

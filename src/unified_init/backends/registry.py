@@ -54,7 +54,11 @@ def register_backend(name: str, module: ModuleType | str) -> None:
         name: what ``backend=`` says, and the top-level package of the framework's own types: "mlx" for
             ``mlx.core.array``.
         module: the adapter, or its dotted path, which is imported when the backend is first used. It has
-            the functions of ``unified_init.backends.protocol.Backend``.
+            the functions of ``unified_init.backends.protocol.Backend``; docs/extending.md has a worked
+            example, and ``unified_init.testing.check_backend`` compares it with the others bit by bit.
+
+    Returns:
+        None.
 
     Raises:
         ArgumentTypeError: no name, or no module.

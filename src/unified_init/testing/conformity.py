@@ -8,7 +8,6 @@ first, so that an adapter that cannot work is told which operation differs.
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from unified_init.stream import host, numpy_runner, run, threefry
 from unified_init.stream.dtypes import DTYPES
 from unified_init.testing.bits import differing
 from unified_init.testing.cases import CASES, ELEMENTWISE, ICNR, ORTHOGONAL, STRUCTURED
+from unified_init.testing.protocols import differences
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from unified_init.spec.initializer import Initializer
     from unified_init.stream.program import Program
 
-__all__ = ["Conformity", "check_backend", "signature_faults"]
+__all__ = ["Conformity", "check_backend"]
 
 # ruff: noqa: ANN401  # arrays and adapters of any framework
 
@@ -95,7 +95,7 @@ def check_backend(name: str) -> Conformity:
     """
     checks.text("name", name)
     adapter: Any = registry.get(name)
-    faults = [*signature_faults(adapter, Backend), *_arithmetic_faults(adapter.ops(None))]
+    faults = [*differences(adapter, Backend), *_arithmetic_faults(adapter.ops(None))]
     dtypes = tuple(dtype for dtype in DTYPES if _is_drawn(adapter, dtype))
     if "float32" not in dtypes:
         faults.append("resolve_device: float32 is refused, and must be drawn by every backend")
@@ -110,21 +110,6 @@ def check_backend(name: str) -> Conformity:
     return report
 
 
-def signature_faults(module: Any, protocol: type) -> Iterator[str]:
-    """Say where a module's functions differ from the methods of a protocol: missing, or other parameters."""
-    for name, method in inspect.getmembers(protocol, inspect.isfunction):
-        if name.startswith("_"):
-            continue
-        function = getattr(module, name, None)
-        if not callable(function):
-            yield f"{name}: missing"
-            continue
-        expected = [parameter.name for parameter in inspect.signature(method).parameters.values()][1:]
-        actual = [parameter.name for parameter in inspect.signature(function).parameters.values()]
-        if actual != expected:
-            yield f"{name}: must take ({', '.join(expected)}), takes ({', '.join(actual)})"
-
-
 def _is_drawn(adapter: Any, dtype: str) -> bool:
     try:
         adapter.resolve_device(None, dtype)
@@ -136,49 +121,39 @@ def _is_drawn(adapter: Any, dtype: str) -> bool:
 # --- the arithmetic of the graph program ------------------------------------------------------------
 
 
+# Of two int32 arrays each, by the operators and functions of a framework.
+ARITHMETIC: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "+ must wrap": lambda _, x, y: x + y,
+    "* must wrap": lambda _, x, y: x * y,
+    "- and ~": lambda _, x, y: x - ~y,
+    "^": lambda _, x, y: x ^ y,
+    "& and |": lambda _, x, y: (x & y) | 5,
+    "// must round down": lambda _, x, y: x // 7 + 0 * y,
+    "% must be of the divisor's sign": lambda _, x, y: x % 7 + 0 * y,
+    "< and cast of truth values": lambda ops, x, y: ops.cast(x < y, "int32"),
+    "bitwise_left_shift": lambda ops, x, _: ops.xp.bitwise_left_shift(x, 13),
+    "bitwise_right_shift must copy the sign": lambda ops, x, _: ops.xp.bitwise_right_shift(x, 13),
+    "cast to float32 must round to nearest even": lambda ops, x, _: ops.bits(ops.cast(x, "float32"), "int32"),
+    "take": lambda ops, x, _: ops.take(ops.xp.reshape(x, (-1,)), ops.cast(x & 7, "int32")),
+}
+
+
 def _arithmetic_faults(ops: Ops) -> Iterator[str]:
-    """Say which operations of int32 are not those of NumPy."""
+    """Say which operations on int32 are not those of NumPy."""
     left, right = INT32[:, None], INT32[None, :]
-    tests: dict[str, Callable[[Any, Any], Any]] = {
-        "+ must wrap": lambda x, y: x + y,
-        "* must wrap": lambda x, y: x * y,
-        "^": lambda x, y: x ^ y,
-        "& and |": lambda x, y: (x & y) | 5,
-        "- and ~": lambda x, y: x - ~y,
-        "// must round down": lambda x, _: x // 7,
-        "% must be of the divisor's sign": lambda x, _: x % 7,
-        "< and cast of truth values": lambda x, y: _int32(ops, x, x < y),
-        "bitwise_left_shift": lambda x, _: _shift(ops, x, "bitwise_left_shift", 13),
-        "bitwise_right_shift must copy the sign": lambda x, _: _shift(ops, x, "bitwise_right_shift", 13),
-        "cast to float32 must round to nearest even": lambda x, _: _float_bits(ops, x),
-    }
-    with np.errstate(over="ignore"):
-        for label, function in tests.items():
-            expected = np.asarray(function(left, right))
-            try:
-                drawn = np.asarray(function(ops.constant(left), ops.constant(right)))
-            except Exception as error:  # noqa: BLE001  # of a framework that we do not know
-                yield f"int32 {label}: {type(error).__name__}: {error}"
-                continue
-            if drawn.dtype != np.int32 or not np.array_equal(drawn, expected):
-                first = int(np.argmax(drawn != expected)) if drawn.shape == expected.shape else 0
-                values = f"{drawn.reshape(-1)[first]} ({drawn.dtype})"
-                yield f"int32 {label}: {values}, expected {expected.reshape(-1)[first]}"
-
-
-def _int32(ops: Ops, like: Any, truth: Any) -> Any:
-    return truth.astype(np.int32) if isinstance(like, np.ndarray) else ops.cast(truth, "int32")
-
-
-def _shift(ops: Ops, x: Any, function: str, distance: int) -> Any:
-    namespace = np if isinstance(x, np.ndarray) else ops.xp
-    return getattr(namespace, function)(x, distance)
-
-
-def _float_bits(ops: Ops, x: Any) -> Any:
-    if isinstance(x, np.ndarray):
-        return x.astype(np.float32).view(np.int32)
-    return ops.bits(ops.cast(x, "float32"), "int32")
+    numpy_ops = registry.get("numpy").ops(None)
+    for label, function in ARITHMETIC.items():
+        with np.errstate(over="ignore"):
+            expected = np.asarray(function(numpy_ops, left, right))
+        try:
+            result = np.asarray(function(ops, ops.constant(left), ops.constant(right)))
+        except Exception as error:  # noqa: BLE001  # of a framework that we do not know
+            yield f"int32 {label}: {type(error).__name__}: {error}"
+            continue
+        if result.dtype != np.int32 or not np.array_equal(result, expected):
+            first = int(np.argmax(result != expected)) if result.shape == expected.shape else 0
+            value = f"{result.reshape(-1)[first]} ({result.dtype})"
+            yield f"int32 {label}: {value}, expected {expected.reshape(-1)[first]}"
 
 
 # --- draws ---------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What a module lacks of a protocol, by signature: type checkers see modules that are imported by name as Any."""
+"""What a module lacks of a protocol, by signature: type checkers see a module imported by name as Any."""
 
 from __future__ import annotations
 
