@@ -27,6 +27,7 @@ freeze = torch.compiler.assume_constant_result(frozen_call.freeze)
 # These break the graph and run as they would outside of it: Dynamo would trace NumPy's integers as torch's.
 draw_eagerly = torch.compiler.disable(eager.draw_eagerly)
 fill_eagerly = torch.compiler.disable(eager.fill_eagerly)
+run = torch.compiler.disable(frozen_call.run)  # a graph that runs calls the node's body, which Dynamo sees too
 
 
 def draw(
@@ -60,7 +61,8 @@ def _is_one_node(spec: object, shape: object, seed: object, backend: str) -> boo
 )
 def opaque_draw(call: str, shape: list[int], high: int, low: int) -> torch.Tensor:
     """Draw, as one node of a compiled graph."""
-    return frozen_call.run(call, tuple(shape), None if high < 0 else high << 32 | low)
+    drawn: torch.Tensor = run(call, tuple(shape), None if high < 0 else high << 32 | low)
+    return drawn
 
 
 @opaque_draw.register_fake
