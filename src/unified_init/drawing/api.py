@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["draw", "fill"]
 
+# Once it is loaded it sees every frame, in a trace or behind a break of the graph: see ``torch_compile``.
+DYNAMO = "torch._dynamo"
+
 # ruff: noqa: ANN401  # tensors, seeds and devices of any framework
 
 
@@ -82,7 +85,7 @@ def draw(
         "name": name, "layout": layout, "sizes": sizes, "fans": fans, "index": index, "dtype": dtype,
         "device": device,
     }  # fmt: skip
-    if _torch_compiles():
+    if DYNAMO in sys.modules:
         from unified_init.drawing import torch_compile  # noqa: PLC0415  # it imports torch
 
         return torch_compile.draw(spec, shape, seed, backend, options)
@@ -127,17 +130,11 @@ def fill(
         ``torch.nn.init``: the values depend on seed and name, never on what was drawn before.
     """
     options = {"seed": seed, "name": name, "layout": layout, "sizes": sizes, "fans": fans}
-    if _torch_compiles():
+    if DYNAMO in sys.modules:
         from unified_init.drawing import torch_compile  # noqa: PLC0415  # it imports torch
 
         return torch_compile.fill_eagerly(tensor, spec, **options)
     return fill_eagerly(tensor, spec, **options)
-
-
-def _torch_compiles() -> bool:
-    """Whether Dynamo is tracing this call."""
-    torch = sys.modules.get("torch")
-    return torch is not None and torch.compiler.is_compiling()
 
 
 # AutoGraph rewrites Python it meets in a tf.function; this mark, which its own outputs carry, says

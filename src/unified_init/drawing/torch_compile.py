@@ -1,6 +1,6 @@
 """A draw inside ``torch.compile``: one opaque node, or a break of the graph where a node cannot stand for it.
 
-Imported on demand, while Dynamo traces. Tracing the rounds of the stream would take Inductor minutes.
+Imported on demand, where Dynamo is loaded. Tracing the rounds of the stream would take Inductor minutes.
 """
 
 from __future__ import annotations
@@ -24,17 +24,19 @@ __all__ = ["draw", "fill_eagerly", "opaque_draw"]
 NO_SEED = -1
 
 freeze = torch.compiler.assume_constant_result(frozen_call.freeze)
-# These break the graph and run as they would outside of it: Dynamo would trace NumPy's integers as torch's.
+# These run as they would without Dynamo, which would trace NumPy's integers as torch's; in a trace they break
+# the graph. Dynamo sees the node's body too, when a compiled graph runs.
 draw_eagerly = torch.compiler.disable(eager.draw_eagerly)
 fill_eagerly = torch.compiler.disable(eager.fill_eagerly)
-run = torch.compiler.disable(frozen_call.run)  # a graph that runs calls the node's body, which Dynamo sees too
+run = torch.compiler.disable(frozen_call.run)
 
 
 def draw(
     spec: Initializer, shape: Sequence[int] | int, seed: Any, backend: str | None, options: dict[str, Any]
 ) -> Any:
-    """Return the tensor, or the node that draws it when the compiled graph runs."""
-    if not _is_one_node(spec, shape, seed, eager.backend_name(backend, options["device"], seed)):
+    """Return the tensor, or inside a trace the node that draws it when the compiled graph runs."""
+    in_trace = torch.compiler.is_compiling()
+    if not in_trace or not _is_one_node(spec, shape, seed, backend, options["device"]):
         return draw_eagerly(spec, shape, seed=seed, backend=backend, **options)
     seed = NO_SEED if seed is None else seed
     call = freeze(frozen_call.parts(spec), tuple(options.items()))
@@ -43,10 +45,10 @@ def draw(
     return opaque_draw(call, list(shape), seed >> 32, seed & 0xFFFFFFFF)  # type: ignore[arg-type]
 
 
-def _is_one_node(spec: object, shape: object, seed: object, backend: str) -> bool:
+def _is_one_node(spec: object, shape: object, seed: object, backend: str | None, device: object) -> bool:
     """Whether one node of a compiled graph can stand for a draw; its ints may be symbolic."""
     return (
-        backend == "torch"
+        eager.backend_name(backend, device, seed) == "torch"
         and isinstance(spec, Initializer)
         and isinstance(shape, (tuple, list))
         and (seed is None or type(seed) is int)
