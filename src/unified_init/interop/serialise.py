@@ -7,7 +7,7 @@ import json
 import math
 from typing import Any, get_args
 
-from unified_init.core import checks
+from unified_init.core import checks, json_text
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
 from unified_init.law.law import STREAM
 from unified_init.spec import distributions, scales
@@ -82,13 +82,7 @@ def from_json(text: str) -> Initializer:
         ...
         unified_init.ArgumentValueError: spec: missing fields stream, distribution, scale, factor, upscale.
     """  # the message is one line
-    checks.text("text", text)
-    try:
-        data = json.loads(text, object_pairs_hook=_unique)
-    except (ValueError, RecursionError) as error:  # ValueError: also integers of 4300 digits and more
-        msg = f"spec: not JSON ({error})."
-        raise ArgumentValueError(msg) from None
-    return from_dict(data)
+    return from_dict(json_text.parse(text, "spec"))
 
 
 def from_dict(data: Any) -> Initializer:
@@ -106,15 +100,6 @@ def from_dict(data: Any) -> Initializer:
     except UnifiedInitError as error:
         msg = f"spec: {error}"
         raise ArgumentValueError(msg) from None
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse an object with one field twice, of which JSON would keep the last without a word."""
-    data = dict(pairs)
-    if len(data) < len(pairs):
-        msg = f"the field {next(k for k, _ in pairs if [p[0] for p in pairs].count(k) > 1)!r} stands twice"
-        raise ValueError(msg)
-    return data
 
 
 def _fields(part: Any) -> dict[str, Any]:

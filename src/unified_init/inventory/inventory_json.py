@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import Any
 
-from unified_init.core import checks
+from unified_init.core import checks, json_text
 from unified_init.errors import ArgumentValueError, UnifiedInitError
 from unified_init.inventory.records import SCHEMA, Inventory, Part, Record
 
@@ -36,13 +35,8 @@ def inventory_from_json(text: str) -> Inventory:
         Traceback (most recent call last):
         ...
         unified_init.ArgumentValueError: inventory.schema: must be 1, the schema of this release, got 2.
-    """  # the message is one line
-    checks.text("text", text)
-    try:
-        tree = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        msg = f"inventory: not JSON ({error})."
-        raise ArgumentValueError(msg) from None
+    """
+    tree = json_text.parse(text, "inventory")
     if not isinstance(tree, dict) or sorted(tree) != sorted(FIELDS):
         received = sorted(tree) if isinstance(tree, dict) else type(tree).__name__
         msg = f"inventory: must be an object with the fields {', '.join(FIELDS)}, got {received}."

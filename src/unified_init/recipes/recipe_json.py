@@ -6,7 +6,7 @@ import dataclasses
 import json
 from typing import Any
 
-from unified_init.core import checks
+from unified_init.core import checks, json_text
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError, UnifiedInitError
 from unified_init.interop.serialise import from_dict, to_dict
 from unified_init.inventory.records import KINDS, PLACES, ROLES
@@ -76,14 +76,7 @@ def recipe_from_json(text: str) -> Recipe:
         ...
         unified_init.ArgumentValueError: recipe.nmae: unknown field; did you mean 'name'?
     """
-    checks.text("text", text)
-    try:
-        return _recipe(json.loads(text))
-    except UnifiedInitError:
-        raise
-    except (ValueError, RecursionError) as error:
-        msg = f"recipe: not JSON ({error})."
-        raise ArgumentValueError(msg) from None
+    return _recipe(json_text.parse(text, "recipe"))
 
 
 def recipe_from_yaml(text: str) -> Recipe:
