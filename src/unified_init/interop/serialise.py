@@ -35,7 +35,7 @@ def to_json(spec: Initializer) -> str:
         "-inf", which JSON has no numbers for.
 
     Raises:
-        ArgumentTypeError: it is no spec.
+        ArgumentTypeError: ``spec`` is not a spec.
 
     Example:
         >>> import unified_init as ui
@@ -92,7 +92,7 @@ def from_json(text: str) -> Initializer:
 
 
 def from_dict(data: Any) -> Initializer:
-    """Return the spec of what JSON text holds; see ``from_json``."""
+    """Return the spec that the values of JSON text describe; see ``from_json``."""
     _expect(data, FIELDS, "spec")
     if isinstance(data["schema"], bool) or data["schema"] != SCHEMA:
         msg = f"spec.schema: must be {SCHEMA}, the schema of this release, got {data['schema']!r}."
@@ -109,10 +109,11 @@ def from_dict(data: Any) -> Initializer:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse an object with one field twice, of which JSON would keep the last without a word."""
+    """Refuse an object with one field twice, of which JSON would silently keep the last."""
     data = dict(pairs)
     if len(data) < len(pairs):
-        msg = f"the field {next(k for k, _ in pairs if [p[0] for p in pairs].count(k) > 1)!r} stands twice"
+        fields = [field for field, _ in pairs]
+        msg = f"the field {next(field for field in fields if fields.count(field) > 1)!r} stands twice"
         raise ValueError(msg)
     return data
 
