@@ -1,6 +1,7 @@
-"""A draw inside ``torch.compile``: one opaque node, or a break of the graph where a node cannot stand for it.
+"""A draw inside ``torch.compile``: one opaque node, or a break of the graph where one node is not enough.
 
-Imported on demand, while Dynamo traces. Tracing the rounds of the stream would take Inductor minutes.
+Imported on demand, while Dynamo traces. If Dynamo traced the rounds of the stream instead, Inductor would
+take minutes to compile them.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ __all__ = ["draw", "fill_eagerly", "opaque_draw"]
 
 # ruff: noqa: ANN401  # what Dynamo traces
 
-# A seed of None: a law without randomness needs none, and a random one refuses it as it runs.
+# Stands for a seed of None. A law without randomness needs no seed; a random one refuses None when it runs.
 NO_SEED = -1
 
 freeze = torch.compiler.assume_constant_result(frozen_call.freeze)
-# These break the graph and run as they would outside of it: Dynamo would trace NumPy's integers as torch's.
+# These break the graph and run as outside of it: Dynamo would trace NumPy integers as tensors of torch.
 draw_eagerly = torch.compiler.disable(eager.draw_eagerly)
 fill_eagerly = torch.compiler.disable(eager.fill_eagerly)
 
@@ -43,7 +44,7 @@ def draw(
 
 
 def _is_one_node(spec: object, shape: object, seed: object, backend: str) -> bool:
-    """Whether one node of a compiled graph can stand for a draw; its ints may be symbolic."""
+    """Whether a draw can be one node of a compiled graph; its ints may be symbolic."""
     return (
         backend == "torch"
         and isinstance(spec, Initializer)
@@ -55,7 +56,7 @@ def _is_one_node(spec: object, shape: object, seed: object, backend: str) -> boo
 @torch.library.custom_op(
     "unified_init::draw",
     mutates_args=(),
-    # Written out: older releases cannot read it from annotations that are text.
+    # Written out, because older releases cannot read it from annotations that are strings.
     schema="(str call, SymInt[] shape, SymInt high, SymInt low) -> Tensor",
 )
 def opaque_draw(call: str, shape: list[int], high: int, low: int) -> torch.Tensor:
