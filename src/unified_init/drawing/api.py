@@ -37,7 +37,7 @@ def draw(
 ) -> Any:
     """Return a new tensor of a framework: the same bits in each, for one seed and name.
 
-    A value depends on the seed, the name and its logical index alone: not on the layout, the
+    A value depends only on the seed, the name and its logical index: not on the layout, the
     slice, the device, the number of threads or what was drawn before. Inside ``jax.jit``,
     ``tf.function`` and ``torch.compile`` it is the same value again.
 
@@ -49,11 +49,11 @@ def draw(
             random law; ignored otherwise.
         name: the parameter's name; each name has its own stream. "" is the stream of the seed
             itself, the one of ``jax.random.bits``.
-        layout: one letter an axis, such as "OIHW"; needed by specs that scale with a fan. None
-            takes the storage order for the logical order.
+        layout: one letter per axis, such as "OIHW"; needed by specs that scale with a fan. None
+            takes the storage order as the logical order.
         sizes: how merged axes split, such as ``{"B": groups}`` for "(BO)IHW".
         fans: (fan_in, fan_out) instead of the layout's.
-        index: a tuple of slices and ints: draw that part alone. None draws all.
+        index: a tuple of slices and ints: draw only that part. None draws all.
         dtype: float32, float64, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
             complex128, by name or as a framework's own dtype. Narrow types are the rounding of the
             float32 tensor.
@@ -137,6 +137,6 @@ def fill(
     return fill_eagerly(tensor, spec, **options)
 
 
-# AutoGraph rewrites Python it meets in a tf.function; this mark, which its own outputs carry, says
-# that there is nothing to rewrite (tf.autograph.experimental.do_not_convert would need TensorFlow).
+# AutoGraph rewrites the Python functions that a tf.function calls. This mark, which its own results have,
+# says that there is nothing to rewrite (tf.autograph.experimental.do_not_convert would need TensorFlow).
 vars(draw)["autograph_info__"] = {}

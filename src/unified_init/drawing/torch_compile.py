@@ -1,6 +1,7 @@
-"""A draw inside ``torch.compile``: one opaque node, or a break of the graph where a node cannot stand for it.
+"""A draw inside ``torch.compile``: one opaque node, or a break of the graph where one node is not enough.
 
-Imported on demand, where Dynamo is loaded. Tracing the rounds of the stream would take Inductor minutes.
+Imported on demand, where Dynamo is loaded. If Dynamo traced the rounds of the stream, Inductor would take
+minutes to compile them.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ __all__ = ["draw", "fill_eagerly", "opaque_draw"]
 
 # ruff: noqa: ANN401  # what Dynamo traces
 
-# A seed of None: a law without randomness needs none, and a random one refuses it as it runs.
+# Stands for a seed of None. A law without randomness needs no seed; a random one refuses None when it runs.
 NO_SEED = -1
 
 freeze = torch.compiler.assume_constant_result(frozen_call.freeze)
-# These run as they would without Dynamo, which would trace NumPy's integers as torch's; in a trace they break
-# the graph. Dynamo sees the node's body too, when a compiled graph runs.
+# These run as they would without Dynamo, which would trace NumPy integers as tensors of torch; in a trace they
+# break the graph. Dynamo sees the node's body too, when a compiled graph runs.
 draw_eagerly = torch.compiler.disable(eager.draw_eagerly)
 fill_eagerly = torch.compiler.disable(eager.fill_eagerly)
 run = torch.compiler.disable(frozen_call.run)
@@ -46,7 +47,7 @@ def draw(
 
 
 def _is_one_node(spec: object, shape: object, seed: object, backend: str | None, device: object) -> bool:
-    """Whether one node of a compiled graph can stand for a draw; its ints may be symbolic."""
+    """Whether a draw can be one node of a compiled graph; its ints may be symbolic."""
     return (
         eager.backend_name(backend, device, seed) == "torch"
         and isinstance(spec, Initializer)
@@ -58,7 +59,7 @@ def _is_one_node(spec: object, shape: object, seed: object, backend: str | None,
 @torch.library.custom_op(
     "unified_init::draw",
     mutates_args=(),
-    # Written out: older releases cannot read it from annotations that are text.
+    # Written out, because older releases cannot read it from annotations that are strings.
     schema="(str call, SymInt[] shape, SymInt high, SymInt low) -> Tensor",
 )
 def opaque_draw(call: str, shape: list[int], high: int, low: int) -> torch.Tensor:

@@ -35,7 +35,7 @@ def to_json(spec: Initializer) -> str:
         "-inf", which JSON has no numbers for.
 
     Raises:
-        ArgumentTypeError: it is no spec.
+        ArgumentTypeError: ``spec`` is not a spec.
 
     Example:
         >>> import unified_init as ui
@@ -86,7 +86,7 @@ def from_json(text: str) -> Initializer:
 
 
 def from_dict(data: Any) -> Initializer:
-    """Return the spec of what JSON text holds; see ``from_json``."""
+    """Return the spec that the values of JSON text describe; see ``from_json``."""
     _expect(data, FIELDS, "spec")
     if isinstance(data["schema"], bool) or data["schema"] != SCHEMA:
         msg = f"spec.schema: must be {SCHEMA}, the schema of this release, got {data['schema']!r}."

@@ -1,4 +1,4 @@
-"""Reading inventories from JSON, on any machine and without a framework."""
+"""Reads inventories from JSON, on any machine and without a framework."""
 
 from __future__ import annotations
 
@@ -70,16 +70,18 @@ def _record(tree: Any, path: str) -> Record:
 
 
 def _build(cls: type[Any], tree: Any, path: str) -> Any:
-    known = {field.name: field for field in dataclasses.fields(cls)}
+    fields_by_name = {field.name: field for field in dataclasses.fields(cls)}
     if not isinstance(tree, dict):
         msg = f"{path}: must be an object, got {tree!r}."
         raise ArgumentValueError(msg)
-    unknown = [key for key in tree if key not in known]
+    unknown = [key for key in tree if key not in fields_by_name]
     if unknown:
-        msg = f"{path}.{unknown[0]}: unknown field; the fields are {', '.join(known)}."
+        msg = f"{path}.{unknown[0]}: unknown field; the fields are {', '.join(fields_by_name)}."
         raise ArgumentValueError(msg)
     missing = [
-        key for key, field in known.items() if field.default is dataclasses.MISSING and key not in tree
+        key
+        for key, field in fields_by_name.items()
+        if field.default is dataclasses.MISSING and key not in tree
     ]
     if missing:
         msg = f"{path}: missing fields {', '.join(missing)}."
