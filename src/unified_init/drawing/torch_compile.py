@@ -25,8 +25,8 @@ __all__ = ["draw", "fill_eagerly", "opaque_draw"]
 NO_SEED = -1
 
 freeze = torch.compiler.assume_constant_result(frozen_call.freeze)
-# These run as they would without Dynamo, which would trace NumPy integers as tensors of torch; in a trace they
-# break the graph. Dynamo sees the node's body too, when a compiled graph runs.
+# These run as they would without Dynamo, which would trace NumPy integers as tensors of torch; inside a trace
+# they break the graph. Dynamo sees the node's body too, when a compiled graph runs.
 draw_eagerly = torch.compiler.disable(eager.draw_eagerly)
 fill_eagerly = torch.compiler.disable(eager.fill_eagerly)
 run = torch.compiler.disable(frozen_call.run)
