@@ -35,12 +35,16 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+pytest_plugins = ["tests.helpers.messages"]  # --write-messages, and the comparison with tests/messages.txt
+
 
 # The folders of tests whose layers, and the laws of those, are what recipes name: the newest releases'.
 OF_MODELS = tuple(
-    Path(__file__).parent / "tests" / folder
-    for folder in ("walkers", "inventory", "recipes", "models", "auditing")
-)
+    Path(__file__).parent / folder
+    for folder in (
+        "tests/walkers", "tests/inventory", "tests/recipes", "tests/models", "tests/auditing", "tools/pages",
+    )
+)  # fmt: skip
 LIBRARIES = frozenset({
     "keras", "flax", "haiku", "equinox", "transformers", "torchvision", "timm", "mup",
 })  # fmt: skip
@@ -172,8 +176,11 @@ def _untouched_state() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _native_draws_leave_no_trace(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Restore the global generators that a constructor of a layer may have advanced."""
+def _native_draws_leave_no_trace(request: pytest.FixtureRequest, _untouched_state: None) -> Iterator[None]:
+    """Restore the global generators that a constructor of a layer may have advanced.
+
+    It is set up after the check above, so that what it restores is restored when that looks.
+    """
     if not any(request.path.is_relative_to(folder) for folder in OF_MODELS):
         yield
         return
