@@ -15,7 +15,7 @@ import unified_init as ui
 from unified_init import errors
 from unified_init.backends import _numpy, registry
 from unified_init.core import checks
-from unified_init.drawing import api, seeds
+from unified_init.drawing import eager, seeds
 
 NORMAL = ui.normal(0.0, 1.0)
 
@@ -220,15 +220,15 @@ def test_a_seed_traced_elsewhere_has_no_value() -> None:
     assert not seeds.is_traced((1, 2))
     assert not seeds.is_traced(None)
     with refused(ui.ArgumentValueError):
-        api._check_trace(key, traced, "numpy")
+        eager._check_trace(key, traced, "numpy")
 
 
 def test_a_seed_decides_the_backend_where_nothing_else_does() -> None:
     """A JAX key means JAX, a device its framework, anything else NumPy."""
-    assert api._backend(None, None, of_framework("jax")) == "jax"
-    assert api._backend(None, of_framework("torch"), of_framework("jax")) == "torch"
-    assert api._backend(None, None, of_framework("torch")) == "numpy"
-    assert api._backend("numpy", "cpu", 0) == "numpy"
+    assert eager.backend_name(None, None, of_framework("jax")) == "jax"
+    assert eager.backend_name(None, of_framework("torch"), of_framework("jax")) == "torch"
+    assert eager.backend_name(None, None, of_framework("torch")) == "numpy"
+    assert eager.backend_name("numpy", "cpu", 0) == "numpy"
 
 
 # --- backends -----------------------------------------------------------------------------------
@@ -267,14 +267,14 @@ def test_objects_belong_to_the_framework_of_their_type() -> None:
 def test_the_numpy_adapter_is_complete() -> None:
     """It hands buffers through, and its graph program draws what the host does."""
     from unified_init.law.layout import bind
-    from unified_init.stream import run as program
+    from unified_init.stream import run
     from unified_init.stream.dtypes import dtype_of
-    from unified_init.stream.program import make_request
+    from unified_init.stream.program import make_program
 
     array = np.zeros(3)
     assert _numpy.adopt(array, None) is array
     assert _numpy.root_key("key") is None
-    _numpy.place("cpu", "float32")
+    _numpy.resolve_device("cpu", "float32")
     assert not _numpy.wants_graph(None)
     geometry = bind((12, 5, 3), "(BO)IW", {"B": 2})
     for spec in (
@@ -286,12 +286,12 @@ def test_the_numpy_adapter_is_complete() -> None:
     ):
         for name in ("", "w"):
             for dtype in ("float32", "float64", "bfloat16", "float16", "float8_e5m2"):
-                request = make_request(
+                program = make_program(
                     spec.law(geometry), geometry, index=(slice(1, 9, 2),), name=name, dtype=dtype_of(dtype)
                 )
                 key = (7, 2**32 - 1)
-                traced = _numpy.trace(request, key if request.law.random else None, None)
-                assert traced.tobytes() == program.on_host(request, key).tobytes()
+                traced = _numpy.trace(program, key if program.law.random else None, None)
+                assert traced.tobytes() == run.on_host(program, key).tobytes()
 
 
 # --- rules that few calls meet --------------------------------------------------------------------

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 SOURCE = Path(ui.__file__).parent
 WITHOUT_WORDS = {
     "cli.py",  # typer.Exit carries a status; what is printed is another error's message
-    "compiled_draw.py",  # hands on the message that the eager draw has
+    "drawing/torch_compile.py",  # hands on the message that the eager draw has
 }
 
 

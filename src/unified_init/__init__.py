@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from unified_init.interop.serialise import from_json, to_json
     from unified_init.inventory.inventory_json import inventory_from_json, inventory_to_json
     from unified_init.inventory.records import Inventory, Part, Record
-    from unified_init.law.law import Law
+    from unified_init.law.law import STREAM, Law
     from unified_init.models.applying import Report, apply, inspect, plan
     from unified_init.models.matching import NameMap, match
     from unified_init.models.planning import Plan
@@ -93,7 +93,6 @@ if TYPE_CHECKING:
         zeros,
     )
     from unified_init.spec.scales import Between, Fixed, Gain, Interval, InverseFan, VarianceScaling
-    from unified_init.stream.threefry import STREAM
     from unified_init.walkers.trees import Haiku, Linen, haiku, linen
 
 __all__ = [
@@ -213,7 +212,7 @@ _HOMES = {
     "spec.initializer": "Initializer",
     "interop.from_native": "from_native",
     "drawing.wrap": "as_jax as_keras as_torch",
-    "law.law": "Law",
+    "law.law": "STREAM Law",
     "spec.presets": (
         "bilinear_upsampling constant delta_orthogonal dirac glorot_normal glorot_uniform "
         "hadamard he_normal he_uniform icnr identity kaiming_normal kaiming_uniform lecun_normal "
@@ -223,7 +222,6 @@ _HOMES = {
     "interop.quantiles": "from_quantile",
     "spec.scales": "Between Fixed Gain Interval InverseFan VarianceScaling",
     "interop.serialise": "from_json to_json",
-    "stream.threefry": "STREAM",
 }
 _MODEL_HOMES = {
     "models.applying": "Report apply inspect plan",

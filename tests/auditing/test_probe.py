@@ -154,7 +154,7 @@ def test_bad_losses_and_models_are_refused() -> None:
     import torch
 
     model = torch.nn.Linear(3, 2)
-    with refused(ui.ArgumentTypeError):
+    with refused(ui.ArgumentTypeError, hidden="(?s)(?<=got ).*"):
         ui.probe(model, torch.ones(1, 3), lambda output: output)
     with refused(ui.ArgumentValueError):
         ui.probe(model.requires_grad_(False), torch.ones(1, 3), lambda output: output.sum())  # noqa: FBT003
@@ -190,7 +190,7 @@ def test_a_keras_model_is_probed() -> None:
     assert probe["drop"].mean == probe["hidden"].mean
     with refused(ui.ArgumentTypeError):
         ui.probe(model, batch, lambda output: output)
-    with refused(ui.ArgumentTypeError):
+    with refused(ui.ArgumentTypeError, hidden="(?<=got Dense: ).*"):
         ui.probe(keras.layers.Dense(3), batch)
 
 

@@ -41,7 +41,7 @@ def test_a_keras_seed_is_a_number() -> None:
 
 def test_keras_is_asked_for_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the command that installs it."""
-    monkeypatch.delitem(sys.modules, "unified_init.keras", raising=False)
+    monkeypatch.delitem(sys.modules, "unified_init.drawing.keras_initializer", raising=False)
     monkeypatch.setitem(sys.modules, "keras", None)
     with refused(ui.BackendError):
         ui.as_keras(NORMAL, seed=0, name="w")

@@ -13,7 +13,7 @@ import pytest
 from tests.helpers.messages import refused
 
 import unified_init as ui
-from unified_init.drawing.api import _request
+from unified_init.drawing.eager import program_of
 from unified_init.parity.bits import differing
 from unified_init.parity.cases import ELEMENTWISE
 from unified_init.parity.variants import DEFAULTS, Variant, draw, reference
@@ -230,8 +230,8 @@ def test_one_trace_serves_every_preset_of_a_shape() -> None:
     from unified_init.backends import registry
 
     tensorflow_adapter: Any = registry.get("tensorflow")
-    request = _request(ui.he_normal(), (7, 11, 13), **{**DEFAULTS, "layout": "IOW"})
-    function = tensorflow_adapter.compiled(request.index, "float32", xla=True)
+    program = program_of(ui.he_normal(), (7, 11, 13), **{**DEFAULTS, "layout": "IOW"})
+    function = tensorflow_adapter.compiled(program.index, "float32", xla=True)
     for seed, (name, spec) in enumerate(ELEMENTWISE.items()):
         draw(Variant.TENSORFLOW_XLA, spec, (7, 11, 13), seed=seed, name=name, layout="IOW")
     assert function.experimental_get_tracing_count() == 2

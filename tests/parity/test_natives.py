@@ -38,7 +38,7 @@ from tools.pages.differences import DIFFERENCES
 import unified_init as ui
 from unified_init import testing
 from unified_init.interop.catalogue import FRAMEWORKS
-from unified_init.law.law import ELEMENTWISE
+from unified_init.law.unit_values import SparseMatrices, UnitTruncatedNormal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,12 +50,12 @@ if TYPE_CHECKING:
 ROWS = [row for topic in DIFFERENCES for row in topic.rows]
 LAW_ROWS = [row for row in ROWS if isinstance(row, LawRow)]
 FACT_ROWS = [row for row in ROWS if isinstance(row, FactRow)]
-DRAWN = [case for case in CASES if case.law.kind in ELEMENTWISE]
+DRAWN = [case for case in CASES if case.law.independent]
 # The laws of Keras are the same on its three backends: one has the twins.
 TWINS = [case for case in DRAWN if case.backend in {"", "@tensorflow"}]
 # A peer and a distribution have one power.
 ONE_OF_A_KIND = {(case.needs, case.law.kind): case for case in TWINS}
-GIVEN = [case for case in CASES if case.law.kind not in ELEMENTWISE]
+GIVEN = [case for case in CASES if not case.law.independent]
 
 
 def each(items: list[Any], needs: Any) -> list[Any]:
@@ -123,12 +123,9 @@ def _kurtosis(law: Law) -> float:
     """Return the fourth moment over the squared variance."""
     from scipy import stats
 
-    units = {
-        "normal": stats.norm,
-        "uniform": stats.uniform,
-        "truncated_normal": functools.partial(stats.truncnorm, *law.parameters),
-    }
-    return 3 + float(units[law.kind]().stats("k"))
+    if isinstance(law.unit, UnitTruncatedNormal):
+        return 3 + float(stats.truncnorm(law.unit.lower, law.unit.upper).stats("k"))
+    return 3 + float({"normal": stats.norm, "uniform": stats.uniform}[law.kind]().stats("k"))
 
 
 def _beyond(sample: Array, law: Law, other: Law) -> tuple[Between, float]:
@@ -242,9 +239,9 @@ def test_two_percent_more_std_is_found_out(case: Case, keras: Keras) -> None:
 def test_what_is_no_independent_draw_agrees_in_its_own_way(case: Case, keras: Keras) -> None:
     """Constants to the bit, orthonormality, the number of zeros; another gain or flattening is found out."""
     theirs, ours, law = drawn(case, keras), case.ours(), case.law
-    if law.kind == "sparse":
+    if isinstance(law.unit, SparseMatrices):
         kept = theirs[theirs != 0]
-        assert set((theirs == 0).sum(0)) == set((ours == 0).sum(0)) == {law.parameters[0]}
+        assert set((theirs == 0).sum(0)) == set((ours == 0).sum(0)) == {law.unit.zeros}
         testing.assert_follows(kept, ui.normal(0.0, law.scale).resolve(kept.shape))
         with pytest.raises(AssertionError, match="does not follow"):
             testing.assert_follows(kept, ui.normal(0.0, 1.02 * law.scale).resolve(kept.shape))

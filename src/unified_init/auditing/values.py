@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unified_init.law.law import ELEMENTWISE
 from unified_init.law.layout import bind
+from unified_init.law.unit_values import OrthogonalMatrices
 from unified_init.stream.arrange import to_logical
 from unified_init.stream.dtypes import DTYPES
-from unified_init.stream.program import make_request
+from unified_init.stream.program import make_program
 from unified_init.stream.run import on_host
 from unified_init.testing.findings import Finding, finding, weighed
 from unified_init.testing.goodness import MEDIAN, grades, kolmogorov_smirnov
@@ -100,9 +100,7 @@ def findings_of(sample: NDArray[Any], piece: Piece) -> tuple[Finding, ...]:
 def examinable(piece: Piece, dtype: str) -> bool:
     """Whether the values are independent draws that statistics can be made of."""
     known = DTYPES.get(dtype)
-    return (
-        piece.law.kind in ELEMENTWISE and piece.law.repeat == 1 and known is not None and not known.is_complex
-    )
+    return piece.law.independent and piece.law.repeat == 1 and known is not None and not known.is_complex
 
 
 def structural_fault(values: NDArray[Any], record: Record, piece: Piece) -> str | None:
@@ -113,8 +111,8 @@ def structural_fault(values: NDArray[Any], record: Record, piece: Piece) -> str 
     law = piece.law
     if not law.random:
         return _unequal(values, _expected(values, record, piece))
-    if law.kind == "orthogonal":
-        return _not_orthogonal(values, record, piece)
+    if isinstance(law.unit, OrthogonalMatrices):
+        return _not_orthogonal(values, record, piece, law.unit)
     return None
 
 
@@ -123,8 +121,8 @@ def _expected(values: NDArray[Any], record: Record, piece: Piece) -> NDArray[Any
     if dtype is None:  # integers, which hold constants alone
         return np.full(values.shape, piece.law.mean)
     geometry = bind(piece.shape, record.layout, dict(record.sizes) or None)
-    request = make_request(piece.law, geometry, index=None, name="", dtype=dtype)
-    return on_host(request, None)
+    program = make_program(piece.law, geometry, index=None, name="", dtype=dtype)
+    return on_host(program, None)
 
 
 def _unequal(values: NDArray[Any], expected: NDArray[Any]) -> str:
@@ -139,10 +137,11 @@ def _unequal(values: NDArray[Any], expected: NDArray[Any]) -> str:
     )
 
 
-def _not_orthogonal(values: NDArray[Any], record: Record, piece: Piece) -> str:
+def _not_orthogonal(values: NDArray[Any], record: Record, piece: Piece, unit: OrthogonalMatrices) -> str:
     """Say how far the shorter side's vectors are from orthogonal ones of one length."""
     geometry = bind(piece.shape, record.layout, dict(record.sizes) or None)
-    matrices = to_logical(np, values.astype(np.float64), geometry).reshape(piece.law.parameters)
+    matrices = to_logical(np, values.astype(np.float64), geometry)
+    matrices = matrices.reshape(unit.groups, unit.rows, unit.columns)
     gain = piece.law.scale
     worst = 0.0
     for matrix in matrices[:ROWS]:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from unified_init.backends import graph
-from unified_init.backends.trace import draw as trace_request
+from unified_init.backends.trace import draw as trace_program
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from unified_init.backends.protocol import Key
     from unified_init.law.indexmap import IndexMap
-    from unified_init.stream.program import Request
+    from unified_init.stream.program import Program
 
 # ruff: noqa: ANN401
 
@@ -64,7 +64,7 @@ def tracing() -> bool:
     return isinstance(jax.device_put(_probe()), jax.core.Tracer)
 
 
-def place(device: object, dtype: str) -> jax.Device | jax.sharding.Sharding | None:
+def resolve_device(device: object, dtype: str) -> jax.Device | jax.sharding.Sharding | None:
     """Return a device or a sharding; None leaves the array uncommitted, where JAX puts it."""
     check_dtype(dtype)
     if device is None or isinstance(device, (jax.Device, jax.sharding.Sharding)):
@@ -80,9 +80,9 @@ def place(device: object, dtype: str) -> jax.Device | jax.sharding.Sharding | No
         raise ArgumentValueError(msg) from None
 
 
-def wants_graph(place: Any) -> bool:
+def wants_graph(target: Any) -> bool:
     """Say whether a trace is under way, or the device is no host, or the array is sharded."""
-    if isinstance(place, jax.sharding.Sharding) or (place is not None and place.platform != "cpu"):
+    if isinstance(target, jax.sharding.Sharding) or (target is not None and target.platform != "cpu"):
         return True
     return tracing()
 
@@ -97,9 +97,9 @@ def check_dtype(name: str) -> None:
         raise BackendError(msg)
 
 
-def adopt(array: NDArray[Any], place: Any) -> jax.Array:
+def adopt(array: NDArray[Any], target: Any) -> jax.Array:
     """Return a host buffer as an array that shares it."""
-    return jax.device_put(array, place, may_alias=True)
+    return jax.device_put(array, target, may_alias=True)
 
 
 def to_numpy(tensor: Any) -> NDArray[Any]:
@@ -146,17 +146,17 @@ def _sharded(sharding: jax.sharding.Sharding) -> Any:
     return jax.jit(compiled, static_argnums=(2, 3), out_shardings=sharding)
 
 
-def trace(request: Request, key: Key | None, place: Any) -> jax.Array:
+def trace(program: Program, key: Key | None, target: Any) -> jax.Array:
     """Run the graph program: in the trace under way, on a device, or sharded."""
-    if place is None:
-        return trace_request(OPS, request, key, compiled)
-    if isinstance(place, jax.sharding.Sharding):
-        return jax.device_put(trace_request(OPS, request, key, _sharded(place)), place)
+    if target is None:
+        return trace_program(OPS, program, key, compiled)
+    if isinstance(target, jax.sharding.Sharding):
+        return jax.device_put(trace_program(OPS, program, key, _sharded(target)), target)
 
     def run(named: Key, args: graph.Arguments, index: IndexMap, dtype: str) -> jax.Array:
-        return compiled(*jax.device_put((named, args), place), index, dtype)
+        return compiled(*jax.device_put((named, args), target), index, dtype)
 
-    return jax.device_put(trace_request(OPS, request, key, run), place)
+    return jax.device_put(trace_program(OPS, program, key, run), target)
 
 
 def constrain(array: jax.Array, sharding: Any) -> jax.Array:

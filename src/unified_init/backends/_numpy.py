@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.backends import graph
-from unified_init.backends.trace import draw as trace_request
+from unified_init.backends.trace import draw as trace_program
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.stream.dtypes import DTYPES
 from unified_init.stream.threefry import root_key as int_root_key
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unified_init.backends.protocol import Key
-    from unified_init.stream.program import Request
+    from unified_init.stream.program import Program
 
 # ruff: noqa: ANN401
 
@@ -30,7 +30,7 @@ def root_key(seed: object) -> Key | None:
     return None
 
 
-def place(device: object, dtype: str) -> None:
+def resolve_device(device: object, dtype: str) -> None:
     """Return None: NumPy has the host alone."""
     del dtype
     if device is not None and (not isinstance(device, str) or device != "cpu"):
@@ -38,15 +38,15 @@ def place(device: object, dtype: str) -> None:
         raise ArgumentValueError(msg)
 
 
-def wants_graph(place: None) -> bool:
+def wants_graph(target: None) -> bool:
     """NumPy never traces."""
-    del place
+    del target
     return False
 
 
-def adopt(array: NDArray[Any], place: None) -> NDArray[Any]:
+def adopt(array: NDArray[Any], target: None) -> NDArray[Any]:
     """Return the buffer itself."""
-    del place
+    del target
     return array
 
 
@@ -74,11 +74,11 @@ OPS = SimpleNamespace(
 )
 
 
-def trace(request: Request, key: Key | None, place: None) -> Any:
+def trace(program: Program, key: Key | None, target: None) -> Any:
     """Run the graph program in NumPy."""
-    del place
+    del target
     with np.errstate(over="ignore"):  # the key is scalars, whose overflow NumPy reports
-        return trace_request(OPS, request, key, functools.partial(graph.elementwise, OPS))
+        return trace_program(OPS, program, key, functools.partial(graph.elementwise, OPS))
 
 
 def check_target(tensor: Any) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from unified_init.backends import graph
-from unified_init.backends.trace import draw as trace_request
+from unified_init.backends.trace import draw as trace_program
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.stream.threefry import root_key as int_root_key
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from unified_init.backends.protocol import Key
     from unified_init.law.indexmap import IndexMap
-    from unified_init.stream.program import Request
+    from unified_init.stream.program import Program
 
 # ruff: noqa: ANN401
 
@@ -37,7 +37,7 @@ def root_key(seed: object) -> Key | None:
     return high, low
 
 
-def place(device: object, dtype: str) -> str | None:
+def resolve_device(device: object, dtype: str) -> str | None:
     """Return the name of a device other than the host."""
     del dtype
     if device is None:
@@ -57,14 +57,14 @@ def place(device: object, dtype: str) -> str | None:
     return spec.to_string()
 
 
-def wants_graph(place: str | None) -> bool:
+def wants_graph(target: str | None) -> bool:
     """Say whether a function is being traced, or the device is not the host."""
-    return not tf.executing_eagerly() or place is not None
+    return not tf.executing_eagerly() or target is not None
 
 
-def adopt(array: NDArray[Any], place: str | None) -> tf.Tensor:
+def adopt(array: NDArray[Any], target: str | None) -> tf.Tensor:
     """Return a host buffer as a tensor that shares it."""
-    del place
+    del target
     name = array.dtype.name
     if name.startswith("float8"):
         return tf.constant(array)  # TensorFlow cannot reinterpret bits as float8
@@ -159,10 +159,10 @@ def compiled(index: IndexMap, dtype: str, *, xla: bool) -> Any:
     return tf.function(program, jit_compile=xla, autograph=False)
 
 
-def trace(request: Request, key: Key | None, place: str | None) -> tf.Tensor:
+def trace(program: Program, key: Key | None, target: str | None) -> tf.Tensor:
     """Run the graph program: in the function being traced, or compiled on a device."""
-    with tf.device(place):
-        return trace_request(OPS, request, key, _compiled if tf.executing_eagerly() else _inline)
+    with tf.device(target):
+        return trace_program(OPS, program, key, _compiled if tf.executing_eagerly() else _inline)
 
 
 def _placed(args: graph.Arguments) -> graph.Arguments:

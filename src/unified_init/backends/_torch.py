@@ -10,9 +10,9 @@ import numpy as np
 import torch
 
 from unified_init.backends import graph
-from unified_init.backends.trace import draw as trace_request
+from unified_init.backends.trace import draw as trace_program
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.law.law import ORTHOGONAL
+from unified_init.law.unit_values import Orthogonal
 from unified_init.stream.dtypes import DTYPES
 from unified_init.stream.run import on_host
 from unified_init.stream.threefry import root_key as int_root_key
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unified_init.backends.protocol import Key
-    from unified_init.stream.program import Request
+    from unified_init.stream.program import Program
 
 # ruff: noqa: ANN401
 
@@ -48,7 +48,7 @@ def root_key(seed: object) -> Key | None:
     return int_root_key(high << 32 | low)
 
 
-def place(device: object, dtype: str) -> torch.device | None:
+def resolve_device(device: object, dtype: str) -> torch.device | None:
     """Return a device other than the host."""
     del dtype
     if device is None:
@@ -64,19 +64,19 @@ def place(device: object, dtype: str) -> torch.device | None:
     return None if found.type == "cpu" else found
 
 
-def wants_graph(place: torch.device | None) -> bool:
+def wants_graph(target: torch.device | None) -> bool:
     """Say whether the tensor lives on an accelerator."""
-    return place is not None and place.type != "meta"
+    return target is not None and target.type != "meta"
 
 
-def adopt(array: NDArray[Any], place: torch.device | None) -> torch.Tensor:
+def adopt(array: NDArray[Any], target: torch.device | None) -> torch.Tensor:
     """Return a host buffer as a tensor that shares it; on ``meta``, a tensor without values."""
     if array.dtype.name in AS_INTEGERS:
         integer, dtype = AS_INTEGERS[array.dtype.name]
         tensor = torch.from_numpy(array.view(integer)).view(dtype)
     else:
         tensor = torch.from_numpy(array)
-    return tensor if place is None else torch.empty_like(tensor, device=place)
+    return tensor if target is None else torch.empty_like(tensor, device=target)
 
 
 def to_numpy(tensor: torch.Tensor) -> NDArray[Any]:
@@ -219,40 +219,15 @@ def _ops(device: torch.device | None) -> SimpleNamespace:
     )
 
 
-def trace(request: Request, key: Key | None, place: torch.device | None) -> torch.Tensor:
+def trace(program: Program, key: Key | None, target: torch.device | None) -> torch.Tensor:
     """Run the graph program on a device; orthogonal matrices are made by the one host routine."""
-    if request.law.kind in ORTHOGONAL:
-        return adopt(on_host(request, key), None).to(place)
-    ops = _ops(place)
+    if isinstance(program.law.unit, Orthogonal):
+        return adopt(on_host(program, key), None).to(target)
+    ops = _ops(target)
 
     def run(named: Key, args: graph.Arguments, index: Any, dtype: str) -> Any:
         columns, numbers, unit = args
         moved = tuple(map(ops.constant, columns)), ops.constant(numbers), ops.constant(unit)
         return graph.elementwise(ops, named, moved, index, dtype)
 
-    return trace_request(ops, request, key, run)
-
-
-# --- inside torch.compile ---------------------------------------------------------------------
-
-
-@torch.library.custom_op(
-    "unified_init::draw",
-    mutates_args=(),
-    # Written out: older releases cannot read it from annotations that are text.
-    schema="(str call, SymInt[] shape, SymInt high, SymInt low) -> Tensor",
-)
-def opaque_draw(call: str, shape: list[int], high: int, low: int) -> torch.Tensor:
-    """Draw, as one node of a compiled graph: tracing the rounds would take Inductor minutes."""
-    from unified_init.drawing import frozen_call  # noqa: PLC0415  # of the front door, which imports this module
-
-    return frozen_call.run(call, tuple(shape), None if high < 0 else high << 32 | low)
-
-
-@opaque_draw.register_fake
-def _(call: str, shape: list[int], high: int, low: int) -> torch.Tensor:
-    from unified_init.drawing import frozen_call  # noqa: PLC0415  # of the front door, which imports this module
-
-    del high, low
-    out_shape, dtype, device = frozen_call.result(call, tuple(shape))
-    return torch.empty(out_shape, dtype=getattr(torch, dtype), device=device)
+    return trace_program(ops, program, key, run)

@@ -119,10 +119,10 @@ def _axis_counters(ops: Ops, axis: AxisMap) -> Any:
     if axis.affine:
         stride = axis.terms[0][2]
         return steps * signed(axis.step * stride) + signed(axis.start * stride)
-    place = steps * axis.step + axis.start
-    total = place ^ place
+    position = steps * axis.step + axis.start
+    total = position ^ position
     for divisor, modulus, stride in axis.terms:
-        total = total + (place // divisor) % modulus * signed(stride)
+        total = total + (position // divisor) % modulus * signed(stride)
     return total
 
 
@@ -132,12 +132,12 @@ def _wide_counters(ops: Ops, index: IndexMap) -> tuple[Any, Any]:
     high, low = (
         ops.constant(np.asarray(signed(word), dtype=np.int32)) for word in divmod(index.offset, WRAP)
     )
-    for position, axis in enumerate(index.axes):
-        place = axis.start + axis.step * np.arange(axis.length, dtype=np.int64)
+    for number, axis in enumerate(index.axes):
+        position = axis.start + axis.step * np.arange(axis.length, dtype=np.int64)
         total = np.zeros(axis.length, dtype=np.int64)
         for divisor, modulus, stride in axis.terms:
-            total += place // divisor % modulus * stride
-        shape = (1,) * position + (axis.length,) + (1,) * (rank - position - 1)
+            total += position // divisor % modulus * stride
+        shape = (1,) * number + (axis.length,) + (1,) * (rank - number - 1)
         more = ops.constant(total.astype(np.uint32).view(np.int32).reshape(shape))
         upper = ops.constant((total >> 32).astype(np.int32).reshape(shape))
         low = low + more

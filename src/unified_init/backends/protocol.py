@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from unified_init.stream.program import Request
+    from unified_init.stream.program import Program
 
 __all__ = ["Backend", "Fillable", "Key", "Ops", "Shardable"]
 
@@ -23,19 +23,19 @@ class Backend(Protocol):
     def root_key(self, seed: object) -> Key | None:
         """Return the root key of this framework's own seed objects; None for any other object."""
 
-    def place(self, device: object, dtype: str) -> Any:
+    def resolve_device(self, device: object, dtype: str) -> Any:
         """Return the framework's own object for a device; None for the host.
 
         Refuse what is no device, or cannot hold the element type.
         """
 
-    def wants_graph(self, place: Any) -> bool:
-        """Whether the graph program must run: a trace is under way, or the place is no host."""
+    def wants_graph(self, target: Any) -> bool:
+        """Whether the graph program must run: a trace is under way, or the target is no host."""
 
-    def adopt(self, array: NDArray[Any], place: Any) -> Any:
+    def adopt(self, array: NDArray[Any], target: Any) -> Any:
         """Return a host buffer as a tensor of the framework, aliased where it allows that."""
 
-    def trace(self, request: Request, key: Key | None, place: Any) -> Any:
+    def trace(self, program: Program, key: Key | None, target: Any) -> Any:
         """Draw with the graph program."""
 
     def to_numpy(self, tensor: Any) -> NDArray[Any]:

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 import sys
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from unified_init.backends import registry
-from unified_init.core import checks
-from unified_init.drawing.seeds import check_seed, is_traced, key_of
-from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.law.layout import bind, size_items
-from unified_init.spec.initializer import Initializer
-from unified_init.stream import run as program
-from unified_init.stream.dtypes import DTYPES, dtype_of
-from unified_init.stream.program import Request, make_request, named
+from unified_init.drawing.eager import draw_eagerly, fill_eagerly
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from unified_init.backends.protocol import Fillable, Key
     from unified_init.law.law import Fans
+    from unified_init.spec.initializer import Initializer
 
 __all__ = ["draw", "fill"]
 
@@ -91,11 +82,11 @@ def draw(
         "name": name, "layout": layout, "sizes": sizes, "fans": fans, "index": index, "dtype": dtype,
         "device": device,
     }  # fmt: skip
-    if _torch_compiles() and _is_one_node(spec, shape, seed, _backend(backend, device, seed)):
-        from unified_init.compiled_draw import compiled_draw  # noqa: PLC0415  # it imports torch
+    if _torch_compiles():
+        from unified_init.drawing import torch_compile  # noqa: PLC0415  # it imports torch
 
-        return compiled_draw(spec, shape, seed, options)
-    return _eager("draw_eagerly", draw_eagerly)(spec, shape, seed=seed, backend=backend, **options)
+        return torch_compile.draw(spec, shape, seed, backend, options)
+    return draw_eagerly(spec, shape, seed=seed, backend=backend, **options)
 
 
 def fill(
@@ -135,170 +126,18 @@ def fill(
     Differs from:
         ``torch.nn.init``: the values depend on seed and name, never on what was drawn before.
     """
-    return _eager("fill_eagerly", fill_eagerly)(
-        tensor, spec, seed=seed, name=name, layout=layout, sizes=sizes, fans=fans
-    )
+    options = {"seed": seed, "name": name, "layout": layout, "sizes": sizes, "fans": fans}
+    if _torch_compiles():
+        from unified_init.drawing import torch_compile  # noqa: PLC0415  # it imports torch
 
-
-def draw_eagerly(
-    spec: Initializer,
-    shape: Sequence[int] | int,
-    *,
-    seed: Any,
-    name: str,
-    layout: str | None,
-    sizes: Mapping[str, int] | None,
-    fans: Fans | None,
-    index: Any,
-    dtype: Any,
-    backend: str | None,
-    device: Any,
-) -> Any:
-    """Draw outside of ``torch.compile``; the arguments are those of ``draw``."""
-    request = _request(
-        spec, shape, name=name, layout=layout, sizes=sizes, fans=fans, index=index, dtype=dtype
-    )
-    if request.law.random:
-        check_seed(seed, spec)
-    chosen = _backend(backend, device, seed)
-    adapter = registry.get(chosen)
-    place = adapter.place(device, request.dtype.name)
-    # The buffer first: what fails must fail before a generator is advanced.
-    out = None if adapter.wants_graph(place) else program.buffer(request)
-    key = key_of(seed) if request.law.random else None
-    _check_trace(key, seed, chosen)
-    if out is None or is_traced(key):
-        return adapter.trace(request, key, place)
-    program.into(out, request, key)
-    return adapter.adopt(out, place)
-
-
-def fill_eagerly(
-    tensor: Any,
-    spec: Initializer,
-    *,
-    seed: Any,
-    name: str,
-    layout: str | None,
-    sizes: Mapping[str, int] | None,
-    fans: Fans | None,
-) -> Any:
-    """Fill outside of ``torch.compile``; the arguments are those of ``fill``."""
-    owner = registry.backend_of(tensor)
-    if owner not in {"numpy", "torch"}:
-        msg = (
-            "`tensor` must be a NumPy array or a torch tensor, which can be written in place; "
-            f"got {type(tensor).__name__}: use draw() and assign its result."
-        )
-        raise ArgumentTypeError(msg)
-    adapter = cast("Fillable", registry.get(owner))
-    adapter.check_target(tensor)
-    request = _request(
-        spec, tuple(tensor.shape), name=name, layout=layout, sizes=sizes, fans=fans, index=None,
-        dtype=tensor.dtype,
-    )  # fmt: skip
-    if request.law.random:
-        check_seed(seed, spec)
-    view = adapter.writable(tensor)
-    out = program.buffer(request) if view is None else view
-    key = key_of(seed) if request.law.random else None
-    _check_trace(key, seed, owner)
-    program.into(out, request, key)
-    adapter.overwrite(tensor, None if view is not None else adapter.adopt(out, None))
-    return tensor
+        return torch_compile.fill_eagerly(tensor, spec, **options)
+    return fill_eagerly(tensor, spec, **options)
 
 
 def _torch_compiles() -> bool:
     """Whether Dynamo is tracing this call."""
     torch = sys.modules.get("torch")
     return torch is not None and torch.compiler.is_compiling()
-
-
-def _is_one_node(spec: object, shape: object, seed: object, backend: str) -> bool:
-    """Whether one node of a compiled graph can stand for a draw; its ints may be symbolic."""
-    return (
-        backend == "torch"
-        and isinstance(spec, Initializer)
-        and isinstance(shape, (tuple, list))
-        and (seed is None or type(seed) is int)
-    )
-
-
-def _eager(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that Dynamo does not follow: it would trace NumPy's integers as torch's."""
-    if "torch._dynamo" not in sys.modules:
-        return function
-    from unified_init import compiled_draw  # noqa: PLC0415  # it imports torch
-
-    disabled: Callable[..., Any] = getattr(compiled_draw, name)
-    return disabled
-
-
-def _request(
-    spec: object,
-    shape: Sequence[int] | int,
-    *,
-    name: str,
-    layout: str | None,
-    sizes: Mapping[str, int] | None,
-    fans: Fans | None,
-    index: object,
-    dtype: object,
-) -> Request:
-    if callable(spec) and not isinstance(spec, Initializer):
-        msg = f"`spec` must be an Initializer, got the function {spec!r}: call it, as in he_normal()."
-        raise ArgumentTypeError(msg)
-    if not isinstance(spec, Initializer):
-        msg = (
-            f"`spec` must be an Initializer, such as unified_init.he_normal(), got {spec!r}: "
-            "from_native() reads those of other libraries."
-        )
-        raise ArgumentTypeError(msg)
-    checks.text("name", name)
-    lengths, dtype_ = checks.shape_of(shape), dtype_of(dtype)
-    if layout is not None:
-        checks.text("layout", layout)
-    # A 64-bit table is one or two megabytes, which are not kept.
-    if index is None and fans is None and dtype_.bits == 32:  # noqa: PLR2004
-        return named(_planned(spec, lengths, layout, size_items(sizes), dtype_.name), name)
-    geometry = bind(lengths, layout, sizes)
-    return make_request(spec.law(geometry, fans), geometry, index=index, name=name, dtype=dtype_)
-
-
-# By value: a spec, a shape and a layout are resolved once. Slices and fans are of many types, some equal
-# to others that are refused, so that what they give is not kept. Each holds a table, half a megabyte at most.
-@functools.lru_cache(maxsize=64)
-def _planned(
-    spec: Initializer,
-    shape: tuple[int, ...],
-    layout: str | None,
-    sizes: tuple[tuple[str, int], ...],
-    dtype: str,
-) -> Request:
-    geometry = bind(shape, layout, dict(sizes) or None)
-    return make_request(spec.law(geometry, None), geometry, index=None, name="", dtype=DTYPES[dtype])
-
-
-def _backend(backend: str | None, device: object, seed: object) -> str:
-    if backend is not None:
-        checks.choice("backend", backend, registry.NAMES)
-    owner = None if device is None else registry.backend_of(device)
-    if backend is not None and owner is not None and owner != backend:
-        msg = f"`backend` {backend!r} and `device` {device!r}, which is of {owner}, disagree."
-        raise ArgumentValueError(msg)
-    chosen = backend or owner
-    if chosen is not None:
-        return chosen
-    return "jax" if seed is not None and registry.backend_of(seed) == "jax" else "numpy"
-
-
-def _check_trace(key: Key | None, seed: object, chosen: str) -> None:
-    if is_traced(key) and registry.backend_of(seed) != chosen:
-        msg = (
-            f"`seed` is traced by {registry.backend_of(seed)} and has no value that {chosen} could "
-            "use: draw with the framework that traces, or outside the trace."
-        )
-        raise ArgumentValueError(msg)
 
 
 # AutoGraph rewrites Python it meets in a tf.function; this mark, which its own outputs carry, says

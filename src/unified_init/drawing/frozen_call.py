@@ -10,9 +10,9 @@ import json
 from typing import Any
 
 from unified_init.core import checks
-from unified_init.drawing import api
+from unified_init.drawing.eager import draw_eagerly
 from unified_init.errors import UnifiedInitError
-from unified_init.interop.serialise import KINDS, from_json, to_json
+from unified_init.interop.serialise import KINDS, from_dict, to_dict
 from unified_init.law.indexmap import index_map
 from unified_init.law.layout import bind
 from unified_init.spec.initializer import Initializer
@@ -66,12 +66,12 @@ def freeze(spec_parts: Parts, options: tuple[tuple[str, Any], ...]) -> str:
             else _plain(part)
             for part in index
         ]
-    return json.dumps({"spec": json.loads(to_json(spec)), **plain})
+    return json.dumps({"spec": to_dict(spec), **plain})
 
 
 def _thaw(call: str) -> tuple[Initializer, dict[str, Any]]:
     options = json.loads(call)
-    spec = from_json(json.dumps(options.pop("spec")))
+    spec = from_dict(options.pop("spec"))
     if options["index"] is not None:
         options["index"] = tuple(
             slice(*part) if isinstance(part, list) else part for part in options["index"]
@@ -84,7 +84,7 @@ def _thaw(call: str) -> tuple[Initializer, dict[str, Any]]:
 def run(call: str, shape: tuple[int, ...], seed: int | None) -> Any:
     """Draw what was frozen."""
     spec, options = _thaw(call)
-    return api.draw(spec, shape, seed=seed, backend="torch", **options)
+    return draw_eagerly(spec, shape, seed=seed, backend="torch", **options)
 
 
 def result(call: str, shape: tuple[int, ...]) -> tuple[tuple[int, ...], str, str]:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import keras
@@ -14,8 +13,8 @@ import keras
 from unified_init.backends.registry import NAMES
 from unified_init.drawing.api import draw
 from unified_init.drawing.seeds import check_seed
-from unified_init.drawing.wrap import Placed, place
-from unified_init.interop.serialise import from_json, to_json
+from unified_init.drawing.spec_call import SpecCall, spec_call
+from unified_init.interop.serialise import from_dict, to_dict
 
 __all__ = ["UnifiedInitializer"]
 
@@ -37,14 +36,14 @@ class UnifiedInitializer(keras.initializers.Initializer):
     ) -> None:
         """Read what ``get_config`` wrote."""
         super().__init__()
-        self.placed = place(from_json(json.dumps(spec)), name, layout, sizes, fans)
-        check_seed(seed, self.placed.spec)
+        self.call = spec_call(from_dict(spec), name, layout, sizes, fans)
+        check_seed(seed, self.call.spec)
         self.seed = seed
 
     @classmethod
-    def of(cls, placed: Placed, seed: int) -> UnifiedInitializer:
+    def of(cls, call: SpecCall, seed: int) -> UnifiedInitializer:
         """Return the initializer of a checked spec."""
-        config = {**placed.options(), "spec": json.loads(to_json(placed.spec)), "seed": seed}
+        config = {**call.options(), "spec": to_dict(call.spec), "seed": seed}
         return cls(**config)
 
     def __call__(self, shape: Any, dtype: Any = None, **kwargs: Any) -> Any:
@@ -56,31 +55,31 @@ class UnifiedInitializer(keras.initializers.Initializer):
         if backend not in NAMES:  # OpenVINO takes NumPy arrays
             backend = "numpy"
         return draw(
-            self.placed.spec, shape, seed=self.seed, dtype=dtype, backend=backend,
-            **self.placed.options(),
+            self.call.spec, shape, seed=self.seed, dtype=dtype, backend=backend,
+            **self.call.options(),
         )  # fmt: skip
 
     def get_config(self) -> dict[str, Any]:
         """Return plain values from which ``from_config`` makes an equal initializer."""
-        options = self.placed.options()
+        options = self.call.options()
         fans = options["fans"]
         return {
             **options,
             "fans": None if fans is None else list(fans),
-            "spec": json.loads(to_json(self.placed.spec)),
+            "spec": to_dict(self.call.spec),
             "seed": self.seed,
         }
 
     def clone(self) -> UnifiedInitializer:
         """Return an equal initializer."""
-        return type(self).of(self.placed, self.seed)
+        return type(self).of(self.call, self.seed)
 
     def __eq__(self, other: object) -> bool:
         """Compare by value."""
         if not isinstance(other, UnifiedInitializer):
             return NotImplemented
-        return (self.placed, self.seed) == (other.placed, other.seed)
+        return (self.call, self.seed) == (other.call, other.seed)
 
     def __hash__(self) -> int:
         """Hash by value."""
-        return hash((self.placed, self.seed))
+        return hash((self.call, self.seed))

@@ -6,92 +6,33 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, cast
 
 from unified_init.backends import registry
-from unified_init.core import checks
 from unified_init.drawing.api import draw, fill
 from unified_init.drawing.seeds import check_seed
-from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError
-from unified_init.law.layout import parse, size_items
-from unified_init.spec.fans import explicit_fans
-from unified_init.spec.initializer import Initializer
+from unified_init.drawing.spec_call import SpecCall, named_call, spec_call
+from unified_init.errors import ArgumentTypeError, BackendError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from unified_init.backends.protocol import Shardable
     from unified_init.law.law import Fans
+    from unified_init.spec.initializer import Initializer
 
 __all__ = ["JaxInitializer", "TorchInitializer", "as_jax", "as_keras", "as_torch"]
 
 # ruff: noqa: ANN401  # tensors of any framework
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
-    """A spec with what it needs beside a shape: layout, sizes of merged axes, fans and name."""
-
-    spec: Initializer
-    name: str
-    layout: str | None = None
-    sizes: tuple[tuple[str, int], ...] = ()
-    fans: Fans | None = None
-
-    def options(self) -> dict[str, Any]:
-        """The arguments that ``draw`` and ``fill`` share."""
-        return {
-            "name": self.name,
-            "layout": self.layout,
-            "sizes": dict(self.sizes) or None,
-            "fans": self.fans,
-        }
-
-
-def place(
-    spec: Initializer,
-    name: str,
-    layout: str | None,
-    sizes: Mapping[str, int] | None,
-    fans: Fans | None,
-) -> Placed:
-    """Check the parts where they are given, not where they are used."""
-    if not isinstance(spec, Initializer):
-        msg = f"`spec` must be an Initializer, got {spec!r}."
-        raise ArgumentTypeError(msg)
-    if layout is not None:
-        parse(checks.text("layout", layout))
-    return Placed(
-        spec=spec,
-        name=checks.text("name", name),
-        layout=layout,
-        sizes=tuple(sorted(size_items(sizes))),
-        fans=None if fans is None else explicit_fans(fans),
-    )
-
-
-def named_place(
-    spec: Initializer,
-    name: str,
-    layout: str | None,
-    sizes: Mapping[str, int] | None,
-    fans: Fans | None,
-) -> Placed:
-    """Check the parts, of which the name must not be empty: a seed alone would serve every layer."""
-    placed = place(spec, name, layout, sizes, fans)
-    if not name:
-        msg = "`name` must not be empty: two layers without a name would share their values."
-        raise ArgumentValueError(msg)
-    return placed
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class JaxInitializer:
     """``(key, shape, dtype) -> array``, as ``jax.nn.initializers`` and Flax have it."""
 
-    placed: Placed
+    call: SpecCall
 
     def __call__(self, key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> Any:
         """Draw under a key, concrete or traced; without a type, float32."""
         dtype = "float32" if dtype is None else dtype
-        array = draw(self.placed.spec, shape, seed=key, dtype=dtype, backend="jax", **self.placed.options())
+        array = draw(self.call.spec, shape, seed=key, dtype=dtype, backend="jax", **self.call.options())
         if out_sharding is None:
             return array
         adapter = cast("Shardable", registry.get("jax"))
@@ -102,12 +43,12 @@ class JaxInitializer:
 class TorchInitializer:
     """``tensor_ -> tensor_``, as the functions of ``torch.nn.init`` are used."""
 
-    placed: Placed
+    call: SpecCall
     seed: Any
 
     def __call__(self, tensor: Any) -> Any:
         """Overwrite a tensor and return it."""
-        return fill(tensor, self.placed.spec, seed=self.seed, **self.placed.options())
+        return fill(tensor, self.call.spec, seed=self.seed, **self.call.options())
 
 
 def as_jax(
@@ -142,7 +83,7 @@ def as_jax(
         ``jax.nn.initializers``: axes come from the layout, never from a default of -2 and -1; low
         precision is the rounding of float32.
     """
-    return JaxInitializer(place(spec, name, layout, sizes, fans))
+    return JaxInitializer(spec_call(spec, name, layout, sizes, fans))
 
 
 def as_torch(
@@ -178,10 +119,10 @@ def as_torch(
     Differs from:
         ``torch.nn.init``: calling it twice gives the same values twice.
     """
-    placed = named_place(spec, name, layout, sizes, fans)
+    call = named_call(spec, name, layout, sizes, fans)
     if spec.is_random:
         check_seed(seed, spec)
-    return TorchInitializer(placed, seed)
+    return TorchInitializer(call, seed)
 
 
 def as_keras(
@@ -221,7 +162,7 @@ def as_keras(
         ``keras.initializers``: the same values on every backend of Keras, and two layers never
         share them.
     """
-    placed = named_place(spec, name, layout, sizes, fans)
+    call = named_call(spec, name, layout, sizes, fans)
     check_seed(seed, spec)
     if not isinstance(seed, int):
         msg = f"`seed` of a Keras initializer is serialised and must be an int, got {seed!r}."
@@ -234,4 +175,4 @@ def as_keras(
             'install it with `pip install "unified-init[keras]"`.'
         )
         raise BackendError(msg) from error
-    return UnifiedInitializer.of(placed, seed)
+    return UnifiedInitializer.of(call, seed)

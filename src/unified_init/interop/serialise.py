@@ -9,11 +9,11 @@ from typing import Any, get_args
 
 from unified_init.core import checks
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
+from unified_init.law.law import STREAM
 from unified_init.spec import distributions, scales
 from unified_init.spec.initializer import Initializer
-from unified_init.stream.threefry import STREAM
 
-__all__ = ["KINDS", "SCHEMA", "from_json", "to_json"]
+__all__ = ["KINDS", "SCHEMA", "from_dict", "from_json", "to_dict", "to_json"]
 
 SCHEMA = 1
 
@@ -44,20 +44,22 @@ def to_json(spec: Initializer) -> str:
         >>> ui.from_json(ui.to_json(ui.he_normal())) == ui.he_normal()
         True
     """  # noqa: E501  # one line of JSON
+    return json.dumps(to_dict(spec), allow_nan=False)
+
+
+def to_dict(spec: Initializer) -> dict[str, Any]:
+    """Return a spec as the values of its JSON text."""
     if not isinstance(spec, Initializer):
         msg = f"`spec` must be an Initializer, got {spec!r}."
         raise ArgumentTypeError(msg)
-    return json.dumps(
-        {
-            "schema": SCHEMA,
-            "stream": STREAM,
-            "distribution": _fields(spec.distribution),
-            "scale": _fields(spec.scale),
-            "factor": spec.factor,
-            "upscale": spec.upscale,
-        },
-        allow_nan=False,
-    )
+    return {
+        "schema": SCHEMA,
+        "stream": STREAM,
+        "distribution": _fields(spec.distribution),
+        "scale": _fields(spec.scale),
+        "factor": spec.factor,
+        "upscale": spec.upscale,
+    }
 
 
 def from_json(text: str) -> Initializer:
@@ -86,6 +88,11 @@ def from_json(text: str) -> Initializer:
     except (ValueError, RecursionError) as error:  # ValueError: also integers of 4300 digits and more
         msg = f"spec: not JSON ({error})."
         raise ArgumentValueError(msg) from None
+    return from_dict(data)
+
+
+def from_dict(data: Any) -> Initializer:
+    """Return the spec of what JSON text holds; see ``from_json``."""
     _expect(data, FIELDS, "spec")
     if isinstance(data["schema"], bool) or data["schema"] != SCHEMA:
         msg = f"spec.schema: must be {SCHEMA}, the schema of this release, got {data['schema']!r}."

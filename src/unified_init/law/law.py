@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
+from typing import TYPE_CHECKING
 
-__all__ = ["ELEMENTWISE", "ORTHOGONAL", "Fans", "Law"]
+from unified_init.law.unit_values import Independent, Unrandom
+
+if TYPE_CHECKING:
+    from unified_init.law.unit_values import UnitValues
+
+__all__ = ["STREAM", "Fans", "Law"]
+
+# The version of the map from (seed, name, logical index) to words. It is in every serialised spec, since
+# a spec's values are those of one stream; a released stream never changes.
+STREAM = "threefry-1"
 
 # (fan_in, fan_out), None where one is not known.
 Fans = tuple[float | None, float | None]
-
-# Kinds of independent draws, and kinds that hold an orthogonal matrix.
-ELEMENTWISE = frozenset({"normal", "truncated_normal", "uniform", "quantile"})
-ORTHOGONAL = frozenset({"orthogonal", "delta_orthogonal"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,11 +27,10 @@ class Law:
 
     Made by ``Initializer.resolve``, which checks them; a law checks nothing itself. For laws that are
     not independent draws (orthogonal, sparse) the moments describe one entry. What the stream compiles
-    is ``kind``, ``loc``, ``scale`` and ``parameters``: a value is ``loc + scale * unit``, where the unit
-    variable of ``kind`` has the given parameters.
+    is ``unit``, ``loc`` and ``scale``: a value is ``loc + scale * unit``.
 
     Args:
-        kind: which unit variable, such as "normal" or "orthogonal".
+        unit: what is drawn before location and scale, such as ``UnitUniform()``.
         mean: the realised mean of a value; NaN where one number would say nothing (arrays of
             constants, Fourier kernels).
         std: the realised standard deviation; NaN where ``mean`` is.
@@ -37,7 +41,6 @@ class Law:
         fan_out: the same, of the outputs.
         loc: where the unit variable's zero lies.
         scale: what the unit variable is multiplied by.
-        parameters: those of the unit variable.
         repeat: how many neighbouring outputs share one draw (sub-pixel convolutions); else 1.
 
     Example:
@@ -47,7 +50,7 @@ class Law:
         ('uniform', 0.0, -0.25, 0.25, 96)
     """
 
-    kind: str
+    unit: UnitValues
     mean: float
     std: float
     low: float = -math.inf
@@ -56,10 +59,19 @@ class Law:
     fan_out: float | None = None
     loc: float = 0.0
     scale: float = 1.0
-    parameters: tuple[Any, ...] = ()
     repeat: int = 1
+
+    @property
+    def kind(self) -> str:
+        """What is drawn, in a word: "normal", "uniform", "orthogonal", ..."""
+        return self.unit.kind
 
     @property
     def random(self) -> bool:
         """Whether the values depend on a seed."""
-        return self.kind in ELEMENTWISE or self.kind in ORTHOGONAL or self.kind == "sparse"
+        return not isinstance(self.unit, Unrandom)
+
+    @property
+    def independent(self) -> bool:
+        """Whether each value is a draw of its own, so that one table gives them all."""
+        return isinstance(self.unit, Independent)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from unified_init.drawing.seeds import check_seed, is_traced, key_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.records import Inventory
+from unified_init.law.law import STREAM
 from unified_init.models.planning import Plan, plan_inventory, texts
 from unified_init.models.preparing import writes_of
 from unified_init.recipes.rule import matches
-from unified_init.stream.threefry import STREAM
 from unified_init.walkers.registry import walker_of
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +51,7 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def tree(assignment: Assignment) -> dict[str, Any]:
     """Return one assignment as plain data."""
-    from unified_init.interop.serialise import to_json  # noqa: PLC0415  # few plans are written down
+    from unified_init.interop.serialise import to_dict  # noqa: PLC0415  # few plans are written down
 
     number: Callable[[float | None], Any] = lambda x: (  # noqa: E731
         x if x is None or math.isfinite(x) else str(x)
@@ -67,7 +66,7 @@ def tree(assignment: Assignment) -> dict[str, Any]:
                 "shape": list(piece.shape),
                 "layout": assignment.record.layout,
                 "fans": None if piece.fans is None else list(piece.fans),
-                "spec": json.loads(to_json(piece.spec)),
+                "spec": to_dict(piece.spec),
                 "law": {key: number(getattr(piece.law, key)) for key in LAW_NUMBERS},
             }
             for piece in assignment.pieces

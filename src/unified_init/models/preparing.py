@@ -10,7 +10,7 @@ import numpy as np
 from unified_init.errors import ArgumentValueError, UnifiedInitError
 from unified_init.law.layout import bind
 from unified_init.stream.dtypes import DTYPES
-from unified_init.stream.program import make_request
+from unified_init.stream.program import make_program
 from unified_init.walkers.writes import Drawn, Target, Write
 
 if TYPE_CHECKING:
@@ -100,8 +100,8 @@ def _entry(record: Any, piece: Piece, dtype: str, targets: tuple[Target, ...]) -
             raise ArgumentValueError(msg)
         return Drawn(None, targets, value)
     geometry = bind(piece.shape, record.layout, dict(record.sizes) or None)
-    request = make_request(piece.law, geometry, index=None, name=piece.name, dtype=DTYPES[dtype])
-    return Drawn(request, targets)
+    program = make_program(piece.law, geometry, index=None, name=piece.name, dtype=DTYPES[dtype])
+    return Drawn(program, targets)
 
 
 def _holds(dtype: str, value: float) -> bool:

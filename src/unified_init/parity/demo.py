@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import unified_init as ui
 from unified_init.errors import ArgumentValueError
+from unified_init.interop.serialise import from_dict
 from unified_init.stream.host import LARGE
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def load(path: Path | None = None) -> DemoModel:
                 name=record["name"],
                 shape=tuple(record["shape"]),
                 layout=record["layout"],
-                spec=ui.from_json(json.dumps(record["spec"])),
+                spec=from_dict(record["spec"]),
             )
             for record in tree["parameters"]
         )

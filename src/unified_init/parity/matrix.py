@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import unified_init as ui
-from unified_init.law.law import ELEMENTWISE as INDEPENDENT
 from unified_init.parity import variants
 from unified_init.parity.bits import differing
 from unified_init.parity.cases import ELEMENTWISE, ICNR, ORTHOGONAL, SAMPLE, STRUCTURED, Case
@@ -261,7 +260,7 @@ def _digest(entry: Entry, values: NDArray[Any]) -> str | None:
 def _p(entry: Entry, values: NDArray[Any]) -> float | None:
     """The p-value of a sample under its law; None for a law without independent draws."""
     law = entry.law
-    if law.kind not in INDEPENDENT or law.repeat != 1:
+    if not law.independent or law.repeat != 1:
         return None
     from unified_init import testing  # noqa: PLC0415  # it needs the extra `testing`
 

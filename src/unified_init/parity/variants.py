@@ -9,9 +9,8 @@ import numpy as np
 
 import unified_init as ui
 from unified_init.backends import graph, registry, trace
-from unified_init.drawing.api import _request
-from unified_init.stream import host, numpy_runner, threefry
-from unified_init.stream import run as program
+from unified_init.drawing.eager import program_of
+from unified_init.stream import host, numpy_runner, run, threefry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unified_init.stream.host import Runner
-    from unified_init.stream.program import Request
+    from unified_init.stream.program import Program
 
 __all__ = ["COMPILED", "DEFAULTS", "EAGER", "Variant", "draw", "reference"]
 
@@ -73,17 +72,17 @@ DEFAULTS: dict[str, Any] = {
 
 def reference(spec: ui.Initializer, shape: tuple[int, ...], *, seed: int, **options: Any) -> NDArray[Any]:
     """Draw with the reference runner, whatever else is installed."""
-    request = _request(spec, shape, **{**DEFAULTS, **options})
-    if request.table is None:
-        return program.on_host(request, threefry.root_key(seed))
-    return _on_runner(request, seed, numpy_runner.prepare)
+    program = program_of(spec, shape, **{**DEFAULTS, **options})
+    if program.table is None:
+        return run.on_host(program, threefry.root_key(seed))
+    return _on_runner(program, seed, numpy_runner.prepare)
 
 
-def _on_runner(request: Request, seed: int, runner: Runner) -> NDArray[Any]:
-    assert request.table is not None  # noqa: S101  # both callers have looked
-    out = host.aligned_empty(request.index.shape, request.dtype.numpy)
-    key = threefry.named_key(threefry.root_key(seed), request.name)
-    host.fill(out, index=request.index, key=key, table=request.table, runner=runner)
+def _on_runner(program: Program, seed: int, runner: Runner) -> NDArray[Any]:
+    assert program.table is not None  # noqa: S101  # both callers have looked
+    out = host.aligned_empty(program.index.shape, program.dtype.numpy)
+    key = threefry.named_key(threefry.root_key(seed), program.name)
+    host.fill(out, index=program.index, key=key, table=program.table, runner=runner)
     return out
 
 
@@ -92,7 +91,7 @@ def draw(
 ) -> NDArray[Any]:
     """Draw in a variant and return the values as NumPy's."""
     adapter: Any = registry.get(variant.backend)
-    request = _request(spec, shape, **{**DEFAULTS, **options})
+    program = program_of(spec, shape, **{**DEFAULTS, **options})
     key = threefry.root_key(seed)
     tensor: Any
 
@@ -102,22 +101,22 @@ def draw(
     match variant:
         case Variant.NUMPY | Variant.TORCH | Variant.TENSORFLOW | Variant.JAX:
             tensor = public()
-        case Variant.NUMBA if request.table is None:
-            tensor = program.on_host(request, key)
+        case Variant.NUMBA if program.table is None:
+            tensor = run.on_host(program, key)
         case Variant.NUMBA:
             from unified_init.stream import numba_runner  # noqa: PLC0415  # an extra, imported on demand
 
-            tensor = _on_runner(request, seed, numba_runner.prepare)
+            tensor = _on_runner(program, seed, numba_runner.prepare)
         case Variant.TORCH_COMPILE:
             tensor = _torch_compiled(public)
         case Variant.TENSORFLOW_GRAPH:
-            tensor = trace.draw(adapter.OPS, request, key, adapter._inline)  # noqa: SLF001  # not compiled
+            tensor = trace.draw(adapter.OPS, program, key, adapter._inline)  # noqa: SLF001  # not compiled
         case Variant.TENSORFLOW_FUNCTION:
-            tensor = _tensorflow_compiled(adapter, request, key, public, xla=False)
+            tensor = _tensorflow_compiled(adapter, program, key, public, xla=False)
         case Variant.TENSORFLOW_XLA:
-            tensor = _tensorflow_compiled(adapter, request, key, public, xla=True)
+            tensor = _tensorflow_compiled(adapter, program, key, public, xla=True)
         case Variant.JAX_JIT | Variant.NUMPY_GRAPH | Variant.TORCH_GRAPH:
-            tensor = adapter.trace(request, key, None)
+            tensor = adapter.trace(program, key, None)
         case _:
             assert_never(variant)
     return np.asarray(adapter.to_numpy(tensor))
@@ -132,12 +131,12 @@ def _torch_compiled(public: Callable[[], Any]) -> Any:
 
 
 def _tensorflow_compiled(
-    adapter: Any, request: Request, key: tuple[int, int], public: Callable[[], Any], *, xla: bool
+    adapter: Any, program: Program, key: tuple[int, int], public: Callable[[], Any], *, xla: bool
 ) -> Any:
     import tensorflow as tf
 
-    if request.table is None:  # nothing to share a compilation with
+    if program.table is None:  # nothing to share a compilation with
         return tf.function(public, jit_compile=xla, autograph=False)()
-    named = graph.named_key(adapter.OPS, key, request.name)
-    args = adapter._placed(graph.arguments(request.table))  # noqa: SLF001  # as the adapter calls it
-    return adapter.compiled(request.index, request.dtype.name, xla=xla)(named, args)
+    named = graph.named_key(adapter.OPS, key, program.name)
+    args = adapter._placed(graph.arguments(program.table))  # noqa: SLF001  # as the adapter calls it
+    return adapter.compiled(program.index, program.dtype.name, xla=xla)(named, args)

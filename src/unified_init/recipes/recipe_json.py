@@ -8,11 +8,11 @@ from typing import Any
 
 from unified_init.core import checks
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError, UnifiedInitError
-from unified_init.interop.serialise import from_json, to_json
+from unified_init.interop.serialise import from_dict, to_dict
 from unified_init.inventory.records import KINDS, PLACES, ROLES
+from unified_init.law.law import STREAM
 from unified_init.recipes.fan_conventions import CONVENTIONS
 from unified_init.recipes.rule import PADDINGS, UNITS, Recipe, Rule
-from unified_init.stream.threefry import STREAM
 
 __all__ = ["recipe_from_json", "recipe_from_yaml", "recipe_schema", "recipe_to_json"]
 
@@ -142,7 +142,7 @@ def _rule_tree(rule: Rule, at: int) -> dict[str, Any]:
 
 
 def _spec_tree(spec: Any) -> dict[str, Any]:
-    whole = json.loads(to_json(spec))
+    whole = to_dict(spec)
     return {field: whole[field] for field in SPEC_FIELDS}
 
 
@@ -185,8 +185,8 @@ def _spec(tree: Any, path: str) -> Any:
     _expect(tree, SPEC_FIELDS, ("distribution", "scale"), path)
     whole = {"schema": SCHEMA, "stream": STREAM, "factor": 1.0, "upscale": 1} | tree
     try:
-        return from_json(json.dumps(whole))
-    except (UnifiedInitError, TypeError, ValueError) as error:
+        return from_dict(whole)
+    except UnifiedInitError as error:
         msg = f"{path}: {error}"
         raise ArgumentValueError(msg) from None
 

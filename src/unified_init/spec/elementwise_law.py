@@ -6,6 +6,7 @@ import dataclasses
 from typing import assert_never
 
 from unified_init.law.law import Law
+from unified_init.law.unit_values import UnitNormal, UnitQuantile, UnitTruncatedNormal, UnitUniform
 from unified_init.spec.distributions import Elementwise, Normal, Quantile, TruncatedNormal, Uniform
 from unified_init.spec.scales import Between, Fixed, Gain, Interval, InverseFan, Scale, VarianceScaling
 
@@ -17,7 +18,7 @@ def elementwise_law(
 ) -> Law:
     """Return the law of a distribution under a scale rule; the fans that it needs are known."""
     loc, scale = (factor * part for part in _placed(dist, rule, fan_in, fan_out))
-    law = Law(kind="normal", mean=loc, std=scale, loc=loc, scale=scale, fan_in=fan_in, fan_out=fan_out)
+    law = Law(unit=UnitNormal(), mean=loc, std=scale, loc=loc, scale=scale, fan_in=fan_in, fan_out=fan_out)
     match dist:
         case Normal():
             return law
@@ -27,27 +28,25 @@ def elementwise_law(
                 low, high = rule.low * factor, rule.high * factor
             return dataclasses.replace(
                 law,
-                kind="truncated_normal",
+                unit=UnitTruncatedNormal(lower, upper),
                 mean=loc + scale * dist.unit_mean,
                 std=scale * dist.unit_std,
                 low=low,
                 high=high,
-                parameters=(lower, upper),
             )
         case Uniform():
             low, high = loc - scale, loc + scale
             if isinstance(rule, Interval):  # its own ends, to the last digit
                 low, high = rule.low * factor, rule.high * factor
-            return dataclasses.replace(law, kind="uniform", std=scale * dist.unit_std, low=low, high=high)
+            return dataclasses.replace(law, unit=UnitUniform(), std=scale * dist.unit_std, low=low, high=high)
         case Quantile():
             return dataclasses.replace(
                 law,
-                kind="quantile",
+                unit=UnitQuantile(dist.knots, dist.exponent),
                 mean=loc + scale * dist.mean,
                 std=scale * dist.std,
                 low=loc + scale * dist.low,
                 high=loc + scale * dist.high,
-                parameters=(dist.knots, dist.exponent),
             )
         case _:
             assert_never(dist)

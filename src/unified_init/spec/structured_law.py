@@ -1,6 +1,6 @@
 """Laws of the structured distributions: those whose entries are not independent draws.
 
-Each of them sees a kernel as one matrix a copy (``B``): outputs by inputs, or by inputs and taps.
+A kernel is one matrix per independent group (``B``): outputs by inputs, or by inputs and kernel positions.
 """
 
 from __future__ import annotations
@@ -10,6 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from unified_init.errors import ArgumentValueError
 from unified_init.law.law import Law
+from unified_init.law.unit_values import (
+    BilinearKernels,
+    ConstantValues,
+    DeltaOrthogonalKernels,
+    DiracKernels,
+    FourierKernels,
+    HadamardKernels,
+    IdentityMatrices,
+    OrthogonalMatrices,
+    SparseMatrices,
+)
 from unified_init.spec.distributions import (
     BilinearUpsampling,
     Constant,
@@ -46,15 +57,11 @@ def structured_law(dist: Structured, geometry: Geometry, gain: float) -> Law:
 def _constant(dist: Constant, geometry: Geometry, gain: float) -> Law:
     if isinstance(dist.value, float):
         value = dist.value * gain
-        return Law(
-            kind="constant", mean=value, std=0.0, low=value, high=value, scale=gain, parameters=(dist.value,)
-        )
+        return Law(unit=ConstantValues(dist.value), mean=value, std=0.0, low=value, high=value, scale=gain)
     _check_broadcast(_shape(dist.value), geometry.shape)
     entries = list(_leaves(dist.value)) or [0.0]
-    return Law(
-        kind="constant", mean=NAN, std=NAN, low=gain * min(entries), high=gain * max(entries), scale=gain,
-        parameters=(dist.value,),
-    )  # fmt: skip
+    low, high = gain * min(entries), gain * max(entries)
+    return Law(unit=ConstantValues(dist.value), mean=NAN, std=NAN, low=low, high=high, scale=gain)
 
 
 def _stft(dist: Stft, geometry: Geometry, gain: float) -> Law:
@@ -65,29 +72,28 @@ def _stft(dist: Stft, geometry: Geometry, gain: float) -> Law:
             f"got shape {shape} with layout {geometry.layout!r}."
         )
         raise ArgumentValueError(msg)
-    parameters = (dist.side, dist.window, dist.scaling, dist.periodic)
-    return Law(kind="stft", mean=NAN, std=NAN, low=-gain, high=gain, scale=gain, parameters=parameters)
+    unit = FourierKernels(dist.side, dist.window, dist.scaling, dist.periodic)
+    return Law(unit=unit, mean=NAN, std=NAN, low=-gain, high=gain, scale=gain)
 
 
 def _sparse(dist: Sparse, geometry: Geometry, gain: float) -> Law:
-    rows, columns, copies = _matrix(geometry, "sparse")
+    groups, rows, columns = _matrix(geometry, "sparse")
     zeros = math.ceil(dist.sparsity * rows)
     kept = 1.0 - zeros / rows if rows else 0.0
-    parameters = (zeros, copies, rows, columns)
-    return Law(kind="sparse", mean=0.0, std=gain * math.sqrt(kept), scale=gain, parameters=parameters)
+    unit = SparseMatrices(groups, rows, columns, zeros)
+    return Law(unit=unit, mean=0.0, std=gain * math.sqrt(kept), scale=gain)
 
 
 def _orthogonal(dist: Orthogonal, geometry: Geometry, gain: float) -> Law:
     del dist
-    rows, columns, copies = _matrix(geometry, "orthogonal")
-    std = gain / math.sqrt(max(rows, columns, 1))
-    parameters = (copies, rows, columns)
-    return Law(kind="orthogonal", mean=0.0, std=std, low=-gain, high=gain, scale=gain, parameters=parameters)
+    unit = OrthogonalMatrices(*_matrix(geometry, "orthogonal"))
+    std = gain / math.sqrt(max(unit.rows, unit.columns, 1))
+    return Law(unit=unit, mean=0.0, std=std, low=-gain, high=gain, scale=gain)
 
 
 def _delta_orthogonal(dist: DeltaOrthogonal, geometry: Geometry, gain: float) -> Law:
     del dist
-    taps = _taps(geometry, "delta_orthogonal")
+    spatial = _spatial(geometry, "delta_orthogonal")
     outputs, inputs = geometry.extent("O"), geometry.extent("I")
     if outputs < inputs:
         msg = (
@@ -95,48 +101,45 @@ def _delta_orthogonal(dist: DeltaOrthogonal, geometry: Geometry, gain: float) ->
             f"got {outputs} and {inputs} for shape {geometry.shape}."
         )
         raise ArgumentValueError(msg)
-    std = gain / math.sqrt(max(outputs * math.prod(taps), 1))
-    parameters = (geometry.extent("B"), outputs, inputs, taps)
-    return Law(
-        kind="delta_orthogonal", mean=0.0, std=std, low=-gain, high=gain, scale=gain, parameters=parameters
-    )
+    std = gain / math.sqrt(max(outputs * math.prod(spatial), 1))
+    unit = DeltaOrthogonalKernels(geometry.extent("B"), outputs, inputs, spatial)
+    return Law(unit=unit, mean=0.0, std=std, low=-gain, high=gain, scale=gain)
 
 
 def _identity(dist: Identity, geometry: Geometry, gain: float) -> Law:
     del dist
-    rows, columns, copies = _matrix(geometry, "identity")
+    unit = IdentityMatrices(*_matrix(geometry, "identity"))
     if geometry.spatial():
         msg = f"identity fills matrices: use dirac() for a convolution, got shape {geometry.shape}."
         raise ArgumentValueError(msg)
-    parameters = (copies, rows, columns)
-    return Law(kind="identity", mean=NAN, std=NAN, low=0.0, high=gain, scale=gain, parameters=parameters)
+    return Law(unit=unit, mean=NAN, std=NAN, low=0.0, high=gain, scale=gain)
 
 
 def _dirac(dist: Dirac, geometry: Geometry, gain: float) -> Law:
-    taps = _taps(geometry, "dirac")
+    spatial = _spatial(geometry, "dirac")
     outputs = geometry.extent("O")
     if outputs % dist.groups:
         msg = f"`groups` of dirac must divide the outputs, got {dist.groups} and {outputs}."
         raise ArgumentValueError(msg)
-    parameters = (geometry.extent("B"), outputs, geometry.extent("I"), taps, dist.groups)
-    return Law(kind="dirac", mean=NAN, std=NAN, low=0.0, high=gain, scale=gain, parameters=parameters)
+    unit = DiracKernels(geometry.extent("B"), outputs, geometry.extent("I"), spatial, dist.groups)
+    return Law(unit=unit, mean=NAN, std=NAN, low=0.0, high=gain, scale=gain)
 
 
 def _hadamard(dist: Hadamard, geometry: Geometry, gain: float) -> Law:
     del dist
-    outputs, _, copies = _matrix(geometry, "hadamard")
+    groups, outputs, _ = _matrix(geometry, "hadamard")
     if geometry.spatial():
-        _taps(geometry, "hadamard")
+        _spatial(geometry, "hadamard")
     inputs = geometry.extent("I") if geometry.layout is not None else geometry.shape[1]
-    parameters = (copies, outputs, inputs, geometry.spatial())
-    return Law(kind="hadamard", mean=NAN, std=NAN, low=-gain, high=gain, scale=gain, parameters=parameters)
+    unit = HadamardKernels(groups, outputs, inputs, geometry.spatial())
+    return Law(unit=unit, mean=NAN, std=NAN, low=-gain, high=gain, scale=gain)
 
 
 def _bilinear(dist: BilinearUpsampling, geometry: Geometry, gain: float) -> Law:
     del dist
-    taps = _taps(geometry, "bilinear_upsampling")
-    parameters = (geometry.extent("B"), geometry.extent("O"), geometry.extent("I"), taps)
-    return Law(kind="bilinear", mean=NAN, std=NAN, low=0.0, high=gain, scale=gain, parameters=parameters)
+    spatial = _spatial(geometry, "bilinear_upsampling")
+    unit = BilinearKernels(geometry.extent("B"), geometry.extent("O"), geometry.extent("I"), spatial)
+    return Law(unit=unit, mean=NAN, std=NAN, low=0.0, high=gain, scale=gain)
 
 
 LAWS: dict[type, Callable[[Any, Geometry, float], Law]] = {
@@ -153,7 +156,7 @@ LAWS: dict[type, Callable[[Any, Geometry, float], Law]] = {
 
 
 def _matrix(geometry: Geometry, name: str) -> tuple[int, int, int]:
-    """Rows (outputs), columns (inputs and taps) and copies of a kernel seen as matrices."""
+    """Groups, rows (outputs) and columns (inputs and kernel positions) of a kernel seen as matrices."""
     if geometry.layout is None:
         if len(geometry.shape) != MATRIX_RANK:
             msg = (
@@ -161,15 +164,15 @@ def _matrix(geometry: Geometry, name: str) -> tuple[int, int, int]:
                 f"which axes are rows; got shape {geometry.shape}."
             )
             raise ArgumentValueError(msg)
-        return geometry.shape[0], geometry.shape[1], 1
+        return 1, geometry.shape[0], geometry.shape[1]
     if not geometry.has("O") or not geometry.has("I"):
         msg = f"{name} needs a layout with both O and I, got {geometry.layout!r}."
         raise ArgumentValueError(msg)
     columns = geometry.extent("I") * math.prod(geometry.spatial())
-    return geometry.extent("O"), columns, geometry.extent("B")
+    return geometry.extent("B"), geometry.extent("O"), columns
 
 
-def _taps(geometry: Geometry, name: str) -> tuple[int, ...]:
+def _spatial(geometry: Geometry, name: str) -> tuple[int, ...]:
     """Spatial sizes of a convolution kernel."""
     if geometry.layout is None or not geometry.spatial() or not geometry.has("O"):
         msg = (

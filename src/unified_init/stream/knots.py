@@ -5,16 +5,19 @@ from __future__ import annotations
 import base64
 import dataclasses
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, assert_never
 
 import numpy as np
 
 from unified_init.errors import ArgumentValueError
 from unified_init.law.unit_normal import tail
+from unified_init.law.unit_values import UnitNormal, UnitQuantile, UnitTruncatedNormal, UnitUniform
 from unified_init.stream.elementary import normal_quantile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from unified_init.law.unit_values import Independent
 
 __all__ = ["FORMAT32", "FORMAT64", "Format", "compact_knots", "halves", "knots", "probabilities"]
 
@@ -76,22 +79,25 @@ Halves = tuple["NDArray[np.float64]", "NDArray[np.float64] | None"]
 
 
 @functools.lru_cache(maxsize=16)
-def halves(kind: str, parameters: tuple[Any, ...], form: Format) -> Halves:
+def halves(unit: Independent, form: Format) -> Halves:
     """Quantiles of the unit variable at the knots: lower half, upper half if not its mirror."""
-    if kind == "normal":
-        return normal_quantile(probabilities(form)), None
-    if kind == "uniform":
-        return _uniform(form), None
-    if kind == "truncated_normal":
-        lower, upper = parameters
-        return _truncated(lower, upper, form)
-    if form is FORMAT64:
-        msg = (
-            "a from_quantile() initializer holds a table for float32 draws: "
-            "`dtype` must be float32 or narrower, got a 64-bit one."
-        )
-        raise ArgumentValueError(msg)
-    return _tabulated(*parameters)
+    match unit:
+        case UnitNormal():
+            return normal_quantile(probabilities(form)), None
+        case UnitUniform():
+            return _uniform(form), None
+        case UnitTruncatedNormal(lower, upper):
+            return _truncated(lower, upper, form)
+        case UnitQuantile(encoded, exponent):
+            if form is FORMAT64:
+                msg = (
+                    "a from_quantile() initializer holds a table for float32 draws: "
+                    "`dtype` must be float32 or narrower, got a 64-bit one."
+                )
+                raise ArgumentValueError(msg)
+            return _tabulated(encoded, exponent)
+        case _:
+            assert_never(unit)
 
 
 def _uniform(form: Format) -> NDArray[np.float64]:

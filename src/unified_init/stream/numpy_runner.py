@@ -32,7 +32,7 @@ class Scratch:
 
     words: NDArray[np.uint32]  # two rows: the words
     parts: NDArray[np.int32]  # three rows
-    place: NDArray[np.intp]
+    row: NDArray[np.intp]
     values: NDArray[np.float32]
 
     @classmethod
@@ -45,7 +45,7 @@ class Scratch:
 
     def __getitem__(self, part: slice) -> Scratch:
         """Return the scratch of fewer values."""
-        return Scratch(self.words[:, part], self.parts[:, part], self.place[part], self.values[part])
+        return Scratch(self.words[:, part], self.parts[:, part], self.row[part], self.values[part])
 
 
 def words(key: tuple[int, int], logical: NDArray[np.int64]) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
@@ -82,13 +82,13 @@ def _values32(table: Table, word: NDArray[np.uint32], scratch: Scratch, out: NDA
     row -= np.int32(table.bias)
     np.maximum(row, 0, out=row)
     row += np.bitwise_and(upper, table.upper_rows, out=part)
-    np.copyto(scratch.place, row)
-    # Every place is a row; "clip" is the mode that does not look for one that is not.
-    np.take(slope, scratch.place, out=value, mode="clip")
+    np.copyto(scratch.row, row)
+    # Every entry is a row of the table; "clip" is the mode that does not look for one that is not.
+    np.take(slope, scratch.row, out=value, mode="clip")
     pattern &= (1 << FORMAT32.fraction) - 1
     value *= pattern
     value >>= table.slope_shift
-    value += np.take(base, scratch.place, out=part, mode="clip")
+    value += np.take(base, scratch.row, out=part, mode="clip")
     value ^= np.bitwise_and(upper, table.upper_xor, out=part)
     value += np.bitwise_and(upper, np.int32(table.upper_add), out=part)
     np.copyto(out, value, casting="unsafe")

@@ -1,4 +1,4 @@
-"""A request: everything that fixes a tensor but its seed and its framework."""
+"""A program: everything that fixes a tensor but its seed and its framework."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING
 
 from unified_init.errors import ArgumentValueError
 from unified_init.law.indexmap import IndexMap, index_map
-from unified_init.law.law import ELEMENTWISE, ORTHOGONAL
+from unified_init.law.law import Law
+from unified_init.law.unit_values import FourierKernels, Orthogonal, SparseMatrices, UnitNormal
 from unified_init.stream.table import Table, compile_table
 
 if TYPE_CHECKING:
-    from unified_init.law.law import Law
     from unified_init.law.layout import Geometry
     from unified_init.stream.dtypes import DType
 
-__all__ = ["Request", "make_request", "named"]
+__all__ = ["Program", "make_program", "named", "normal_law"]
+
+REAL = Orthogonal | SparseMatrices | FourierKernels  # no complex draw of these is defined
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
-class Request:
+class Program:
     """One tensor, or a slice of one. ``table`` is None for structured laws."""
 
     law: Law
@@ -32,18 +34,18 @@ class Request:
     table: Table | None
 
 
-def make_request(law: Law, geometry: Geometry, *, index: object, name: str, dtype: DType) -> Request:
-    """Return a request; refuse a law that the element type cannot hold."""
+def make_program(law: Law, geometry: Geometry, *, index: object, name: str, dtype: DType) -> Program:
+    """Return a program; refuse a law that the element type cannot hold."""
     placed = index_map(geometry, index, repeat=law.repeat)
     entries = () if index is None else index if isinstance(index, tuple) else (index,)
     table = None
-    if law.kind in ELEMENTWISE:
+    if law.independent:
         if dtype.is_complex:
             law = _complex_part(law, dtype)
         table = compile_table(law, dtype.bits)
         magnitude = table.magnitude
     else:
-        if dtype.is_complex and law.kind in ORTHOGONAL | {"sparse", "stft"}:
+        if dtype.is_complex and isinstance(law.unit, REAL):
             msg = f"`dtype` of {law.kind} must be real, got {dtype.name}."
             raise ArgumentValueError(msg)
         magnitude = _largest(law)
@@ -53,19 +55,19 @@ def make_request(law: Law, geometry: Geometry, *, index: object, name: str, dtyp
             "scale the initializer down or choose a wider dtype."
         )
         raise ArgumentValueError(msg)
-    return Request(law, geometry, entries, placed, name, dtype, table)
+    return Program(law, geometry, entries, placed, name, dtype, table)
 
 
-def named(request: Request, name: str) -> Request:
-    """Return a request under another name, without the cost of dataclasses.replace."""
-    return Request(
-        request.law, request.geometry, request.entries, request.index, name, request.dtype, request.table
+def named(program: Program, name: str) -> Program:
+    """Return a program under another name, without the cost of dataclasses.replace."""
+    return Program(
+        program.law, program.geometry, program.entries, program.index, name, program.dtype, program.table
     )
 
 
 def _complex_part(law: Law, dtype: DType) -> Law:
     """Return the law of the real and of the imaginary part: together they have the variance."""
-    if law.kind != "normal" or law.loc != 0.0:
+    if not isinstance(law.unit, UnitNormal) or law.loc != 0.0:
         msg = (
             f"`dtype` {dtype.name} is drawn from the untruncated normal of mean 0 alone, where the "
             f"variance of a complex number has one meaning; got a {law.kind} law of mean {law.loc!r}."
@@ -77,11 +79,11 @@ def _complex_part(law: Law, dtype: DType) -> Law:
 
 def _largest(law: Law) -> float:
     """Largest magnitude of a structured law."""
-    if law.kind == "sparse":  # a normal, as far as the stream reaches
-        table = compile_table(_normal_of(law), 32)
-        return table.magnitude
+    if isinstance(law.unit, SparseMatrices):  # a normal, as far as the stream reaches
+        return compile_table(normal_law(law.scale), 32).magnitude
     return max(abs(law.low), abs(law.high))
 
 
-def _normal_of(law: Law) -> Law:
-    return dataclasses.replace(law, kind="normal", loc=0.0, parameters=())
+def normal_law(std: float) -> Law:
+    """Return the law of independent normals about 0, which structured laws are made from."""
+    return Law(unit=UnitNormal(), mean=0.0, std=std, scale=std)

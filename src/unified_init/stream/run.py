@@ -1,4 +1,4 @@
-"""A request on the host: the one way to a concrete tensor, whatever the framework."""
+"""A program on the host: the one way to a concrete tensor, whatever the framework."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from unified_init.stream.structured import structured
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from unified_init.stream.program import Request
+    from unified_init.stream.program import Program
 
 __all__ = ["buffer", "into", "on_host"]
 
 
-def on_host(request: Request, root: tuple[int, int] | None) -> NDArray[Any]:
-    """Return a request's values in a new buffer that frameworks can alias."""
-    out = buffer(request)
-    into(out, request, root)
+def on_host(program: Program, root: tuple[int, int] | None) -> NDArray[Any]:
+    """Return a program's values in a new buffer that frameworks can alias."""
+    out = buffer(program)
+    into(out, program, root)
     return out
 
 
-def buffer(request: Request) -> NDArray[Any]:
-    """Return uninitialised memory for a request, which frameworks can alias."""
-    return host.aligned_empty(request.index.shape, request.dtype.numpy)
+def buffer(program: Program) -> NDArray[Any]:
+    """Return uninitialised memory for a program, which frameworks can alias."""
+    return host.aligned_empty(program.index.shape, program.dtype.numpy)
 
 
-def into(out: NDArray[Any], request: Request, root: tuple[int, int] | None) -> None:
-    """Write a request's values into a C-contiguous array of its shape and type."""
-    if request.table is not None:
+def into(out: NDArray[Any], program: Program, root: tuple[int, int] | None) -> None:
+    """Write a program's values into a C-contiguous array of its shape and type."""
+    if program.table is not None:
         assert root is not None  # noqa: S101  # the front door asks a random law for a seed
-        key = host.named_key(root, request.name)
-        host.fill(out, index=request.index, key=key, table=request.table)
+        key = host.named_key(root, program.name)
+        host.fill(out, index=program.index, key=key, table=program.table)
         return
     with np.errstate(all="ignore"):  # what the process asks to be raised is no business of a draw
         stored = structured(
-            request.law, request.geometry, root=root, name=request.name, bits=request.dtype.bits
+            program.law, program.geometry, root=root, name=program.name, bits=program.dtype.bits
         )
-        np.copyto(out, stored[request.entries or ...], casting="unsafe")
+        np.copyto(out, stored[program.entries or ...], casting="unsafe")

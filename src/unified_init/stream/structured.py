@@ -6,26 +6,39 @@ Each function returns the logical tensor in float32 (float64 where asked), befor
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
 
 from unified_init.law.indexmap import AxisMap, IndexMap
-from unified_init.law.law import Law
+from unified_init.law.unit_values import (
+    BilinearKernels,
+    ConstantValues,
+    DeltaOrthogonalKernels,
+    DiracKernels,
+    FourierKernels,
+    HadamardKernels,
+    IdentityMatrices,
+    Orthogonal,
+    SparseMatrices,
+    Unrandom,
+)
 from unified_init.stream import elementary, host, numpy_runner, threefry
 from unified_init.stream.arrange import to_storage
 from unified_init.stream.householder import orthogonal
+from unified_init.stream.program import normal_law
 from unified_init.stream.table import compile_table
 from unified_init.stream.walk import walk
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
+    from unified_init.law.law import Law
     from unified_init.law.layout import Geometry
 
-__all__ = ["UNIT_NORMAL", "earlier_middle", "later_middle", "mask_name", "sequence", "structured"]
-
-UNIT_NORMAL = Law(kind="normal", mean=0.0, std=1.0)
+__all__ = ["earlier_middle", "later_middle", "mask_name", "sequence", "structured"]
 
 
 def sequence(size: int) -> IndexMap:
@@ -46,56 +59,53 @@ def structured(
     ``root`` is the root key; laws that draw nothing take None.
     """
     dtype = np.dtype(np.float64 if bits == 64 else np.float32)  # noqa: PLR2004
-    if law.kind == "constant" and isinstance(law.parameters[0], tuple):
-        stored = np.broadcast_to(np.asarray(law.parameters[0], dtype=np.float64), geometry.shape)
+    unit = law.unit
+    if isinstance(unit, ConstantValues) and isinstance(unit.value, tuple):
+        stored = np.broadcast_to(np.asarray(unit.value, dtype=np.float64), geometry.shape)
         return (stored * law.scale).astype(dtype)
-    if law.kind in FIXED:
-        logical = FIXED[law.kind](law, geometry) * law.scale
+    if isinstance(unit, Unrandom):
+        logical = _unrandom(unit, geometry) * law.scale
         return np.ascontiguousarray(to_storage(np, logical.astype(dtype), geometry))
     assert root is not None  # noqa: S101  # the front door asks a random law for a seed
     key = threefry.named_key(root, name)
-    if law.kind == "sparse":
+    if isinstance(unit, SparseMatrices):
         mask = threefry.named_key(root, mask_name(name))
-        logical = _sparse(law, key, mask, dtype)
+        logical = _sparse(unit, law.scale, key, mask, dtype)
     else:
-        logical = _matrices(law, key, dtype)
+        assert isinstance(unit, Orthogonal)  # noqa: S101  # independent draws come from a table
+        logical = _orthogonal(unit, law.scale, key, dtype)
     return np.ascontiguousarray(to_storage(np, logical, geometry))
 
 
-def _normals(
-    key: tuple[int, int], shape: tuple[int, ...], dtype: np.dtype[Any], law: Law = UNIT_NORMAL
-) -> NDArray[Any]:
+def _normals(key: tuple[int, int], shape: tuple[int, ...], dtype: np.dtype[Any], std: float) -> NDArray[Any]:
     out = np.empty(shape, dtype=dtype)
-    table = compile_table(law, 8 * dtype.itemsize)
+    table = compile_table(normal_law(std), 8 * dtype.itemsize)
     host.fill(out, index=sequence(out.size), key=key, table=table)
     return out
 
 
-def _matrices(law: Law, key: tuple[int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Orthogonal matrices, or convolution kernels with one at the centre tap."""
-    copies, rows, columns = law.parameters[:3]
-    normals = _normals(key, (copies, rows, columns), dtype)
+def _orthogonal(unit: Orthogonal, scale: float, key: tuple[int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Orthogonal matrices, or convolution kernels that have one at the middle and zeros elsewhere."""
+    normals = _normals(key, (unit.groups, unit.rows, unit.columns), dtype, 1.0)
     # One matrix after another: a product of many would depend on how they are batched.
-    matrix = np.concatenate([orthogonal(np, part[None]) for part in normals]) if copies else normals
-    matrix = matrix * dtype.type(law.scale)
-    if law.kind == "orthogonal":
+    matrix = np.concatenate([orthogonal(np, part[None]) for part in normals]) if unit.groups else normals
+    matrix = matrix * dtype.type(scale)
+    if not isinstance(unit, DeltaOrthogonalKernels):
         return matrix
-    taps = law.parameters[3]
-    kernel = np.zeros((copies, rows, columns, *taps), dtype=dtype)
-    middle: tuple[Any, ...] = (..., *(earlier_middle(size) for size in taps))
-    kernel[middle] = matrix
+    kernel = np.zeros((*matrix.shape, *unit.spatial), dtype=dtype)
+    kernel[_at_middle(unit.spatial, earlier_middle)] = matrix
     return kernel
 
 
-def _sparse(law: Law, key: tuple[int, int], mask: tuple[int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
-    zeros, copies, rows, columns = law.parameters
-    shape = (copies, rows, columns)
-    scaled = Law(kind="normal", mean=0.0, std=law.scale, scale=law.scale)
-    values = _normals(key, shape, dtype, scaled)
+def _sparse(
+    unit: SparseMatrices, scale: float, key: tuple[int, int], mask: tuple[int, int], dtype: np.dtype[Any]
+) -> NDArray[Any]:
+    shape = (unit.groups, unit.rows, unit.columns)
+    values = _normals(key, shape, dtype, scale)
     size = math.prod(shape)
     x0, x1 = numpy_runner.words(mask, walk(sequence(size)).logical(0, size))
     order = np.argsort((x0 ^ x1).reshape(shape), axis=1, kind="stable")
-    np.put_along_axis(values, order[:, :zeros], dtype.type(0), axis=1)
+    np.put_along_axis(values, order[:, : unit.zeros], dtype.type(0), axis=1)
     return values
 
 
@@ -103,77 +113,84 @@ def _sparse(law: Law, key: tuple[int, int], mask: tuple[int, int], dtype: np.dty
 
 
 def later_middle(size: int) -> int:
-    """Index of the middle tap; of the two of an even size the later, as PyTorch's dirac_ has it."""
+    """Index of the middle position; of the two of an even size the later, as PyTorch's dirac_ has it."""
     return size // 2
 
 
 def earlier_middle(size: int) -> int:
-    """Index of the middle tap; of the two of an even size the earlier, as JAX's delta_orthogonal has it."""
+    """Index of the middle position; of the two of an even size the earlier, as in JAX's delta_orthogonal."""
     return (size - 1) // 2
 
 
-def _constant(law: Law, geometry: Geometry) -> NDArray[Any]:
-    return np.full(geometry.logical_shape, law.parameters[0], dtype=np.float64)
+def _at_middle(spatial: tuple[int, ...], middle: Callable[[int], int]) -> tuple[Any, ...]:
+    """Return the index of a kernel's matrix at its middle position."""
+    return (..., *map(middle, spatial))
 
 
-def _identity(law: Law, geometry: Geometry) -> NDArray[Any]:
-    del geometry
-    copies, rows, columns = law.parameters
-    return np.broadcast_to(np.eye(rows, columns), (copies, rows, columns))
+def _unrandom(unit: Unrandom, geometry: Geometry) -> NDArray[Any]:
+    """Return what a law without randomness is before it is scaled."""
+    match unit:
+        case ConstantValues(value):
+            return np.full(geometry.logical_shape, value, dtype=np.float64)
+        case IdentityMatrices(groups, rows, columns):
+            return np.broadcast_to(np.eye(rows, columns), (groups, rows, columns))
+        case DiracKernels():
+            return _dirac(unit)
+        case HadamardKernels():
+            return _hadamard(unit)
+        case BilinearKernels():
+            return _bilinear(unit)
+        case FourierKernels():
+            return _fourier(unit, geometry)
+        case _:
+            assert_never(unit)
 
 
-def _dirac(law: Law, geometry: Geometry) -> NDArray[Any]:
-    del geometry
-    copies, outputs, inputs, taps, groups = law.parameters
-    kernel = np.zeros((copies, outputs, inputs, *taps))
-    each = outputs // groups
-    same = np.arange(min(each, inputs))
-    for group in range(groups):
-        kernel[(slice(None), group * each + same, same, *map(later_middle, taps))] = 1.0
+def _dirac(unit: DiracKernels) -> NDArray[Any]:
+    kernel = np.zeros((unit.groups, unit.rows, unit.columns, *unit.spatial))
+    height = unit.rows // unit.blocks
+    channel = np.arange(min(height, unit.columns))
+    middle: tuple[Any, ...] = tuple(map(later_middle, unit.spatial))
+    for block in range(unit.blocks):
+        kernel[(slice(None), block * height + channel, channel, *middle)] = 1.0
     return kernel
 
 
-def _hadamard(law: Law, geometry: Geometry) -> NDArray[Any]:
-    del geometry
-    copies, outputs, inputs, taps = law.parameters
-    if outputs <= inputs:
-        matrix = np.eye(outputs, inputs)
+def _hadamard(unit: HadamardKernels) -> NDArray[Any]:
+    if unit.rows <= unit.columns:
+        matrix = np.eye(unit.rows, unit.columns)
     else:
-        order = 1 << (outputs - 1).bit_length()
-        common = np.arange(outputs)[:, None] & np.arange(inputs)[None, :]
+        order = 1 << (unit.rows - 1).bit_length()
+        common = np.arange(unit.rows)[:, None] & np.arange(unit.columns)[None, :]
         matrix = (1.0 - 2.0 * (np.bitwise_count(common) % 2)) / np.sqrt(float(order))
-    kernel = np.zeros((copies, outputs, inputs, *taps))
-    middle: tuple[Any, ...] = (..., *map(later_middle, taps))
-    kernel[middle] = matrix
+    kernel = np.zeros((unit.groups, unit.rows, unit.columns, *unit.spatial))
+    kernel[_at_middle(unit.spatial, later_middle)] = matrix
     return kernel
 
 
-def _bilinear(law: Law, geometry: Geometry) -> NDArray[Any]:
-    del geometry
-    copies, outputs, inputs, taps = law.parameters
-    tap = np.ones(())
-    for size in taps:
+def _bilinear(unit: BilinearKernels) -> NDArray[Any]:
+    filter_ = np.ones(())
+    for size in unit.spatial:
         factor = (size + 1) // 2
         middle = (2.0 * factor - 1.0 - factor % 2) / (2.0 * factor)
-        tap = tap[..., None] * (1.0 - np.abs(np.arange(size) / factor - middle))
-    kernel = np.zeros((copies, outputs, inputs, *taps))
-    same = np.arange(min(outputs, inputs))
-    kernel[:, same, same] = tap
+        filter_ = filter_[..., None] * (1.0 - np.abs(np.arange(size) / factor - middle))
+    kernel = np.zeros((unit.groups, unit.rows, unit.columns, *unit.spatial))
+    channel = np.arange(min(unit.rows, unit.columns))
+    kernel[:, channel, channel] = filter_
     return kernel
 
 
-def _stft(law: Law, geometry: Geometry) -> NDArray[Any]:
-    side, window, scaling, periodic = law.parameters
+def _fourier(unit: FourierKernels, geometry: Geometry) -> NDArray[Any]:
     length, _, frequencies = geometry.shape
     period = max(2 * (frequencies - 1), 1)
     # Whole turns are dropped in integers, so that no precision goes with them.
     turns = (np.arange(length)[:, None] * np.arange(frequencies)[None, :] % period) / period
-    wave = elementary.cos_turns(turns) if side == "real" else elementary.sin_turns(-turns)
-    if window is not None:
-        taper = _window(str(window), length, periodic=bool(periodic))
-        if scaling == "density":
+    wave = elementary.cos_turns(turns) if unit.side == "real" else elementary.sin_turns(-turns)
+    if unit.window is not None:
+        taper = _window(unit.window, length, periodic=unit.periodic)
+        if unit.scaling == "density":
             taper /= math.sqrt(math.fsum(taper * taper)) or 1.0
-        elif scaling == "spectrum":
+        elif unit.scaling == "spectrum":
             taper /= math.fsum(np.abs(taper)) or 1.0
         wave *= taper[:, None]
     return wave[:, None, :] if geometry.layout is None else wave.T[:, None, :]
@@ -194,13 +211,3 @@ def _window(name: str, length: int, *, periodic: bool) -> NDArray[np.float64]:
     turns = np.arange(length) / (length if periodic else length - 1)
     a0, a1, a2 = WINDOWS[name]
     return a0 - a1 * elementary.cos_turns(turns) + a2 * elementary.cos_turns(2.0 * turns)
-
-
-FIXED = {
-    "constant": _constant,
-    "identity": _identity,
-    "dirac": _dirac,
-    "hadamard": _hadamard,
-    "bilinear": _bilinear,
-    "stft": _stft,
-}

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.errors import ArgumentValueError
+from unified_init.law.unit_values import Independent, UnitUniform
 from unified_init.stream.knots import FORMAT32, FORMAT64, Format, halves
 
 if TYPE_CHECKING:
@@ -52,23 +53,23 @@ class Table:
 
 def compile_table(law: Law, bits: int) -> Table:
     """Return the table of a law of independent draws; cached by the numbers that it depends on."""
+    assert isinstance(law.unit, Independent)  # noqa: S101  # structured laws have no table
     with np.errstate(all="ignore"):  # what the process asks to be raised is no business of a draw
-        return _compile(law.kind, law.loc, law.scale, law.low, law.high, law.parameters, bits)
+        return _compile(law.unit, law.loc, law.scale, law.low, law.high, bits)
 
 
 @functools.lru_cache(maxsize=32)
 def _compile(
-    kind: str,
+    unit: Independent,
     loc: float,
     scale: float,
     low: float,
     high: float,
-    parameters: tuple[Any, ...],
     bits: int,
 ) -> Table:
     form = FORMAT32 if bits == FORMAT32.bits else FORMAT64
-    lower, upper = halves(kind, parameters, form)
-    symmetric = upper is None
+    lower, upper = halves(unit, form)
+    symmetric, uniform = upper is None, isinstance(unit, UnitUniform)
     placed = [half * scale + loc for half in (lower, upper) if half is not None]
     extremes = [abs(float(half[edge])) for half in placed for edge in ((0, 0), (-1, -1))]
     if symmetric:
@@ -79,7 +80,7 @@ def _compile(
     headroom = form.bits - 1 if bits == FORMAT32.bits else form.bits - 2
     exponent = math.frexp(max(extremes))[1] - headroom
     while True:
-        table = _quantise(placed, loc=loc, low=low, high=high, exponent=exponent, kind=kind, form=form)
+        table = _quantise(placed, loc=loc, low=low, high=high, exponent=exponent, uniform=uniform, form=form)
         if table is not None:
             return table
         exponent += 1  # a step between neighbours was too large for its field
@@ -92,7 +93,7 @@ def _quantise(
     low: float,
     high: float,
     exponent: int,
-    kind: str,
+    uniform: bool,
     form: Format,
 ) -> Table | None:
     limit = (1 << (form.bits - 1)) - 1
@@ -105,7 +106,6 @@ def _quantise(
         placed = [placed[0], 2.0 * loc - placed[0]]
         symmetric, twice = False, 0
     halves = [_integers(half, exponent, least, most) for half in placed]
-    uniform = kind == "uniform"
     make_rows = _rows32 if form is FORMAT32 else _rows64
     # But for a uniform law, row 0 is the single tail 0, a point, and interpolates to nothing.
     built = [make_rows(half, uniform=uniform) for half in halves]

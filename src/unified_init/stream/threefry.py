@@ -15,9 +15,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["PARITY", "ROTATIONS", "STREAM", "block", "name_counter", "named_key", "root_key", "rounds"]
+__all__ = ["PARITY", "ROTATIONS", "block", "name_counter", "named_key", "root_key", "rounds"]
 
-STREAM = "threefry-1"
 
 # Rotation distances of the 2x32 variant, and the constant that ends its key schedule (Skein's).
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))

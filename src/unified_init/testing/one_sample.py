@@ -11,7 +11,7 @@ import numpy as np
 
 from unified_init.drawing.digests import values_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.law.law import ELEMENTWISE, Law
+from unified_init.law.law import Law
 from unified_init.stream.dtypes import DTYPES
 from unified_init.testing import dependence
 from unified_init.testing.findings import Finding, finding, weighed
@@ -108,7 +108,7 @@ def _check_law(law: object) -> None:
     if not isinstance(law, Law):
         msg = f"`law` must be a Law, as spec.resolve(shape, layout=...) returns it, got {law!r}."
         raise ArgumentTypeError(msg)
-    if law.kind not in ELEMENTWISE:
+    if not law.independent:
         msg = (
             f"`law` must be of independent draws, got one of kind {law.kind!r}: compare such a tensor "
             "with draw() by assert_identical()."

@@ -9,10 +9,17 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, assert_never
 
 import numpy as np
 
+from unified_init.law.unit_values import (
+    Independent,
+    UnitNormal,
+    UnitQuantile,
+    UnitTruncatedNormal,
+    UnitUniform,
+)
 from unified_init.stream.dtypes import DTYPES
 from unified_init.stream.knots import FORMAT32, halves, probabilities
 
@@ -75,7 +82,7 @@ class Population:
 
     def below(self, values: Array) -> Array:
         """Return the distribution function of the unrounded law."""
-        return _unit_below((values - self.law.loc) / self.law.scale, self.law.kind, self.law.parameters)
+        return _unit_below((values - self.law.loc) / self.law.scale, _independent(self.law))
 
     def quantile(self, probability: float) -> float:
         """Return a value with about this probability below it."""
@@ -92,7 +99,7 @@ def clean(mean: float, values: Array) -> float:
 def population_of(law: Law, dtype_name: str) -> Population:
     """Return the population of a law of independent draws in a real element type."""
     dtype = DTYPES[dtype_name]
-    unit, weights = _nodes(law.kind, law.parameters)
+    unit, weights = _nodes(_independent(law))
     values = law.loc + law.scale * unit
     population = Population(law, dtype, discrete=False, values=values, weights=weights)
     representable = _representable(dtype, float(values[0]), float(values[-1]))
@@ -106,56 +113,70 @@ def population_of(law: Law, dtype_name: str) -> Population:
 
 
 @functools.lru_cache(maxsize=64)
-def _nodes(kind: str, parameters: tuple[Any, ...]) -> tuple[Array, Array]:
+def _nodes(unit: Independent) -> tuple[Array, Array]:
     """Values of the unit variable, increasing, and the probability that each stands for."""
     points, weights = np.polynomial.legendre.leggauss(NODES)
     ends = 2.0 ** -np.arange(1, OCTAVES + 1)  # each octave is [end / 2, end]
     tails = np.multiply.outer(ends, 0.75 + points / 4).reshape(-1)
     mass = np.multiply.outer(ends, weights / 4).reshape(-1)
     order = np.argsort(tails)
-    lower, upper = _unit_quantiles(tails[order], kind, parameters)
+    lower, upper = _unit_quantiles(tails[order], unit)
     both = np.concatenate([mass[order], mass[order][::-1]])
     return np.concatenate([lower, upper[::-1]]), both / both.sum()
 
 
-def _unit_quantiles(p: Array, kind: str, parameters: tuple[Any, ...]) -> tuple[Array, Array]:
+def _unit_quantiles(p: Array, unit: Independent) -> tuple[Array, Array]:
     """Quantiles of the unit variable at tail probabilities p: from below, and from above."""
     from scipy import special, stats  # the extra `testing`
 
-    if kind == "normal":
-        return special.ndtri(p), -special.ndtri(p)
-    if kind == "truncated_normal":
-        return stats.truncnorm.ppf(p, *parameters), stats.truncnorm.isf(p, *parameters)
-    if kind == "uniform":
-        return 2.0 * p - 1.0, 1.0 - 2.0 * p
-    knots, lower, upper = _tabulated(parameters)
-    return np.interp(p, knots, lower), np.interp(p, knots, upper)
+    match unit:
+        case UnitNormal():
+            return special.ndtri(p), -special.ndtri(p)
+        case UnitTruncatedNormal(lower, upper):
+            return stats.truncnorm.ppf(p, lower, upper), stats.truncnorm.isf(p, lower, upper)
+        case UnitUniform():
+            return 2.0 * p - 1.0, 1.0 - 2.0 * p
+        case UnitQuantile():
+            knots, from_below, from_above = _tabulated(unit)
+            return np.interp(p, knots, from_below), np.interp(p, knots, from_above)
+        case _:
+            assert_never(unit)
 
 
-def _unit_below(z: Array, kind: str, parameters: tuple[Any, ...]) -> Array:
+def _unit_below(z: Array, unit: Independent) -> Array:
     """Distribution function of the unit variable."""
     from scipy import special  # the extra `testing`
 
-    if kind == "normal":
-        return np.asarray(special.ndtr(z), dtype=np.float64)
-    if kind == "truncated_normal":
-        # By tails, as SciPy's truncnorm.cdf, which takes ten times as long.
-        low, high = parameters
-        side = -1.0 if low > 0.0 else 1.0
-        first, last = special.ndtr(side * low), special.ndtr(side * high)
-        inner = special.ndtr(side * np.minimum(np.maximum(z, low), high))
-        return np.asarray((inner - first) / (last - first), dtype=np.float64)
-    if kind == "uniform":
-        return np.minimum(np.maximum((z + 1.0) / 2.0, 0.0), 1.0)
-    knots, lower, upper = _tabulated(parameters)
-    values, cumulated = np.concatenate([lower, upper[::-1]]), np.concatenate([knots, 1.0 - knots[::-1]])
-    below: Array = np.interp(z, values, cumulated, left=0.0, right=1.0)
-    return below
+    match unit:
+        case UnitNormal():
+            return np.asarray(special.ndtr(z), dtype=np.float64)
+        case UnitTruncatedNormal(low, high):
+            # By tails, as SciPy's truncnorm.cdf, which takes ten times as long.
+            side = -1.0 if low > 0.0 else 1.0
+            first, last = special.ndtr(side * low), special.ndtr(side * high)
+            inner = special.ndtr(side * np.minimum(np.maximum(z, low), high))
+            return np.asarray((inner - first) / (last - first), dtype=np.float64)
+        case UnitUniform():
+            return np.minimum(np.maximum((z + 1.0) / 2.0, 0.0), 1.0)
+        case UnitQuantile():
+            knots, lower, upper = _tabulated(unit)
+            values = np.concatenate([lower, upper[::-1]])
+            cumulated = np.concatenate([knots, 1.0 - knots[::-1]])
+            below: Array = np.interp(z, values, cumulated, left=0.0, right=1.0)
+            return below
+        case _:
+            assert_never(unit)
 
 
-def _tabulated(parameters: tuple[Any, ...]) -> tuple[Array, Array, Array]:
+def _independent(law: Law) -> Independent:
+    """Return the unit variable of a law of independent draws."""
+    assert isinstance(law.unit, Independent)  # noqa: S101  # one_sample refuses all others
+    return law.unit
+
+
+def _tabulated(unit: UnitQuantile) -> tuple[Array, Array, Array]:
     """Tail probabilities of a quantile table, and the unit variable there, from below and from above."""
-    lower, upper = halves("quantile", parameters, FORMAT32)
+    lower, upper = halves(unit, FORMAT32)
     from_below = lower[:, 0]
     return probabilities(FORMAT32)[:, 0], from_below, -from_below if upper is None else upper[:, 0]
 

@@ -71,14 +71,14 @@ def replacement(leaf: Any, write: Write) -> Any:
     if isinstance(leaf, np.ndarray):
         return write.array(current)
     home = _home(leaf)
-    place: Any = home
+    target: Any = home
     if home is not None and len(home.device_set) == 1:
-        (place,) = home.device_set  # the host fills its own memory without a compilation
-    request = write.direct
-    if request is not None and place is not None and adapter.wants_graph(place):
-        array = adapter.trace(request, write.root, place)
+        (target,) = home.device_set  # the host fills its own memory without a compilation
+    program = write.direct
+    if program is not None and target is not None and adapter.wants_graph(target):
+        array = adapter.trace(program, write.root, target)
     else:
-        array = adapter.adopt(write.array(current), place)
+        array = adapter.adopt(write.array(current), target)
     return array if home is None else jax.device_put(array, home)
 
 

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unified_init.stream import host
-from unified_init.stream import run as program
+from unified_init.stream import host, run
 from unified_init.stream.dtypes import DTYPES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unified_init.inventory.records import Box
-    from unified_init.stream.program import Request
+    from unified_init.stream.program import Program
 
 __all__ = ["Drawn", "Target", "Write"]
 
@@ -35,10 +34,10 @@ class Target:
 class Drawn:
     """One tensor to draw, and the regions of the native tensor that it fills.
 
-    ``value`` stands for a request where the element type is an integer, which holds constants alone.
+    ``value`` stands for a program where the element type is an integer, which holds constants alone.
     """
 
-    request: Request | None
+    program: Program | None
     targets: tuple[Target, ...]
     value: float = 0.0
 
@@ -56,14 +55,14 @@ class Write:
     covers: bool = True  # whether the regions fill the tensor
 
     @property
-    def direct(self) -> Request | None:
-        """The request whose values are this tensor's as they stand, if it is that simple."""
+    def direct(self) -> Program | None:
+        """The program whose values are this tensor's as they stand, if it is that simple."""
         if len(self.drawn) != 1 or self.zero_row is not None:
             return None
         (only,) = self.drawn
         plain = len(only.targets) == 1 and only.targets[0].box is None and not only.targets[0].shift
-        request = only.request
-        return request if plain and request is not None and request.geometry.shape == self.shape else None
+        program = only.program
+        return program if plain and program is not None and program.geometry.shape == self.shape else None
 
     def array(self, current: NDArray[Any] | None = None) -> NDArray[Any]:
         """Return the tensor's values in a new buffer; what no region covers stays as in ``current``."""
@@ -78,7 +77,7 @@ class Write:
         """Write the regions into an array of the tensor's shape and type."""
         direct = self.direct
         if direct is not None and out.flags.c_contiguous:
-            program.into(out, direct, self.root)
+            run.into(out, direct, self.root)
             return
         for drawn in self.drawn:
             values = self._values(drawn, out.dtype)
@@ -91,12 +90,12 @@ class Write:
 
     def _values(self, drawn: Drawn, dtype: np.dtype[Any]) -> NDArray[Any]:
         """Return what is drawn; in float32 where a narrower value is yet to be shifted."""
-        request = drawn.request
-        if request is None:
+        program = drawn.program
+        if program is None:
             return np.full(self.shape, drawn.value, dtype)
         if any(target.shift for target in drawn.targets) and dtype.itemsize < WIDE:
-            request = dataclasses.replace(request, dtype=DTYPES["float32"])
-        return program.on_host(request, self.root)
+            program = dataclasses.replace(program, dtype=DTYPES["float32"])
+        return run.on_host(program, self.root)
 
 
 def _shifted(values: NDArray[Any], shift: float) -> NDArray[Any]:

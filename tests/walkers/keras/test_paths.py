@@ -192,7 +192,7 @@ def test_a_model_that_is_not_built_is_refused() -> None:
     with refused(ui.ArgumentValueError):
         ui.inspect(keras.layers.Dense(2, name="third"))
     with refused(ui.ArgumentValueError):
-        ui.inspect(keras.Sequential([keras.layers.Dense(2)], name="fourth"))
+        ui.inspect(keras.Sequential([keras.layers.Dense(2, name="fifth")], name="fourth"))
 
 
 def test_a_model_without_variables_is_an_empty_inventory() -> None:

@@ -103,7 +103,7 @@ def test_memory_of_a_device_is_filled_by_the_graph_program(monkeypatch: pytest.M
     plain, moved = torch.nn.Linear(30, 20), torch.nn.Linear(30, 20)
     moved.weight = torch.nn.Parameter(torch.zeros(30, 20).T)  # memory that the host does not fill as it lies
     ui.apply(plain, ui.recipes.torch_default(), seed=0)
-    monkeypatch.setattr(adapter, "place", lambda device, dtype: torch.device("cpu"))  # noqa: ARG005  # its names
+    monkeypatch.setattr(adapter, "resolve_device", lambda device, dtype: torch.device("cpu"))  # noqa: ARG005  # its names
     ui.apply(moved, ui.recipes.torch_default(), seed=0)
     assert torch.equal(moved.weight, plain.weight)
     assert moved.weight.stride() == (1, 20)

@@ -344,7 +344,7 @@ def test_a_library_too_old_for_its_walker_is_refused(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("importlib.metadata.version", lambda _: "0.10.4")
     with refused(ui.BackendError):
-        registry._load("_nnx")
+        registry._load("flax.nnx_walker")
 
 
 def test_a_report_is_json() -> None:

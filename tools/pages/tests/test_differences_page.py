@@ -14,6 +14,7 @@ from tools.pages.differences import DIFFERENCES
 from tools.pages.differences_page import differences_page
 
 import unified_init as ui
+from unified_init.law.unit_values import OrthogonalMatrices
 
 PAGE = pathlib.Path(__file__).parents[3] / "docs" / "differences.md"
 ROWS = [row for topic in DIFFERENCES for row in topic.rows]
@@ -91,7 +92,8 @@ def scipy_std(law: ui.Law) -> float:
     if law.kind == "normal":
         return float(stats.norm(law.mean, law.scale).std())
     assert law.kind == "orthogonal"  # k orthonormal vectors of length n have k unit squares in k n entries
-    _, rows, columns = law.parameters
+    assert isinstance(law.unit, OrthogonalMatrices)
+    rows, columns = law.unit.rows, law.unit.columns
     return float(law.scale / math.sqrt(max(rows, columns)))
 
 

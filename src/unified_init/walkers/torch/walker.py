@@ -165,9 +165,9 @@ def _assign(native: torch.Tensor | Effective, write: Write) -> None:
         write.into(view)
         adapter.overwrite(native, None)
         return
-    request, place = write.direct, adapter.place(native.device, write.dtype)
-    if request is not None and adapter.wants_graph(place):
-        adapter.overwrite(native, adapter.trace(request, write.root, place))
+    program, target = write.direct, adapter.resolve_device(native.device, write.dtype)
+    if program is not None and adapter.wants_graph(target):
+        adapter.overwrite(native, adapter.trace(program, write.root, target))
         return
     adapter.overwrite(
         native, adapter.adopt(write.array(None if write.covers else adapter.to_numpy(native)), None)

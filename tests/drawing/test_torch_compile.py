@@ -50,13 +50,13 @@ def test_a_frozen_call_keeps_all_that_a_draw_depends_on() -> None:
 
 def test_a_refused_call_keeps_its_message() -> None:
     """What cannot be frozen is text too, and is raised where the draw stands."""
-    from unified_init.compiled_draw import compiled_draw
+    from unified_init.drawing import torch_compile
 
     with pytest.raises(ui.ArgumentValueError) as direct:
         ui.draw(ui.zeros(), SHAPE, dtype="int8")
     assert frozen(ui.zeros(), dtype="int8") == f"{frozen_call.REFUSED}{direct.value}"
     with pytest.raises(ui.ArgumentValueError) as caught:
-        compiled_draw(ui.zeros(), SHAPE, None, {**OPTIONS, "dtype": "int8"})
+        torch_compile.draw(ui.zeros(), SHAPE, None, "torch", {**OPTIONS, "dtype": "int8"})
     assert str(caught.value) == str(direct.value)
 
 

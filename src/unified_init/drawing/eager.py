@@ -1,0 +1,163 @@
+"""A draw outside of any ``torch.compile``: checks, the choice of a backend and of a runner."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any, cast
+
+from unified_init.backends import registry
+from unified_init.core import checks
+from unified_init.drawing.seeds import check_seed, is_traced, key_of
+from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.law.layout import bind, size_items
+from unified_init.spec.initializer import Initializer
+from unified_init.stream import run
+from unified_init.stream.dtypes import DTYPES, dtype_of
+from unified_init.stream.program import Program, make_program, named
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from unified_init.backends.protocol import Fillable, Key
+    from unified_init.law.law import Fans
+
+__all__ = ["backend_name", "draw_eagerly", "fill_eagerly", "program_of"]
+
+# ruff: noqa: ANN401  # tensors, seeds and devices of any framework
+
+
+def draw_eagerly(
+    spec: Initializer,
+    shape: Sequence[int] | int,
+    *,
+    seed: Any,
+    name: str,
+    layout: str | None,
+    sizes: Mapping[str, int] | None,
+    fans: Fans | None,
+    index: Any,
+    dtype: Any,
+    backend: str | None,
+    device: Any,
+) -> Any:
+    """Draw outside of ``torch.compile``; the arguments are those of ``draw``."""
+    program = program_of(
+        spec, shape, name=name, layout=layout, sizes=sizes, fans=fans, index=index, dtype=dtype
+    )
+    if program.law.random:
+        check_seed(seed, spec)
+    chosen = backend_name(backend, device, seed)
+    adapter = registry.get(chosen)
+    target = adapter.resolve_device(device, program.dtype.name)
+    # The buffer first: what fails must fail before a generator is advanced.
+    out = None if adapter.wants_graph(target) else run.buffer(program)
+    key = key_of(seed) if program.law.random else None
+    _check_trace(key, seed, chosen)
+    if out is None or is_traced(key):
+        return adapter.trace(program, key, target)
+    run.into(out, program, key)
+    return adapter.adopt(out, target)
+
+
+def fill_eagerly(
+    tensor: Any,
+    spec: Initializer,
+    *,
+    seed: Any,
+    name: str,
+    layout: str | None,
+    sizes: Mapping[str, int] | None,
+    fans: Fans | None,
+) -> Any:
+    """Fill outside of ``torch.compile``; the arguments are those of ``fill``."""
+    owner = registry.backend_of(tensor)
+    if owner not in {"numpy", "torch"}:
+        msg = (
+            "`tensor` must be a NumPy array or a torch tensor, which can be written in place; "
+            f"got {type(tensor).__name__}: use draw() and assign its result."
+        )
+        raise ArgumentTypeError(msg)
+    adapter = cast("Fillable", registry.get(owner))
+    adapter.check_target(tensor)
+    program = program_of(
+        spec, tuple(tensor.shape), name=name, layout=layout, sizes=sizes, fans=fans, index=None,
+        dtype=tensor.dtype,
+    )  # fmt: skip
+    if program.law.random:
+        check_seed(seed, spec)
+    view = adapter.writable(tensor)
+    out = run.buffer(program) if view is None else view
+    key = key_of(seed) if program.law.random else None
+    _check_trace(key, seed, owner)
+    run.into(out, program, key)
+    adapter.overwrite(tensor, None if view is not None else adapter.adopt(out, None))
+    return tensor
+
+
+def program_of(
+    spec: object,
+    shape: Sequence[int] | int,
+    *,
+    name: str,
+    layout: str | None,
+    sizes: Mapping[str, int] | None,
+    fans: Fans | None,
+    index: object,
+    dtype: object,
+) -> Program:
+    """Return the program of a draw; its arguments are those of ``draw``."""
+    if callable(spec) and not isinstance(spec, Initializer):
+        msg = f"`spec` must be an Initializer, got the function {spec!r}: call it, as in he_normal()."
+        raise ArgumentTypeError(msg)
+    if not isinstance(spec, Initializer):
+        msg = (
+            f"`spec` must be an Initializer, such as unified_init.he_normal(), got {spec!r}: "
+            "from_native() reads those of other libraries."
+        )
+        raise ArgumentTypeError(msg)
+    checks.text("name", name)
+    lengths, dtype_ = checks.shape_of(shape), dtype_of(dtype)
+    if layout is not None:
+        checks.text("layout", layout)
+    # A 64-bit table is one or two megabytes, which are not kept.
+    if index is None and fans is None and dtype_.bits == 32:  # noqa: PLR2004
+        return named(_planned(spec, lengths, layout, size_items(sizes), dtype_.name), name)
+    geometry = bind(lengths, layout, sizes)
+    return make_program(spec.law(geometry, fans), geometry, index=index, name=name, dtype=dtype_)
+
+
+# By value: a spec, a shape and a layout are resolved once. Slices and fans are of many types, some equal
+# to others that are refused, so that what they give is not kept. Each holds a table, half a megabyte at most.
+@functools.lru_cache(maxsize=64)
+def _planned(
+    spec: Initializer,
+    shape: tuple[int, ...],
+    layout: str | None,
+    sizes: tuple[tuple[str, int], ...],
+    dtype: str,
+) -> Program:
+    geometry = bind(shape, layout, dict(sizes) or None)
+    return make_program(spec.law(geometry, None), geometry, index=None, name="", dtype=DTYPES[dtype])
+
+
+def backend_name(backend: str | None, device: object, seed: object) -> str:
+    """Return the backend that is given, else the device's, else that of a JAX key, else NumPy."""
+    if backend is not None:
+        checks.choice("backend", backend, registry.NAMES)
+    owner = None if device is None else registry.backend_of(device)
+    if backend is not None and owner is not None and owner != backend:
+        msg = f"`backend` {backend!r} and `device` {device!r}, which is of {owner}, disagree."
+        raise ArgumentValueError(msg)
+    chosen = backend or owner
+    if chosen is not None:
+        return chosen
+    return "jax" if seed is not None and registry.backend_of(seed) == "jax" else "numpy"
+
+
+def _check_trace(key: Key | None, seed: object, chosen: str) -> None:
+    if is_traced(key) and registry.backend_of(seed) != chosen:
+        msg = (
+            f"`seed` is traced by {registry.backend_of(seed)} and has no value that {chosen} could "
+            "use: draw with the framework that traces, or outside the trace."
+        )
+        raise ArgumentValueError(msg)

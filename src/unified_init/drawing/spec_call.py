@@ -1,0 +1,76 @@
+"""A spec with the arguments of its later draws: what the frameworks' own initializers hold."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from unified_init.core import checks
+from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.law.layout import parse, size_items
+from unified_init.spec.fans import explicit_fans
+from unified_init.spec.initializer import Initializer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from unified_init.law.law import Fans
+
+__all__ = ["SpecCall", "named_call", "spec_call"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SpecCall:
+    """A spec and the arguments that each of its draws will have, checked once."""
+
+    spec: Initializer
+    name: str
+    layout: str | None = None
+    sizes: tuple[tuple[str, int], ...] = ()
+    fans: Fans | None = None
+
+    def options(self) -> dict[str, Any]:
+        """The arguments that ``draw`` and ``fill`` share."""
+        return {
+            "name": self.name,
+            "layout": self.layout,
+            "sizes": dict(self.sizes) or None,
+            "fans": self.fans,
+        }
+
+
+def spec_call(
+    spec: Initializer,
+    name: str,
+    layout: str | None,
+    sizes: Mapping[str, int] | None,
+    fans: Fans | None,
+) -> SpecCall:
+    """Check the parts where they are given, not where they are used."""
+    if not isinstance(spec, Initializer):
+        msg = f"`spec` must be an Initializer, got {spec!r}."
+        raise ArgumentTypeError(msg)
+    if layout is not None:
+        parse(checks.text("layout", layout))
+    return SpecCall(
+        spec=spec,
+        name=checks.text("name", name),
+        layout=layout,
+        sizes=tuple(sorted(size_items(sizes))),
+        fans=None if fans is None else explicit_fans(fans),
+    )
+
+
+def named_call(
+    spec: Initializer,
+    name: str,
+    layout: str | None,
+    sizes: Mapping[str, int] | None,
+    fans: Fans | None,
+) -> SpecCall:
+    """Check the parts, of which the name must not be empty: a seed alone would serve every layer."""
+    call = spec_call(spec, name, layout, sizes, fans)
+    if not name:
+        msg = "`name` must not be empty: two layers without a name would share their values."
+        raise ArgumentValueError(msg)
+    return call

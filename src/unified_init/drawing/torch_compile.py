@@ -1,0 +1,70 @@
+"""A draw inside ``torch.compile``: one opaque node, or a break of the graph where a node cannot stand for it.
+
+Imported on demand, while Dynamo traces. Tracing the rounds of the stream would take Inductor minutes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from unified_init.drawing import eager, frozen_call
+from unified_init.errors import ArgumentValueError
+from unified_init.spec.initializer import Initializer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["draw", "fill_eagerly", "opaque_draw"]
+
+# ruff: noqa: ANN401  # what Dynamo traces
+
+# A seed of None: a law without randomness needs none, and a random one refuses it as it runs.
+NO_SEED = -1
+
+freeze = torch.compiler.assume_constant_result(frozen_call.freeze)
+# These break the graph and run as they would outside of it: Dynamo would trace NumPy's integers as torch's.
+draw_eagerly = torch.compiler.disable(eager.draw_eagerly)
+fill_eagerly = torch.compiler.disable(eager.fill_eagerly)
+
+
+def draw(
+    spec: Initializer, shape: Sequence[int] | int, seed: Any, backend: str | None, options: dict[str, Any]
+) -> Any:
+    """Return the tensor, or the node that draws it when the compiled graph runs."""
+    if not _is_one_node(spec, shape, seed, eager.backend_name(backend, options["device"], seed)):
+        return draw_eagerly(spec, shape, seed=seed, backend=backend, **options)
+    seed = NO_SEED if seed is None else seed
+    call = freeze(frozen_call.parts(spec), tuple(options.items()))
+    if call.startswith(frozen_call.REFUSED):
+        raise ArgumentValueError(call.removeprefix(frozen_call.REFUSED))
+    return opaque_draw(call, list(shape), seed >> 32, seed & 0xFFFFFFFF)  # type: ignore[arg-type]
+
+
+def _is_one_node(spec: object, shape: object, seed: object, backend: str) -> bool:
+    """Whether one node of a compiled graph can stand for a draw; its ints may be symbolic."""
+    return (
+        backend == "torch"
+        and isinstance(spec, Initializer)
+        and isinstance(shape, (tuple, list))
+        and (seed is None or type(seed) is int)
+    )
+
+
+@torch.library.custom_op(
+    "unified_init::draw",
+    mutates_args=(),
+    # Written out: older releases cannot read it from annotations that are text.
+    schema="(str call, SymInt[] shape, SymInt high, SymInt low) -> Tensor",
+)
+def opaque_draw(call: str, shape: list[int], high: int, low: int) -> torch.Tensor:
+    """Draw, as one node of a compiled graph."""
+    return frozen_call.run(call, tuple(shape), None if high < 0 else high << 32 | low)
+
+
+@opaque_draw.register_fake
+def _(call: str, shape: list[int], high: int, low: int) -> torch.Tensor:
+    del high, low
+    out_shape, dtype, device = frozen_call.result(call, tuple(shape))
+    return torch.empty(out_shape, dtype=getattr(torch, dtype), device=device)
