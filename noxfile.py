@@ -72,10 +72,12 @@ def run_tests(session: nox.Session, *options: str, python: str = "python", profi
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style and format with every rule of ruff; ``-- --fix`` repairs what it can."""
-    session.install(*group("lint"))
+    """Check style and format with every rule of ruff, and the imports; ``-- --fix`` repairs what it can."""
+    session.install("-e", ".", *group("lint"))
     session.run("ruff", "check", *session.posargs)
     session.run("ruff", "format", *([] if "--fix" in session.posargs else ["--check"]))
+    session.run("lint-imports")
+    session.run("python", "-m", "pytest", "--noconftest", "tools/tests")
 
 
 @nox.session
@@ -131,6 +133,19 @@ def tools(session: nox.Session) -> None:
     python = frameworks_bin(session, "python")
     folders = session.posargs or ("tools/pages/tests", "benchmarks/tests", "microscope/tests")
     session.run(python, "-m", "pytest", *WORKERS, *folders, env=QUIET)
+
+
+@nox.session(venv_backend="none", default=False, requires=["frameworks"])
+def messages(session: nox.Session) -> None:
+    """Write ``tests/messages.txt`` from what the tests are refused with; ``-- tests/law`` for some of them."""
+    python = frameworks_bin(session, "python")
+    refusing = [
+        str(path)
+        for path in sorted(Path("tests").rglob("test_*.py"))
+        if "refused(" in path.read_text(encoding="utf-8") and path.name != "test_messages.py"
+    ]
+    session.run(python, "-m", "pytest", "--write-messages", *(session.posargs or refusing), env=QUIET)
+    session.run(python, "-m", "pytest", "tests/test_messages.py", env=QUIET)  # of what was written
 
 
 @nox.session(default=False)

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from unified_init.interop.from_native import from_native
     from unified_init.interop.quantiles import from_quantile
     from unified_init.interop.serialise import from_json, to_json
-    from unified_init.inventory.inventory_json import inventory_from_json, inventory_to_json
-    from unified_init.inventory.records import Inventory, Part, Record
+    from unified_init.inventory.inventory_json import inventory_from_json
+    from unified_init.inventory.records import Inventory, Part, Record, inventory_to_json
     from unified_init.law.law import STREAM, Law
     from unified_init.models.applying import Report, apply, inspect, plan
     from unified_init.models.matching import NameMap, match
@@ -228,8 +228,8 @@ _MODEL_HOMES = {
     "auditing.audit": "audit",
     "auditing.report": "Audit AuditRow",
     "auditing.coordinates": "CoordCheck coord_check",
-    "inventory.records": "Inventory Part Record",
-    "inventory.inventory_json": "inventory_from_json inventory_to_json",
+    "inventory.records": "Inventory Part Record inventory_to_json",
+    "inventory.inventory_json": "inventory_from_json",
     "models.matching": "NameMap match",
     "walkers.trees": "Haiku Linen haiku linen",
     "models.planning": "Plan",

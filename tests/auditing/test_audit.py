@@ -12,7 +12,8 @@ from tests.helpers.messages import refused
 
 import unified_init as ui
 from unified_init.auditing.duplicates import duplicates_of
-from unified_init.auditing.values import LIMIT, sample_of
+from unified_init.auditing.report import LIMIT
+from unified_init.auditing.values import sample_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -121,6 +121,7 @@ def _foreign(module: str, qualname: str) -> Any:
 
 CLOSURE = _foreign("jax._src.nn.initializers", "variance_scaling.<locals>.init")
 STRANGER = _foreign("elsewhere", "he_normal")
+IMPOSTOR = _foreign("tensorflow.python.ops.init_ops_v2", "Zeros")
 
 
 @pytest.mark.parametrize(
@@ -139,6 +140,7 @@ STRANGER = _foreign("elsewhere", "he_normal")
         (lambda: ui.from_native("jax.nn.initializers.constant"), ui.ArgumentTypeError),
         (lambda: ui.from_native(CLOSURE), ui.ArgumentTypeError),
         (lambda: ui.from_native(STRANGER), ui.ArgumentTypeError),
+        (lambda: ui.from_native(IMPOSTOR), ui.ArgumentTypeError),
         (lambda: ui.from_native(3), ui.ArgumentTypeError),
         (lambda: ui.from_native({"name": "HeNormal"}), ui.ArgumentTypeError),
         (lambda: ui.from_native({"class_name": "HeNormall"}), ui.ArgumentValueError),

@@ -1,6 +1,6 @@
 """The text of docs/layer_defaults.md: what each framework's defaults give to one standard set of layers.
 
-The layers are records written here; the rows are plans of them, so no framework is needed.
+The layers are records written here; a row is what a recipe gives to one, so no framework is needed.
 """
 
 from __future__ import annotations
@@ -15,9 +15,7 @@ from typing import TYPE_CHECKING
 from tools.pages.standard_layers import LAYERS
 
 from unified_init import recipes
-from unified_init.errors import ArgumentValueError
-from unified_init.inventory.records import Inventory
-from unified_init.models.planning import plan_inventory  # the rows are plans
+from unified_init.recipes.assignment import assign
 from unified_init.spec.scales import VarianceScaling
 
 if TYPE_CHECKING:
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
 
     from unified_init.inventory.records import Record
     from unified_init.law.law import Law
-    from unified_init.models.planning import Piece
+    from unified_init.recipes.assignment import Assignment, Piece
     from unified_init.recipes.rule import Recipe
 
 __all__ = ["DEFAULTS", "layer_defaults_page"]
@@ -97,12 +95,12 @@ HEADINGS = "| tensor | defaults of | law | std | std / PyTorch's |"
 
 def _merged(layer: StandardLayer, record: Record) -> list[tuple[Row, list[str]]]:
     """Return the different rows of a tensor, each with the recipes that give it."""
-    found: dict[Row, list[str]] = {}
+    rows: dict[Row, list[str]] = {}
     for word, makers in DEFAULTS.items():
         for name, make in zip((word, f"{word} corrected"), makers, strict=True):
             if make is not None:
-                found.setdefault(_row(layer, record, make()), []).append(name)
-    return list(found.items())
+                rows.setdefault(_row(layer, record, make()), []).append(name)
+    return list(rows.items())
 
 
 def _together(who: Sequence[str]) -> str:
@@ -116,34 +114,24 @@ def _together(who: Sequence[str]) -> str:
 
 
 def _row(layer: StandardLayer, record: Record, recipe: Recipe) -> Row:
-    pieces = _pieces(record, recipe)
-    if pieces is None:
+    assignment = assign(record, recipe)
+    if assignment is None:  # a layer that the framework lacks and its recipe does not know
         return Row(record.path, "no rule", "", "")
-    standard = _pieces(record, recipes.torch_default())
+    standard = assign(record, recipes.torch_default())
     assert standard is not None  # noqa: S101  # PyTorch has every layer of the page
-    base, first = standard[0].law.std, pieces[0]
+    base, law = standard.pieces[0].law.std, assignment.pieces[0].law
     gates: dict[str, list[str]] = {}
-    for piece in pieces:
+    for piece in assignment.pieces:
         labels = [part.label for part in piece.parts]
         gates.setdefault(_formula(layer, record, piece), []).extend(labels)
     formula = ", ".join(
         f"{', '.join(labels)}: {text}" if len(gates) > 1 else text for text, labels in gates.items()
     )
-    return Row(
-        record.path, formula + _padding(record, recipe), f"{first.law.std:.4g}", _ratio(first.law, base)
-    )
+    return Row(record.path, formula + _padding(assignment), f"{law.std:.4g}", _ratio(law, base))
 
 
-def _pieces(record: Record, recipe: Recipe) -> tuple[Piece, ...] | None:
-    try:
-        return plan_inventory(Inventory("standard", (record,)), recipe)[record.path].pieces
-    except ArgumentValueError:  # a layer that the framework lacks and its recipe does not know
-        return None
-
-
-def _padding(record: Record, recipe: Recipe) -> str:
-    row = plan_inventory(Inventory("standard", (record,)), recipe)[record.path].zero_row
-    return ", padding row 0" if row is not None else ""
+def _padding(assignment: Assignment) -> str:
+    return ", padding row 0" if assignment.zero_row is not None else ""
 
 
 def _ratio(law: Law, base: float) -> str:
@@ -189,11 +177,11 @@ def _fan(layer: StandardLayer, value: float | None) -> str:
         chosen for count in range(1, len(symbols) + 1) for chosen in itertools.combinations(symbols, count)
     ]
     for multiple, chosen in itertools.product((1, 3, 4), products):
-        if multiple * math.prod(symbols[one] for one in chosen) == value:
+        if multiple * math.prod(symbols[symbol] for symbol in chosen) == value:
             return " ".join([*([str(multiple)] if multiple > 1 else []), *chosen])
-    for one, other in itertools.combinations(symbols, 2):
-        if symbols[one] + symbols[other] == value:
-            return f"{one} + {other}"
+    for first, second in itertools.combinations(symbols, 2):
+        if symbols[first] + symbols[second] == value:
+            return f"{first} + {second}"
     msg = f"{layer.title}: the fan {value!r} is no product of {symbols}."
     raise AssertionError(msg)
 

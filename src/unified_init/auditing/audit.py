@@ -9,8 +9,8 @@ import numpy as np
 
 from unified_init.auditing.causes import causes_of, faithful_note, low_precision_notes
 from unified_init.auditing.duplicates import duplicates_of
+from unified_init.auditing.expectations import Expectation, expectations_of, read_tensor, unused_rules
 from unified_init.auditing.report import Audit, AuditRow
-from unified_init.auditing.units import Unit, read_unit, units_of, unused_rules
 from unified_init.auditing.values import (
     examinable,
     findings_of,
@@ -83,47 +83,38 @@ def audit(model: Any, recipe: Recipe, *, alpha: float = ALPHA) -> Audit:
         raise ArgumentValueError(msg)
     walker = walker_of(model)
     inventory = walker.inspect(model)
-    units = tuple(units_of(inventory, recipe))
+    unused = unused_rules(inventory, recipe)
+    expectations = tuple(expectations_of(inventory, recipe))
     blocks = 1 + max((record.block for record in inventory if record.block is not None), default=-1)
     others = {
-        unit.piece.law.std: f"rule {unit.rule}, which gives {unit.path!r} its std"
-        for unit in reversed(units)
-        if unit.piece is not None and unit.piece.law.random
+        expectation.piece.law.std: f"rule {expectation.rule}, which gives {expectation.path!r} its std"
+        for expectation in reversed(expectations)
+        if expectation.piece is not None and expectation.piece.law.random
     }
-
-    def read(unit: Unit) -> NDArray[Any]:
-        return read_unit(lambda path: walker.read(model, path), unit)
-
-    rows, heads = [], {}
-    for at, unit in enumerate(units):
+    rows: list[AuditRow] = []
+    unique: dict[int, NDArray[Any]] = {}  # by row, the values that no other tensor should hold
+    for expectation in expectations:
         try:
-            values = read(unit)
+            values = read_tensor(lambda path: walker.read(model, path), expectation)
         except Exception as error:  # noqa: BLE001  # on meta, or a type that its framework cannot hand over
-            rows.append(_row(unit, "unread", notes=(str(error),)))
+            rows.append(_row(expectation, "unread", notes=(str(error),)))
             continue
-        row = _judged(unit, values, rate / len(units), blocks, others)
-        computed = _computed(walker, model, unit) if row.verdict == "differs" else ""
+        row = _judged(expectation, values, rate / len(expectations), blocks, others)
+        computed = _computed(walker, model, expectation) if row.verdict == "differs" else ""
         if computed:
             row = dataclasses.replace(row, verdict="unexamined", notes=(computed,))
+        if expectation.piece is None or expectation.piece.law.random:  # not those that a formula gives
+            unique[len(rows)] = values
         rows.append(row)
-        heads[at] = values
-    same = duplicates_of({at: values for at, values in heads.items() if _may_repeat(units[at])})
-    return Audit(
-        recipe.name,
-        inventory.framework,
-        rate,
-        tuple(
-            _with_duplicates(row, tuple(units[i].path for i in same.get(at, ())))
-            for at, row in enumerate(rows)
-        ),
-        unused_rules(inventory, recipe),
-    )
+    for index, same in duplicates_of(unique).items():
+        rows[index] = _with_duplicates(rows[index], tuple(expectations[other].path for other in same))
+    return Audit(recipe.name, inventory.framework, rate, tuple(rows), unused)
 
 
-def _computed(walker: Walker, model: Any, unit: Unit) -> str:
+def _computed(walker: Walker, model: Any, expectation: Expectation) -> str:
     """Return why a tensor cannot hold what a rule gives it, where its layer computes it from others."""
     try:
-        walker.check(model, [path for path, _ in unit.record.stored])
+        walker.check(model, [path for path, _ in expectation.record.stored])
     except ComputedError as error:
         return str(error)
     except UnifiedInitError:
@@ -131,14 +122,7 @@ def _computed(walker: Walker, model: Any, unit: Unit) -> str:
     return ""
 
 
-def _may_repeat(unit: Unit) -> bool:
-    """Whether equal values in another parameter would be a fault: not where a formula gives them."""
-    return unit.piece is None or unit.piece.law.random
-
-
 def _with_duplicates(row: AuditRow, others: tuple[str, ...]) -> AuditRow:
-    if not others:
-        return row
     shown = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")  # noqa: PLR2004
     verdict = "faulty" if row.verdict in {"ok", "differs"} else row.verdict
     return dataclasses.replace(
@@ -147,54 +131,67 @@ def _with_duplicates(row: AuditRow, others: tuple[str, ...]) -> AuditRow:
 
 
 def _judged(
-    unit: Unit, values: NDArray[Any], rate: float, blocks: int, others: Mapping[float, str]
+    expectation: Expectation, values: NDArray[Any], rate: float, blocks: int, others: Mapping[float, str]
 ) -> AuditRow:
-    """Return the row of a unit: what it holds, and whether its law allows it."""
+    """Return the row of a tensor: what it holds, and whether its law allows it."""
     padding: tuple[str, ...] = ()
-    if unit.zero_row is not None:
-        if values[unit.zero_row].any():
-            padding = (f"row {unit.zero_row}, the padding, is not 0",)
-        values = np.delete(values, unit.zero_row, axis=0)
+    if expectation.zero_row is not None:
+        if values[expectation.zero_row].any():
+            padding = (f"row {expectation.zero_row}, the padding, is not 0",)
+        values = np.delete(values, expectation.zero_row, axis=0)
     sample = sample_of(values)
-    held = observe(values, sample)
-    if held.finite < held.size:
-        return _row(unit, "faulty", held, notes=(f"{held.size - held.finite:,} values are not finite",))
-    piece = unit.piece
+    observed = observe(values, sample)
+    if observed.finite < observed.size:
+        return _row(
+            expectation,
+            "faulty",
+            observed,
+            notes=(f"{observed.size - observed.finite:,} values are not finite",),
+        )
+    piece = expectation.piece
     if piece is None:
-        reason = (unit.reason,) if unit.reason else ()
-        return _row(unit, unit.why, held, notes=reason)
-    if not held.size:
-        return _row(unit, "ok", held)
+        reason = (expectation.reason,) if expectation.reason else ()
+        return _row(expectation, expectation.why, observed, notes=reason)
+    if not observed.size:
+        return _row(expectation, "ok", observed)
     if not examinable(piece, values.dtype.name):
-        fault = structural_fault(values, unit.record, piece)
+        fault = structural_fault(values, expectation.record, piece)
         word = "unexamined" if fault is None else "differs" if fault or padding else "ok"
-        return _row(unit, word, held, notes=(*padding, *((fault,) if fault else ()), *faithful_note(unit)))
+        return _row(
+            expectation,
+            word,
+            observed,
+            notes=(*padding, *((fault,) if fault else ()), *faithful_note(expectation)),
+        )
     try:
         findings = findings_of(sample, piece)
     except UnifiedInitError as error:
-        return _row(unit, "unexamined", held, notes=(str(error),))
+        return _row(expectation, "unexamined", observed, notes=(str(error),))
     failed = verdict(findings, rate)
     low = tuple(low_precision_notes(findings, failed, values.dtype.name))
-    notes = [*padding, *faithful_note(unit), *low]
+    notes = [*padding, *faithful_note(expectation), *low]
     if failed:
-        notes += causes_of(unit, held, blocks, others)
+        notes += causes_of(expectation, observed, blocks, others)
     if failed and not notes:
-        notes = [f"{one.name}: {one.observed:.6g} where {one.expected:.6g} is due" for one in failed[:2]]
-    constant = held.std == 0.0 and held.size > 1
+        notes = [
+            f"{finding.name}: {finding.observed:.6g} where {finding.expected:.6g} is due"
+            for finding in failed[:2]
+        ]
+    constant = observed.std == 0.0 and observed.size > 1
     word = "faulty" if low or constant else "differs" if failed or padding else "ok"
-    return _row(unit, word, held, findings, tuple(notes))
+    return _row(expectation, word, observed, findings, tuple(notes))
 
 
 def _row(
-    unit: Unit,
+    expectation: Expectation,
     word: str,
-    held: Observed | None = None,
+    observed: Observed | None = None,
     findings: Sequence[Finding] = (),
     notes: tuple[str, ...] = (),
 ) -> AuditRow:
-    record, piece = unit.record, unit.piece
-    scores = {one.name: one.z for one in findings}
-    facts: dict[str, Any] = {} if held is None else dataclasses.asdict(held)
+    record, piece = expectation.record, expectation.piece
+    scores = {finding.name: finding.z for finding in findings}
+    facts: dict[str, Any] = {} if observed is None else dataclasses.asdict(observed)
     facts.pop("finite", None)
     if piece is not None:
         law = piece.law
@@ -203,14 +200,14 @@ def _row(
             "expected_mean": law.mean, "expected_std": law.std,
         }  # fmt: skip
     return AuditRow(
-        path=unit.path,
-        shape=unit.shape,
+        path=expectation.path,
+        shape=expectation.shape,
         kind=record.kind,
         role=record.role,
         place=record.place,
         block=record.block,
         dtype=record.dtype,
-        rule=unit.rule,
+        rule=expectation.rule,
         z_mean=scores.get("mean"),
         z_std=scores.get("variance"),
         z_kurtosis=scores.get("kurtosis"),

@@ -15,11 +15,11 @@ from unified_init.stream.dtypes import DTYPES
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from unified_init.auditing.units import Unit
+    from unified_init.auditing.expectations import Expectation
     from unified_init.auditing.values import Observed
     from unified_init.inventory.records import Record
     from unified_init.law.law import Fans
-    from unified_init.models.planning import Piece
+    from unified_init.recipes.assignment import Piece
     from unified_init.spec.initializer import Initializer
     from unified_init.testing.findings import Finding
 
@@ -35,16 +35,18 @@ SAME = 1e-6
 FAR = 5.0  # standard errors
 
 
-def causes_of(unit: Unit, observed: Observed, blocks: int, others: Mapping[float, str]) -> Iterator[str]:
+def causes_of(
+    expectation: Expectation, observed: Observed, blocks: int, others: Mapping[float, str]
+) -> Iterator[str]:
     """Yield what explains values that do not follow the law of their rule.
 
     Args:
-        unit: with a piece of independent draws.
-        observed: what it holds.
+        expectation: with a piece of independent draws.
+        observed: what the tensor holds.
         blocks: how many repeated blocks the model has.
         others: what the recipe gives to other parameters, by std.
     """
-    piece = unit.piece
+    piece = expectation.piece
     assert piece is not None  # noqa: S101  # the caller's condition
     expected = piece.law.std
     if observed.std == 0.0:
@@ -54,23 +56,23 @@ def causes_of(unit: Unit, observed: Observed, blocks: int, others: Mapping[float
     allowed = ERRORS * error + ROUNDING
     ratio = observed.std / expected
     if abs(math.log(ratio)) > allowed:
-        found = [
-            what
-            for std, what in _distinct(_hypotheses(unit.record, piece, blocks, others))
+        causes = [
+            cause
+            for std, cause in _distinct(_hypotheses(expectation.record, piece, blocks, others))
             if abs(math.log(std / expected)) > SAME and abs(math.log(observed.std / std)) <= allowed
         ]
         text = f"std {observed.std:.4g} is {ratio:.3g} of the {expected:.4g} of the law"
-        yield f"{text}: {' or '.join(found[:2])}" if found else text
+        yield f"{text}: {' or '.join(causes[:2])}" if causes else text
     yield from _shape(piece, observed)
 
 
 def _distinct(pairs: Iterator[tuple[float, str]]) -> list[tuple[float, str]]:
     """Return the first cause of each std."""
-    found: list[tuple[float, str]] = []
-    for std, what in pairs:
-        if std > 0.0 and all(abs(math.log(std / other)) > SAME for other, _ in found):
-            found.append((std, what))
-    return found
+    distinct: list[tuple[float, str]] = []
+    for std, cause in pairs:
+        if std > 0.0 and all(abs(math.log(std / other)) > SAME for other, _ in distinct):
+            distinct.append((std, cause))
+    return distinct
 
 
 def _hypotheses(
@@ -155,14 +157,14 @@ def _shape(piece: Piece, observed: Observed) -> Iterator[str]:
     if expected is None:
         return
     error = FAR * math.sqrt(24.0 / observed.examined)
-    name, nearest = min(SHAPES.items(), key=lambda one: abs(one[1] - observed.kurtosis))
+    name, nearest = min(SHAPES.items(), key=lambda shape: abs(shape[1] - observed.kurtosis))
     if abs(observed.kurtosis - expected) > error and abs(observed.kurtosis - nearest) <= error:
         yield f"the values are distributed as a {name}, where the law is {piece.law.kind.replace('_', ' ')}"
 
 
-def faithful_note(unit: Unit) -> Iterator[str]:
+def faithful_note(expectation: Expectation) -> Iterator[str]:
     """Say what the true fans would give, where a rule has a framework's."""
-    piece, record = unit.piece, unit.record
+    piece, record = expectation.piece, expectation.record
     if piece is None or not piece.spec.needs or not piece.law.std > 0.0:
         return
     own = next(_with(record, piece, piece.spec, record.fans, ""), None)
@@ -178,11 +180,11 @@ def low_precision_notes(findings: Sequence[Finding], failed: Sequence[Finding], 
     """Say if values of a narrow type were drawn in that type: few of them differ, and the mean is off."""
     if dtype not in DTYPES or not DTYPES[dtype].narrow:
         return
-    for one in findings:
-        if one in failed and one.name == "distinct values":
+    for finding in findings:
+        if finding in failed and finding.name == "distinct values":
             yield (
-                f"{one.observed:.0f} distinct values, where {dtype} rounded from float32 has about "
-                f"{one.expected:.0f}: drawn in {dtype} itself"
+                f"{finding.observed:.0f} distinct values, where {dtype} rounded from float32 has about "
+                f"{finding.expected:.0f}: drawn in {dtype} itself"
             )
-        if one in failed and one.name == "mean":
-            yield f"the mean is {one.z:+.1f} standard errors off, as draws in {dtype} itself are"
+        if finding in failed and finding.name == "mean":
+            yield f"the mean is {finding.z:+.1f} standard errors off, as draws in {dtype} itself are"

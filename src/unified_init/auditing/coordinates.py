@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unified_init.auditing import charts
 from unified_init.core import checks
+from unified_init.core.text_table import aligned
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.models.applying import apply, inspect
 from unified_init.recipes.rule import Recipe
@@ -29,6 +31,7 @@ __all__ = ["CoordCheck", "Curve", "coord_check"]
 STABLE, GROWS = 0.1, 0.3
 OPTIMIZERS = ("adam", "sgd")
 FEWEST = 2
+LISTED = 24  # the most layers in a legend
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -79,8 +82,8 @@ class CoordCheck:
     @property
     def worst(self) -> Curve | None:
         """The steepest curve of a trained model; None if there is none."""
-        trained = [one for one in self.curves if one.step > 0 and not math.isnan(one.slope)]
-        return max(trained, key=lambda one: one.slope, default=None)
+        trained = [curve for curve in self.curves if curve.step > 0 and not math.isnan(curve.slope)]
+        return max(trained, key=lambda curve: curve.slope, default=None)
 
     @property
     def verdict(self) -> str:
@@ -92,36 +95,33 @@ class CoordCheck:
 
     def __str__(self) -> str:
         """Return the slopes, a row a layer and a column a step."""
-        names = list(dict.fromkeys(one.name for one in self.curves))
-        slopes = {(one.name, one.step): f"{one.slope:+.3f}" for one in self.curves}
+        names = list(dict.fromkeys(curve.name for curve in self.curves))
+        slopes = {(curve.name, curve.step): f"{curve.slope:+.3f}" for curve in self.curves}
         head = ["slope of log|x| by log width", *(f"step {step}" for step in range(self.steps + 1))]
         rows = [
             [name or "(model)", *(slopes.get((name, step), "") for step in range(self.steps + 1))]
             for name in names
         ]
-        widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in [head, *rows]]
         worst = (
             ""
             if self.worst is None
             else f": steepest {self.worst.slope:+.3f}, {self.worst.name or '(model)'!r}"
         )
-        return "\n".join([*lines, f"{self.verdict}{worst}; widths {', '.join(map(str, self.widths))}"])
+        verdict = f"{self.verdict}{worst}; widths {', '.join(map(str, self.widths))}"
+        return "\n".join([*aligned([head, *rows]), verdict])
 
     def to_json(self, *, indent: int | None = None) -> str:
         """Return the curves and the verdict as JSON; a slope that is NaN is null."""
         curves = [
-            dataclasses.asdict(one) | {"slope": None if math.isnan(one.slope) else one.slope}
-            for one in self.curves
+            dataclasses.asdict(curve) | {"slope": None if math.isnan(curve.slope) else curve.slope}
+            for curve in self.curves
         ]
         tree = {"verdict": self.verdict, "widths": self.widths, "steps": self.steps, "curves": curves}
         return json.dumps(tree, indent=indent)
 
     def chart(self, path: str | Path) -> None:
         """Draw the sizes over the width, a panel a step, into a PNG; needs matplotlib."""
-        from unified_init.auditing.charts import coord_chart  # noqa: PLC0415  # few checks are drawn
-
-        coord_chart(self, path)
+        _coord_chart(self, path)
 
 
 def coord_check(
@@ -199,14 +199,14 @@ def coord_check(
     checks.positive("lr", lr)
     trained: Any = importlib.import_module("unified_init.walkers.torch.coordinates").trained
     run = functools.partial(trained, prepare=functools.partial(_prepare, recipe), loss=loss)
-    found = {
+    runs = {
         width: [
             run(make_model, width, batch, optimizer=optimizer, lr=lr, steps=steps, seed=seed)
             for seed in chosen
         ]
         for width in sorted(set(sizes))
     }
-    return CoordCheck(tuple(found), steps, tuple(_curves(found)))
+    return CoordCheck(tuple(runs), steps, tuple(_curves(runs)))
 
 
 def _counts(name: str, values: Sequence[int], *, least: int) -> tuple[int, ...]:
@@ -237,11 +237,11 @@ def _prepare(
     return {row.path: (row.adam, row.sgd) for row in table}, multipliers
 
 
-def _curves(found: dict[int, list[dict[tuple[str, int], float]]]) -> list[Curve]:
-    """Return the curves of what was measured: by width, by seed, by layer and step."""
-    runs = [run for several in found.values() for run in several]
-    keys = list(runs[0])
-    for run in runs:
+def _curves(runs: dict[int, list[dict[tuple[str, int], float]]]) -> list[Curve]:
+    """Return the curves of the sizes that were measured: by width, by seed, by layer and step."""
+    every_run = [run for seeds in runs.values() for run in seeds]
+    keys = list(every_run[0])
+    for run in every_run:
         if list(run) != keys:
             odd = sorted({name for name, _ in set(run) ^ set(keys)})
             msg = f"`make_model` must return the same layers at every width, got differences in {odd[:3]}."
@@ -249,10 +249,9 @@ def _curves(found: dict[int, list[dict[tuple[str, int], float]]]) -> list[Curve]
     curves = []
     for name, step in keys:
         sizes = [
-            math.exp(sum(_log(run[name, step]) for run in several) / len(several))
-            for several in found.values()
+            math.exp(sum(_log(run[name, step]) for run in seeds) / len(seeds)) for seeds in runs.values()
         ]
-        curves.append(Curve(name, step, tuple(sizes), _slope(list(found), sizes)))
+        curves.append(Curve(name, step, tuple(sizes), _slope(list(runs), sizes)))
     return curves
 
 
@@ -266,3 +265,28 @@ def _slope(widths: list[int], sizes: list[float]) -> float:
     x, y = np.log(widths), np.log(sizes)
     x = x - x.mean()
     return float(x @ (y - y.mean()) / (x @ x))
+
+
+def _coord_chart(check: CoordCheck, path: str | Path) -> None:
+    """Draw the size of every layer's activations over the width: a panel a step, level where it is stable."""
+    figure, panels = charts.figure_of(check.steps + 1, width=2.5 * (check.steps + 1) + 2.0, shared=True)
+    colours: Any = importlib.import_module("matplotlib").colormaps["viridis"]
+    names = list(dict.fromkeys(curve.name for curve in check.curves))
+    for step, axes in enumerate(panels):
+        curves = [curve for curve in check.curves if curve.step == step]
+        for curve in curves:
+            shade = colours(0.9 * names.index(curve.name) / max(1, len(names) - 1))
+            label = curve.name or "(model)"
+            axes.plot(check.widths, curve.sizes, marker="o", markersize=3, color=shade, label=label)
+        slopes = [curve.slope for curve in curves if not math.isnan(curve.slope)]
+        steepest = f", steepest {max(slopes):+.2f}" if slopes else ""
+        when = f"step {step}" if step else "at the start"
+        axes.set_xscale("log", base=2)
+        axes.set_yscale("log")
+        axes.set_title(f"{when}{steepest}", fontsize=9, color=charts.INK, loc="left")
+        axes.set_xlabel("width", fontsize=9, color=charts.INK)
+    panels[0].set_ylabel("mean |activation|", fontsize=9, color=charts.INK)
+    handles, labels = panels[-1].get_legend_handles_labels()
+    few = slice(None, None, max(1, -(-len(labels) // LISTED)))
+    figure.legend(handles[few], labels[few], fontsize=7, frameon=False, loc="outside right upper")
+    charts.save(figure, path)

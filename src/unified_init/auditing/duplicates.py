@@ -28,20 +28,20 @@ def duplicates_of(values: Mapping[int, NDArray[Any]]) -> dict[int, tuple[int, ..
         head = as_bits(array.reshape(-1)[:HEAD])
         if len(head) == HEAD and (head != head[0]).any():
             alike.setdefault((array.dtype.name, head.tobytes()), []).append(key)
-    found: dict[int, set[int]] = {}
+    duplicates: dict[int, set[int]] = {}
     for group in alike.values():
         # The largest first, of which those that equal it are beginnings, and so of one another.
         classes: list[list[int]] = []
         for key in sorted(group, key=lambda key: -values[key].size):
-            joined = next((one for one in classes if _same(values[one[0]], values[key])), None)
+            joined = next((keys for keys in classes if _same(values[keys[0]], values[key])), None)
             if joined is None:
                 classes.append([key])
             else:
                 joined.append(key)
-        for one in classes:
-            for key in one:
-                found[key] = set(one) - {key}
-    return {key: tuple(sorted(others)) for key, others in found.items() if others}
+        for keys in classes:
+            for key in keys:
+                duplicates[key] = set(keys) - {key}
+    return {key: tuple(sorted(others)) for key, others in duplicates.items() if others}
 
 
 def _same(a: NDArray[Any], b: NDArray[Any]) -> bool:

@@ -8,6 +8,8 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
+from unified_init.auditing import charts
+from unified_init.core.text_table import aligned
 from unified_init.errors import ArgumentTypeError
 from unified_init.walkers.registry import walker_of
 
@@ -87,9 +89,7 @@ class Probe:
     def __str__(self) -> str:
         """Return aligned columns."""
         head = ("layer", "kind", "shape", "mean", "std", "gradient mean", "gradient std")
-        rows = [head, *map(_cells, self)]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+        return "\n".join(aligned([head, *map(_cells, self)]))
 
     def to_json(self, *, indent: int | None = None) -> str:
         """Return the layers as JSON; numbers that are not finite become strings."""
@@ -104,9 +104,7 @@ class Probe:
 
     def chart(self, path: str | Path) -> None:
         """Draw the stds along the depth into a PNG; needs matplotlib."""
-        from unified_init.auditing.charts import probe_chart  # noqa: PLC0415  # few probes are drawn
-
-        probe_chart(self, path)
+        _probe_chart(self, path)
 
 
 def probe(model: Any, batch: Any, loss: Callable[[Any], Any] | None = None) -> Probe:
@@ -160,3 +158,23 @@ def _cells(layer: ProbedLayer) -> tuple[str, ...]:
 
 def _root(variance: float | None) -> float | None:
     return variance if variance is None or not variance >= 0.0 else math.sqrt(variance)
+
+
+def _probe_chart(probe: Probe, path: str | Path) -> None:
+    """Draw the std of every layer's activations, and of the gradients there, along the depth."""
+    figure, (axes,) = charts.figure_of(1, width=max(6.0, 0.22 * len(probe.layers) + 2.0))
+    series = [("activations", charts.GOOD, [layer.variance for layer in probe])]
+    if any(layer.gradient_variance is not None for layer in probe):
+        series.append(("gradients", charts.WRONG, [layer.gradient_variance or math.nan for layer in probe]))
+    for label, colour, variances in series:
+        stds = [math.sqrt(value) if value > 0.0 else math.nan for value in variances]
+        axes.plot(
+            range(len(stds)), stds, marker="o", markersize=3.5, color=colour, label=label, linewidth=1.2
+        )
+    axes.set_yscale("log")
+    names = [layer.name or "(model)" for layer in probe]
+    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=charts.TEXT)
+    axes.set_ylabel("standard deviation", fontsize=9, color=charts.INK)
+    axes.set_title("activations and gradients by layer", fontsize=10, color=charts.INK, loc="left")
+    axes.legend(fontsize=8, frameon=False)
+    charts.save(figure, path)

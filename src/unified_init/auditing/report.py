@@ -1,22 +1,36 @@
-"""What an audit returns: a row a parameter, and all rows with what they add up to."""
+"""The result of an audit: a row per parameter, as text, as a table of rich, as JSON and as a chart."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import math
+import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
+
+from unified_init.auditing import charts
+from unified_init.core.text_table import aligned
+from unified_init.errors import BackendError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["BAD", "VERDICTS", "Audit", "AuditRow"]
+__all__ = ["BAD", "LIMIT", "VERDICTS", "Audit", "AuditRow"]
 
 # ruff: noqa: ANN401  # rich is imported on demand, and JSON holds anything
 
 VERDICTS = ("ok", "differs", "faulty", "no rule", "no law", "unread", "left", "unexamined")
 BAD = frozenset({"differs", "faulty", "no rule", "no law", "unread"})
+LIMIT = 1 << 19  # values that are examined of a tensor: a std that is 1 % off is ten standard errors off
+HEADINGS = (
+    "path", "shape", "type", "kind", "role", "law", "expected std", "std", "ratio", "z mean", "z std", "min",
+    "max", "kurtosis", "distinct", "verdict",
+)  # fmt: skip
+COLOURS = {"ok": "green", "left": "dim", "unexamined": "yellow", "no rule": "yellow"}
+SHORT = {"float32": "f32", "bfloat16": "bf16", "float16": "f16", "float64": "f64"}
+NAMED = 12  # the most parameters whose names are written beside their points
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,15 +172,11 @@ class Audit:
 
     def __str__(self) -> str:
         """Return the audit as a table of text, and the notes below it."""
-        from unified_init.auditing.text import plain  # noqa: PLC0415  # it imports this module
-
-        return plain(self)
+        return _plain(self)
 
     def table(self) -> Any:
         """Return the audit as a ``rich.table.Table``, in colour; needs the extra ``cli``."""
-        from unified_init.auditing.text import rich_table  # noqa: PLC0415  # as above
-
-        return rich_table(self)
+        return _rich_table(self)
 
     def to_json(self, *, indent: int | None = None) -> str:
         """Return the audit as JSON; numbers that are not finite become strings."""
@@ -175,9 +185,7 @@ class Audit:
 
     def chart(self, path: str | Path) -> None:
         """Draw observed over expected std along the depth of the model into a PNG; needs matplotlib."""
-        from unified_init.auditing.charts import audit_chart  # noqa: PLC0415  # few audits are drawn
-
-        audit_chart(self, path)
+        _audit_chart(self, path)
 
 
 def _finite(tree: Any) -> Any:
@@ -187,3 +195,99 @@ def _finite(tree: Any) -> Any:
     if isinstance(tree, (list, tuple)):
         return [_finite(value) for value in tree]
     return str(tree) if isinstance(tree, float) and not math.isfinite(tree) else tree
+
+
+def _plain(audit: Audit) -> str:
+    """Return the audit as aligned columns, with the notes below."""
+    return "\n".join([_head(audit), *aligned([HEADINGS, *map(_cells, audit)]), *_notes(audit)])
+
+
+def _rich_table(audit: Audit) -> Any:
+    """Return the audit as a table of rich."""
+    try:
+        from rich.table import Table  # the extra `cli`
+        from rich.text import Text  # as above
+    except ImportError as error:
+        msg = 'Audit.table() needs rich: pip install "unified-init[cli]", or print the audit.'
+        raise BackendError(msg) from error
+    table = Table(title=_head(audit), caption="\n".join(_notes(audit)) or None, caption_justify="left")
+    for heading in HEADINGS:
+        table.add_column(heading, no_wrap=heading == "path")
+    for row in audit:
+        *cells, word = _cells(row)
+        table.add_row(*map(Text, cells), Text(word, style=COLOURS.get(row.verdict, "bold red")))
+    return table
+
+
+def _head(audit: Audit) -> str:
+    counts = Counter(row.verdict for row in audit)
+    verdicts = ", ".join(f"{counts[word]} {word}" for word in VERDICTS if counts[word]) or "no parameters"
+    return f"audit by recipe {audit.recipe!r}: {verdicts}; false-alarm rate {audit.alpha:g}"
+
+
+def _cells(row: AuditRow) -> tuple[str, ...]:
+    return (
+        row.path, "x".join(map(str, row.shape)) or "()", SHORT.get(row.dtype, row.dtype), row.kind, row.role,
+        row.law, _number(row.expected_std), _number(row.std), _number(row.ratio), _score(row.z_mean),
+        _score(row.z_std), _number(row.low), _number(row.high), _number(row.kurtosis), str(row.distinct),
+        row.verdict,
+    )  # fmt: skip
+
+
+def _number(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.4g}"
+
+
+def _score(value: float | None) -> str:
+    return "" if value is None else f"{value:+.1f}"
+
+
+def _notes(audit: Audit) -> Iterator[str]:
+    for row in audit:
+        for note in row.notes:
+            yield f"{'!' if row.verdict in BAD else '-'} {row.path}: {note}"
+    for row in audit:
+        if row.ties:
+            yield f"- {row.path}: the same memory as {', '.join(row.ties)}"
+    for rule in audit.unused:
+        yield f"! {rule} decides nothing"
+    sampled = [row for row in audit if row.examined < row.size]
+    if sampled:
+        yield f"- {len(sampled)} of more than {LIMIT:,} values: evenly spaced slices were examined"
+
+
+def _audit_chart(audit: Audit, path: str | Path) -> None:
+    """Draw observed over expected std, a point a random parameter, from the first layer to the last."""
+    rows = sorted((row for row in audit if row.ratio > 0.0), key=lambda row: _natural(row.path))
+    figure, (axes,) = charts.figure_of(1, width=min(14.0, 6.0 + 0.05 * len(rows)))
+    groups = ((False, charts.GOOD, "as the law has it"), (True, charts.WRONG, "differs or faulty"))
+    for wrong, colour, label in groups:
+        points = [(index, row.ratio) for index, row in enumerate(rows) if (row.verdict in BAD) == wrong]
+        if points:
+            axes.scatter(*zip(*points, strict=True), s=18, color=colour, label=label, zorder=3)
+    bad = [(index, row) for index, row in enumerate(rows) if row.verdict in BAD]
+    for index, row in bad if len(bad) <= NAMED else ():
+        text = f"{row.path}  \N{MULTIPLICATION SIGN}{row.ratio:.3g}"
+        right = index > len(rows) / 2
+        axes.annotate(
+            text, (index, row.ratio), xytext=(-6 if right else 6, 5), textcoords="offset points",
+            ha="right" if right else "left", fontsize=charts.TEXT, color=charts.INK,
+        )  # fmt: skip
+    axes.axhline(1.0, color=charts.INK, linewidth=1.0, zorder=2)
+    ratios = [row.ratio for row in rows] or [1.0]
+    axes.set_yscale("log", base=2)
+    axes.set_ylim(min(0.5, min(ratios) / 1.3), max(2.0, max(ratios) * 1.3))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.set_xlabel("parameters with a random law, in order of depth", fontsize=9, color=charts.INK)
+    axes.set_ylabel("observed / expected std", fontsize=9, color=charts.INK)
+    axes.set_title(
+        f"audit by recipe {audit.recipe!r} ({audit.framework})", fontsize=10, color=charts.INK, loc="left"
+    )
+    if rows:
+        axes.legend(fontsize=8, frameon=False, loc="best")
+    charts.save(figure, path)
+
+
+def _natural(path: str) -> list[tuple[int, str]]:
+    """Return a key that sorts block 10 behind block 9."""
+    return [(int(word), "") if word.isdigit() else (-1, word) for word in re.split(r"(\d+)", path)]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unified_init.auditing.report import LIMIT
 from unified_init.law.layout import bind
 from unified_init.law.unit_values import OrthogonalMatrices
 from unified_init.stream.arrange import to_logical
@@ -23,11 +24,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unified_init.inventory.records import Record
-    from unified_init.models.planning import Piece
+    from unified_init.recipes.assignment import Piece
 
-__all__ = ["LIMIT", "Observed", "examinable", "findings_of", "observe", "sample_of", "structural_fault"]
+__all__ = ["Observed", "examinable", "findings_of", "observe", "sample_of", "structural_fault"]
 
-LIMIT = 1 << 19  # values that are examined of a tensor: a std that is 1 % off is ten standard errors off
 ROWS = 256  # of an orthogonal matrix that are held against each other
 LOOSE = 1e-4  # what products of orthonormal float32 vectors may be off by; a narrow type adds its own
 EPSILONS = {"bfloat16": 2.0**-7, "float16": 2.0**-10, "float8_e4m3fn": 2.0**-3, "float8_e5m2": 2.0**-2}
@@ -130,7 +130,7 @@ def _unequal(values: NDArray[Any], expected: NDArray[Any]) -> str:
     count = int(wrong.sum())
     if not count:
         return ""
-    first = tuple(int(at) for at in np.argwhere(wrong)[0])
+    first = tuple(map(int, np.argwhere(wrong)[0]))
     return (
         f"{count:,} of {values.size:,} values are not those of the law: at {first} "
         f"{float(values[first].real):.6g} where {float(expected[first].real):.6g} is due"

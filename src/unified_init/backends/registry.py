@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["NAMES", "backend_of", "backends", "get"]
 
 NAMES = ("numpy", "torch", "tensorflow", "jax")
-# Top-level modules of the types that belong to a framework.
+# Whose a type is, by the name of the package that defines it, which is public. No class would do instead: the
+# question is asked of tensors, seeds, devices and whatever else a caller passes by mistake.
 OWNERS = {"numpy": "numpy", "torch": "torch", "tensorflow": "tensorflow", "jax": "jax",
           "jaxlib": "jax", "ml_dtypes": "numpy"}  # fmt: skip
 

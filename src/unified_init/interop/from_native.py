@@ -8,10 +8,10 @@ from __future__ import annotations
 import difflib
 import functools
 import json
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from unified_init.core.peers import public
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.interop.catalogue import EXCLUDED, FRAMEWORKS
 from unified_init.interop.catalogue_entry import DROPPED, Entry
@@ -25,12 +25,11 @@ BY_NAME: Final[dict[str, Entry]] = {
 }
 # What people import a framework as.
 NICKNAMES = {"tensorflow": "tf", "hk": "haiku", "mx": "mxnet"}
-# Where the objects are defined, and the dotted name that leads to them.
+# Where the objects are defined, by the public part of the path, and the dotted name that leads to them. There
+# is no class to ask for: most are functions, and a class that derives from one of these may be another law.
 MODULES = (
     ("torch.nn.init", "torch.nn.init.{}"),
     ("keras", "keras.initializers.{}"),
-    ("tensorflow.python.ops.init_ops_v2", "tf.{}_initializer"),
-    ("tensorflow.python.ops.init_ops", "tf.compat.v1.initializers.{}"),
     ("jax", "jax.nn.initializers.{}"),
     ("flax", "flax.linen.initializers.{}"),
     ("haiku", "haiku.initializers.{}"),
@@ -127,16 +126,20 @@ def _entry(name: str) -> Entry:
 def _home(kind: object) -> str | None:
     """Dotted name of a function or class, from where it is defined."""
     module, word = getattr(kind, "__module__", None) or "", str(getattr(kind, "__name__", ""))
+    if module.startswith("tensorflow."):
+        return _public_name(kind)
     if module.startswith("flax.nnx"):
         return f"flax.nnx.initializers.{word}"
     for start, pattern in MODULES:
         if module == start or module.startswith(f"{start}."):
-            return pattern.format(_snake(word) if start.startswith("tensorflow") else word)
+            return pattern.format(word)
     return None
 
 
-def _snake(word: str) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", word).lower()
+def _public_name(kind: object) -> str | None:
+    """Dotted name that leads to a function or class of TensorFlow, whose own names are private."""
+    names = (name for name in BY_NAME if name.startswith("tf."))
+    return next((name for name in names if public(name.replace("tf", "tensorflow", 1)) is kind), None)
 
 
 def _from_callable(source: Any) -> Entry:
@@ -165,7 +168,7 @@ def _from_object(source: Any) -> Initializer:
     entry = _entry(home)
     config = {} if get_config is None else dict(get_config())
     # Haiku has no configurations, and that of Keras' Identity leaves its gain out.
-    for name in (one.name for one in entry.parameters):
+    for name in (parameter.name for parameter in entry.parameters):
         if name not in config and hasattr(source, name):
             config[name] = getattr(source, name)
     return entry.spec((), _plain(config))

@@ -1,4 +1,4 @@
-"""Inventories as JSON, which any machine can read back without a framework."""
+"""Reading inventories from JSON, on any machine and without a framework."""
 
 from __future__ import annotations
 
@@ -7,47 +7,14 @@ import json
 from typing import Any
 
 from unified_init.core import checks
-from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
-from unified_init.inventory.records import Inventory, Part, Record
+from unified_init.errors import ArgumentValueError, UnifiedInitError
+from unified_init.inventory.records import SCHEMA, Inventory, Part, Record
 
-__all__ = ["inventory_from_json", "inventory_to_json"]
+__all__ = ["inventory_from_json"]
 
 # ruff: noqa: ANN401  # what JSON holds has no type that we could name
 
-SCHEMA = 1
 FIELDS = ("schema", "framework", "records", "left")
-
-
-def inventory_to_json(inventory: Inventory, *, indent: int | None = None) -> str:
-    """Return an inventory as JSON text: the same for equal inventories.
-
-    Args:
-        inventory: from ``ui.inspect``.
-        indent: spaces an indentation level; None writes one line.
-
-    Returns:
-        JSON. Fields at their defaults are left out of the records.
-
-    Raises:
-        ArgumentTypeError: it is no inventory.
-
-    Example:
-        >>> import unified_init as ui
-        >>> record = ui.Record(name="w", path="w", shape=(2,), kind="parameter", role="parameter")
-        >>> text = ui.inventory_to_json(ui.Inventory("torch", (record,)))
-        >>> ui.inventory_from_json(text).records == (record,)
-        True
-    """
-    if not isinstance(inventory, Inventory):
-        msg = f"`inventory` must be an Inventory, got {type(inventory).__name__}: inspect(model) makes one."
-        raise ArgumentTypeError(msg)
-    tree = {
-        "schema": SCHEMA,
-        "framework": inventory.framework,
-        "records": [_fields(record) for record in inventory.records],
-        "left": list(inventory.left),
-    }
-    return json.dumps(tree, indent=indent, allow_nan=False)
 
 
 def inventory_from_json(text: str) -> Inventory:
@@ -77,30 +44,19 @@ def inventory_from_json(text: str) -> Inventory:
         msg = f"inventory: not JSON ({error})."
         raise ArgumentValueError(msg) from None
     if not isinstance(tree, dict) or sorted(tree) != sorted(FIELDS):
-        found = sorted(tree) if isinstance(tree, dict) else type(tree).__name__
-        msg = f"inventory: must be an object with the fields {', '.join(FIELDS)}, got {found}."
+        received = sorted(tree) if isinstance(tree, dict) else type(tree).__name__
+        msg = f"inventory: must be an object with the fields {', '.join(FIELDS)}, got {received}."
         raise ArgumentValueError(msg)
     if tree["schema"] is True or tree["schema"] != SCHEMA:
         msg = f"inventory.schema: must be {SCHEMA}, the schema of this release, got {tree['schema']!r}."
         raise ArgumentValueError(msg)
-    entries, left = (_list(tree[field], f"inventory.{field}") for field in ("records", "left"))
+    entries, unwritten = (_list(tree[field], f"inventory.{field}") for field in ("records", "left"))
     records = tuple(_record(entry, f"inventory.records[{i}]") for i, entry in enumerate(entries))
     try:
-        return Inventory(tree["framework"], records, tuple(checks.text("left", path) for path in left))
+        return Inventory(tree["framework"], records, tuple(checks.text("left", path) for path in unwritten))
     except UnifiedInitError as error:
         msg = f"inventory: {error}"
         raise ArgumentValueError(msg) from None
-
-
-def _fields(obj: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for field in dataclasses.fields(obj):
-        value = getattr(obj, field.name)
-        if value == field.default:
-            continue
-        is_parts = field.name == "parts"
-        found[field.name] = [_fields(part) for part in value] if is_parts else value
-    return found
 
 
 def _list(value: Any, path: str) -> list[Any]:

@@ -114,9 +114,9 @@ def block_of(path: str) -> int | None:
     words = words_of(path)[:-1]
     plain = len(words) > 0 and words[-1].isdigit() and not CONTAINER.search(" ".join(words[-2:-1]))
     for word in words[:-1] if plain else words:
-        found = BLOCK.fullmatch(word)
-        if found and (word[0] == "h" or not NO_BLOCK.search(word)):
-            return int(next(group for group in found.groups() if group is not None))
+        numbered = BLOCK.fullmatch(word)
+        if numbered and (word[0] == "h" or not NO_BLOCK.search(word)):
+            return int(next(group for group in numbered.groups() if group is not None))
     return None
 
 
@@ -125,21 +125,21 @@ def placed(records: list[Record]) -> tuple[Record, ...]:
     attends = any(
         record.kind == "attention" or _context(words_of(record.path)) == "attention" for record in records
     )
-    found = []
+    known = []
     for record in records:
         block = block_of(record.path) if record.block is None else record.block
         place = record.place or _place(record, within=attends or block is not None)
         if place != record.place or block != record.block:
             record = dataclasses.replace(record, place=place, block=block)  # noqa: PLW2901  # the same one
-        found.append(record)
+        known.append(record)
     places = {
-        **_pairs(found),
-        **_last(found, ("batch_norm", "group_norm"), NORMS, "last_norm"),
-        **_last(found, ("conv",), CONVS, "last_conv"),
+        **_pairs(known),
+        **_last(known, ("batch_norm", "group_norm"), NORMS, "last_norm"),
+        **_last(known, ("conv",), CONVS, "last_conv"),
     }
     return tuple(
-        dataclasses.replace(record, place=places[at]) if at in places else record
-        for at, record in enumerate(found)
+        dataclasses.replace(record, place=places[index]) if index in places else record
+        for index, record in enumerate(known)
     )
 
 
@@ -217,13 +217,13 @@ def _alone(words: list[str]) -> str:
 def _pairs(records: list[Record]) -> dict[int, str]:
     """Return the places of the two layers of feed-forward branches that numbers alone tell apart."""
     branches: dict[str, dict[int, list[int]]] = {}
-    for at, record in enumerate(records):
+    for index, record in enumerate(records):
         words = words_of(record.path)
         if record.kind not in {"linear", "conv"} or record.place not in {"", "mlp.in", "mlp.out"}:
             continue
         numbered = SEQUENCE.fullmatch(_layer(words))
         if numbered and len(words) > 2 and _context(words) == "mlp" and record.block is not None:  # noqa: PLR2004
-            branches.setdefault(_above(record.path), {}).setdefault(int(numbered[1] or 0), []).append(at)
+            branches.setdefault(_above(record.path), {}).setdefault(int(numbered[1] or 0), []).append(index)
     places: dict[int, str] = {}
     for layers in branches.values():
         if len(layers) == 2:  # noqa: PLR2004  # in and out
@@ -242,15 +242,15 @@ def _last(
 ) -> dict[int, str]:
     """Return the place of the last of the numbered layers of each residual block of convolutions."""
     blocks: dict[str, dict[int, list[int]]] = {}
-    for at, record in enumerate(records):
+    for index, record in enumerate(records):
         words = words_of(record.path)
         if record.kind not in kinds or record.place:
             continue
         layer = _layer(words)
         numbered, flat = pattern.fullmatch(layer), FLAT.fullmatch(layer)
         if flat:
-            blocks.setdefault(flat[1], {}).setdefault(int(flat[2]), []).append(at)
+            blocks.setdefault(flat[1], {}).setdefault(int(flat[2]), []).append(index)
         elif numbered and re.search(r"\d", "".join(words[:-2])):
-            blocks.setdefault(_above(record.path), {}).setdefault(int(numbered[1] or 0), []).append(at)
+            blocks.setdefault(_above(record.path), {}).setdefault(int(numbered[1] or 0), []).append(index)
     # A block with one layer of the kind is no residual branch.
-    return {at: place for layers in blocks.values() if len(layers) > 1 for at in layers[max(layers)]}
+    return {index: place for layers in blocks.values() if len(layers) > 1 for index in layers[max(layers)]}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from unified_init.law.layout import bind
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["KINDS", "PLACES", "ROLES", "Box", "Inventory", "Part", "Record"]
+__all__ = ["KINDS", "PLACES", "ROLES", "SCHEMA", "Box", "Inventory", "Part", "Record", "inventory_to_json"]
 
 KINDS = (
     "linear", "conv", "conv_transpose", "bilinear", "embedding", "batch_norm", "layer_norm", "group_norm",
@@ -35,6 +36,8 @@ PLACES = (
     "attention.extra", "mlp.in", "mlp.gate", "mlp.out", "head", "patch", "stem", "shortcut", "last_norm",
     "last_conv", "modulation", "time", "embedding.token", "embedding.position", "embedding.type",
 )  # fmt: skip
+
+SCHEMA = 1  # of an inventory's JSON
 
 # The start and stop of every axis of a native tensor.
 Box = tuple[tuple[int, int], ...]
@@ -293,8 +296,50 @@ class Inventory:
     @property
     def digest(self) -> str:
         """SHA-256 of the inventory's JSON, its records sorted: the order of modules does not change it."""
-        from unified_init.inventory.inventory_json import inventory_to_json  # noqa: PLC0415  # it imports this module
-
         ordered = tuple(sorted(self.records, key=lambda record: record.path))
         text = inventory_to_json(dataclasses.replace(self, records=ordered))
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def inventory_to_json(inventory: Inventory, *, indent: int | None = None) -> str:
+    """Return an inventory as JSON text: the same for equal inventories.
+
+    Args:
+        inventory: from ``ui.inspect``.
+        indent: spaces an indentation level; None writes one line.
+
+    Returns:
+        JSON. Fields at their defaults are left out of the records.
+
+    Raises:
+        ArgumentTypeError: it is no inventory.
+
+    Example:
+        >>> import unified_init as ui
+        >>> record = ui.Record(name="w", path="w", shape=(2,), kind="parameter", role="parameter")
+        >>> text = ui.inventory_to_json(ui.Inventory("torch", (record,)))
+        >>> ui.inventory_from_json(text).records == (record,)
+        True
+    """
+    if not isinstance(inventory, Inventory):
+        msg = f"`inventory` must be an Inventory, got {type(inventory).__name__}: inspect(model) makes one."
+        raise ArgumentTypeError(msg)
+    tree = {
+        "schema": SCHEMA,
+        "framework": inventory.framework,
+        "records": [_fields(record) for record in inventory.records],
+        "left": list(inventory.left),
+    }
+    return json.dumps(tree, indent=indent, allow_nan=False)
+
+
+def _fields(obj: Record | Part) -> dict[str, Any]:
+    """Return the fields of a record or a part that are not at their defaults."""
+    given: dict[str, Any] = {}
+    for field in dataclasses.fields(obj):
+        value = getattr(obj, field.name)
+        if value == field.default:
+            continue
+        is_parts = field.name == "parts"
+        given[field.name] = [_fields(part) for part in value] if is_parts else value
+    return given

@@ -19,7 +19,8 @@ from unified_init.walkers.registry import walker_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from unified_init.models.planning import Assignment
+    from unified_init.inventory.records import Record
+    from unified_init.recipes.assignment import Assignment
     from unified_init.recipes.rule import Recipe
     from unified_init.walkers.protocol import Walker
 
@@ -191,52 +192,47 @@ def apply(
     walker = walker_of(model)
     inventory = walker.inspect(model)
     planned = plan_inventory(inventory, recipe, names=names, only=only, skip=skip)
-    kept = frozenset() if overwrite else _held(walker, model, inventory, loaded)
-    doing = [one for one in planned if one.pieces and not _is_kept(one, kept)]
-    walker.check(model, sorted({path for one in doing for path, _ in one.record.stored}))
-    for one in doing:
-        for piece in one.pieces:
-            if piece.law.random:
-                check_seed(seed, piece.spec)
-    ready = writes_of(walker, model, doing)
-    random = any(piece.law.random for one in doing for piece in one.pieces)
+    kept = frozenset() if overwrite else _loaded_paths(walker, model, inventory, loaded)
+    written = [
+        assignment for assignment in planned if assignment.pieces and not kept & _all_paths(assignment.record)
+    ]
+    walker.check(model, sorted({path for assignment in written for path, _ in assignment.record.stored}))
+    random = [piece for assignment in written for piece in assignment.pieces if piece.law.random]
+    for piece in random:
+        check_seed(seed, piece.spec)
+    ready = writes_of(walker, model, written)
     root = key_of(seed) if random else None
     if is_traced(root):
         msg = "`seed` of apply() must be known when it is called, got a key that is being traced."
         raise ArgumentTypeError(msg)
     writes = {path: dataclasses.replace(write, root=root) for path, write in ready.items()}
     result = walker.commit(model, writes)
-    return result, _report(planned, doing, kept, seed if random else None)
+    return result, _report(planned, written, seed if random else None)
 
 
-def _held(
+def _loaded_paths(
     walker: Walker, model: Any, inventory: Inventory, loaded: Sequence[str] | str | None
 ) -> frozenset[str]:
     """Return the native paths that hold loaded values."""
-    found = set(walker.loaded(model))
+    loaded_paths = set(walker.loaded(model))
     paths = [path for record in inventory for path in _all_paths(record)]
     for pattern in () if loaded is None else texts("loaded", loaded):
         hits = {path for path in paths if matches(pattern, path)}
         if not hits and pattern not in inventory.left:
             msg = f"`loaded`: {pattern!r} matches no parameter of the model."
             raise ArgumentValueError(msg)
-        found |= hits
-    return frozenset(found)
+        loaded_paths |= hits
+    return frozenset(loaded_paths)
 
 
-def _all_paths(record: Any) -> set[str]:
+def _all_paths(record: Record) -> set[str]:
     return {record.path, *record.ties, *(path for path, _ in record.stored)}
 
 
-def _is_kept(assignment: Assignment, kept: frozenset[str]) -> bool:
-    return bool(_all_paths(assignment.record) & kept)
-
-
-def _report(planned: Plan, doing: Sequence[Assignment], kept: frozenset[str], seed: Any) -> Report:
-    written = {one.record.path for one in doing}
-    held = [one.record.path for one in planned if one.pieces and _is_kept(one, kept)]
-    resting = [one.record.path for one in planned if not one.pieces]
-    ties = [(one.record.path, other) for one in doing for other in one.record.ties]
+def _report(planned: Plan, written: Sequence[Assignment], seed: Any) -> Report:
+    drawn = {assignment.record.path for assignment in planned if assignment.pieces}
+    empty = {assignment.record.path for assignment in planned if not assignment.pieces}
+    paths = {assignment.record.path for assignment in written}
     return Report(
         recipe=planned.recipe.name,
         seed=int(seed)
@@ -246,9 +242,11 @@ def _report(planned: Plan, doing: Sequence[Assignment], kept: frozenset[str], se
         else type(seed).__name__,
         stream=STREAM,
         inventory=planned.inventory.digest,
-        written=tuple(sorted(written)),
-        kept=tuple(sorted(held)),
-        skipped=tuple(sorted({*planned.skipped, *resting})),
+        written=tuple(sorted(paths)),
+        kept=tuple(sorted(drawn - paths)),
+        skipped=tuple(sorted({*planned.skipped, *empty})),
         left=planned.inventory.left,
-        ties=tuple(ties),
+        ties=tuple(
+            (assignment.record.path, path) for assignment in written for path in assignment.record.ties
+        ),
     )

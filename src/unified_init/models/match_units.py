@@ -26,11 +26,11 @@ SIDES = {
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Unit:
-    """A record, or one part of a fused one: what is matched with what."""
+    """A record, or one part of a fused one: what is matched with what. ``order`` is its turn in the model."""
 
     record: Record
     part: Part | None
-    at: int
+    order: int
 
     @property
     def path(self) -> str:
@@ -43,13 +43,22 @@ class Unit:
         return self.record.name if self.part is None else f"{self.record.name}/{self.part.label}"
 
     @property
-    def place(self) -> tuple[str, str]:
-        """Where it stands, a part by its label; and the side, of an encoder or a decoder, say."""
-        sides = {SIDES[word] for word in re.split(r"[^a-z]+", self.record.path.lower()) if word in SIDES}
-        side = sides.pop() if len(sides) == 1 else ""
+    def place(self) -> str:
+        """The place of its layer in the architecture; that of a part of attention, by the part's label."""
         if self.part is not None and self.record.place == "attention.qkv":
-            return LABELLED.get(self.part.label, self.record.place), side
-        return self.record.place, side
+            return LABELLED.get(self.part.label, self.record.place)
+        return self.record.place
+
+    @property
+    def side(self) -> str:
+        """The side that its path names: encoder or decoder, forward or backward; "" for none or several."""
+        sides = {SIDES[word] for word in re.split(r"[^a-z]+", self.record.path.lower()) if word in SIDES}
+        return sides.pop() if len(sides) == 1 else ""
+
+    @property
+    def setting(self) -> tuple[str, str]:
+        """Its place and its side."""
+        return self.place, self.side
 
     @property
     def layer(self) -> tuple[str, ...]:
@@ -80,13 +89,17 @@ def units_of(inventory: Inventory) -> list[Unit]:
     """
     records = [record for record in inventory if record.role not in UNCOUNTED]
     series: dict[str, list[int]] = {}
-    for at, record in enumerate(records):
-        series.setdefault(re.sub(r"\d+", "#", record.path), []).append(at)
+    for index, record in enumerate(records):
+        series.setdefault(re.sub(r"\d+", "#", record.path), []).append(index)
     ordered = list(records)
-    for places in series.values():
-        ranked = sorted(places, key=lambda at: [int(n) for n in re.findall(r"\d+", records[at].path)])
-        for at, source in zip(places, ranked, strict=True):
-            ordered[at] = records[source]
+    for indices in series.values():
+        ranked = sorted(indices, key=lambda index: [int(n) for n in re.findall(r"\d+", records[index].path)])
+        for index, source in zip(indices, ranked, strict=True):
+            ordered[index] = records[source]
     # A part without a label is the record itself: it says what the forward pass adds, say.
-    found = [(one, part if part and part.label else None) for one in ordered for part in one.parts or (None,)]
-    return [Unit(record, part, at) for at, (record, part) in enumerate(found)]
+    pairs = [
+        (record, part if part and part.label else None)
+        for record in ordered
+        for part in record.parts or (None,)
+    ]
+    return [Unit(record, part, order) for order, (record, part) in enumerate(pairs)]

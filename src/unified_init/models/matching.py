@@ -5,9 +5,10 @@ from __future__ import annotations
 import collections
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from unified_init.core import checks
+from unified_init.core.text_table import aligned
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.models.applying import inspect
 from unified_init.models.match_units import Unit, units_of
@@ -53,9 +54,7 @@ class NameMap(Mapping):  # type: ignore[type-arg]  # a Mapping[str, str]; slots 
 
     def __str__(self) -> str:
         """Return one line a pair: both paths and the reason."""
-        width = max((len(path) for path, _, _ in self.reasons), default=0)
-        other = max((len(path) for _, path, _ in self.reasons), default=0)
-        return "\n".join(f"{b:<{width}}  {a:<{other}}  {why}" for b, a, why in self.reasons)
+        return "\n".join(aligned(self.reasons))
 
 
 def match(model_a: Any, model_b: Any, *, given: Mapping[str, str | None] | None = None) -> NameMap:  # noqa: ANN401
@@ -89,19 +88,21 @@ def match(model_a: Any, model_b: Any, *, given: Mapping[str, str | None] | None 
     a, b = inspect(model_a), inspect(model_b)
     units_a, units_b = units_of(a), units_of(b)
     settled = _settled(units_a, units_b, given or {})
-    taken_a = {one.path for one, _, _ in settled} | {
-        path for path, twin in (given or {}).items() if twin is None
-    }
-    taken_b = {one.path for _, one, _ in settled} | {
-        path for path, twin in (given or {}).items() if twin is None
-    }
+    untwinned = {path for path, twin in (given or {}).items() if twin is None}
+    taken_a = untwinned | {pair.first.path for pair in settled}
+    taken_b = untwinned | {pair.second.path for pair in settled}
     free_a = [unit for unit in units_a if unit.path not in taken_a]
     free_b = [unit for unit in units_b if unit.path not in taken_b]
     pairs = [*settled, *_paired(free_a, free_b)]
     return _as_map(pairs)
 
 
-Pair = tuple[Unit, Unit, str]
+class Pair(NamedTuple):
+    """A unit of the first model, its twin in the second, and why they are twins."""
+
+    first: Unit
+    second: Unit
+    reason: str
 
 
 def _settled(units_a: Sequence[Unit], units_b: Sequence[Unit], given: Mapping[str, str | None]) -> list[Pair]:
@@ -126,7 +127,7 @@ def _settled(units_a: Sequence[Unit], units_b: Sequence[Unit], given: Mapping[st
                     f"a {_shown(by_a[twin].look)}."
                 )
                 raise ArgumentValueError(msg)
-            pairs.append((by_a[twin], by_b[path], "given"))
+            pairs.append(Pair(by_a[twin], by_b[path], "given"))
     return pairs
 
 
@@ -142,9 +143,9 @@ def _paired(units_a: Sequence[Unit], units_b: Sequence[Unit]) -> list[Pair]:
         if len(ours) != len(theirs):
             doubts.append(_uneven(look, ours, theirs))
             continue
-        found = list(_alike(ours, theirs))
-        doubts += [_contradicting(one, other) for one, other, _ in found if _contradict(one, other)]
-        pairs += found
+        alike = list(_alike(ours, theirs))
+        doubts += [_contradiction(pair) for pair in alike if _contradicts(pair)]
+        pairs += alike
     if not doubts:
         doubts = _crossed(pairs, units_a, units_b)
     if doubts:
@@ -160,41 +161,41 @@ def _paired(units_a: Sequence[Unit], units_b: Sequence[Unit]) -> list[Pair]:
 def _alike(ours: Sequence[Unit], theirs: Sequence[Unit]) -> Iterator[Pair]:
     """Pair units that look alike, as many on either side: by place, then by name, then by order."""
     if len(ours) == 1:
-        yield ours[0], theirs[0], "the only one of its kind and shape"
+        yield Pair(ours[0], theirs[0], "the only one of its kind and shape")
         return
-    places_a, places_b = (collections.Counter(unit.place for unit in units) for units in (ours, theirs))
-    placed = {place for place in places_a if any(place) and places_a[place] == places_b[place]}
-    for place in filter(placed.__contains__, places_a):
-        same_a, same_b = ([unit for unit in units if unit.place == place] for units in (ours, theirs))
+    count_a, count_b = (collections.Counter(unit.setting for unit in units) for units in (ours, theirs))
+    shared = {setting for setting in count_a if any(setting) and count_a[setting] == count_b[setting]}
+    for setting in filter(shared.__contains__, count_a):
+        same_a, same_b = ([unit for unit in units if unit.setting == setting] for units in (ours, theirs))
         if len(same_a) == 1:
-            yield same_a[0], same_b[0], "by place"
+            yield Pair(same_a[0], same_b[0], "by place")
         else:
-            yield from ((one, other, f"by place and {why}") for one, other, why in _in_order(same_a, same_b))
-    rest_a, rest_b = ([unit for unit in units if unit.place not in placed] for units in (ours, theirs))
-    yield from ((one, other, f"by {why}") for one, other, why in _in_order(rest_a, rest_b))
+            yield from _in_order(same_a, same_b, "by place and ")
+    rest_a, rest_b = ([unit for unit in units if unit.setting not in shared] for units in (ours, theirs))
+    yield from _in_order(rest_a, rest_b, "by ")
 
 
-def _in_order(ours: Sequence[Unit], theirs: Sequence[Unit]) -> Iterator[Pair]:
-    """Pair units of equal layer names, and the others in order."""
+def _in_order(ours: Sequence[Unit], theirs: Sequence[Unit], reason: str) -> Iterator[Pair]:
+    """Pair units of equal layer names, and the others in order; ``reason`` begins the pairs' reasons."""
     names_a, names_b = ({unit.layer: unit for unit in units} for units in (ours, theirs))
     unique = len(names_a) == len(ours) and len(names_b) == len(theirs)
     equal = set(names_a) & set(names_b) if unique else set()
     for name in filter(equal.__contains__, names_a):
-        yield names_a[name], names_b[name], "name"
-    left = ([unit for unit in units if unit.layer not in equal] for units in (ours, theirs))
-    yield from ((one, other, "order") for one, other in zip(*left, strict=True))
+        yield Pair(names_a[name], names_b[name], f"{reason}name")
+    rest_a, rest_b = ([unit for unit in units if unit.layer not in equal] for units in (ours, theirs))
+    for unit_a, unit_b in zip(rest_a, rest_b, strict=True):
+        yield Pair(unit_a, unit_b, f"{reason}order")
 
 
-def _contradict(one: Unit, other: Unit) -> bool:
+def _contradicts(pair: Pair) -> bool:
     """Whether both have a place, or both a side, and not the same."""
-    return any(
-        ours and theirs and ours != theirs for ours, theirs in zip(one.place, other.place, strict=True)
-    )
+    words = zip(pair.first.setting, pair.second.setting, strict=True)
+    return any(ours and theirs and ours != theirs for ours, theirs in words)
 
 
-def _contradicting(one: Unit, other: Unit) -> str:
-    ours, theirs = (" ".join(filter(None, unit.place)) for unit in (one, other))
-    return f"{other.path!r} and {one.path!r} look alike, but are {theirs} and {ours}"
+def _contradiction(pair: Pair) -> str:
+    ours, theirs = (" ".join(filter(None, unit.setting)) for unit in (pair.first, pair.second))
+    return f"{pair.second.path!r} and {pair.first.path!r} look alike, but are {theirs} and {ours}"
 
 
 def _shown(look: tuple[Any, ...]) -> str:
@@ -210,17 +211,17 @@ def _uneven(look: tuple[Any, ...], ours: Sequence[Unit], theirs: Sequence[Unit])
 
 def _crossed(pairs: Sequence[Pair], units_a: Sequence[Unit], units_b: Sequence[Unit]) -> list[str]:
     """Return the pairs by order whose nearest weights before them are no pair: the orders differ there."""
-    twin = {one.path: other.path for one, other, _ in pairs}
+    twins = {pair.first.path: pair.second.path for pair in pairs}
     before_a, before_b = _weights_before(units_a), _weights_before(units_b)
     doubts = []
-    for one, other, reason in pairs:
-        if "order" not in reason or one.place[0] == other.place[0] == "shortcut":
+    for first, second, reason in pairs:
+        if "order" not in reason or first.place == second.place == "shortcut":
             continue
-        ours, theirs = before_a[one.path], before_b[other.path]
-        if (twin.get(ours) if ours else None) != theirs:
+        ours, theirs = before_a[first.path], before_b[second.path]
+        if (twins.get(ours) if ours else None) != theirs:
             doubts.append(
-                f"{other.path!r} and {one.path!r} look alike and are next in order, but the weights before "
-                f"them are {theirs!r} and {ours!r}"
+                f"{second.path!r} and {first.path!r} look alike and are next in order, but the weights "
+                f"before them are {theirs!r} and {ours!r}"
             )
     return doubts
 
@@ -237,7 +238,7 @@ def _weights_before(units: Sequence[Unit]) -> dict[str, str | None]:
         layer = unit.record.path.rpartition("." if "." in unit.record.path else "/")[0]
         earlier = [path for owner, path in kernels[-2:] if owner != layer]
         before[unit.path] = earlier[-1] if earlier else None
-        if unit.record.role == "kernel" and unit.place[0] not in BESIDE:
+        if unit.record.role == "kernel" and unit.place not in BESIDE:
             kernels.append((layer, unit.path))
     return before
 
@@ -245,14 +246,14 @@ def _weights_before(units: Sequence[Unit]) -> dict[str, str | None]:
 def _as_map(pairs: Sequence[Pair]) -> NameMap:
     """Return the map; a fused record whose parts all go to one fused record is one entry."""
     names: dict[str, str] = {}
-    order = sorted(pairs, key=lambda pair: pair[1].at)
+    ordered = sorted(pairs, key=lambda pair: pair.second.order)
     owners: dict[str, set[tuple[str, bool]]] = {}
-    for one, other, _ in order:
-        same = one.part is not None and other.part is not None and one.part.label == other.part.label
-        owners.setdefault(other.record.path, set()).add((one.record.name, same))
-    for one, other, _ in order:
-        found = owners[other.record.path]
-        fused = len(found) == 1 and next(iter(found))[1]
-        names[other.record.path if fused else other.path] = one.record.name if fused else one.stream
-    reasons = tuple((other.path, one.path, why) for one, other, why in order)
+    for first, second, _ in ordered:
+        same = first.part is not None and second.part is not None and first.part.label == second.part.label
+        owners.setdefault(second.record.path, set()).add((first.record.name, same))
+    for first, second, _ in ordered:
+        sources = owners[second.record.path]
+        fused = len(sources) == 1 and next(iter(sources))[1]
+        names[second.record.path if fused else second.path] = first.record.name if fused else first.stream
+    reasons = tuple((pair.second.path, pair.first.path, pair.reason) for pair in ordered)
     return NameMap(tuple(names.items()), reasons)

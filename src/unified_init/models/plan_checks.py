@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from unified_init.inventory.records import Inventory, Record
-    from unified_init.models.planning import Assignment
+    from unified_init.recipes.assignment import Assignment
     from unified_init.recipes.rule import Recipe
 
 __all__ = ["check_labels", "check_lost", "check_rules", "check_streams"]
@@ -45,10 +45,10 @@ def check_labels(recipe: Recipe, inventory: Inventory, decided: Sequence[int | N
         labels = {part.label for record in records for part in record.parts}
         for label, _ in rule.parts:
             if label not in labels and not rule.optional:
-                found = ", ".join(sorted(labels)) or "none"
+                existing = ", ".join(sorted(labels)) or "none"
                 msg = (
                     f"`parts` of rule {index} of recipe {recipe.name!r} ({rule}) names {label!r}, which "
-                    f"none of its parameters has; their parts are {found}."
+                    f"none of its parameters has; their parts are {existing}."
                 )
                 raise ArgumentValueError(msg)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from unified_init.core.text_table import aligned
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from unified_init.models.planning import Assignment
+    from unified_init.recipes.assignment import Assignment
 
 __all__ = ["table", "tree"]
 
@@ -20,8 +22,7 @@ def _rows(assignment: Assignment) -> Iterator[tuple[str, ...]]:
     record = assignment.record
     for piece in assignment.pieces:
         law = piece.law
-        label = piece.parts[0].label if len(piece.parts) == 1 else ""
-        path = f"{record.path}/{label}" if label else record.path
+        path = f"{record.path}/{piece.label}" if piece.label else record.path
         numbers = (law.fan_in, law.fan_out, law.mean, law.std, law.low, law.high)
         yield (
             path, str(piece.shape), record.kind, record.role, str(assignment.rule), piece.spec.label,
@@ -41,12 +42,7 @@ def _rows(assignment: Assignment) -> Iterator[tuple[str, ...]]:
 
 def table(assignments: Sequence[Assignment]) -> list[str]:
     """Return the lines of a table, headings first."""
-    return _aligned([HEADINGS, *(row for one in assignments for row in _rows(one))])
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    return aligned([HEADINGS, *(row for assignment in assignments for row in _rows(assignment))])
 
 
 def tree(assignment: Assignment) -> dict[str, Any]:

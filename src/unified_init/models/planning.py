@@ -8,52 +8,20 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from unified_init.core import checks
-from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
-from unified_init.inventory.records import Inventory, Part, Record
-from unified_init.law.layout import bind
+from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.inventory.records import Inventory
 from unified_init.models.plan_checks import check_labels, check_lost, check_rules, check_streams
 from unified_init.models.plan_text import table, tree
+from unified_init.recipes.assignment import assign, deciding_rule
 from unified_init.recipes.near_misses import miss
 from unified_init.recipes.rule import Recipe, matches
-from unified_init.spec.fans import fans_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from unified_init.law.law import Fans, Law
-    from unified_init.recipes.rule import Rule
-    from unified_init.spec.initializer import Initializer
+    from unified_init.recipes.assignment import Assignment
 
-__all__ = ["Assignment", "Piece", "Plan", "plan_inventory", "texts"]
-
-# The order of parts in a tensor that is drawn whole, whatever order a framework stores them in.
-CANONICAL = ("q", "k", "v", "i", "f", "g", "o", "r", "z", "n")
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Piece:
-    """One tensor to draw: a record, one part of it, or all its parts as one.
-
-    ``parts`` are those that it holds, in the order in which they lie in it; () is an unfused record.
-    ``fans`` are given to the draw where they are not those of the layout.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    spec: Initializer
-    fans: Fans | None
-    law: Law
-    parts: tuple[Part, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Assignment:
-    """A record, the rule that decides it, by its index, and what is drawn; nothing if it is left alone."""
-
-    record: Record
-    rule: int
-    pieces: tuple[Piece, ...]
-    zero_row: int | None = None
+__all__ = ["Plan", "plan_inventory", "texts"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -95,8 +63,8 @@ class Plan:
 
     def __str__(self) -> str:
         """Return the plan as a table."""
-        written = [one for one in self.assignments if one.pieces]
-        values = sum(one.record.size for one in written)
+        written = [assignment for assignment in self.assignments if assignment.pieces]
+        values = sum(assignment.record.size for assignment in written)
         count = f"{len(written)} of {len(self.inventory)} parameters"
         head = f"recipe {self.recipe.name!r}: {count}, {values:,} values"
         return "\n".join([head, *table(self.assignments)])
@@ -106,7 +74,7 @@ class Plan:
         whole = {
             "recipe": self.recipe.name,
             "inventory": self.inventory.digest,
-            "assignments": [tree(one) for one in self],
+            "assignments": [tree(assignment) for assignment in self],
             "skipped": list(self.skipped),
         }
         return json.dumps(whole, indent=indent, allow_nan=False)
@@ -129,28 +97,17 @@ def plan_inventory(
         raise ArgumentTypeError(msg)
     chosen = _chosen(inventory, only, skip)
     renamed = _renamed(inventory, names)
-    decided = [
-        next((i for i, rule in enumerate(recipe.rules) if rule.matches(record)), None)
-        for record in renamed.records
-    ]
+    # Rules are checked against the whole model before any law is made: a pattern that matches nothing is
+    # the likelier mistake, and its message the plainer one.
+    decided = [deciding_rule(record, recipe) for record in renamed]
     check_rules(recipe, renamed, decided)
     check_labels(recipe, renamed, decided)
-    assignments = []
-    for record, index in zip(renamed.records, decided, strict=True):
-        if record.path not in chosen:
-            continue
-        if index is None:
-            continue  # reported together, below
-        assignments.append(_assignment(record, index, recipe, names or {}))
-    lost = [
-        record
-        for record, index in zip(renamed.records, decided, strict=True)
-        if index is None and record.path in chosen
-    ]
-    check_lost(recipe, lost, len(renamed))
+    pairs = [(record, assign(record, recipe, names)) for record in renamed if record.path in chosen]
+    check_lost(recipe, [record for record, assignment in pairs if assignment is None], len(renamed))
+    assignments = tuple(assignment for _, assignment in pairs if assignment is not None)
     check_streams(assignments)
-    skipped = tuple(record.path for record in renamed.records if record.path not in chosen)
-    return Plan(recipe, renamed, tuple(assignments), skipped)
+    skipped = tuple(record.path for record in renamed if record.path not in chosen)
+    return Plan(recipe, renamed, assignments, skipped)
 
 
 def _chosen(
@@ -163,7 +120,7 @@ def _chosen(
 
 
 def _selected(argument: str, patterns: Sequence[str] | str, inventory: Inventory) -> set[str]:
-    found: set[str] = set()
+    selected: set[str] = set()
     for pattern in texts(argument, patterns):
         hits = {
             record.path
@@ -173,8 +130,8 @@ def _selected(argument: str, patterns: Sequence[str] | str, inventory: Inventory
         if not hits:
             msg = f"`{argument}`: {miss(pattern, [record.path for record in inventory])}"
             raise ArgumentValueError(msg)
-        found |= hits
-    return found
+        selected |= hits
+    return selected
 
 
 def texts(argument: str, patterns: object) -> tuple[str, ...]:
@@ -209,57 +166,3 @@ def _renamed(inventory: Inventory, names: Mapping[str, str] | None) -> Inventory
             msg = f"`names`: {miss(path, sorted(known))}"
             raise ArgumentValueError(msg)
     return Inventory(inventory.framework, tuple(records), inventory.left)
-
-
-def _assignment(record: Record, index: int, recipe: Recipe, names: Mapping[str, str]) -> Assignment:
-    rule = recipe.rules[index]
-    if rule.spec is None or record.size == 0:
-        return Assignment(record, index, ())
-    try:
-        pieces = tuple(_pieces(record, rule, names))
-    except UnifiedInitError as error:
-        msg = f"{record.path!r}, by rule {index} of recipe {recipe.name!r} ({rule}): {error}"
-        raise ArgumentValueError(msg) from None
-    return Assignment(record, index, pieces, record.padding if rule.padding == "zero" else None)
-
-
-def _pieces(record: Record, rule: Rule, names: Mapping[str, str]) -> Iterator[Piece]:
-    assert rule.spec is not None  # noqa: S101  # asked by the caller
-    spec = rule.spec
-    if rule.by_block:
-        if record.block is None:
-            msg = "`by_block` needs a record inside a block; this one lies in none."
-            raise ArgumentValueError(msg)
-        spec = spec.scaled((record.block + 1) ** rule.by_block)
-    fans = rule.fans_of(record)
-    if not record.parts:
-        yield _piece(record, record.name, record.shape, spec, fans, ())
-    elif rule.unit == "whole":
-        order = sorted(record.parts, key=_canonical)
-        yield _piece(record, record.name, record.shape, spec, fans, tuple(order))
-    else:
-        own = dict(rule.parts)
-        for part in record.parts:
-            default = f"{record.name}/{part.label}" if part.label else record.name
-            name = names.get(f"{record.path}/{part.label}", default)
-            yield _piece(record, name, record.part_shape(part), own.get(part.label, spec), fans, (part,))
-
-
-def _canonical(part: Part) -> tuple[int, str]:
-    known = part.label in CANONICAL
-    return (CANONICAL.index(part.label) if known else len(CANONICAL), part.label)
-
-
-def _piece(
-    record: Record,
-    name: str,
-    shape: tuple[int, ...],
-    spec: Initializer,
-    fans: Fans,
-    parts: tuple[Part, ...],
-) -> Piece:
-    geometry = bind(shape, record.layout, dict(record.sizes) or None)
-    from_layout = fans_on(geometry, None, needs=(), label="")
-    # Given only where they say something else: draws with the layout's fans are planned once a shape.
-    given = fans if spec.needs and fans not in {from_layout, (None, None)} else None
-    return Piece(name, shape, spec, given, spec.law(geometry, given), parts)

@@ -16,8 +16,8 @@ from unified_init.walkers.writes import Drawn, Target, Write
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from unified_init.inventory.records import Box
-    from unified_init.models.planning import Assignment, Piece
+    from unified_init.inventory.records import Box, Record
+    from unified_init.recipes.assignment import Assignment, Piece
     from unified_init.walkers.protocol import Walker
 
 __all__ = ["writes_of"]
@@ -25,20 +25,20 @@ __all__ = ["writes_of"]
 # ruff: noqa: ANN401  # models of any framework
 
 
-def writes_of(walker: Walker, model: Any, doing: Sequence[Assignment]) -> dict[str, Write]:
+def writes_of(walker: Walker, model: Any, assignments: Sequence[Assignment]) -> dict[str, Write]:
     """Return what each native tensor gets, all of it checked and none of it drawn."""
     drawn: dict[str, list[Drawn]] = {}
     zeroed: dict[str, int] = {}
     natives: dict[str, tuple[tuple[int, ...], str]] = {}
-    for one in doing:
-        for path, _ in one.record.stored:
+    for assignment in assignments:
+        for path, _ in assignment.record.stored:
             if path not in natives:
                 natives[path] = walker.shape_and_dtype(model, path)
-        for piece in one.pieces:
-            for path, entry in _drawn(one, piece, natives):
+        for piece in assignment.pieces:
+            for path, entry in _drawn(assignment.record, piece, natives):
                 drawn.setdefault(path, []).append(entry)
-        if one.zero_row is not None:
-            zeroed[one.record.path] = one.zero_row
+        if assignment.zero_row is not None:
+            zeroed[assignment.record.path] = assignment.zero_row
     writes = {}
     for path, entries in drawn.items():
         shape, dtype = natives[path]
@@ -61,10 +61,9 @@ def _full(box: Box | None, shape: tuple[int, ...]) -> Box:
 
 
 def _drawn(
-    one: Assignment, piece: Piece, natives: Mapping[str, tuple[tuple[int, ...], str]]
+    record: Record, piece: Piece, natives: Mapping[str, tuple[tuple[int, ...], str]]
 ) -> Iterator[tuple[str, Drawn]]:
     """Yield, for each native tensor that a piece reaches, what is drawn and where it goes."""
-    record = one.record
     paths = [part.path for part in piece.parts] or [record.path]
     for path in dict.fromkeys(paths):
         targets = tuple(_targets(record.axis, piece, path))
@@ -81,15 +80,15 @@ def _targets(axis: int | None, piece: Piece, path: str) -> Iterator[Target]:
         yield Target((), None)
         return
     assert axis is not None  # noqa: S101  # a record with parts has an axis
-    at = 0
+    start = 0
     for part in piece.parts:
+        stop = start + part.length
         if part.path == path:
-            source = (*(slice(None),) * axis, slice(at, at + part.length))
-            yield Target(source, part.box, part.shift)
-        at += part.length
+            yield Target((*(slice(None),) * axis, slice(start, stop)), part.box, part.shift)
+        start = stop
 
 
-def _entry(record: Any, piece: Piece, dtype: str, targets: tuple[Target, ...]) -> Drawn:
+def _entry(record: Record, piece: Piece, dtype: str, targets: tuple[Target, ...]) -> Drawn:
     if dtype not in DTYPES:
         value = piece.law.mean
         if piece.law.kind != "constant" or not _holds(dtype, value):

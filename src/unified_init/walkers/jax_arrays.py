@@ -1,4 +1,4 @@
-"""Arrays of a JAX model: what they are, whether they can be written, and what takes their place."""
+"""Arrays of a JAX model: what they are, whether they can be written, and what replaces them."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def check(path: str, leaf: Any) -> None:
 
 
 def replacement(leaf: Any, write: Write) -> Any:
-    """Return what takes an array's place: the same kind of array, where the old one lies."""
+    """Return the array that replaces another: of the same kind and on the same devices."""
     current = None if write.covers else values(write.path, leaf)
     if isinstance(leaf, np.ndarray):
         return write.array(current)

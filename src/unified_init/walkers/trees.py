@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from unified_init.core import peers
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 
 __all__ = ["Haiku", "Linen", "haiku", "linen"]
@@ -44,8 +45,7 @@ class Linen:
 
     def __post_init__(self) -> None:
         """Check that these are a module and its variables."""
-        bases = {(cls.__module__, cls.__name__) for cls in type(self.module).__mro__}
-        if self.module is not None and ("flax.linen.module", "Module") not in bases:
+        if self.module is not None and not peers.is_a(self.module, "flax.linen.Module"):
             msg = f"`module` must be a flax.linen.Module or None, got {type(self.module).__name__}."
             raise ArgumentTypeError(msg)
         if not isinstance(self.variables, Mapping):
@@ -139,7 +139,7 @@ class Haiku:
             )
             raise ArgumentTypeError(msg)
         for field, tree in (("params", self.params), ("state", {} if self.state is None else self.state)):
-            if not isinstance(tree, Mapping) or not all(isinstance(one, Mapping) for one in tree.values()):
+            if not (isinstance(tree, Mapping) and all(isinstance(entry, Mapping) for entry in tree.values())):
                 hint = ": init returned the pair (params, state)" if isinstance(tree, tuple) else ""
                 msg = (
                     f"`{field}` must be a dict of dicts of arrays, as init returned it, got "

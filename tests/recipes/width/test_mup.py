@@ -205,6 +205,41 @@ def test_a_whole_matrix_is_scaled_as_one() -> None:
         assert found.std == pytest.approx((2 * 4 * width) ** -0.5, rel=1e-12)
 
 
+def test_at_the_width_of_the_base_nothing_changes() -> None:
+    """A part with a spec of its own is not scaled by the block, the others are: as the recipe says."""
+
+    def fused(width: int) -> ui.Inventory:
+        parts = tuple(
+            ui.Part(label=label, length=width, path="w", box=((at * width, (at + 1) * width), (0, width)))
+            for at, label in enumerate("vqk")
+        )
+        record = ui.Record(
+            name="w", path="w", shape=(3 * width, width), layout="OI", kind="attention", role="kernel",
+            block=3, axis=0, parts=parts,
+        )  # fmt: skip
+        return ui.Inventory("torch", (record,))
+
+    rule = ui.Rule(spec=ui.normal(0.0, 1.0), by_block=-0.5, parts=(("v", ui.normal(0.0, 3.0)),))
+    mine = ui.Recipe("mine", (rule,))
+    growing = scaled(mine, fused)
+    ours, base = (
+        [piece.law for piece in ui.plan(fused(BASE), wanted)["w"].pieces]
+        for wanted in (growing.recipe_for(fused(BASE)), mine)
+    )
+    assert ours == base
+    assert [law.std for law in base] == [3.0, 0.5, 0.5]
+    assert growing.table(fused(BASE))["w"].base_std == 3.0
+    wide = ui.plan(fused(WIDTH), growing.recipe_for(fused(WIDTH)))["w"].pieces
+    assert [piece.law.std for piece in wide] == [1.5, 0.25, 0.25]
+
+
+def test_a_law_that_does_not_fit_names_parameter_and_rule() -> None:
+    """As a plan of the base does."""
+    deep = ui.Recipe("mine", (ui.Rule(spec=ui.normal(0.0, 1.0), by_block=-0.5),))
+    with refused(ui.ArgumentValueError):
+        ui.recipes.mup(deep, base=inventory(4, 4), delta=inventory(8, 8)).table(inventory(4, 4))
+
+
 @pytest.mark.needs("transformers")
 def test_a_tied_head_has_the_multiplier() -> None:
     """An embedding that is the head too is a vector, whose output is multiplied."""

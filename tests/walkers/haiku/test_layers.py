@@ -59,6 +59,14 @@ def test_a_layers_tensors_are_what_they_are(
     assert (record.kind, record.role, record.layout, record.fans, record.groups) == expected
 
 
+def test_every_known_layer_is_a_class_of_haiku() -> None:
+    """By its public name, or as a base of classes that have one: a name that Haiku gives up is missing here."""
+    from unified_init.walkers.haiku.layers import LAYERS
+    from unified_init.walkers.haiku.walker import CLASSES
+
+    assert sorted(CLASSES.values()) == sorted(LAYERS)
+
+
 def test_an_embedding_is_a_table() -> None:
     """Embed's rows are drawn apart."""
     record = ui.inspect(layer("hk.Embed(7, 4)", 2, data="int32"))["embed/embeddings"]

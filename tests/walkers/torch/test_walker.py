@@ -338,15 +338,6 @@ def test_what_no_walker_knows_is_refused() -> None:
         ui.inspect({"w": 1})
 
 
-def test_a_library_too_old_for_its_walker_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With both versions, before anything of it is imported."""
-    from unified_init.walkers import registry
-
-    monkeypatch.setattr("importlib.metadata.version", lambda _: "0.10.4")
-    with refused(ui.BackendError):
-        registry._load("flax.nnx_walker")
-
-
 def test_a_report_is_json() -> None:
     """All of it, as it is."""
     import torch

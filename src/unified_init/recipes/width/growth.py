@@ -11,10 +11,8 @@ from unified_init.law.layout import bind
 
 if TYPE_CHECKING:
     from unified_init.inventory.records import Inventory, Record
-    from unified_init.law.law import Law
-    from unified_init.recipes.rule import Rule
 
-__all__ = ["Growth", "check_alike", "growth_of", "laws_of", "literally"]
+__all__ = ["Growth", "check_alike", "growth_of", "literally"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,9 +50,11 @@ def growth_of(base: Record, delta: Record, now: Record) -> Growth:
     """Return the class and the multipliers of a parameter, from its shapes at three widths."""
     sides = {"I": 1.0, "O": 1.0}
     grown: set[str] = set()
-    digits = [bind(one.shape, one.layout, dict(one.sizes) or None).digits for one in (base, delta, now)]
-    for before, other, here in zip(*digits, strict=True):
-        if before.size == other.size:
+    digits = [
+        bind(record.shape, record.layout, dict(record.sizes) or None).digits for record in (base, delta, now)
+    ]
+    for before, wider, here in zip(*digits, strict=True):
+        if before.size == wider.size:
             if here.size != before.size:
                 msg = (
                     f"`inventory` has the shape {now.shape} for {now.path!r}, the base {base.shape}, on "
@@ -84,7 +84,7 @@ def growth_of(base: Record, delta: Record, now: Record) -> Growth:
 
 def check_alike(argument: str, base: Inventory, other: Inventory) -> None:
     """Refuse inventories of different parameters, by stream names: Keras' paths depend on the process."""
-    ours, theirs = ({record.name: record for record in one} for one in (base, other))
+    ours, theirs = ({record.name: record for record in inventory} for inventory in (base, other))
     for path in sorted(set(ours) ^ set(theirs)):
         msg = f"`{argument}` must have the base's parameters: {path!r} is in one of the two alone."
         raise ArgumentValueError(msg)
@@ -95,23 +95,6 @@ def check_alike(argument: str, base: Inventory, other: Inventory) -> None:
                 f"the base {record.shape}."
             )
             raise ArgumentValueError(msg)
-
-
-def laws_of(record: Record, rule: Rule) -> dict[str, Law]:
-    """Return the law that a rule gives to a record, by the labels of its parts; "" is the whole."""
-    if rule.spec is None:
-        return {}
-    factor = 1.0 if record.block is None else (record.block + 1) ** rule.by_block
-    fans = rule.fans_of(record)
-    shapes = {"": record.shape}
-    if record.parts and rule.unit == "part":
-        shapes = {part.label: record.part_shape(part) for part in record.parts}
-    found = {}
-    for label, shape in shapes.items():
-        spec = dict(rule.parts).get(label, rule.spec).scaled(factor)
-        geometry = bind(shape, record.layout, dict(record.sizes) or None)
-        found[label] = spec.law(geometry, fans if spec.needs and fans != (None, None) else None)
-    return found
 
 
 def literally(path: str) -> str:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.records import Inventory
-from unified_init.recipes.rule import Recipe, Rule
-from unified_init.recipes.width.growth import check_alike, growth_of, laws_of, literally
+from unified_init.recipes.assignment import assign
+from unified_init.recipes.rule import Recipe
+from unified_init.recipes.width.growth import check_alike, growth_of, literally
 from unified_init.recipes.width.table import MuRow, MuTable
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from unified_init.inventory.records import Record
     from unified_init.law.law import Law
+    from unified_init.recipes.assignment import Assignment
+    from unified_init.recipes.rule import Rule
     from unified_init.recipes.width.growth import Growth
     from unified_init.spec.initializer import Initializer
 
@@ -69,7 +72,7 @@ class MuP:
                 )
                 raise ArgumentTypeError(msg)
         check_alike("delta", self.base, self.delta)
-        if all(one.shape == other.shape for one, other in self._pairs(self.delta)):
+        if all(base.shape == delta.shape for base, delta in self._pairs(self.delta)):
             msg = "`delta` must have another width than `base`, got equal shapes everywhere."
             raise ArgumentValueError(msg)
 
@@ -99,13 +102,13 @@ class MuP:
         rows = []
         for before, now in self._pairs(inventory):
             growth = self._growth(before, now)
-            laws = laws_of(before, self._rule_of(before))
-            base_std, random = next(((law.std, law.random) for law in laws.values()), (math.nan, False))
-            here = base_std * growth.hidden_factor if random else base_std
+            law = next((piece.law for piece in self._assigned(before).pieces), None)
+            base_std = math.nan if law is None else law.std
+            std = base_std * growth.hidden_factor if law is not None and law.random else base_std
             rows.append(
                 MuRow(
                     now.path, now.shape, growth.kind, growth.width, base_std,
-                    here, *growth.rates, growth.multiplier(now),
+                    std, *growth.rates, growth.multiplier(now),
                 )
             )  # fmt: skip
         return MuTable(tuple(rows))
@@ -148,37 +151,38 @@ class MuP:
         yield from ((bases[record.name], record) for record in inventory)
 
     def _growth(self, before: Record, now: Record) -> Growth:
-        other = next(record for record in self.delta if record.name == before.name)
-        return growth_of(before, other, now)
+        delta = next(record for record in self.delta if record.name == before.name)
+        return growth_of(before, delta, now)
 
-    def _rule_of(self, record: Record) -> Rule:
-        rule = self.recipe.rule_for(record)
-        if rule is None:
+    def _assigned(self, record: Record) -> Assignment:
+        assignment = assign(record, self.recipe)
+        if assignment is None:
             msg = (
                 f"no rule of recipe {self.recipe.name!r} matches {record.path!r}, a {record.role}: "
                 "add a rule, or one with spec=None to leave it as it is."
             )
             raise ArgumentValueError(msg)
-        return rule
+        return assignment
 
     def _scaled_rule(self, before: Record, now: Record) -> Rule:
         """Return the rule of one parameter: that of the recipe, its values scaled."""
-        rule = self._rule_of(now)
+        assignment = self._assigned(now)
+        rule = self.recipe.rules[assignment.rule]
         conditions = ("kind", "role", "place", "name", "block", "shape", "depthwise", "fused", "predicate")
         exact: dict[str, Any] = {**dict.fromkeys(conditions), "path": (literally(now.path),)}
-        if rule.spec is None:
+        if rule.spec is None or not assignment.pieces:
             return dataclasses.replace(rule, **exact)
         growth = self._growth(before, now)
-        old = laws_of(before, self._rule_of(before))
-        factors = {label: _factor(old[label], law, growth) for label, law in laws_of(now, rule).items()}
-        own = dict(rule.parts)
-        parts = {
-            label: _scaled(own.get(label, rule.spec), factor) for label, factor in factors.items() if label
+        base_laws = {piece.label: piece.law for piece in self._assigned(before).pieces}
+        factors = {
+            piece.label: _factor(base_laws[piece.label], piece.law, growth) for piece in assignment.pieces
         }
-        if len(set(parts.values())) > 1:
-            return dataclasses.replace(rule, **exact, parts=tuple(parts.items()))
-        (spec,) = set(parts.values()) or {_scaled(rule.spec, factors[""])}
-        return dataclasses.replace(rule, **exact, spec=spec, parts=())
+        specs = {piece.label: _scaled(piece.spec, factors[piece.label]) for piece in assignment.pieces}
+        if len(set(specs.values())) > 1:  # parts with specs of their own, which `by_block` no longer scales
+            return dataclasses.replace(rule, **exact, parts=tuple(specs.items()))
+        label, factor = next(iter(factors.items()))
+        spec = dict(rule.parts).get(label, rule.spec)
+        return dataclasses.replace(rule, **exact, spec=_scaled(spec, factor), parts=())
 
 
 def mup(recipe: Recipe, *, base: Inventory, delta: Inventory) -> MuP:

@@ -6,6 +6,8 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING
 
+from unified_init.core.text_table import aligned
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -85,8 +87,7 @@ class MuTable:
         """Return aligned columns."""
         fields = [field.name for field in dataclasses.fields(MuRow)]
         cells = [fields, *([_shown(getattr(row, field)) for field in fields] for row in self.rows)]
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in cells)
+        return "\n".join(aligned(cells))
 
     def to_json(self, *, indent: int | None = None) -> str:
         """Return the table as JSON; a std that a law does not have is null."""

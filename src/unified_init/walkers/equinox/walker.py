@@ -10,7 +10,7 @@ from jax import tree_util
 
 from unified_init.inventory.places import placed
 from unified_init.inventory.records import Inventory, Record
-from unified_init.walkers import jax_arrays as jax_leaves
+from unified_init.walkers import jax_arrays
 from unified_init.walkers.equinox.layers import facts_of
 from unified_init.walkers.layer_facts import ComputedError, check_complete, stacked
 
@@ -40,7 +40,7 @@ def inspect(model: eqx.Module) -> Inventory:
 
 def read(model: eqx.Module, path: str) -> NDArray[Any]:
     """Return a tensor's values."""
-    return jax_leaves.values(path, _find(model, path)[0])
+    return jax_arrays.values(path, _find(model, path)[0])
 
 
 def shape_and_dtype(model: eqx.Module, path: str) -> tuple[tuple[int, ...], str]:
@@ -65,7 +65,7 @@ def check(model: eqx.Module, paths: Collection[str]) -> None:
                     f"it: skip={path!r}, or apply before the layer is wrapped."
                 )
                 raise ComputedError(msg)
-        jax_leaves.check(path, leaf)
+        jax_arrays.check(path, leaf)
     leaves = tree_util.tree_flatten_with_path(model)[0]
     abstract = {_path(keys) for keys, leaf in leaves if isinstance(leaf, jax.ShapeDtypeStruct)}
     check_complete(abstract - set(paths), "write them too, or make them concrete first")
@@ -77,14 +77,14 @@ def commit(model: eqx.Module, writes: Mapping[str, Write]) -> eqx.Module:
     new = []
     for keys, leaf in pairs:
         write = writes.get(_path(keys))
-        new.append(leaf if write is None else jax_leaves.replacement(leaf, write))
+        new.append(leaf if write is None else jax_arrays.replacement(leaf, write))
     return tree_util.tree_unflatten(structure, new)
 
 
 def _leaves(model: eqx.Module) -> Iterator[tuple[str, Any, list[tuple[Any, str]]]]:
     """Yield every tensor with its path and the objects on the way to it."""
     for keys, leaf in tree_util.tree_flatten_with_path(model)[0]:
-        if jax_leaves.is_tensor(leaf):
+        if jax_arrays.is_tensor(leaf):
             yield _path(keys), leaf, _chain(model, keys)
 
 
@@ -110,11 +110,11 @@ def _walked(model: eqx.Module, path: str) -> tuple[Any, list[tuple[Any, str]]] |
             here = here[word]
         else:
             return None
-    return (here, chain) if jax_leaves.is_tensor(here) else None
+    return (here, chain) if jax_arrays.is_tensor(here) else None
 
 
 def _path(keys: tuple[Any, ...]) -> str:
-    return ".".join(map(jax_leaves.word_of, keys))
+    return ".".join(map(jax_arrays.word_of, keys))
 
 
 def _chain(model: eqx.Module, keys: tuple[Any, ...]) -> list[tuple[Any, str]]:
@@ -122,7 +122,7 @@ def _chain(model: eqx.Module, keys: tuple[Any, ...]) -> list[tuple[Any, str]]:
     chain = []
     here: Any = model
     for key in keys:
-        chain.append((here, jax_leaves.word_of(key)))
+        chain.append((here, jax_arrays.word_of(key)))
         here = getattr(here, key.name) if isinstance(here, eqx.Module) else _child(here, key)
     return chain
 
@@ -135,7 +135,7 @@ def _child(node: Any, key: Any) -> Any:
 
 def _is_left(leaf: Any, chain: list[tuple[Any, str]]) -> bool:
     """Whether no recipe writes a tensor: constants, initial states, and what normalises a weight."""
-    if not isinstance(leaf, (jax.Array, jax.ShapeDtypeStruct)) or not jax_leaves.is_float(leaf):
+    if not isinstance(leaf, (jax.Array, jax.ShapeDtypeStruct)) or not jax_arrays.is_float(leaf):
         return True
     if any(isinstance(owner, eqx.nn.StateIndex) for owner, _ in chain):
         return True

@@ -13,7 +13,7 @@ import jax
 from flax import struct
 from flax.core import meta
 
-from unified_init.walkers import jax_arrays as jax_leaves
+from unified_init.walkers import jax_arrays
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -73,7 +73,7 @@ def stacked_axes(
     found = {}
     pairs, _ = jax.tree_util.tree_flatten_with_path(variables, is_leaf=lambda leaf: isinstance(leaf, Noted))
     for path, leaf in pairs:
-        collection, *key = (jax_leaves.word_of(step) for step in path)
+        collection, *key = (jax_arrays.word_of(step) for step in path)
         at = (collection, tuple(key))
         if isinstance(leaf, Noted):
             copies = [False] * len(inner[at])

@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax
 from flax.core import meta
 
-from unified_init.walkers import jax_arrays as jax_leaves
+from unified_init.walkers import jax_arrays
 from unified_init.walkers.flax.layers import Layer, einsum_roles
 
 if TYPE_CHECKING:
@@ -78,9 +78,9 @@ def leaves_of(variables: Any) -> dict[tuple[str, Key], Any]:
     """Return the arrays of a tree of variables, out of their boxes, by collection and key."""
     found = {}
     for path, leaf in jax.tree_util.tree_flatten_with_path(variables, is_leaf=is_box)[0]:
-        collection, *key = (jax_leaves.word_of(step) for step in path)
+        collection, *key = (jax_arrays.word_of(step) for step in path)
         value = unboxed(leaf)
-        if jax_leaves.is_tensor(value):
+        if jax_arrays.is_tensor(value):
             found[collection, tuple(key)] = value
     return found
 

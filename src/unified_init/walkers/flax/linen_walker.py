@@ -13,7 +13,7 @@ import jax
 
 from unified_init.errors import ArgumentValueError
 from unified_init.inventory.records import Inventory
-from unified_init.walkers import jax_arrays as jax_leaves
+from unified_init.walkers import jax_arrays
 from unified_init.walkers.flax.layers import Layer, records_of
 from unified_init.walkers.flax.leaves import Key, Leaf, axes_of_copies
 from unified_init.walkers.flax.linen_axes import stacked_axes
@@ -75,10 +75,10 @@ def inspect(model: Linen) -> Inventory:
             raise ArgumentValueError(_unreached("/".join(key)))
         else:
             outside.append("/".join((collection, *key)))
-    records, left, lost = records_of(seen.layers, leaves)
+    records, unwritten, lost = records_of(seen.layers, leaves)
     if lost:
         raise ArgumentValueError(_unproven(lost))
-    return Inventory("flax_linen", records, (*left, *outside))
+    return Inventory("flax_linen", records, (*unwritten, *outside))
 
 
 def _ordered(seen: Seen, model: Linen) -> list[tuple[tuple[str, Key], Any]]:
@@ -87,15 +87,15 @@ def _ordered(seen: Seen, model: Linen) -> list[tuple[tuple[str, Key], Any]]:
     Those of layers that nobody called are in the order of their names, numbers as numbers.
     """
     called = bool(model.args or model.kwargs) and model.module is not None
-    ranks = {at: rank if called else 0 for rank, at in enumerate(seen.layers)}
+    ranks = {key: rank if called else 0 for rank, key in enumerate(seen.layers)}
 
-    def place(at: tuple[str, Key]) -> tuple[Any, ...]:
-        collection, key = at
+    def sort_key(variable: tuple[str, Key]) -> tuple[Any, ...]:
+        collection, key = variable
         above = (key[:end] for end in reversed(range(len(key))) if key[:end] in ranks)
-        words = [jax_leaves.by_number(word) for word in key]
+        words = [jax_arrays.by_number(word) for word in key]
         return ranks.get(next(above, ()), len(ranks)), words[:-1], collection != "params", words[-1:]
 
-    return sorted(leaves_of(model.variables).items(), key=lambda item: place(item[0]))
+    return sorted(leaves_of(model.variables).items(), key=lambda item: sort_key(item[0]))
 
 
 def _unreached(path: str) -> str:
@@ -132,7 +132,7 @@ def _from_call(model: Linen) -> Seen:
 
     def note(following: Any, args: Any, kwargs: Any, context: Any) -> Any:
         module = context.module
-        if module.scope is not None:  # in its place among the layers, which is that of its first call
+        if module.scope is not None:  # in the order of the layers' first calls
             path = tuple(module.path)
             seen.layers.setdefault(path, layer_of(module, args, kwargs))
         result = following(*args, **kwargs)
@@ -150,30 +150,33 @@ def _from_call(model: Linen) -> Seen:
 
     try:
         with nn.intercept_methods(note):
-            found = leaves_of(_shapes(call, model.args, model.kwargs))
+            made = leaves_of(_shapes(call, model.args, model.kwargs))
     except Exception as error:
         msg = f"`args` of linen() must be what module.init takes after the key; it raised {error!r}."
         raise ArgumentValueError(msg) from error
-    _check_fit(model, found)
-    seen.inner = {at: shape for at, shape in seen.inner.items() if at in found}
-    if any(len(axes_of_copies(tuple(found[at].shape), shape)) > 1 for at, shape in seen.inner.items()):
+    _check_fit(model, made)
+    seen.inner = {variable: shape for variable, shape in seen.inner.items() if variable in made}
+    if any(
+        len(axes_of_copies(tuple(made[variable].shape), shape)) > 1 for variable, shape in seen.inner.items()
+    ):
         with contextlib.suppress(Exception):  # functions of the model that take no boxes: it is asked for
             seen.stacked = stacked_axes(lambda: _shapes(call, model.args, model.kwargs), seen.inner)
     return seen
 
 
-def _check_fit(model: Linen, found: Mapping[tuple[str, Key], Any]) -> None:
+def _check_fit(model: Linen, made: Mapping[tuple[str, Key], Any]) -> None:
     """Refuse variables of another module."""
     given = leaves_of(model.variables)
-    for at, value in given.items():
-        if at in found and tuple(found[at].shape) != tuple(value.shape):
+    for variable, value in given.items():
+        if variable in made and tuple(made[variable].shape) != tuple(value.shape):
+            path = "/".join(variable[1])
             msg = (
-                f"`variables` do not fit `module`: {'/'.join(at[1])!r} has the shape {tuple(value.shape)}, "
-                f"and called with the example inputs the module makes {tuple(found[at].shape)}."
+                f"`variables` do not fit `module`: {path!r} has the shape {tuple(value.shape)}, "
+                f"and called with the example inputs the module makes {tuple(made[variable].shape)}."
             )
             raise ArgumentValueError(msg)
     missing = sorted(
-        "/".join(key) for collection, key in found.keys() - given.keys() if collection == "params"
+        "/".join(key) for collection, key in made.keys() - given.keys() if collection == "params"
     )
     if missing:
         msg = f"`variables` lack {', '.join(map(repr, missing[:5]))}, which the module makes."
@@ -183,12 +186,12 @@ def _check_fit(model: Linen, found: Mapping[tuple[str, Key], Any]) -> None:
 def _shapes(call: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     """Evaluate abstractly; what is no array (a flag, a carry's None) is passed as it stands."""
     leaves, structure = jax.tree_util.tree_flatten((args, dict(kwargs)))
-    arrays = [leaf for leaf in leaves if jax_leaves.is_tensor(leaf)]
+    arrays = [leaf for leaf in leaves if jax_arrays.is_tensor(leaf)]
 
     def run(*values: Any) -> Any:
-        left = iter(values)
+        remaining = iter(values)
         positional, named = structure.unflatten(
-            [next(left) if jax_leaves.is_tensor(leaf) else leaf for leaf in leaves]
+            [next(remaining) if jax_arrays.is_tensor(leaf) else leaf for leaf in leaves]
         )
         return call(*positional, **named)
 
@@ -202,13 +205,13 @@ def _leaf(model: Linen, path: str) -> Any:
         node: Any = model.variables
         for word in words:
             node = node.get(word) if isinstance(node, Mapping) else None
-        if jax_leaves.is_tensor(unboxed(node)):
+        if jax_arrays.is_tensor(unboxed(node)):
             return unboxed(node)
     return _by_path(model)[path]
 
 
 def _by_path(model: Linen) -> dict[str, Any]:
-    return {_path(*at): value for at, value in leaves_of(model.variables).items()}
+    return {_path(*variable): value for variable, value in leaves_of(model.variables).items()}
 
 
 def _path(collection: str, key: Key) -> str:
@@ -217,7 +220,7 @@ def _path(collection: str, key: Key) -> str:
 
 def read(model: Linen, path: str) -> NDArray[Any]:
     """Return a tensor's values."""
-    return jax_leaves.values(path, _leaf(model, path))
+    return jax_arrays.values(path, _leaf(model, path))
 
 
 def shape_and_dtype(model: Linen, path: str) -> tuple[tuple[int, ...], str]:
@@ -235,7 +238,7 @@ def check(model: Linen, paths: Collection[str]) -> None:
     """Refuse tensors that are being traced or normalised before use, and to leave some without values."""
     wrapped = _seen(model).wrapped
     for path in paths:
-        jax_leaves.check(path, _leaf(model, path))
+        jax_arrays.check(path, _leaf(model, path))
         if path in wrapped:
             msg = (
                 f"{path!r} is normalised by {wrapped[path]} before its layer uses it, so that written values "
@@ -250,11 +253,11 @@ def commit(model: Linen, writes: Mapping[str, Write]) -> Linen:
     """Return a wrapper with a new tree, in the boxes and the containers of the old one."""
 
     def renewed(path: Any, leaf: Any) -> Any:
-        collection, *key = (jax_leaves.word_of(step) for step in path)
+        collection, *key = (jax_arrays.word_of(step) for step in path)
         write = writes.get(_path(collection, tuple(key)))
         if write is None:
             return leaf
-        value = jax_leaves.replacement(unboxed(leaf), write)
+        value = jax_arrays.replacement(unboxed(leaf), write)
         return leaf.replace_boxed(value) if is_box(leaf) else value
 
     variables = jax.tree_util.tree_map_with_path(renewed, model.variables, is_leaf=is_box)

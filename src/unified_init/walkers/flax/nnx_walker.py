@@ -10,7 +10,7 @@ import jax
 from flax import nnx
 
 from unified_init.inventory.records import Inventory, Record
-from unified_init.walkers import jax_arrays as jax_leaves
+from unified_init.walkers import jax_arrays
 from unified_init.walkers.flax.layers import Layer, einsum_roles, records_of
 from unified_init.walkers.flax.leaves import Key, Leaf
 from unified_init.walkers.layer_facts import ComputedError, check_complete
@@ -51,7 +51,7 @@ def inspect(model: nnx.Module) -> Inventory:
     leaves = []
     for found in sharing.values():
         for leaf, node in found:
-            if leaf.collection in {"params", "batch_stats"} and jax_leaves.is_tensor(node.get_value()):
+            if leaf.collection in {"params", "batch_stats"} and jax_arrays.is_tensor(node.get_value()):
                 leaves.append(leaf)
             else:
                 left.append(leaf.path)
@@ -83,7 +83,7 @@ def _walk(model: Any) -> Iterator[tuple[Key, Any, Any]]:
     stack: list[tuple[Key, Any, Any, frozenset[int]]] = [((), model, None, frozenset())]
     while stack:
         key, node, owner, above = stack.pop()
-        if isinstance(node, nnx.Variable) or jax_leaves.is_tensor(node):
+        if isinstance(node, nnx.Variable) or jax_arrays.is_tensor(node):
             yield key, node, owner
             continue
         if id(node) in above:  # a module that knows the one around it
@@ -100,7 +100,7 @@ def _children(node: Any) -> dict[str, Any]:
     if isinstance(node, nnx.Pytree):
         names = [name for name in vars(node) if not name.startswith("_pytree__")]
         if names == sorted(names):  # as nnx.merge and nnx.eval_shape leave them: "l_10" before "l_2"
-            names.sort(key=jax_leaves.by_number)
+            names.sort(key=jax_arrays.by_number)
         return {name: getattr(node, name) for name in names}
     if isinstance(node, Mapping):
         return {str(name): child for name, child in node.items()}
@@ -167,7 +167,7 @@ def _find(model: Any, path: str) -> tuple[Any, list[tuple[Any, str]]]:
 
 def read(model: nnx.Module, path: str) -> NDArray[Any]:
     """Return a variable's values."""
-    return jax_leaves.values(path, _find(model, path)[0].get_value())
+    return jax_arrays.values(path, _find(model, path)[0].get_value())
 
 
 def shape_and_dtype(model: nnx.Module, path: str) -> tuple[tuple[int, ...], str]:
@@ -199,7 +199,7 @@ def check(model: nnx.Module, paths: Collection[str]) -> None:
 
 
 def _check_variable(path: str, variable: Any, chain: list[tuple[Any, str]]) -> None:
-    jax_leaves.check(path, variable.get_value())
+    jax_arrays.check(path, variable.get_value())
     for at, (node, word) in enumerate(chain):
         if word != "layer_instance" or not isinstance(node, (nnx.WeightNorm, nnx.SpectralNorm)):
             continue
@@ -217,5 +217,5 @@ def commit(model: nnx.Module, writes: Mapping[str, Write]) -> nnx.Module:
     """Write in place; variables that share memory share it still."""
     variables = {path: _find(model, path)[0] for path in writes}
     for path, write in writes.items():
-        variables[path].set_value(jax_leaves.replacement(variables[path].get_value(), write))
+        variables[path].set_value(jax_arrays.replacement(variables[path].get_value(), write))
     return model

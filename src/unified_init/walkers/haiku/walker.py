@@ -12,7 +12,7 @@ import jax
 from unified_init.errors import ArgumentValueError
 from unified_init.inventory.places import placed
 from unified_init.inventory.records import Inventory
-from unified_init.walkers import jax_arrays as jax_leaves
+from unified_init.walkers import jax_arrays
 from unified_init.walkers.haiku.layers import LAYERS, STATE, Site, described, described_state, named_site
 from unified_init.walkers.layer_facts import check_complete
 
@@ -27,6 +27,14 @@ if TYPE_CHECKING:
 __all__ = ["check", "commit", "inspect", "loaded", "read", "shape_and_dtype"]
 
 SHOWN = 5
+# The layers by class. DepthwiseConvND and ConvNDLSTM have no public name, but classes derived from them do.
+CLASSES = {
+    base: base.__name__
+    for cls in vars(hk).values()
+    if isinstance(cls, type) and issubclass(cls, hk.Module)
+    for base in cls.__mro__
+    if base.__name__ in LAYERS
+}
 
 
 def inspect(model: Haiku) -> Inventory:
@@ -34,23 +42,23 @@ def inspect(model: Haiku) -> Inventory:
     leaves = _leaves(model)
     sites = _sites(model, leaves)
     shapes = {path: site.shape for path, site in sites.items()}
-    records, left = [], []
+    records, unwritten = [], []
     for path, site in sites.items():
         leaf = leaves[path]
         bundle, _, name = path.removeprefix(STATE).rpartition("/")
         shape, dtype = tuple(leaf.shape), str(leaf.dtype)
         if path.startswith(STATE):
-            found = described_state(bundle, name, shape, dtype, site)
+            tensor_records = described_state(bundle, name, shape, dtype, site)
         else:
-            found = described(bundle, name, shape, dtype, site, shapes)
-        records += found
-        left += [] if found else [path]
-    return Inventory("haiku", placed(records), tuple(left))
+            tensor_records = described(bundle, name, shape, dtype, site, shapes)
+        records += tensor_records
+        unwritten += [] if tensor_records else [path]
+    return Inventory("haiku", placed(records), tuple(unwritten))
 
 
 def read(model: Haiku, path: str) -> NDArray[Any]:
     """Return a tensor's values."""
-    return jax_leaves.values(path, _leaf(model, path))
+    return jax_arrays.values(path, _leaf(model, path))
 
 
 def shape_and_dtype(model: Haiku, path: str) -> tuple[tuple[int, ...], str]:
@@ -67,7 +75,7 @@ def loaded(model: Haiku) -> frozenset[str]:  # noqa: ARG001  # Haiku marks nothi
 def check(model: Haiku, paths: Collection[str]) -> None:
     """Refuse tensors that cannot be written, and to leave some without values."""
     for path in paths:
-        jax_leaves.check(path, _leaf(model, path))
+        jax_arrays.check(path, _leaf(model, path))
     abstract = {path for path, leaf in _leaves(model).items() if isinstance(leaf, jax.ShapeDtypeStruct)}
     check_complete(abstract - set(paths), "write them too, or leave them out")
 
@@ -81,7 +89,7 @@ def commit(model: Haiku, writes: Mapping[str, Write]) -> Haiku:
             inner = {}
             for name, leaf in entries.items():
                 write = writes.get(f"{prefix}{bundle}/{name}")
-                inner[name] = leaf if write is None else jax_leaves.replacement(leaf, write)
+                inner[name] = leaf if write is None else jax_arrays.replacement(leaf, write)
             new[bundle] = type(entries)(inner)
         return type(tree)(new)
 
@@ -97,16 +105,16 @@ def _leaf(model: Haiku, path: str) -> Any:
 
 def _leaves(model: Haiku) -> dict[str, Any]:
     """Return every tensor by path."""
-    found = {}
+    leaves = {}
     for prefix, tree in (("", model.params), (STATE, model.state or {})):
         for bundle, entries in tree.items():
             for name, leaf in entries.items():
                 path = f"{prefix}{bundle}/{name}"
-                if not jax_leaves.is_tensor(leaf):
+                if not jax_arrays.is_tensor(leaf):
                     msg = f"`params` and `state` must hold arrays, got {type(leaf).__name__} at {path!r}."
                     raise ArgumentValueError(msg)
-                found[path] = leaf
-    return found
+                leaves[path] = leaf
+    return leaves
 
 
 def _sites(model: Haiku, leaves: Mapping[str, Any]) -> dict[str, Site]:
@@ -158,12 +166,12 @@ def _ordered(leaves: Mapping[str, Any], made: Mapping[str, Site]) -> dict[str, A
     for path in made:
         ranks.setdefault(path.rpartition("/")[0], len(ranks))
 
-    def place(path: str) -> tuple[Any, ...]:
+    def sort_key(path: str) -> tuple[Any, ...]:
         bundle, _, name = path.rpartition("/")
-        words = [jax_leaves.by_number(word) for word in bundle.split("/")]
-        return path.startswith(STATE), ranks.get(bundle, len(ranks)), words, jax_leaves.by_number(name)
+        words = [jax_arrays.by_number(word) for word in bundle.split("/")]
+        return path.startswith(STATE), ranks.get(bundle, len(ranks)), words, jax_arrays.by_number(name)
 
-    return {path: leaves[path] for path in sorted(leaves, key=place)}
+    return {path: leaves[path] for path in sorted(leaves, key=sort_key)}
 
 
 def _beside(made: Mapping[str, Site], path: str, shape: tuple[int, ...]) -> Site | None:
@@ -202,20 +210,21 @@ def _evaluated(model: Haiku) -> tuple[dict[str, Site], dict[str, tuple[int, ...]
             running.pop()
 
     leaves, structure = jax.tree.flatten((model.args, dict(model.kwargs)))
-    arrays = {at: leaf for at, leaf in enumerate(leaves) if jax_leaves.is_tensor(leaf)}
+    arrays = {index: leaf for index, leaf in enumerate(leaves) if jax_arrays.is_tensor(leaf)}
 
     def init(given: Mapping[int, Any]) -> Any:
-        args, kwargs = jax.tree.unflatten(structure, [given.get(at, leaf) for at, leaf in enumerate(leaves)])
+        arguments = [given.get(index, leaf) for index, leaf in enumerate(leaves)]
+        args, kwargs = jax.tree.unflatten(structure, arguments)
         return model.transformed.init(jax.random.PRNGKey(0), *args, **kwargs)
 
     try:
         with hk.intercept_methods(intercept):
-            found = jax.eval_shape(init, arrays)
+            trees = jax.eval_shape(init, arrays)
     except Exception as error:
         msg = f"`example_args` of haiku() must be what init takes after the key; it raised {error!r}."
         raise ArgumentValueError(msg) from error
     stateful = isinstance(model.transformed, (hk.TransformedWithState, hk.MultiTransformedWithState))
-    params, state = found if stateful else (found, {})
+    params, state = trees if stateful else (trees, {})
     return made, _expected(params, state)
 
 
@@ -255,8 +264,5 @@ def _site(owner: Any, running: list[hk.Module], shape: tuple[int, ...]) -> Site:
 
 
 def _layer(module: Any) -> str:
-    """Return the Haiku class that a module is of, or derives from."""
-    for cls in type(module).__mro__:
-        if cls.__module__.startswith("haiku.") and cls.__name__ in LAYERS:
-            return str(cls.__name__)
-    return ""
+    """Return the name of the Haiku class that a module is of, or derives from; "" if it is none of them."""
+    return next((CLASSES[cls] for cls in type(module).__mro__ if cls in CLASSES), "")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
-from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.batchnorm import _NormBase  # all batch and instance norms: they have no public base
 
 from unified_init.errors import ArgumentValueError
 from unified_init.inventory.places import unwrapped
@@ -91,6 +91,8 @@ def _is_conv1d(module: nn.Module) -> bool:
 
 def _of_transformers(module: nn.Module) -> bool:
     """Whether a class comes from transformers, or from code that it downloaded."""
+    # By the package's name, which is public: Conv1D has moved between its modules, those of the norms are
+    # private to each model, and downloaded code has no public path at all.
     return type(module).__module__.startswith(("transformers.", "transformers_modules."))
 
 
@@ -114,13 +116,13 @@ def _facts(  # noqa: PLR0911  # one return a layer
         return _conv(module, name)
     if isinstance(module, nn.Bilinear):
         first, second = module.in1_features, module.in2_features
-        found = {
+        facts = {
             "kind": "bilinear",
             "inputs": first * second,
             "outputs": module.out_features,
             "features": first,
         }
-        return found | ({"role": "kernel", "layout": "OII"} if name == "weight" else _vector("bias"))
+        return facts | ({"role": "kernel", "layout": "OII"} if name == "weight" else _vector("bias"))
     if isinstance(module, (nn.Embedding, nn.EmbeddingBag)):
         return {
             "kind": "embedding", "role": "embedding", "layout": "BO", "outputs": shape[-1],
@@ -138,13 +140,13 @@ def _vector(role: str) -> dict[str, Any]:
 def _linear(
     kind: str, layout: str, name: str, shape: tuple[int, ...], path: str, inputs: int, outputs: int
 ) -> dict[str, Any]:
-    found: dict[str, Any] = {"kind": kind, "inputs": inputs, "outputs": outputs}
-    found |= {"role": "kernel", "layout": layout} if name == "weight" else _vector("bias")
+    facts: dict[str, Any] = {"kind": kind, "inputs": inputs, "outputs": outputs}
+    facts |= {"role": "kernel", "layout": layout} if name == "weight" else _vector("bias")
     layer = unwrapped(path).rpartition(".")[0].rpartition(".")[2]
     if FUSED.search(layer) and outputs == 3 * inputs:
-        found |= _parts(path, shape, layout if name == "weight" else "O", QKV)
-        found |= {"outputs": inputs, "place": "attention.qkv"}
-    return found
+        facts |= _parts(path, shape, layout if name == "weight" else "O", QKV)
+        facts |= {"outputs": inputs, "place": "attention.qkv"}
+    return facts
 
 
 def _parts(path: str, shape: tuple[int, ...], layout: str, labels: tuple[str, ...]) -> dict[str, Any]:
@@ -152,9 +154,9 @@ def _parts(path: str, shape: tuple[int, ...], layout: str, labels: tuple[str, ..
     axis = layout.index("O")
     length = shape[axis] // len(labels)
     parts = []
-    for at, label in enumerate(labels):
+    for index, label in enumerate(labels):
         ends = [(0, size) for size in shape]
-        ends[axis] = (at * length, (at + 1) * length)
+        ends[axis] = (index * length, (index + 1) * length)
         parts.append(Part(label=label, length=length, path=path, box=tuple(ends)))
     return {"axis": axis, "parts": tuple(parts)}
 
@@ -163,7 +165,7 @@ def _conv(module: Any, name: str) -> dict[str, Any]:
     groups = module.groups
     space = SPATIAL[len(module.kernel_size)]
     transposed = isinstance(module, TRANSPOSED)
-    found: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "kind": "conv_transpose" if transposed else "conv",
         "inputs": module.in_channels // groups,
         "outputs": module.out_channels // groups,
@@ -171,27 +173,27 @@ def _conv(module: Any, name: str) -> dict[str, Any]:
         "groups": groups,
     }
     if name != "weight":
-        return found | _vector("bias")
+        return facts | _vector("bias")
     if groups == 1:
-        return found | {"role": "kernel", "layout": ("IO" if transposed else "OI") + space}
+        return facts | {"role": "kernel", "layout": ("IO" if transposed else "OI") + space}
     layout = ("(BI)O" if transposed else "(BO)I") + space
-    return found | {"role": "kernel", "layout": layout, "sizes": (("B", groups),)}
+    return facts | {"role": "kernel", "layout": layout, "sizes": (("B", groups),)}
 
 
 def _attention(module: nn.MultiheadAttention, name: str, shape: tuple[int, ...], path: str) -> dict[str, Any]:
     width = module.embed_dim
-    found: dict[str, Any] = {"kind": "attention", "inputs": width, "outputs": width}
+    facts: dict[str, Any] = {"kind": "attention", "inputs": width, "outputs": width}
     if name in {"in_proj_weight", "in_proj_bias"}:
         layout = "OI" if name == "in_proj_weight" else "O"
         role = "kernel" if name == "in_proj_weight" else "bias"
-        return found | _parts(path, shape, layout, QKV) | {
+        return facts | _parts(path, shape, layout, QKV) | {
             "role": role, "layout": layout, "place": "attention.qkv",
         }  # fmt: skip
     if name in {"bias_k", "bias_v"}:
-        return found | {"role": "token", "layout": "BIO", "place": "attention.extra"}
+        return facts | {"role": "token", "layout": "BIO", "place": "attention.extra"}
     letter = {"q": "query", "k": "key", "v": "value"}[name[0]]
     apart = module.kdim if module.kdim != width else module.vdim  # the inputs that keep them apart
-    return found | {
+    return facts | {
         "role": "kernel", "layout": "OI", "place": f"attention.{letter}", "inputs": shape[1],
         "features": apart,
     }  # fmt: skip
@@ -207,16 +209,16 @@ def _recurrent(module: Any, name: str, shape: tuple[int, ...], path: str) -> dic
     inputs = module.input_size
     if level is not None and int(level[1]) > 0:
         inputs = state * (2 if module.bidirectional else 1)
-    found: dict[str, Any] = {"kind": kind, "hidden": hidden, "features": inputs, "outputs": hidden}
+    facts: dict[str, Any] = {"kind": kind, "hidden": hidden, "features": inputs, "outputs": hidden}
     recurrent = "_hh" in name
-    found["inputs"] = state if recurrent else inputs
+    facts["inputs"] = state if recurrent else inputs
     if "_hr" in name:
-        return found | {"role": "projection", "layout": "OI", "inputs": hidden, "outputs": state}
+        return facts | {"role": "projection", "layout": "OI", "inputs": hidden, "outputs": state}
     if name.startswith("bias"):
-        found |= _vector("recurrent_bias" if recurrent else "bias")
+        facts |= _vector("recurrent_bias" if recurrent else "bias")
     else:
-        found |= {"role": "recurrent_kernel" if recurrent else "kernel", "layout": "OI"}
-    return found | (_parts(path, shape, found["layout"], labels) if labels else {})
+        facts |= {"role": "recurrent_kernel" if recurrent else "kernel", "layout": "OI"}
+    return facts | (_parts(path, shape, facts["layout"], labels) if labels else {})
 
 
 NORM_ROLES = {
@@ -253,10 +255,10 @@ def _norm(module: nn.Module, name: str, shape: tuple[int, ...], path: str) -> di
     if role is None:
         return None
     layout = "O" * len(shape) if len(shape) else None
-    found: dict[str, Any] = {"kind": kind, "role": role, "layout": layout, "outputs": math.prod(shape)}
+    facts: dict[str, Any] = {"kind": kind, "role": role, "layout": layout, "outputs": math.prod(shape)}
     if role == "scale" and label in CENTRED and _of_transformers(module) and shape:
-        found |= {"axis": 0, "parts": (Part(label="", length=shape[0], path=path, shift=1.0),)}
-    return found
+        facts |= {"axis": 0, "parts": (Part(label="", length=shape[0], path=path, shift=1.0),)}
+    return facts
 
 
 def _lora(path: str, name: str, shape: tuple[int, ...]) -> dict[str, Any]:
@@ -278,15 +280,15 @@ def _free(  # noqa: PLR0911  # one return a kind
     if isinstance(module, nn.PReLU):
         return {"kind": "prelu", "role": "slope", "layout": "O"}
     layout = "B" * (len(shape) - 1) + "O" if shape else None
-    found: dict[str, Any] = {"kind": "parameter", "layout": layout, "outputs": shape[-1] if shape else None}
+    facts: dict[str, Any] = {"kind": "parameter", "layout": layout, "outputs": shape[-1] if shape else None}
     if POSITION.search(name):
-        return found | {"role": "position", "place": "embedding.position"}
+        return facts | {"role": "position", "place": "embedding.position"}
     if TOKEN.search(name):
-        return found | {"role": "token"}
+        return facts | {"role": "token"}
     if SCALED.search(name) or "layerscale" in label:
-        return found | {"role": "layer_scale"}
+        return facts | {"role": "layer_scale"}
     if name == "relative_position_bias_table":
-        return found | {"role": "position", "place": "attention.extra"}
+        return facts | {"role": "position", "place": "attention.extra"}
     if name == "bias":
-        return found | {"role": "bias"}
+        return facts | {"role": "bias"}
     return {"kind": "parameter", "role": "parameter", "layout": None}

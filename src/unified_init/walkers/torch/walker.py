@@ -31,20 +31,20 @@ def inspect(model: torch.nn.Module) -> Inventory:
     _check_eager(modules)
     leading = _leading(model)
     sharing: dict[Hashable, list[Record]] = {}
-    left = []
+    unwritten = []
     for path, native in _natives(model).items():
         prefix, _, name = path.rpartition(".")
         parent = modules[prefix.rpartition(".")[0]] if prefix else None
         record = described(modules[prefix], parent, path, name, native)
         if record is None:
-            left.append(path)
+            unwritten.append(path)
             continue
         stream = unwrapped(path.removeprefix(leading))
         if stream != path:
             record = dataclasses.replace(record, name=stream)
         key = native.identity if isinstance(native, Effective) else identity(native)
         sharing.setdefault(key, []).append(record)
-    return Inventory("torch", placed([_owner(records) for records in sharing.values()]), tuple(left))
+    return Inventory("torch", placed([_owner(records) for records in sharing.values()]), tuple(unwritten))
 
 
 def _check_eager(modules: Mapping[str, torch.nn.Module]) -> None:
@@ -113,9 +113,9 @@ def _native(model: torch.nn.Module, path: str) -> torch.Tensor | Effective:
         owner = owner._modules[word]  # noqa: SLF001  # where getattr looks last
     for table in (owner._parameters, owner._buffers):  # noqa: SLF001  # getattr would compute effective ones
         if table.get(name) is not None:
-            found: torch.Tensor = table[name]
-            return found
-    return next(one for one in effective_of(owner, prefix) if one.name == name)
+            tensor: torch.Tensor = table[name]
+            return tensor
+    return next(effective for effective in effective_of(owner, prefix) if effective.name == name)
 
 
 def loaded(model: torch.nn.Module) -> frozenset[str]:

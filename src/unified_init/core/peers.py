@@ -1,0 +1,45 @@
+"""Classes and functions of other libraries, looked up by their public paths; nothing is imported.
+
+The module that defines a class (``keras.src.layers.layer``) is private and moves between releases; its public
+path (``keras.Layer``) does not. If there is an object of the class, the library has been imported, and the
+path can be followed through ``sys.modules``.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+__all__ = ["is_a", "public"]
+
+
+def public(path: str) -> Any:  # noqa: ANN401  # a class or a function of any library
+    """Return the object at a dotted path such as "torch.nn.Module"; None if nothing imported has it.
+
+    None is also the answer where a library is half imported, or is of a release without that name.
+
+    Example:
+        >>> import collections.abc
+        >>> public("collections.abc.Mapping") is collections.abc.Mapping
+        True
+        >>> public("collections.abc.Maping") is None
+        True
+    """
+    library, *names = path.split(".")
+    target: Any = sys.modules.get(library)
+    for name in names:
+        # Not getattr: some modules import what they are asked for.
+        target = getattr(target, "__dict__", {}).get(name)
+    return target
+
+
+def is_a(value: object, path: str) -> bool:
+    """Whether an object is an instance of the class at a public path.
+
+    Example:
+        >>> import collections.abc
+        >>> is_a({}, "collections.abc.Mapping"), is_a({}, "torch.nn.Module")
+        (True, False)
+    """
+    cls = public(path)
+    return isinstance(cls, type) and isinstance(value, cls)

@@ -1,0 +1,133 @@
+"""Assignments: which rule of a recipe decides a record, and the tensors that are drawn for it.
+
+Plans, audits and muP all call ``assign``. It is here and not in ``models/``, because muP, itself a recipe,
+cannot import from there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from unified_init.errors import ArgumentValueError, UnifiedInitError
+from unified_init.law.layout import bind
+from unified_init.spec.fans import fans_on
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from unified_init.inventory.records import Part, Record
+    from unified_init.law.law import Fans, Law
+    from unified_init.recipes.rule import Recipe, Rule
+    from unified_init.spec.initializer import Initializer
+
+__all__ = ["Assignment", "Piece", "assign", "deciding_rule"]
+
+# The order of parts in a tensor that is drawn whole, whatever order a framework stores them in.
+CANONICAL = ("q", "k", "v", "i", "f", "g", "o", "r", "z", "n")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Piece:
+    """One tensor to draw: a record, one part of it, or all its parts as one.
+
+    ``parts`` are the parts in this tensor, in their order along the record's axis; () for an unfused record.
+    ``fans`` are given to the draw where they differ from those of the layout.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    spec: Initializer
+    fans: Fans | None
+    law: Law
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The label of its only part; "" for a record as a whole."""
+        return self.parts[0].label if len(self.parts) == 1 else ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Assignment:
+    """A record, the rule that decides it, by its index, and what is drawn; nothing if it is left alone."""
+
+    record: Record
+    rule: int
+    pieces: tuple[Piece, ...]
+    zero_row: int | None = None
+
+
+def deciding_rule(record: Record, recipe: Recipe) -> int | None:
+    """Return the index of the first rule that matches a record; None if none does."""
+    return next((index for index, rule in enumerate(recipe.rules) if rule.matches(record)), None)
+
+
+def assign(record: Record, recipe: Recipe, names: Mapping[str, str] | None = None) -> Assignment | None:
+    """Return what a recipe gives to a record; None if no rule matches it.
+
+    Args:
+        record: under the stream name that is used.
+        recipe: the rules.
+        names: stream names of parts, by "path/label"; a part that is not there is drawn under "name/label".
+
+    Returns:
+        The assignment. It has no pieces if the rule has no spec, or the record no values.
+
+    Raises:
+        ArgumentValueError: the rule's law does not fit the record, or a predicate fails; the message names
+            the record's path and the rule.
+    """
+    index = deciding_rule(record, recipe)
+    if index is None:
+        return None
+    rule = recipe.rules[index]
+    if rule.spec is None or record.size == 0:
+        return Assignment(record, index, ())
+    try:
+        pieces = tuple(_pieces(record, rule, rule.spec, names or {}))
+    except UnifiedInitError as error:
+        msg = f"{record.path!r}, by rule {index} of recipe {recipe.name!r} ({rule}): {error}"
+        raise ArgumentValueError(msg) from None
+    return Assignment(record, index, pieces, record.padding if rule.padding == "zero" else None)
+
+
+def _pieces(record: Record, rule: Rule, spec: Initializer, names: Mapping[str, str]) -> Iterator[Piece]:
+    if rule.by_block:
+        if record.block is None:
+            msg = "`by_block` needs a record inside a block; this one lies in none."
+            raise ArgumentValueError(msg)
+        spec = spec.scaled((record.block + 1) ** rule.by_block)
+    fans = rule.fans_of(record)
+    if not record.parts:
+        yield _piece(record, record.name, record.shape, spec, fans, ())
+    elif rule.unit == "whole":
+        parts = tuple(sorted(record.parts, key=_canonical))
+        yield _piece(record, record.name, record.shape, spec, fans, parts)
+    else:
+        own_specs = dict(rule.parts)
+        for part in record.parts:
+            default = f"{record.name}/{part.label}" if part.label else record.name
+            name = names.get(f"{record.path}/{part.label}", default)
+            part_spec = own_specs.get(part.label, spec)
+            yield _piece(record, name, record.part_shape(part), part_spec, fans, (part,))
+
+
+def _canonical(part: Part) -> tuple[int, str]:
+    """Return a key that sorts known labels before others, which follow by the alphabet."""
+    return (CANONICAL.index(part.label) if part.label in CANONICAL else len(CANONICAL), part.label)
+
+
+def _piece(
+    record: Record,
+    name: str,
+    shape: tuple[int, ...],
+    spec: Initializer,
+    fans: Fans,
+    parts: tuple[Part, ...],
+) -> Piece:
+    geometry = bind(shape, record.layout, dict(record.sizes) or None)
+    from_layout = fans_on(geometry, None, needs=(), label="")
+    # Given only where they say something else: draws with the layout's fans are planned once per shape.
+    given = fans if spec.needs and fans not in {from_layout, (None, None)} else None
+    return Piece(name, shape, spec, given, spec.law(geometry, given), parts)
