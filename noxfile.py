@@ -137,7 +137,7 @@ def tools(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", default=False, requires=["frameworks"])
 def messages(session: nox.Session) -> None:
-    """Write ``tests/messages.txt`` from what the tests are refused with; ``-- tests/law`` for some of them."""
+    """Write ``tests/messages.txt`` from what tests are refused with; ``-- tests/law`` selects some."""
     python = frameworks_bin(session, "python")
     refusing = [
         str(path)

@@ -557,25 +557,25 @@ def test_a_missing_backend_is_shown_and_is_no_failure(without: Callable[..., Non
 
 
 @pytest.mark.parametrize(
-    ("arguments", "start"),
+    ("option", "value"),
     [
-        (("--variant", "torch"), "`--variant torch` is not installed. To add it: pip install"),
-        (("--variant", "cupy"), "`--variant` must be 'numpy', "),
-        (("--preset", "he"), "`--preset` must be 'uniform', "),
-        (("--alpha", "2"), "`--alpha` must lie between 0 and 1, got 2.0."),
-        (("--json", "/nowhere/at/all"), "`--json` must be a file that can be written, or -, got "),
+        ("--variant", "torch"),
+        ("--variant", "cupy"),
+        ("--preset", "he"),
+        ("--alpha", "2"),
+        ("--json", "/nowhere/at/all"),
     ],
     ids=["missing", "variant", "preset", "alpha", "json"],
 )
 def test_a_wrong_option_is_one_line_and_exits_two(
-    arguments: tuple[str, ...], start: str, without: Callable[..., None]
+    option: str, value: str, without: Callable[..., None]
 ) -> None:
     """On standard error, before anything is measured; the tests above have the whole messages."""
     without("torch")
-    result = parity(*arguments)
+    result = parity(option, value)
     assert result.exit_code == 2
     assert result.stdout == ""
-    assert result.stderr.startswith(start)
+    assert result.stderr.startswith(f"`{option}")
     assert result.stderr.count("\n") == 1
 
 

@@ -13,6 +13,7 @@ from tests.helpers.messages import refused
 from tests.helpers.reading import logical_values
 
 import unified_init as ui
+from unified_init.walkers.registry import walker_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras
 
@@ -169,8 +170,9 @@ def test_an_audit_of_abstract_arrays_says_so(make: Any, first: str) -> None:
     audit = ui.audit(model, ui.recipes.torch_default())
     assert not audit.ok
     assert {row.verdict for row in audit} == {"unread"}
-    note = f"'{first}' is abstract and has no values: apply a recipe to the model first."
-    assert audit[first].notes == (note,)
+    with refused(ui.ArgumentValueError) as caught:
+        walker_of(model).read(model, first)
+    assert audit[first].notes == (str(caught.value),)
 
 
 SHARDED = """
