@@ -5,7 +5,7 @@
 
 A test says what it imports with ``@pytest.mark.needs("torch", "flax")``, and a test with a parameter
 ``variant`` needs that variant's backend. Other libraries come with a backend: flax, haiku and equinox with
-jax, transformers, torchvision, timm and mup with torch, keras with any of torch, tensorflow and jax. A test
+jax, transformers, torchvision, timm and mup with torch, keras and mlx with any of torch, tensorflow and jax. A test
 is collected if all that it needs is chosen or comes with what is chosen. The others are deselected, not
 skipped; and what is chosen but not installed is a failure.
 """
@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+
+import unified_init as ui
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,6 +60,7 @@ COMES_WITH = {name: {name} for name in CHOICES} | {
     "flax": {"jax"},
     "haiku": {"jax"},
     "equinox": {"jax"},
+    "mlx": {"torch", "tensorflow", "jax"},
     "keras": {"torch", "tensorflow", "jax"},
 }
 
@@ -96,6 +99,10 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in ("tensorflow", "torch", "jax"):
         if name in chosen(config):
             os.environ.setdefault("KERAS_BACKEND", name)
+    if config.getoption("doctestmodules", default=False):
+        # Public classes name the package as their module: doctest looks for their examples there.
+        for public in ui.__all__:
+            getattr(ui, public)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -77,7 +77,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", *session.posargs)
     session.run("ruff", "format", *([] if "--fix" in session.posargs else ["--check"]))
     session.run("lint-imports")
-    session.run("python", "-m", "pytest", "--noconftest", "tools/tests")
+    session.run("python", "-m", "pytest", "--noconftest", "tools/tests/test_import_contracts.py")
 
 
 @nox.session
@@ -118,7 +118,7 @@ def minimums(session: nox.Session, backend: str) -> None:
 def frameworks(session: nox.Session) -> None:
     """Install torch, TensorFlow, JAX and Keras in one environment, for the sessions that share it."""
     session.install(TORCH)  # first and alone, so that nothing later picks another build of it
-    session.install(TORCH, "-e", ".[all]", *group("test"), *group("models"), *group("bench"))
+    session.install(TORCH, "-e", ".[all]", *group("test"), *group("models"), *group("outside"), *group("bench"))
 
 
 @nox.session(venv_backend="none", requires=["frameworks"])
@@ -131,7 +131,7 @@ def parity(session: nox.Session) -> None:
 def tools(session: nox.Session) -> None:
     """Test what only developers run: the generated pages, the benchmarks, the microscope."""
     python = frameworks_bin(session, "python")
-    folders = session.posargs or ("tools/pages/tests", "benchmarks/tests", "microscope/tests")
+    folders = session.posargs or ("tools", "benchmarks/tests", "microscope/tests")
     session.run(python, "-m", "pytest", *WORKERS, *folders, env=QUIET)
 
 

@@ -1,6 +1,6 @@
-"""unified_init: a network's first weights, the same bits in every framework.
+"""unified_init: a network's initial weights, the same bits in every framework.
 
-One declarative spec an initializer, one seed, one name a parameter: NumPy, PyTorch, TensorFlow and
+One declarative spec per initializer, one seed, one name per parameter: NumPy, PyTorch, TensorFlow and
 JAX return the same values, eager or compiled, in any layout, type or sharding.
 """
 
@@ -11,195 +11,81 @@ import importlib
 from typing import TYPE_CHECKING
 
 # Bound at once: the package of this name would take its place when something imports it.
-from unified_init.backends.registry import backends
+from unified_init.backends.registry import backends, register_backend
 
 if TYPE_CHECKING:
-    from unified_init import recipes
-    from unified_init.auditing.audit import audit
-    from unified_init.auditing.coordinates import CoordCheck, coord_check
-    from unified_init.auditing.probing import Probe, probe
-    from unified_init.auditing.report import Audit, AuditRow
-    from unified_init.drawing.api import draw, fill
-    from unified_init.drawing.digests import digest
-    from unified_init.drawing.wrap import as_jax, as_keras, as_torch
-    from unified_init.errors import (
-        ArgumentTypeError,
-        ArgumentValueError,
-        BackendError,
-        UnifiedInitError,
-    )
-    from unified_init.interop.from_native import from_native
-    from unified_init.interop.quantiles import from_quantile
-    from unified_init.interop.serialise import from_json, to_json
-    from unified_init.inventory.inventory_json import inventory_from_json
-    from unified_init.inventory.records import Inventory, Part, Record, inventory_to_json
-    from unified_init.law.law import STREAM, Law
-    from unified_init.models.applying import Report, apply, inspect, plan
-    from unified_init.models.matching import NameMap, match
-    from unified_init.models.planning import Plan
-    from unified_init.recipes.recipe_json import (
-        recipe_from_json,
-        recipe_from_yaml,
-        recipe_schema,
-        recipe_to_json,
-    )
-    from unified_init.recipes.rule import Recipe, Rule
-    from unified_init.spec.distributions import (
-        BilinearUpsampling,
-        Constant,
-        DeltaOrthogonal,
-        Dirac,
-        Hadamard,
-        Identity,
-        Normal,
-        Orthogonal,
-        Quantile,
-        Sparse,
-        Stft,
-        TruncatedNormal,
-        Uniform,
-    )
-    from unified_init.spec.gains import calculate_gain, depth_factor
-    from unified_init.spec.initializer import Initializer
-    from unified_init.spec.presets import (
-        bilinear_upsampling,
-        constant,
-        delta_orthogonal,
-        dirac,
-        glorot_normal,
-        glorot_uniform,
-        hadamard,
-        he_normal,
-        he_uniform,
-        icnr,
-        identity,
-        kaiming_normal,
-        kaiming_uniform,
-        lecun_normal,
-        lecun_uniform,
-        normal,
-        ones,
-        orthogonal,
-        siren,
-        sparse,
-        stft,
-        trunc_normal,
-        truncated_normal,
-        uniform,
-        uniform_unit_scaling,
-        variance_scaling,
-        xavier_normal,
-        xavier_uniform,
-        zeros,
-    )
-    from unified_init.spec.scales import Between, Fixed, Gain, Interval, InverseFan, VarianceScaling
-    from unified_init.walkers.trees import Haiku, Linen, haiku, linen
+    # What follows is for type checkers: `as` and `*` say that a name is exported.
+    from unified_init import recipes as recipes
+    from unified_init.auditing.audit import audit as audit
+    from unified_init.auditing.coordinates import CoordCheck as CoordCheck
+    from unified_init.auditing.coordinates import coord_check as coord_check
+    from unified_init.auditing.probing import Probe as Probe
+    from unified_init.auditing.probing import probe as probe
+    from unified_init.auditing.report import Audit as Audit
+    from unified_init.auditing.report import AuditRow as AuditRow
+    from unified_init.drawing.api import draw as draw
+    from unified_init.drawing.api import fill as fill
+    from unified_init.drawing.digests import digest as digest
+    from unified_init.drawing.wrap import as_jax as as_jax
+    from unified_init.drawing.wrap import as_keras as as_keras
+    from unified_init.drawing.wrap import as_torch as as_torch
+    from unified_init.errors import *
+    from unified_init.interop.from_native import from_native as from_native
+    from unified_init.interop.quantiles import from_quantile as from_quantile
+    from unified_init.interop.serialise import from_json as from_json
+    from unified_init.interop.serialise import to_json as to_json
+    from unified_init.inventory.inventory_json import inventory_from_json as inventory_from_json
+    from unified_init.inventory.records import Inventory as Inventory
+    from unified_init.inventory.records import Part as Part
+    from unified_init.inventory.records import Record as Record
+    from unified_init.inventory.records import inventory_to_json as inventory_to_json
+    from unified_init.law.law import STREAM as STREAM
+    from unified_init.law.law import Law as Law
+    from unified_init.models.applying import Report as Report
+    from unified_init.models.applying import apply as apply
+    from unified_init.models.applying import inspect as inspect
+    from unified_init.models.applying import plan as plan
+    from unified_init.models.matching import NameMap as NameMap
+    from unified_init.models.matching import match as match
+    from unified_init.models.planning import Plan as Plan
+    from unified_init.recipes.recipe_json import recipe_from_json as recipe_from_json
+    from unified_init.recipes.recipe_json import recipe_from_yaml as recipe_from_yaml
+    from unified_init.recipes.recipe_json import recipe_schema as recipe_schema
+    from unified_init.recipes.recipe_json import recipe_to_json as recipe_to_json
+    from unified_init.recipes.rule import Recipe as Recipe
+    from unified_init.recipes.rule import Rule as Rule
+    from unified_init.spec.distributions import BilinearUpsampling as BilinearUpsampling
+    from unified_init.spec.distributions import Constant as Constant
+    from unified_init.spec.distributions import DeltaOrthogonal as DeltaOrthogonal
+    from unified_init.spec.distributions import Dirac as Dirac
+    from unified_init.spec.distributions import Hadamard as Hadamard
+    from unified_init.spec.distributions import Identity as Identity
+    from unified_init.spec.distributions import Normal as Normal
+    from unified_init.spec.distributions import Orthogonal as Orthogonal
+    from unified_init.spec.distributions import Quantile as Quantile
+    from unified_init.spec.distributions import Sparse as Sparse
+    from unified_init.spec.distributions import Stft as Stft
+    from unified_init.spec.distributions import TruncatedNormal as TruncatedNormal
+    from unified_init.spec.distributions import Uniform as Uniform
+    from unified_init.spec.gains import calculate_gain as calculate_gain
+    from unified_init.spec.gains import depth_factor as depth_factor
+    from unified_init.spec.initializer import Initializer as Initializer
+    from unified_init.spec.presets import *
+    from unified_init.spec.scales import Between as Between
+    from unified_init.spec.scales import Fixed as Fixed
+    from unified_init.spec.scales import Gain as Gain
+    from unified_init.spec.scales import Interval as Interval
+    from unified_init.spec.scales import InverseFan as InverseFan
+    from unified_init.spec.scales import VarianceScaling as VarianceScaling
+    from unified_init.walkers.trees import Haiku as Haiku
+    from unified_init.walkers.trees import Linen as Linen
+    from unified_init.walkers.trees import haiku as haiku
+    from unified_init.walkers.trees import linen as linen
 
-__all__ = [
-    "STREAM",
-    "ArgumentTypeError",
-    "ArgumentValueError",
-    "Audit",
-    "AuditRow",
-    "BackendError",
-    "Between",
-    "BilinearUpsampling",
-    "Constant",
-    "CoordCheck",
-    "DeltaOrthogonal",
-    "Dirac",
-    "Fixed",
-    "Gain",
-    "Hadamard",
-    "Haiku",
-    "Identity",
-    "Initializer",
-    "Interval",
-    "Inventory",
-    "InverseFan",
-    "Law",
-    "Linen",
-    "NameMap",
-    "Normal",
-    "Orthogonal",
-    "Part",
-    "Plan",
-    "Probe",
-    "Quantile",
-    "Recipe",
-    "Record",
-    "Report",
-    "Rule",
-    "Sparse",
-    "Stft",
-    "TruncatedNormal",
-    "UnifiedInitError",
-    "Uniform",
-    "VarianceScaling",
-    "apply",
-    "as_jax",
-    "as_keras",
-    "as_torch",
-    "audit",
-    "backends",
-    "bilinear_upsampling",
-    "calculate_gain",
-    "constant",
-    "coord_check",
-    "delta_orthogonal",
-    "depth_factor",
-    "digest",
-    "dirac",
-    "draw",
-    "fill",
-    "from_json",
-    "from_native",
-    "from_quantile",
-    "glorot_normal",
-    "glorot_uniform",
-    "hadamard",
-    "haiku",
-    "he_normal",
-    "he_uniform",
-    "icnr",
-    "identity",
-    "inspect",
-    "inventory_from_json",
-    "inventory_to_json",
-    "kaiming_normal",
-    "kaiming_uniform",
-    "lecun_normal",
-    "lecun_uniform",
-    "linen",
-    "match",
-    "normal",
-    "ones",
-    "orthogonal",
-    "plan",
-    "probe",
-    "recipe_from_json",
-    "recipe_from_yaml",
-    "recipe_schema",
-    "recipe_to_json",
-    "recipes",
-    "siren",
-    "sparse",
-    "stft",
-    "to_json",
-    "trunc_normal",
-    "truncated_normal",
-    "uniform",
-    "uniform_unit_scaling",
-    "variance_scaling",
-    "xavier_normal",
-    "xavier_uniform",
-    "zeros",
-]
 __version__ = "0.1.0"
 
-# Where each public name lives. Importing the package costs next to nothing: the first use of any name
-# that draws imports all of those, and each name of whole models its own module. Type checkers read the
-# imports above instead.
+# The home of each public name. Importing the package costs next to nothing: the first use of any name that
+# draws imports all of those modules, and each name of whole models its own.
 _HOMES = {
     "drawing.api": "draw fill",
     "drawing.digests": "digest",
@@ -239,6 +125,7 @@ _MODEL_HOMES = {
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 _MODEL_HOME = {name: module for module, names in _MODEL_HOMES.items() for name in names.split()}
+__all__ = ["backends", "recipes", "register_backend", *_HOME, *_MODEL_HOME]  # noqa: PLE0604  # keys are text
 
 
 def __getattr__(name: str) -> object:

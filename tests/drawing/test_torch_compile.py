@@ -9,9 +9,9 @@ import pytest
 
 import unified_init as ui
 from unified_init.drawing import frozen_call
-from unified_init.parity.bits import differing
-from unified_init.parity.cases import ELEMENTWISE
 from unified_init.parity.variants import DEFAULTS, reference
+from unified_init.testing.bits import differing
+from unified_init.testing.cases import ELEMENTWISE
 
 pytestmark = pytest.mark.needs("torch")
 

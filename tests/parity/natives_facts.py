@@ -23,7 +23,7 @@ from tests.parity.natives import (
 )
 
 import unified_init as ui
-from unified_init.parity.bits import differing
+from unified_init.testing.bits import differing
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,10 +12,10 @@ from tests.parity.gaps import with_gaps
 
 import unified_init as ui
 from unified_init.backends import registry
-from unified_init.parity.bits import differing
-from unified_init.parity.cases import CASES, ELEMENTWISE, ICNR, ORTHOGONAL, STRUCTURED, Case
 from unified_init.parity.variants import COMPILED, EAGER, Variant, draw, reference
 from unified_init.stream import host
+from unified_init.testing.bits import differing
+from unified_init.testing.cases import CASES, ELEMENTWISE, ICNR, ORTHOGONAL, STRUCTURED, Case
 
 DTYPES = ("float32", "bfloat16", "float16")
 ALL = EAGER + COMPILED

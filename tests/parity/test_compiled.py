@@ -14,9 +14,9 @@ from tests.helpers.messages import refused
 
 import unified_init as ui
 from unified_init.drawing.eager import program_of
-from unified_init.parity.bits import differing
-from unified_init.parity.cases import ELEMENTWISE
 from unified_init.parity.variants import DEFAULTS, Variant, draw, reference
+from unified_init.testing.bits import differing
+from unified_init.testing.cases import ELEMENTWISE
 
 SHAPE = (24, 3, 5, 7)
 OPTIONS: dict[str, Any] = {"layout": "OIHW", "name": "conv/kernel"}

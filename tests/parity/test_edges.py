@@ -13,8 +13,8 @@ import pytest
 from tests.helpers.messages import refused
 
 import unified_init as ui
-from unified_init.parity.bits import differing
 from unified_init.parity.variants import EAGER, Variant, draw, reference
+from unified_init.testing.bits import differing
 
 NORMAL = ui.normal(0.0, 1.0)
 

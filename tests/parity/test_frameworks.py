@@ -14,8 +14,8 @@ from tests.helpers.messages import refused
 
 import unified_init as ui
 from unified_init.backends import registry
-from unified_init.parity.bits import differing
 from unified_init.parity.variants import reference
+from unified_init.testing.bits import differing
 
 if TYPE_CHECKING:
     import pathlib

@@ -14,9 +14,9 @@ from scipy import stats
 
 import unified_init as ui
 from unified_init import testing
-from unified_init.parity.cases import ELEMENTWISE, Case
 from unified_init.parity.variants import COMPILED, EAGER, Variant, draw, reference
 from unified_init.stream.dtypes import DTYPES
+from unified_init.testing.cases import ELEMENTWISE, Case
 
 ALL = EAGER + COMPILED
 by_variant = pytest.mark.parametrize("variant", ALL, ids=lambda variant: variant.value)

@@ -11,9 +11,9 @@ from scipy import stats
 
 import unified_init as ui
 from unified_init import testing
-from unified_init.parity.cases import ELEMENTWISE, SAMPLE, Case
 from unified_init.parity.variants import COMPILED, EAGER, Variant, draw
 from unified_init.stream import numpy_runner, threefry
+from unified_init.testing.cases import ELEMENTWISE, SAMPLE, Case
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

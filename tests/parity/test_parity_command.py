@@ -24,11 +24,11 @@ import unified_init as ui
 from unified_init import cli
 from unified_init.parity import matrix as room
 from unified_init.parity import options, report, variants
-from unified_init.parity.bits import differing
-from unified_init.parity.cases import Case
 from unified_init.parity.matrix import ENTRIES, Cell, Entry, Matrix, Row, measure
 from unified_init.parity.variants import Variant
 from unified_init.spec import presets
+from unified_init.testing.bits import differing
+from unified_init.testing.cases import Case
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import unified_init as ui
-from unified_init.parity.bits import differing
-from unified_init.parity.cases import CASES, ELEMENTWISE, ICNR, ORTHOGONAL, STRUCTURED, Case
 from unified_init.parity.variants import COMPILED, EAGER, Variant, draw
+from unified_init.testing.bits import differing
+from unified_init.testing.cases import CASES, ELEMENTWISE, ICNR, ORTHOGONAL, STRUCTURED, Case
 
 by_variant = pytest.mark.parametrize("variant", EAGER + COMPILED, ids=lambda variant: variant.value)
 OIHW, HWIO = CASES[:2]

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import unified_init as ui
-from unified_init.parity.bits import differing
 from unified_init.parity.variants import reference
 from unified_init.stream import threefry
 from unified_init.stream.numpy_runner import words
+from unified_init.testing.bits import differing
 
 NORMAL = ui.normal(0.0, 1.0)
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from unified_init.auditing import charts
 from unified_init.core import checks
+from unified_init.core.public import public
 from unified_init.core.text_table import aligned
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.models.applying import apply, inspect
@@ -58,6 +59,7 @@ class Curve:
     slope: float
 
 
+@public
 @dataclasses.dataclass(frozen=True, slots=True)
 class CoordCheck:
     """The sizes of all layers' activations over width and training, and what they say.

@@ -9,6 +9,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from unified_init.auditing import charts
+from unified_init.core.public import public
 from unified_init.core.text_table import aligned
 from unified_init.errors import ArgumentTypeError
 from unified_init.walkers.registry import walker_of
@@ -54,6 +55,7 @@ class ProbedLayer:
     gradient_variance: float | None = None
 
 
+@public
 @dataclasses.dataclass(frozen=True, slots=True)
 class Probe:
     """Activations, and gradients if there was a loss, of every layer in the order of their calls.

@@ -10,6 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from unified_init.auditing import charts
+from unified_init.core.public import public
 from unified_init.core.text_table import aligned
 from unified_init.errors import BackendError
 
@@ -33,6 +34,7 @@ SHORT = {"float32": "f32", "bfloat16": "bf16", "float16": "f16", "float64": "f64
 NAMED = 12  # the most parameters whose names are written beside their points
 
 
+@public
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRow:
     """One parameter, or one part of a fused one: what its rule gives and what it holds.
@@ -116,6 +118,7 @@ class AuditRow:
         return self.std / self.expected_std if self.expected_std > 0.0 else math.nan
 
 
+@public
 @dataclasses.dataclass(frozen=True, slots=True)
 class Audit:
     """A model held against a recipe. ``print`` shows it; ``failed`` has the rows that are not right.

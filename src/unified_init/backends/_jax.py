@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +17,7 @@ from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendEr
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from unified_init.backends.protocol import Key
+    from unified_init.backends.protocol import Key, Ops
     from unified_init.law.indexmap import IndexMap
     from unified_init.stream.program import Program
 
@@ -133,6 +133,12 @@ OPS = SimpleNamespace(
     complex=jax.lax.complex,
     constant=jnp.asarray,
 )
+
+
+def ops(target: Any) -> Ops:
+    """Return what the graph program needs; the same in every trace and on every device."""
+    del target
+    return cast("Ops", OPS)
 
 
 @functools.partial(jax.jit, static_argnums=(2, 3))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from unified_init.stream.threefry import root_key as int_root_key
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from unified_init.backends.protocol import Key
+    from unified_init.backends.protocol import Key, Ops
     from unified_init.stream.program import Program
 
 # ruff: noqa: ANN401
@@ -72,6 +72,12 @@ OPS = SimpleNamespace(
     complex=_complex,
     constant=np.asarray,
 )
+
+
+def ops(target: None) -> Ops:
+    """Return what the graph program needs; the same in every trace and on every device."""
+    del target
+    return cast("Ops", OPS)
 
 
 def trace(program: Program, key: Key | None, target: None) -> Any:

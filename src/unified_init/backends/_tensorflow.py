@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import tensorflow as tf
@@ -17,7 +17,7 @@ from unified_init.stream.threefry import root_key as int_root_key
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from unified_init.backends.protocol import Key
+    from unified_init.backends.protocol import Key, Ops
     from unified_init.law.indexmap import IndexMap
     from unified_init.stream.program import Program
 
@@ -147,6 +147,12 @@ OPS = SimpleNamespace(
     complex=tf.complex,
     constant=tf.constant,
 )
+
+
+def ops(target: str | None) -> Ops:
+    """Return what the graph program needs; the same in every trace and on every device."""
+    del target
+    return cast("Ops", OPS)
 
 
 @functools.lru_cache(maxsize=256)

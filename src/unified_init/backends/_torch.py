@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import ml_dtypes
 import numpy as np
@@ -20,7 +20,7 @@ from unified_init.stream.threefry import root_key as int_root_key
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from unified_init.backends.protocol import Key
+    from unified_init.backends.protocol import Key, Ops
     from unified_init.stream.program import Program
 
 # ruff: noqa: ANN401
@@ -203,31 +203,33 @@ def _cast(x: Any, dtype: str) -> Any:
     return x.to(getattr(torch, dtype))
 
 
-def _ops(device: torch.device | None) -> SimpleNamespace:
+def ops(target: torch.device | None) -> Ops:
+    """Return what the graph program needs to run on a device; None is the host."""
     import array_api_compat.torch as xp  # noqa: PLC0415  # 0.1 s, which draws on the host need not pay
 
     def arange(stop: int) -> torch.Tensor:
-        return torch.arange(stop, dtype=torch.int32, device=device)
+        return torch.arange(stop, dtype=torch.int32, device=target)
 
-    return SimpleNamespace(
+    functions = SimpleNamespace(
         xp=SimpleNamespace(**{**vars(xp), "arange": arange}),
         cast=_cast,
         bits=lambda x, dtype: x.view(getattr(torch, dtype)),
         take=lambda column, row: column[row],
         complex=torch.complex,
-        constant=lambda array: adopt(np.array(array), None).to(device),
+        constant=lambda array: adopt(np.array(array), None).to(target),
     )
+    return cast("Ops", functions)
 
 
 def trace(program: Program, key: Key | None, target: torch.device | None) -> torch.Tensor:
     """Run the graph program on a device; orthogonal matrices are made by the one host routine."""
     if isinstance(program.law.unit, Orthogonal):
         return adopt(on_host(program, key), None).to(target)
-    ops = _ops(target)
+    here = ops(target)
 
     def run(named: Key, args: graph.Arguments, index: Any, dtype: str) -> Any:
         columns, numbers, unit = args
-        moved = tuple(map(ops.constant, columns)), ops.constant(numbers), ops.constant(unit)
-        return graph.elementwise(ops, named, moved, index, dtype)
+        moved = tuple(map(here.constant, columns)), here.constant(numbers), here.constant(unit)
+        return graph.elementwise(here, named, moved, index, dtype)
 
-    return trace_program(ops, program, key, run)
+    return trace_program(here, program, key, run)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from unified_init.stream.program import Program
 
-__all__ = ["Backend", "Fillable", "Key", "Ops", "Shardable"]
+__all__ = ["Backend", "Fillable", "Key", "LinearAlgebra", "Namespace", "Ops", "Shardable"]
 
 # ruff: noqa: ANN401  # tensors of any framework
 
@@ -34,6 +34,9 @@ class Backend(Protocol):
 
     def adopt(self, array: NDArray[Any], target: Any) -> Any:
         """Return a host buffer as a tensor of the framework, aliased where it allows that."""
+
+    def ops(self, target: Any) -> Ops:
+        """Return what the graph program needs to run in a trace, or on a device."""
 
     def trace(self, program: Program, key: Key | None, target: Any) -> Any:
         """Draw with the graph program."""
@@ -62,22 +65,112 @@ class Shardable(Backend, Protocol):
         """Return the array with a sharding, in a trace or outside one."""
 
 
+class LinearAlgebra(Protocol):
+    """The functions of ``Namespace.linalg``, on stacks of matrices."""
+
+    def inv(self, x: Any, /) -> Any:
+        """Return the inverses."""
+
+    def diagonal(self, x: Any, /) -> Any:
+        """Return the main diagonals of the last two axes."""
+
+
+class Namespace(Protocol):
+    """The 23 functions of the array API that programs use, with the array API's meaning.
+
+    The first six are all that independent draws need; the rest is for orthogonal and sparse laws. Distances
+    of shifts are Python ints or arrays of the same type, from 0 to the width minus 1; shifting right copies
+    the sign (arithmetic). ``minimum`` and ``maximum`` are of 64-bit integers. A ``matmul`` is in full
+    precision, whatever a flag of the process says.
+    """
+
+    linalg: LinearAlgebra
+
+    def arange(self, stop: int, /) -> Any:
+        """Return the int32 from 0 to stop - 1 (or integers that ``cast`` makes int32)."""
+
+    def reshape(self, x: Any, shape: tuple[int, ...], /) -> Any:
+        """Return the same values, row-major, in another shape."""
+
+    def bitwise_left_shift(self, x: Any, distance: Any, /) -> Any:
+        """Shift left; what passes the top is lost."""
+
+    def bitwise_right_shift(self, x: Any, distance: Any, /) -> Any:
+        """Shift right; copies of the sign come in."""
+
+    def minimum(self, x: Any, y: Any, /) -> Any:
+        """Return the smaller, element by element."""
+
+    def maximum(self, x: Any, y: Any, /) -> Any:
+        """Return the larger, element by element."""
+
+    def abs(self, x: Any, /) -> Any:
+        """Return the magnitude."""
+
+    def argsort(self, x: Any, /, *, axis: int, stable: bool) -> Any:
+        """Return the positions that sort along an axis; equal values keep their order."""
+
+    def broadcast_to(self, x: Any, shape: tuple[int, ...], /) -> Any:
+        """Repeat along axes of length 1."""
+
+    def concat(self, arrays: Any, /, *, axis: int) -> Any:
+        """Join along an axis."""
+
+    def eye(self, rows: int, columns: int, /, *, dtype: Any) -> Any:
+        """Return ones on the main diagonal."""
+
+    def matmul(self, x: Any, y: Any, /) -> Any:
+        """Multiply stacks of matrices."""
+
+    def ones_like(self, x: Any, /) -> Any:
+        """Return ones of a shape and type."""
+
+    def permute_dims(self, x: Any, axes: tuple[int, ...], /) -> Any:
+        """Permute the axes."""
+
+    def sqrt(self, x: Any, /) -> Any:
+        """Return the square root."""
+
+    def sum(self, x: Any, /, *, axis: int) -> Any:
+        """Sum along an axis."""
+
+    def tril(self, x: Any, /) -> Any:
+        """Zero what is above the main diagonal."""
+
+    def triu(self, x: Any, /) -> Any:
+        """Zero what is below the main diagonal."""
+
+    def where(self, condition: Any, x: Any, y: Any, /) -> Any:
+        """Choose between two arrays."""
+
+    def zeros(self, shape: tuple[int, ...], /, *, dtype: Any) -> Any:
+        """Return zeros."""
+
+    def zeros_like(self, x: Any, /) -> Any:
+        """Return zeros of a shape and type."""
+
+
 class Ops(Protocol):
-    """What the graph program needs beyond the array API's functions, which ``xp`` has."""
+    """What the graph program asks of a framework.
 
-    xp: Any
+    Beside these functions it uses the operators ``+ - * // % & | ^ ~ < > >=`` of arrays with arrays and with
+    Python ints. On int32 and int64 sums and products must wrap modulo the width, ``//`` rounds to minus
+    infinity, and nothing is promoted to another type. ``testing.check_backend`` tests each of these.
+    """
 
-    def cast(self, x: Any, dtype: str) -> Any:
-        """Convert to another element type, to nearest even."""
+    xp: Namespace
 
-    def bits(self, x: Any, dtype: str) -> Any:
+    def cast(self, x: Any, dtype: str, /) -> Any:
+        """Convert to another element type: integers wrap, floats round to nearest even."""
+
+    def bits(self, x: Any, dtype: str, /) -> Any:
         """Reinterpret the bits as another type of the same width."""
 
-    def take(self, column: Any, row: Any) -> Any:
+    def take(self, column: Any, row: Any, /) -> Any:
         """Gather from a one-dimensional column; rows are in range."""
 
-    def complex(self, real: Any, imag: Any) -> Any:
+    def complex(self, real: Any, imag: Any, /) -> Any:
         """Join two real arrays."""
 
-    def constant(self, array: NDArray[Any]) -> Any:
-        """Return a NumPy array as a constant of the framework."""
+    def constant(self, array: NDArray[Any], /) -> Any:
+        """Return a NumPy array as a constant of the framework, where the draw runs."""

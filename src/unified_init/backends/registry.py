@@ -1,57 +1,148 @@
-"""The registry of backends: which are installed, and how to get one."""
+"""The registry of backends: which are installed, whose a tensor is, and how to get an adapter.
+
+Four adapters come with the package. Others are registered by ``register_backend``, or by a distribution that
+declares an entry point in the group ``unified_init.backends``; neither imports anything before it is used.
+"""
 
 from __future__ import annotations
 
 import functools
 import importlib
+import importlib.metadata
 import importlib.util
 import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
 from unified_init.core import checks
-from unified_init.errors import BackendError
+from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from unified_init.backends.protocol import Backend
 
-__all__ = ["NAMES", "backend_of", "backends", "get"]
+__all__ = ["GROUP", "NAMES", "backend_of", "backends", "get", "names", "register_backend"]
 
-NAMES = ("numpy", "torch", "tensorflow", "jax")
+# The one list of the adapters of this package: backend, and the packages whose types belong to it.
+PACKAGES: dict[str, tuple[str, ...]] = {
+    "numpy": ("numpy", "ml_dtypes"),
+    "torch": ("torch",),
+    "tensorflow": ("tensorflow",),
+    "jax": ("jax", "jaxlib"),
+}
+NAMES = tuple(PACKAGES)
 # Whose a type is, by the name of the package that defines it, which is public. No class would do instead: the
 # question is asked of tensors, seeds, devices and whatever else a caller passes by mistake.
-OWNERS = {"numpy": "numpy", "torch": "torch", "tensorflow": "tensorflow", "jax": "jax",
-          "jaxlib": "jax", "ml_dtypes": "numpy"}  # fmt: skip
+OWNERS = {package: name for name, packages in PACKAGES.items() for package in packages}
+
+GROUP = "unified_init.backends"  # of entry points
+# What an adapter must have before it is used; ``testing.check_backend`` looks further.
+FUNCTIONS = ("root_key", "resolve_device", "wants_graph", "adopt", "ops", "trace", "to_numpy")
+
+# Adapters from outside, by name: a module, or the dotted path of one.
+_registered: dict[str, ModuleType | str] = {}
+
+
+def register_backend(name: str, module: ModuleType | str) -> None:
+    """Make a backend of another package known, for this process.
+
+    A distribution does the same for all processes by an entry point in the group ``unified_init.backends``,
+    whose name is the backend's and whose value is the module.
+
+    Args:
+        name: what ``backend=`` says, and the top-level package of the framework's own types: "mlx" for
+            ``mlx.core.array``.
+        module: the adapter, or its dotted path, which is imported when the backend is first used. It has
+            the functions of ``unified_init.backends.protocol.Backend``; docs/extending.md has a worked
+            example, and ``unified_init.testing.check_backend`` compares it with the others bit by bit.
+
+    Returns:
+        None.
+
+    Raises:
+        ArgumentTypeError: no name, or no module.
+        ArgumentValueError: a backend of this package, or another module under a name that is taken.
+
+    Example:
+        >>> import unified_init as ui
+        >>> ui.register_backend("my_arrays", "my_arrays_adapter")
+        >>> ui.register_backend("jax", "my_jax")
+        Traceback (most recent call last):
+        ...
+        unified_init.ArgumentValueError: `name` must be a new one, got 'jax', which is a backend already.
+    """  # the message is one line
+    checks.text("name", name)
+    if not isinstance(module, (ModuleType, str)):
+        msg = f"`module` must be a module or the dotted path of one, got {module!r}."
+        raise ArgumentTypeError(msg)
+    if not name.isidentifier():
+        msg = f"`name` must be the name of a top-level package, got {name!r}."
+        raise ArgumentValueError(msg)
+    if name in PACKAGES or _registered.get(name, module) != module:
+        msg = f"`name` must be a new one, got {name!r}, which is a backend already."
+        raise ArgumentValueError(msg)
+    _registered[name] = module
+
+
+@functools.cache
+def _declared() -> Mapping[str, str]:
+    """Return the adapters that installed distributions declare: dotted paths by name."""
+    points = importlib.metadata.entry_points(group=GROUP)
+    return {point.name: point.value for point in points if point.name not in PACKAGES}
+
+
+def _external() -> dict[str, ModuleType | str]:
+    return {**_declared(), **_registered}
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all backends, installed or not."""
+    return (*NAMES, *_external())
 
 
 def backends() -> tuple[str, ...]:
     """Return the names of the installed backends; nothing is imported.
 
     Returns:
-        Some of ``("numpy", "torch", "tensorflow", "jax")``, in this order.
+        Some of ``("numpy", "torch", "tensorflow", "jax")``, in this order, then those from outside.
 
     Example:
         >>> import unified_init as ui
         >>> "numpy" in ui.backends()
         True
     """
-    return tuple(name for name in NAMES if importlib.util.find_spec(name) is not None)
+    return tuple(name for name in names() if importlib.util.find_spec(name) is not None)
 
 
 def get(name: object) -> Backend:
     """Return a backend by name, importing its framework."""
-    return _load(checks.choice("backend", name, NAMES))
+    return _load(name if name in NAMES else checks.choice("backend", name, names()))
 
 
 @functools.cache
 def _load(name: str) -> Backend:
+    home = f"unified_init.backends._{name}" if name in PACKAGES else _external()[name]
+    if isinstance(home, ModuleType):
+        return _complete(name, home)
     try:
-        module = importlib.import_module(f"unified_init.backends._{name}")
+        module = importlib.import_module(home)
     except ImportError as error:
-        msg = (
-            f"backend {name!r} needs {name}, which cannot be imported ({error}): "
-            f'install it with `pip install "unified-init[{name}]"`.'
-        )
+        remedy = f' with `pip install "unified-init[{name}]"`' if name in PACKAGES else ""
+        msg = f"backend {name!r} needs {name}, which cannot be imported ({error}): install it{remedy}."
         raise BackendError(msg) from error
+    return _complete(name, module)
+
+
+def _complete(name: str, module: ModuleType) -> Backend:
+    """Return an adapter, unless it lacks a function."""
+    missing = [function for function in FUNCTIONS if not callable(getattr(module, function, None))]
+    if missing:
+        msg = (
+            f"backend {name!r} must have the functions of unified_init.backends.protocol.Backend; "
+            f"{module.__name__} lacks {', '.join(missing)}."
+        )
+        raise BackendError(msg)
     return cast("Backend", module)
 
 
@@ -61,7 +152,9 @@ def backend_of(value: object) -> str | None:
     if torch is not None and isinstance(value, torch.device):
         return "torch"  # asked inside torch.compile, where older releases cannot look at a type's module
     for cls in type(value).__mro__:
-        owner = OWNERS.get(cls.__module__.partition(".")[0])
-        if owner is not None:
-            return owner
+        package = cls.__module__.partition(".")[0]
+        if package in OWNERS:
+            return OWNERS[package]
+        if package != "builtins" and package in _external():
+            return package
     return None

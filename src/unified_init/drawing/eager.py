@@ -70,14 +70,7 @@ def fill_eagerly(
     fans: Fans | None,
 ) -> Any:
     """Fill outside of ``torch.compile``; the arguments are those of ``fill``."""
-    owner = registry.backend_of(tensor)
-    if owner not in {"numpy", "torch"}:
-        msg = (
-            "`tensor` must be a NumPy array or a torch tensor, which can be written in place; "
-            f"got {type(tensor).__name__}: use draw() and assign its result."
-        )
-        raise ArgumentTypeError(msg)
-    adapter = cast("Fillable", registry.get(owner))
+    owner, adapter = _fillable(tensor)
     adapter.check_target(tensor)
     program = program_of(
         spec, tuple(tensor.shape), name=name, layout=layout, sizes=sizes, fans=fans, index=None,
@@ -92,6 +85,19 @@ def fill_eagerly(
     run.into(out, program, key)
     adapter.overwrite(tensor, None if view is not None else adapter.adopt(out, None))
     return tensor
+
+
+def _fillable(tensor: object) -> tuple[str, Fillable]:
+    """Return the backend that a tensor belongs to, if its tensors can be written in place."""
+    owner = registry.backend_of(tensor)
+    adapter = None if owner is None else registry.get(owner)
+    if owner is None or not hasattr(adapter, "overwrite"):
+        msg = (
+            "`tensor` must be a NumPy array or a torch tensor, which can be written in place; "
+            f"got {type(tensor).__name__}: use draw() and assign its result."
+        )
+        raise ArgumentTypeError(msg)
+    return owner, cast("Fillable", adapter)
 
 
 def program_of(
@@ -142,8 +148,8 @@ def _planned(
 
 def backend_name(backend: str | None, device: object, seed: object) -> str:
     """Return the backend that is given, else the device's, else that of a JAX key, else NumPy."""
-    if backend is not None:
-        checks.choice("backend", backend, registry.NAMES)
+    if backend is not None and backend not in registry.NAMES:
+        checks.choice("backend", backend, registry.names())
     owner = None if device is None else registry.backend_of(device)
     if backend is not None and owner is not None and owner != backend:
         msg = f"`backend` {backend!r} and `device` {device!r}, which is of {owner}, disagree."

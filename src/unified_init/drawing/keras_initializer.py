@@ -25,6 +25,8 @@ __all__ = ["UnifiedInitializer"]
 class UnifiedInitializer(keras.initializers.Initializer):
     """Draws a spec under a seed and a name, on the backend that Keras runs on."""
 
+    __module__ = "unified_init.keras"  # its public path, which Keras writes into saved models
+
     def __init__(
         self,
         spec: dict[str, Any],

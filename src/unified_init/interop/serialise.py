@@ -80,8 +80,8 @@ def from_json(text: str) -> Initializer:
         >>> ui.from_json('{"schema": 1}')
         Traceback (most recent call last):
         ...
-        unified_init.errors.ArgumentValueError: spec: missing fields stream, distribution, scale, factor, upscale.
-    """  # noqa: E501  # the message is one line
+        unified_init.ArgumentValueError: spec: missing fields stream, distribution, scale, factor, upscale.
+    """  # the message is one line
     checks.text("text", text)
     try:
         data = json.loads(text, object_pairs_hook=_unique)

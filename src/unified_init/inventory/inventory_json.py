@@ -35,8 +35,8 @@ def inventory_from_json(text: str) -> Inventory:
         >>> ui.inventory_from_json('{"schema": 2, "framework": "torch", "records": [], "left": []}')
         Traceback (most recent call last):
         ...
-        unified_init.errors.ArgumentValueError: inventory.schema: must be 1, the schema of this release, got 2.
-    """  # noqa: E501  # the message is one line
+        unified_init.ArgumentValueError: inventory.schema: must be 1, the schema of this release, got 2.
+    """  # the message is one line
     checks.text("text", text)
     try:
         tree = json.loads(text)

@@ -13,6 +13,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from unified_init.core import checks
+from unified_init.core.public import public
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.law.layout import bind
 
@@ -43,6 +44,7 @@ SCHEMA = 1  # of an inventory's JSON
 Box = tuple[tuple[int, int], ...]
 
 
+@public
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """A labelled piece of a record, and where it is stored.
@@ -108,6 +110,7 @@ def _is_span(value: object) -> bool:
     return start is not None and stop is not None and 0 <= start <= stop
 
 
+@public
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """One logical tensor of a model: all that a recipe may ask about it.
@@ -237,6 +240,7 @@ class Record:
         return tuple((part.path, part.box) for part in self.parts) or ((self.path, None),)
 
 
+@public
 @dataclasses.dataclass(frozen=True, slots=True)
 class Inventory:
     """A model's parameters as records, in the order in which the model holds them.

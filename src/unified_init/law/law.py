@@ -6,6 +6,7 @@ import dataclasses
 import math
 from typing import TYPE_CHECKING
 
+from unified_init.core.public import public
 from unified_init.law.unit_values import Independent, Unrandom
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ STREAM = "threefry-1"
 Fans = tuple[float | None, float | None]
 
 
+@public
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Law:
     """The numbers of one initializer on one shape.

@@ -7,6 +7,7 @@ import json
 import numbers
 from typing import TYPE_CHECKING, Any
 
+from unified_init.core.public import public
 from unified_init.drawing.seeds import check_seed, is_traced, key_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.records import Inventory
@@ -29,6 +30,7 @@ __all__ = ["Report", "apply", "inspect", "plan"]
 # ruff: noqa: ANN401  # models and seeds of any framework
 
 
+@public
 @dataclasses.dataclass(frozen=True, slots=True)
 class Report:
     """What ``apply`` did: enough to do it again.

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from unified_init.core import checks
+from unified_init.core.public import public
 from unified_init.core.text_table import aligned
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.models.applying import inspect
@@ -23,6 +24,7 @@ __all__ = ["NameMap", "match"]
 SHOWN = 4
 
 
+@public
 @dataclasses.dataclass(frozen=True, slots=True)
 class NameMap(Mapping):  # type: ignore[type-arg]  # a Mapping[str, str]; slots forbid its brackets
     """Stream names by native path of the second model: what ``names=`` takes.

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from unified_init.core import checks
+from unified_init.core.public import public
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.records import Inventory
 from unified_init.models.plan_checks import check_labels, check_lost, check_rules, check_streams
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Plan", "plan_inventory", "texts"]
 
 
+@public
 @dataclasses.dataclass(frozen=True, slots=True)
 class Plan:
     """What a recipe does to a model, and what it leaves.

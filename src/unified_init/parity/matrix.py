@@ -13,8 +13,8 @@ import numpy as np
 
 import unified_init as ui
 from unified_init.parity import variants
-from unified_init.parity.bits import differing
-from unified_init.parity.cases import ELEMENTWISE, ICNR, ORTHOGONAL, SAMPLE, STRUCTURED, Case
+from unified_init.testing.bits import differing
+from unified_init.testing.cases import ELEMENTWISE, ICNR, ORTHOGONAL, SAMPLE, STRUCTURED, Case
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

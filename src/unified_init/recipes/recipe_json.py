@@ -74,7 +74,7 @@ def recipe_from_json(text: str) -> Recipe:
         >>> ui.recipe_from_json('{"schema": 1, "stream": "threefry-1", "nmae": "x", "rules": []}')
         Traceback (most recent call last):
         ...
-        unified_init.errors.ArgumentValueError: recipe.nmae: unknown field; did you mean 'name'?
+        unified_init.ArgumentValueError: recipe.nmae: unknown field; did you mean 'name'?
     """
     checks.text("text", text)
     try:

@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any, cast
 
 from unified_init.core import checks
+from unified_init.core.public import public
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.records import KINDS, PLACES, ROLES, Record
 from unified_init.recipes.fan_conventions import CONVENTIONS
@@ -29,6 +30,7 @@ REGEX = "re:"
 Words = str | tuple[str, ...]  # one, or alternatives; a rule holds a tuple
 
 
+@public
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """What some of a model's parameters get.
@@ -194,6 +196,7 @@ class Rule:
         return ", ".join(shown) or "any parameter"
 
 
+@public
 @dataclasses.dataclass(frozen=True, slots=True)
 class Recipe:
     """Ordered rules that give every parameter of a model its initializer.

@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 from unified_init.core import checks
+from unified_init.core.public import public
 from unified_init.core.reprs import call_repr
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.law.layout import Geometry, bind
@@ -58,6 +59,7 @@ RULES: dict[type, tuple[type, ...]] = {
 }
 
 
+@public
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Initializer:
     """A declarative initializer: a distribution, a scale rule, and a factor on the values.

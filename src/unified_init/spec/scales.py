@@ -10,6 +10,7 @@ import dataclasses
 import math
 
 from unified_init.core import checks
+from unified_init.core.public import public
 from unified_init.core.reprs import call_repr
 from unified_init.errors import ArgumentValueError
 
@@ -28,6 +29,7 @@ __all__ = [
 FAN_MODES = ("fan_in", "fan_out", "fan_avg", "fan_geo_avg")
 
 
+@public
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Fixed:
     """A mean and the standard deviation of the parent normal, before any truncation.
@@ -56,6 +58,7 @@ class Fixed:
         object.__setattr__(self, "mean", checks.finite("mean", self.mean))
 
 
+@public
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Between:
     """Mean and standard deviation of the parent normal, and the absolute ends of the interval.
@@ -95,6 +98,7 @@ class Between:
         object.__setattr__(self, "high", checks.number("high", self.high))
 
 
+@public
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Interval:
     """The two ends of a uniform distribution.
@@ -132,6 +136,7 @@ class Interval:
         checks.positive("high - low", high - low)
 
 
+@public
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Gain:
     """A multiplier of values that have a natural size, such as those of an orthogonal matrix.
@@ -157,6 +162,7 @@ class Gain:
         object.__setattr__(self, "gain", checks.positive("gain", self.gain))
 
 
+@public
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class VarianceScaling:
     """The realised variance is ``scale / fan``.
@@ -189,6 +195,7 @@ class VarianceScaling:
         return math.sqrt(self.scale / fan(self.mode, fan_in, fan_out))
 
 
+@public
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class InverseFan:
     """The realised standard deviation is ``gain / fan``: it falls with the fan, not with its root.

@@ -82,7 +82,8 @@ def _numpy_name(value: Any) -> str:  # noqa: ANN401  # whatever numpy.dtype unde
     try:
         name = "" if value is None or value in ABSTRACT else np.dtype(value).name
     except (TypeError, ValueError):
-        name = ""
+        name = str(value).rpartition(".")[2]  # of any other framework, as its dtypes print themselves
+        name = name if name in DTYPES else ""
     if not name:
         msg = f"`dtype` must be a name or a dtype, got {value!r}."
         raise ArgumentTypeError(msg)

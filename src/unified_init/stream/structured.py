@@ -65,7 +65,7 @@ def structured(
         return (stored * law.scale).astype(dtype)
     if isinstance(unit, Unrandom):
         logical = _unrandom(unit, geometry) * law.scale
-        return np.ascontiguousarray(to_storage(np, logical.astype(dtype), geometry))
+        return np.asarray(to_storage(np, logical.astype(dtype), geometry), order="C")
     assert root is not None  # noqa: S101  # the front door asks a random law for a seed
     key = threefry.named_key(root, name)
     if isinstance(unit, SparseMatrices):
@@ -74,7 +74,7 @@ def structured(
     else:
         assert isinstance(unit, Orthogonal)  # noqa: S101  # independent draws come from a table
         logical = _orthogonal(unit, law.scale, key, dtype)
-    return np.ascontiguousarray(to_storage(np, logical, geometry))
+    return np.asarray(to_storage(np, logical, geometry), order="C")
 
 
 def _normals(key: tuple[int, int], shape: tuple[int, ...], dtype: np.dtype[Any], std: float) -> NDArray[Any]:

@@ -15,16 +15,19 @@ from unified_init.testing.assertions import (
     assert_independent,
     assert_same_law,
 )
+from unified_init.testing.conformity import Conformity, check_backend
 from unified_init.testing.findings import Finding, family_p
 from unified_init.testing.one_sample import examine
 from unified_init.testing.two_sample import compare
 
 __all__ = [
+    "Conformity",
     "Finding",
     "assert_follows",
     "assert_identical",
     "assert_independent",
     "assert_same_law",
+    "check_backend",
     "compare",
     "examine",
     "family_p",

@@ -1,18 +1,18 @@
-"""What a walker must do. Walkers are modules; these are their functions."""
+"""What a walker and a prober must do. Both are modules; these are their functions."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from numpy.typing import NDArray
 
     from unified_init.inventory.records import Inventory
     from unified_init.walkers.writes import Write
 
-__all__ = ["Walker"]
+__all__ = ["Prober", "Walker"]
 
 # ruff: noqa: ANN401  # models of any framework
 
@@ -37,3 +37,10 @@ class Walker(Protocol):
 
     def commit(self, model: Any, writes: Mapping[str, Write]) -> Any:
         """Write, in place where the framework is, and return the model; all checks have passed."""
+
+
+class Prober(Protocol):
+    """What runs one framework's models and looks at their layers."""
+
+    def probe(self, model: Any, batch: Any, loss: Callable[[Any], Any] | None) -> list[dict[str, Any]]:
+        """Return the fields of a ``ProbedLayer`` for each output of a layer, in order of the calls."""

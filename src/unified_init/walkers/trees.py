@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from unified_init.core import peers
+from unified_init.core.public import public
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 
 __all__ = ["Haiku", "Linen", "haiku", "linen"]
@@ -14,6 +15,7 @@ __all__ = ["Haiku", "Linen", "haiku", "linen"]
 # ruff: noqa: ANN401  # modules and arrays of a framework that is not imported here
 
 
+@public
 @dataclasses.dataclass(frozen=True, eq=False)
 class Linen:
     """A Flax Linen module and its variables; made by ``linen``.
@@ -100,6 +102,7 @@ def linen(module: Any, variables: Any, *args: Any, **kwargs: Any) -> Linen:
     return Linen(module, variables, args, dict(kwargs))
 
 
+@public
 @dataclasses.dataclass(frozen=True, eq=False)
 class Haiku:
     """A transformed Haiku function, its parameters and its state; made by ``haiku``.

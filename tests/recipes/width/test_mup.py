@@ -34,7 +34,7 @@ def scaled(recipe: ui.Recipe, make: Any = mlp) -> Any:
 
 def laws(recipe: ui.Recipe, model: Any) -> dict[str, ui.Law]:
     """Return the law of every parameter that a recipe writes."""
-    return {one.record.path: one.pieces[0].law for one in ui.plan(model, recipe)}
+    return {assignment.record.path: assignment.pieces[0].law for assignment in ui.plan(model, recipe)}
 
 
 def only_weights(spec: ui.Initializer) -> ui.Recipe:
@@ -53,17 +53,17 @@ def test_the_defaults_are_those_of_set_base_shapes() -> None:
         mlp(WIDTH, mup.MuReadout), mlp(BASE, mup.MuReadout), delta=mlp(DELTA, mup.MuReadout)
     )
     recipe = scaled(ui.recipes.torch_default()).recipe_for(ui.inspect(mlp(WIDTH)))
-    found = laws(recipe, mlp(WIDTH))
+    ours = laws(recipe, mlp(WIDTH))
     expected = {
         "0.weight": 8**-0.5, "0.bias": 8**-0.5, "2.weight": WIDTH**-0.5, "2.bias": BASE**-0.5,
         "4.weight": (2 * BASE) ** -0.5, "4.bias": (2 * BASE) ** -0.5,
     }  # fmt: skip
     for path, tensor in theirs.named_parameters():
-        assert found[path].high == pytest.approx(expected[path], rel=1e-12)
+        assert ours[path].high == pytest.approx(expected[path], rel=1e-12)
         largest = float(tensor.detach().abs().max())
         count = tensor.numel()
-        assert largest <= found[path].high * (1 + 1e-6)
-        assert largest >= found[path].high * 1e-7 ** (1 / count)  # once in ten million it is smaller
+        assert largest <= ours[path].high * (1 + 1e-6)
+        assert largest >= ours[path].high * 1e-7 ** (1 / count)  # once in ten million it is smaller
 
 
 @pytest.mark.needs("mup")
@@ -89,7 +89,7 @@ def test_initializers_are_those_of_mup_init(
         mlp(WIDTH, mup.MuReadout), mlp(BASE, mup.MuReadout), delta=mlp(DELTA, mup.MuReadout)
     )
     recipe = scaled(only_weights(spec)).recipe_for(ui.inspect(mlp(WIDTH)))
-    found = laws(recipe, mlp(WIDTH))
+    ours = laws(recipe, mlp(WIDTH))
     asked: list[float] = []
 
     def normal(tensor: Any, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Any:
@@ -106,12 +106,12 @@ def test_initializers_are_those_of_mup_init(
         monkeypatch.setattr(mup.init, module, normal if "normal" in module else uniform)
     monkeypatch.setattr(torch.nn.Parameter, "normal_", normal, raising=False)
     monkeypatch.setattr(torch.nn.Parameter, "uniform_", uniform, raising=False)
-    weights = {path: one for path, one in theirs.named_parameters() if path.endswith("weight")}
+    weights = {path: tensor for path, tensor in theirs.named_parameters() if path.endswith("weight")}
     for tensor in weights.values():
         getattr(mup.init, name)(tensor, **options)
     assert len(asked) == len(weights)
     for path, std in zip(weights, asked, strict=True):
-        assert found[path].std == pytest.approx(std, rel=1e-12), path
+        assert ours[path].std == pytest.approx(std, rel=1e-12), path
 
 
 @pytest.mark.needs("mup")
@@ -124,7 +124,7 @@ def test_learning_rates_are_those_of_mup_optimizers(kind: str) -> None:
         mlp(WIDTH, mup.MuReadout), mlp(BASE, mup.MuReadout), delta=mlp(DELTA, mup.MuReadout)
     )
     optimizer = (mup.MuAdam if kind == "adam" else mup.MuSGD)(theirs.parameters(), lr=1.0)
-    rates = {id(one): group["lr"] for group in optimizer.param_groups for one in group["params"]}
+    rates = {id(tensor): group["lr"] for group in optimizer.param_groups for tensor in group["params"]}
     table = scaled(ui.recipes.torch_default()).table(ui.inspect(mlp(WIDTH)))
     for path, tensor in theirs.named_parameters():
         assert getattr(table[path], kind) == pytest.approx(rates[id(tensor)], rel=1e-12), path
@@ -176,9 +176,9 @@ def test_parts_of_a_fused_matrix_keep_their_own_laws() -> None:
     )
     recipe = scaled(mine, attention).recipe_for(ui.inspect(attention(WIDTH)))
     pieces = ui.plan(attention(WIDTH), recipe)["in_proj_weight"].pieces
-    found = {piece.parts[0].label: piece.law.std for piece in pieces}
-    assert found["v"] == pytest.approx(0.25, rel=1e-12)
-    assert found["q"] == found["k"] == pytest.approx(WIDTH**-0.5, rel=1e-12)
+    stds = {piece.label: piece.law.std for piece in pieces}
+    assert stds["v"] == pytest.approx(0.25, rel=1e-12)
+    assert stds["q"] == stds["k"] == pytest.approx(WIDTH**-0.5, rel=1e-12)
     row = scaled(mine, attention).table(ui.inspect(attention(WIDTH)))["out_proj.weight"]
     assert math.isnan(row.base_std)
 
@@ -188,8 +188,8 @@ def test_a_whole_matrix_is_scaled_as_one() -> None:
 
     def fused(width: int) -> ui.Inventory:
         parts = tuple(
-            ui.Part(label=label, length=2 * width, path="w", box=((at, at + 2 * width), (0, width)))
-            for label, at in (("q", 0), ("k", 2 * width))
+            ui.Part(label=label, length=2 * width, path="w", box=((start, start + 2 * width), (0, width)))
+            for label, start in (("q", 0), ("k", 2 * width))
         )
         record = ui.Record(
             name="w", path="w", shape=(4 * width, width), layout="OI", kind="attention", role="kernel",
@@ -201,8 +201,8 @@ def test_a_whole_matrix_is_scaled_as_one() -> None:
     mine = ui.Recipe("mine", (rule,))
     for width in (BASE, WIDTH):
         recipe = scaled(mine, fused).recipe_for(fused(width))
-        found = ui.plan(fused(width), recipe)["w"].pieces[0].law
-        assert found.std == pytest.approx((2 * 4 * width) ** -0.5, rel=1e-12)
+        law = ui.plan(fused(width), recipe)["w"].pieces[0].law
+        assert law.std == pytest.approx((2 * 4 * width) ** -0.5, rel=1e-12)
 
 
 def test_at_the_width_of_the_base_nothing_changes() -> None:
@@ -210,8 +210,8 @@ def test_at_the_width_of_the_base_nothing_changes() -> None:
 
     def fused(width: int) -> ui.Inventory:
         parts = tuple(
-            ui.Part(label=label, length=width, path="w", box=((at * width, (at + 1) * width), (0, width)))
-            for at, label in enumerate("vqk")
+            ui.Part(label=label, length=width, path="w", box=((start, start + width), (0, width)))
+            for label, start in (("v", 0), ("q", width), ("k", 2 * width))
         )
         record = ui.Record(
             name="w", path="w", shape=(3 * width, width), layout="OI", kind="attention", role="kernel",

@@ -13,6 +13,7 @@ import math
 from typing import ClassVar
 
 from unified_init.core import checks
+from unified_init.core.public import public
 from unified_init.core.reprs import call_repr
 from unified_init.errors import ArgumentValueError
 from unified_init.law.unit_normal import density, tail
@@ -37,6 +38,7 @@ FARTHEST = 37.0
 STD_UNIT_UNIFORM = 0.57735026918962576
 
 
+@public
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Normal:
     """The normal distribution, never truncated.
@@ -48,6 +50,7 @@ class Normal:
     __repr__ = call_repr
 
 
+@public
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class TruncatedNormal:
     """A normal distribution conditioned on lying between two bounds, given in sigmas of the parent.
@@ -125,6 +128,7 @@ class TruncatedNormal:
         return math.sqrt(max(second - mean * mean, 0.0))
 
 
+@public
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Uniform:
     """The uniform distribution on (-1, 1).
@@ -136,6 +140,7 @@ class Uniform:
     __repr__ = call_repr
 
 
+@public
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Quantile:
     """A one-dimensional distribution given by its quantile table; made by ``from_quantile``.

@@ -7,6 +7,7 @@ import numbers
 from collections.abc import Sequence
 
 from unified_init.core import checks
+from unified_init.core.public import public
 from unified_init.core.reprs import call_repr
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 
@@ -24,6 +25,7 @@ __all__ = [
 ]
 
 
+@public
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Constant:
     """One value everywhere, or an array of values (nested sequences) broadcast to the shape.
@@ -57,6 +59,7 @@ class Constant:
             raise ArgumentValueError(msg) from None
 
 
+@public
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Orthogonal:
     """Haar-distributed matrices with orthonormal rows or columns, whichever are fewer.
@@ -67,6 +70,7 @@ class Orthogonal:
     __repr__ = call_repr
 
 
+@public
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class DeltaOrthogonal:
     """A convolution kernel that is zero but for an orthogonal matrix at its centre tap.
@@ -77,6 +81,7 @@ class DeltaOrthogonal:
     __repr__ = call_repr
 
 
+@public
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Identity:
     """The matrix with ones on its main diagonal.
@@ -87,6 +92,7 @@ class Identity:
     __repr__ = call_repr
 
 
+@public
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Dirac:
     """A convolution kernel that copies its inputs to its outputs, in each of ``groups``.
@@ -114,6 +120,7 @@ class Dirac:
         object.__setattr__(self, "groups", checks.count("groups", self.groups))
 
 
+@public
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Sparse:
     """A unit normal of which a fraction, the same in every column, is set to zero.
@@ -144,6 +151,7 @@ class Sparse:
             raise ArgumentValueError(msg)
 
 
+@public
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Hadamard:
     """ZerO: a partial identity, or a slice of a normalised Hadamard matrix where outputs are more.
@@ -154,6 +162,7 @@ class Hadamard:
     __repr__ = call_repr
 
 
+@public
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class BilinearUpsampling:
     """The kernel of a transposed convolution that interpolates each channel linearly.
@@ -164,6 +173,7 @@ class BilinearUpsampling:
     __repr__ = call_repr
 
 
+@public
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Stft:
     """Windowed Fourier kernels of shape (window length, 1, frequencies).

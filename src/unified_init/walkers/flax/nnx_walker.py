@@ -40,24 +40,24 @@ def inspect(model: nnx.Module) -> Inventory:
     """Return the records of a module's parameters and statistics."""
     layers: dict[Key, Layer] = {}
     sharing: dict[int, list[tuple[Leaf, Any]]] = {}
-    left: list[str] = []
+    unwritten: list[str] = []
     for key, node, owner in _walk(model):
         if isinstance(node, nnx.Variable):
             sharing.setdefault(id(node), []).append((_leaf(key, node, owner), node))
         elif isinstance(node, nnx.Module):
             layers[key] = _layer(node)
         else:
-            left.append("/".join(key))
+            unwritten.append("/".join(key))
     leaves = []
-    for found in sharing.values():
-        for leaf, node in found:
+    for uses in sharing.values():
+        for leaf, node in uses:
             if leaf.collection in {"params", "batch_stats"} and jax_arrays.is_tensor(node.get_value()):
                 leaves.append(leaf)
             else:
-                left.append(leaf.path)
-    records, unwritten, _ = records_of(layers, leaves)
-    ties = [{leaf.path for leaf, _ in found} for found in sharing.values() if len(found) > 1]
-    return Inventory("flax_nnx", _tied(records, ties), (*left, *unwritten))
+                unwritten.append(leaf.path)
+    records, others, _ = records_of(layers, leaves)
+    ties = [{leaf.path for leaf, _ in uses} for uses in sharing.values() if len(uses) > 1]
+    return Inventory("flax_nnx", _tied(records, ties), (*unwritten, *others))
 
 
 def _tied(records: tuple[Record, ...], ties: list[set[str]]) -> tuple[Record, ...]:
@@ -67,12 +67,12 @@ def _tied(records: tuple[Record, ...], ties: list[set[str]]) -> tuple[Record, ..
     for record in records:
         shared = [group_of.get(path, frozenset({path})) for path, _ in record.stored]
         groups.setdefault(frozenset().union(*shared), []).append(record)
-    found = []
+    owners = []
     for members in groups.values():
         first = min(members, key=lambda record: (record.kind != "embedding", record.path))
         others = sorted(record.path for record in members if record is not first)
-        found.append(dataclasses.replace(first, ties=tuple(others)))
-    return tuple(found)
+        owners.append(dataclasses.replace(first, ties=tuple(others)))
+    return tuple(owners)
 
 
 def _walk(model: Any) -> Iterator[tuple[Key, Any, Any]]:
@@ -105,7 +105,7 @@ def _children(node: Any) -> dict[str, Any]:
     if isinstance(node, Mapping):
         return {str(name): child for name, child in node.items()}
     if isinstance(node, (list, tuple)):
-        return {str(at): child for at, child in enumerate(node)}
+        return {str(index): child for index, child in enumerate(node)}
     return {}
 
 
@@ -176,7 +176,7 @@ def shape_and_dtype(model: nnx.Module, path: str) -> tuple[tuple[int, ...], str]
     return tuple(value.shape), str(value.dtype)
 
 
-def loaded(_model: nnx.Module) -> frozenset[str]:
+def loaded(model: nnx.Module) -> frozenset[str]:  # noqa: ARG001  # NNX marks nothing
     """Return nothing: NNX marks no variable as loaded."""
     return frozenset()
 
@@ -200,10 +200,10 @@ def check(model: nnx.Module, paths: Collection[str]) -> None:
 
 def _check_variable(path: str, variable: Any, chain: list[tuple[Any, str]]) -> None:
     jax_arrays.check(path, variable.get_value())
-    for at, (node, word) in enumerate(chain):
+    for index, (node, word) in enumerate(chain):
         if word != "layer_instance" or not isinstance(node, (nnx.WeightNorm, nnx.SpectralNorm)):
             continue
-        inside = tuple(step for _, step in chain[at + 1 :])
+        inside = tuple(step for _, step in chain[index + 1 :])
         chosen = getattr(node, "variable_filter", None)
         if chosen(inside, variable) if chosen is not None else len(variable.get_value().shape) > 1:
             msg = (

@@ -1,0 +1,96 @@
+"""Shapes with their layouts, and a spec for every preset."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from unified_init.interop.quantiles import from_quantile
+from unified_init.spec import presets
+
+if TYPE_CHECKING:
+    from unified_init.spec.initializer import Initializer
+
+__all__ = ["CASES", "ELEMENTWISE", "ICNR", "ORTHOGONAL", "SAMPLE", "STRUCTURED", "Case"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A shape and how it is read; the fans of a case without inputs are given."""
+
+    shape: tuple[int, ...]
+    layout: str
+    sizes: tuple[tuple[str, int], ...] = ()
+    fans: tuple[float, float] | None = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The arguments of ``draw`` that a case fixes."""
+        return {"layout": self.layout, "sizes": dict(self.sizes) or None, "fans": self.fans}
+
+    def __str__(self) -> str:
+        """Id in test names."""
+        return f"{self.layout}-{'x'.join(map(str, self.shape))}"
+
+
+CASES = (
+    Case((24, 3, 5, 7), "OIHW"),
+    Case((5, 7, 3, 24), "HWIO"),
+    Case((120, 34), "OI"),
+    Case((34, 120), "IO"),
+    Case((24, 4, 3, 3), "(BO)IHW", (("B", 3),)),
+    Case((3, 3, 6, 4), "HWBO", fans=(9.0, 36.0)),  # depthwise: no axis I, so no fan_in of its own
+    Case((6, 8, 4), "IOO"),
+    Case((4, 12, 9, 8), "BWIO"),
+    Case((1030,), "O", fans=(64.0, 128.0)),
+)
+
+# Large enough for its law to be tested: of a normal draw, a std 1 % off is 7 standard errors off.
+SAMPLE = Case((16, 16, 16, 64), "HWIO")
+
+# Every preset that draws element by element: they share one compilation a shape.
+ELEMENTWISE: dict[str, Initializer] = {
+    "uniform": presets.uniform(-0.3, 1.7),
+    "normal": presets.normal(0.25, 0.02),
+    "truncated_normal": presets.truncated_normal(0.0, 1.0, -2.0, 2.0),
+    "truncated_normal one-sided": presets.truncated_normal(0.5, 0.1, -1.0, 3.0),
+    "trunc_normal": presets.trunc_normal(0.0, 1.0, -0.5, 2.5),
+    "uniform_unit_scaling": presets.uniform_unit_scaling(1.43),
+    "variance_scaling": presets.variance_scaling(1.3, "fan_geo_avg", "untruncated_normal"),
+    "glorot_uniform": presets.glorot_uniform(),
+    "glorot_normal": presets.glorot_normal(),
+    "he_uniform": presets.he_uniform(),
+    "he_normal": presets.he_normal(),
+    "lecun_uniform": presets.lecun_uniform(),
+    "lecun_normal": presets.lecun_normal(),
+    "xavier_uniform": presets.xavier_uniform(5 / 3),
+    "xavier_normal": presets.xavier_normal(),
+    "kaiming_uniform": presets.kaiming_uniform(a=5**0.5),
+    "kaiming_normal": presets.kaiming_normal(mode="fan_out", nonlinearity="relu"),
+    "siren": presets.siren(30.0),
+    "siren first": presets.siren(first=True),
+    "from_quantile": from_quantile(
+        lambda p: (2 * p) ** 0.5 - 1, lambda p: 1 - (2 * p) ** 0.5, low=-1.0, high=1.0
+    ),
+    "from_quantile skewed": from_quantile(lambda p: p**2, lambda p: (1 - p) ** 2, low=0.0, high=1.0),
+    "scaled": presets.he_normal() * 0.3,
+}
+
+# The rest, with the cases that each has a meaning on.
+STRUCTURED: dict[str, tuple[Initializer, tuple[Case, ...]]] = {
+    "zeros": (presets.zeros(), CASES),
+    "ones": (presets.ones(), CASES),
+    "constant": (presets.constant(0.1), CASES),
+    "sparse": (presets.sparse(0.35, 0.02), CASES[:5]),
+    "identity": (presets.identity(0.7), CASES[2:4]),
+    "dirac": (presets.dirac(), CASES[:2]),
+    "dirac grouped": (presets.dirac(2), CASES[:2]),
+    "hadamard": (presets.hadamard(), CASES[:5]),
+    "bilinear_upsampling": (presets.bilinear_upsampling(), CASES[:2]),
+    "stft": (presets.stft(), (Case((16, 1, 9), "WIO"),)),
+}
+ORTHOGONAL: dict[str, tuple[Initializer, tuple[Case, ...]]] = {
+    "orthogonal": (presets.orthogonal(1.3), CASES[:5]),
+    "delta_orthogonal": (presets.delta_orthogonal(), CASES[:2]),
+}
+ICNR = (presets.icnr(presets.he_normal(), 2), CASES[:2])

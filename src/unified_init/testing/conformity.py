@@ -1,0 +1,252 @@
+"""Whether a backend draws the bits of every other: the conformity kit for adapters.
+
+Every kind of initializer is drawn on shapes of every kind of layout, eagerly and by the graph program, and
+compared bit by bit with the reference runner. The arithmetic that the graph program relies on is tested
+first, so that an adapter that cannot work is told which operation differs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unified_init.backends import registry
+from unified_init.backends.protocol import Backend
+from unified_init.core import checks
+from unified_init.drawing.api import draw
+from unified_init.drawing.eager import program_of
+from unified_init.errors import UnifiedInitError
+from unified_init.spec import presets
+from unified_init.stream import host, numpy_runner, run, threefry
+from unified_init.stream.dtypes import DTYPES
+from unified_init.testing.bits import differing
+from unified_init.testing.cases import CASES, ELEMENTWISE, ICNR, ORTHOGONAL, STRUCTURED
+from unified_init.testing.protocols import differences
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    from unified_init.backends.protocol import Ops
+    from unified_init.spec.initializer import Initializer
+    from unified_init.stream.program import Program
+
+__all__ = ["Conformity", "check_backend"]
+
+# ruff: noqa: ANN401  # arrays and adapters of any framework
+
+SHOWN = 20  # faults of one message
+CLOSE = 1e-5  # what design allows an orthogonal draw inside a traced program to differ by
+SEEDS = (0, 2**32 + 5, 2**64 - 1)
+SHAPES: tuple[tuple[int, ...], ...] = ((), (0,), (1,), (3, 0, 2))
+OPTIONS: dict[str, Any] = {"name": "w", "layout": None, "sizes": None, "fans": None, "index": None}
+INT32 = np.array([-(2**31), -(2**31) + 1, -65537, -7, -1, 0, 1, 6, 65537, 2**31 - 1], dtype=np.int32)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Conformity:
+    """What ``check_backend`` compared, and what was wrong.
+
+    Args:
+        backend: its name.
+        draws: how many tensors were compared.
+        dtypes: the element types that it draws.
+        refused: those that it refuses, with one of our errors.
+        faults: a line for each fault; none for a backend that conforms.
+    """
+
+    backend: str
+    draws: int
+    dtypes: tuple[str, ...]
+    refused: tuple[str, ...]
+    faults: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Return the counts, and the first faults below."""
+        faults = [f"  {fault}" for fault in self.faults[:SHOWN]]
+        more = len(self.faults) - len(faults)
+        counts = f"backend {self.backend!r}: {self.draws} draws compared, {len(self.faults)} faults"
+        dtypes = f"draws {', '.join(self.dtypes)}; refuses {', '.join(self.refused) or 'none'}"
+        return "\n".join([f"{counts}; {dtypes}", *faults, *([f"  and {more} more"] if more else [])])
+
+
+def check_backend(name: str) -> Conformity:
+    """Compare a backend with the reference, bit by bit, in every kind of draw.
+
+    Args:
+        name: a backend, of this package or registered (``ui.register_backend``).
+
+    Returns:
+        What was compared: protocol, integer arithmetic, and some 600 draws of every preset, eagerly and by
+        the graph program (orthogonal draws of the latter to 1e-5), in each element type that the backend
+        does not refuse, at the ends of the seeds, of slices and of empty shapes.
+
+    Raises:
+        AssertionError: a fault; the message has the first twenty, the first line counts them.
+        BackendError: the backend's framework cannot be imported, or the adapter lacks functions.
+
+    Example:
+        >>> from unified_init import testing
+        >>> testing.check_backend("numpy").faults
+        ()
+    """
+    checks.text("name", name)
+    adapter: Any = registry.get(name)
+    faults = [*differences(adapter, Backend), *_arithmetic_faults(adapter.ops(None))]
+    dtypes = tuple(dtype for dtype in DTYPES if _is_drawn(adapter, dtype))
+    if "float32" not in dtypes:
+        faults.append("resolve_device: float32 is refused, and must be drawn by every backend")
+    draws = [*_preset_draws(), *_edge_draws(dtypes)]
+    faults += [fault for wanted in draws for fault in _draw_faults(name, adapter, wanted)]
+    refused = tuple(dtype for dtype in DTYPES if dtype not in dtypes)
+    report = Conformity(
+        backend=name, draws=2 * len(draws), dtypes=dtypes, refused=refused, faults=tuple(faults)
+    )
+    if faults:
+        raise AssertionError(str(report))
+    return report
+
+
+def _is_drawn(adapter: Any, dtype: str) -> bool:
+    try:
+        adapter.resolve_device(None, dtype)
+    except UnifiedInitError:
+        return False
+    return True
+
+
+# --- the arithmetic of the graph program ------------------------------------------------------------
+
+
+# Of two int32 arrays each, by the operators and functions of a framework.
+ARITHMETIC: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "+ must wrap": lambda _, x, y: x + y,
+    "* must wrap": lambda _, x, y: x * y,
+    "- and ~": lambda _, x, y: x - ~y,
+    "^": lambda _, x, y: x ^ y,
+    "& and |": lambda _, x, y: (x & y) | 5,
+    "// must round down": lambda _, x, y: x // 7 + 0 * y,
+    "% must be of the divisor's sign": lambda _, x, y: x % 7 + 0 * y,
+    "< and cast of truth values": lambda ops, x, y: ops.cast(x < y, "int32"),
+    "bitwise_left_shift": lambda ops, x, _: ops.xp.bitwise_left_shift(x, 13),
+    "bitwise_right_shift must copy the sign": lambda ops, x, _: ops.xp.bitwise_right_shift(x, 13),
+    "cast to float32 must round to nearest even": lambda ops, x, _: ops.bits(ops.cast(x, "float32"), "int32"),
+    "take": lambda ops, x, _: ops.take(ops.xp.reshape(x, (-1,)), ops.cast(x & 7, "int32")),
+}
+
+
+def _arithmetic_faults(ops: Ops) -> Iterator[str]:
+    """Say which operations on int32 are not those of NumPy."""
+    left, right = INT32[:, None], INT32[None, :]
+    numpy_ops = registry.get("numpy").ops(None)
+    for label, function in ARITHMETIC.items():
+        with np.errstate(over="ignore"):
+            expected = np.asarray(function(numpy_ops, left, right))
+        try:
+            result = np.asarray(function(ops, ops.constant(left), ops.constant(right)))
+        except Exception as error:  # noqa: BLE001  # of a framework that we do not know
+            yield f"int32 {label}: {type(error).__name__}: {error}"
+            continue
+        if result.dtype != np.int32 or not np.array_equal(result, expected):
+            first = int(np.argmax(result != expected)) if result.shape == expected.shape else 0
+            value = f"{result.reshape(-1)[first]} ({result.dtype})"
+            yield f"int32 {label}: {value}, expected {expected.reshape(-1)[first]}"
+
+
+# --- draws ---------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Draw:
+    """One tensor that is compared, eagerly and by the graph program.
+
+    ``close`` says that the graph program may be off by ``CLOSE``, as matrix products of frameworks are.
+    """
+
+    label: str
+    spec: Initializer
+    shape: tuple[int, ...]
+    options: Mapping[str, Any]
+    seed: int = 7
+    close: bool = False
+
+
+def _preset_draws() -> Iterator[Draw]:
+    """Yield every preset, on every kind of layout that it has a meaning on."""
+    elementwise = {name: (spec, CASES) for name, spec in ELEMENTWISE.items()}
+    groups = {**elementwise, **STRUCTURED, **ORTHOGONAL, "icnr": ICNR}
+    for name, (spec, cases) in groups.items():
+        for case in cases:
+            yield Draw(f"{name} on {case}", spec, case.shape, case.options, close=name in ORTHOGONAL)
+
+
+def _edge_draws(dtypes: tuple[str, ...]) -> Iterator[Draw]:
+    """Yield element types, shapes without values, the ends of the seeds, slices."""
+    normal, uniform = presets.normal(0.25, 0.02), presets.uniform(-0.3, 1.7)
+    for dtype in dtypes:
+        if DTYPES[dtype].is_complex:
+            yield Draw(f"normal in {dtype}", presets.normal(0.0, 0.5), (24, 3, 5), {"dtype": dtype})
+            continue
+        yield Draw(f"normal in {dtype}", normal, (24, 3, 5), {"dtype": dtype})
+        yield Draw(f"uniform in {dtype}", uniform, (24, 3, 5), {"dtype": dtype})
+    for shape in SHAPES:
+        yield Draw(f"normal on {shape}", normal, shape, {})
+        yield Draw(f"ones on {shape}", presets.ones(), shape, {})
+    for seed in SEEDS:
+        yield Draw(f"normal of seed {seed}", normal, (5, 3), {"name": ""}, seed)
+    for index in ((slice(1, 19, 3), 2), (slice(0, 0),), (-1, slice(None), slice(3, 5))):
+        yield Draw(f"slice {index}", normal, (24, 3, 5, 7), {"index": index, "layout": "OIHW"})
+    far = {"layout": "OI", "index": (slice(2**19, 2**19 + 3), slice(0, 5))}
+    yield Draw("slice of 2**40 values", normal, (2**20, 2**20), far)
+
+
+def _draw_faults(name: str, adapter: Any, wanted: Draw) -> Iterator[str]:
+    """Say where a draw differs from the reference: eagerly, by the graph program, or both."""
+    options = {**OPTIONS, **wanted.options}
+    program = program_of(wanted.spec, wanted.shape, **{"dtype": "float32", **options})
+    expected = _reference(program, wanted.seed)
+
+    def eagerly() -> Any:
+        return draw(wanted.spec, wanted.shape, seed=wanted.seed, backend=name, **options)
+
+    def by_graph_program() -> Any:
+        key = threefry.root_key(wanted.seed) if program.law.random else None
+        return adapter.trace(program, key, None)
+
+    for mode, make, allowed in (
+        ("eager", eagerly, 0.0), ("graph program", by_graph_program, CLOSE if wanted.close else 0.0),
+    ):  # fmt: skip
+        try:
+            fault = _difference(np.asarray(adapter.to_numpy(make())), expected, allowed)
+        except Exception as error:  # noqa: BLE001  # of a framework that we do not know
+            fault = f"{type(error).__name__}: {error}"
+        if fault:
+            yield f"{wanted.label}, {mode}: {fault}"
+
+
+def _reference(program: Program, seed: int) -> NDArray[Any]:
+    """Draw with the reference runner."""
+    root = threefry.root_key(seed)
+    if program.table is None:
+        return run.on_host(program, root)
+    out = run.buffer(program)
+    key = threefry.named_key(root, program.name)
+    host.fill(out, index=program.index, key=key, table=program.table, runner=numpy_runner.prepare)
+    return out
+
+
+def _difference(values: NDArray[Any], expected: NDArray[Any], allowed: float) -> str:
+    """Say how an array differs from the expected one, if it does in a bit (or by more than is allowed)."""
+    if (values.dtype, values.shape) != (expected.dtype, expected.shape):
+        return f"{values.dtype} {values.shape}, expected {expected.dtype} {expected.shape}"
+    count = differing(values, expected)
+    if not count:
+        return ""
+    wide = np.complex128 if np.iscomplexobj(values) else np.float64
+    largest = float(np.abs(values.astype(wide) - expected.astype(wide)).max())
+    if largest <= allowed:
+        return ""
+    return f"differs by {largest:.3g} at the most, in {count} of {values.size} values"

@@ -1,0 +1,127 @@
+"""Backends from outside: registered or declared, used like the four of the package, refused where they clash."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+import types
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import unified_init as ui
+from unified_init.backends import _numpy, registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SPEC = ui.normal(0.0, 1.0)
+
+
+class Array(np.ndarray):
+    """An array of a framework from outside, whose top-level package is ``elsewhere``."""
+
+
+Array.__module__ = "elsewhere.core"
+
+
+def adapter() -> types.ModuleType:
+    """Return NumPy's adapter, whose tensors are of the outside framework."""
+    module = types.ModuleType("elsewhere_adapter")
+    vars(module).update({name: value for name, value in vars(_numpy).items() if not name.startswith("__")})
+    vars(module)["adopt"] = lambda array, target: array.view(Array)  # noqa: ARG005  # a parameter of adopt
+    return module
+
+
+@pytest.fixture(autouse=True)
+def _registry_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Forget what a test registers."""
+    monkeypatch.setattr(registry, "_registered", {})
+    for function in (registry._load, registry._declared):
+        function.cache_clear()
+    yield
+    for function in (registry._load, registry._declared):
+        function.cache_clear()
+
+
+def test_a_registered_backend_draws() -> None:
+    """By name, or by a device of its framework; its arrays have a digest, and can be filled."""
+    ui.register_backend("elsewhere", adapter())
+    drawn = ui.draw(SPEC, (3, 4), seed=0, backend="elsewhere")
+    assert type(drawn) is Array
+    assert drawn.tobytes() == ui.draw(SPEC, (3, 4), seed=0).tobytes()
+    assert registry.backend_of(drawn) == "elsewhere"
+    assert ui.digest(drawn) == ui.digest(ui.draw(SPEC, (3, 4), seed=0))
+    filled = ui.fill(np.zeros((3, 4), np.float32).view(Array), SPEC, seed=0)
+    assert filled.tobytes() == drawn.tobytes()
+
+
+def test_a_module_by_its_path_is_imported_when_it_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Registering imports nothing; a package that is not there is not listed."""
+    (tmp_path / "elsewhere_path.py").write_text("from unified_init.backends._numpy import adopt\n")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    ui.register_backend("elsewhere", "elsewhere_path")
+    ui.register_backend("nowhere", "nowhere_path")
+    assert "elsewhere_path" not in sys.modules
+    assert ui.backends()[-1] == "elsewhere"
+    assert registry.names()[-2:] == ("elsewhere", "nowhere")
+    with pytest.raises(ui.BackendError, match=r"^backend 'elsewhere' must have the functions of "):
+        ui.draw(SPEC, 3, seed=0, backend="elsewhere")
+    with pytest.raises(ui.BackendError, match=r"^backend 'nowhere' needs nowhere, which cannot be imported "):
+        ui.draw(SPEC, 3, seed=0, backend="nowhere")
+
+
+def test_an_entry_point_declares_a_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the group ``unified_init.backends``; one that takes a name of the package is passed over."""
+    points = [
+        importlib.metadata.EntryPoint("elsewhere", "elsewhere_declared", registry.GROUP),
+        importlib.metadata.EntryPoint("numpy", "hijack", registry.GROUP),
+    ]
+
+    def declared(*, group: str) -> list[importlib.metadata.EntryPoint]:
+        return [point for point in points if point.group == group]
+
+    monkeypatch.setattr(importlib.metadata, "entry_points", declared)
+    monkeypatch.setitem(sys.modules, "elsewhere_declared", adapter())
+    assert registry.names() == (*registry.NAMES, "elsewhere")
+    assert type(ui.draw(SPEC, 3, seed=0, backend="elsewhere")) is Array
+    assert type(ui.draw(SPEC, 3, seed=0, backend="numpy")) is np.ndarray
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "error"),
+    [
+        ("jax", "a_module", ui.ArgumentValueError),
+        ("my-arrays", "a_module", ui.ArgumentValueError),
+        (None, "a_module", ui.ArgumentTypeError),
+        ("elsewhere", 3, ui.ArgumentTypeError),
+    ],
+)
+def test_what_cannot_be_registered(name: Any, module: Any, error: type[ui.UnifiedInitError]) -> None:
+    """A name of the package, no name of a package, no module."""
+    with pytest.raises(error):
+        ui.register_backend(name, module)
+    assert registry.names() == registry.NAMES
+
+
+def test_a_name_is_registered_once() -> None:
+    """The same module again is no matter, another one is refused."""
+    module = adapter()
+    ui.register_backend("elsewhere", module)
+    ui.register_backend("elsewhere", module)
+    with pytest.raises(ui.ArgumentValueError, match=r"^`name` must be a new one, got 'elsewhere'"):
+        ui.register_backend("elsewhere", adapter())
+
+
+def test_an_incomplete_adapter_says_what_it_lacks() -> None:
+    """Before it is used."""
+    module = adapter()
+    del module.__dict__["ops"], module.__dict__["adopt"]
+    ui.register_backend("elsewhere", module)
+    with pytest.raises(ui.BackendError, match=r"elsewhere_adapter lacks adopt, ops\.$"):
+        ui.draw(SPEC, 3, seed=0, backend="elsewhere")

@@ -1,0 +1,159 @@
+"""The conformity kit: right adapters pass, and each kind of wrong one is told what is wrong."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import types
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import unified_init as ui
+from unified_init import testing
+from unified_init.backends import _numpy, registry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+# ruff: noqa: ARG005  # wrong adapters take the parameters of right ones
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture(autouse=True)
+def _registry_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Forget what a test registers."""
+    monkeypatch.setattr(registry, "_registered", {})
+    registry._load.cache_clear()
+    yield
+    registry._load.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "numpy",
+        pytest.param("torch", marks=pytest.mark.needs("torch")),
+        pytest.param("tensorflow", marks=[pytest.mark.needs("tensorflow"), pytest.mark.long]),
+        pytest.param("jax", marks=[pytest.mark.needs("jax"), pytest.mark.long]),
+    ],
+)
+def test_the_adapters_of_the_package_conform(name: str) -> None:
+    """All of them; JAX without its 64-bit types refuses those."""
+    report = testing.check_backend(name)
+    assert report.faults == ()
+    assert report.draws > 500
+    assert report.refused == (("float64", "complex128") if name == "jax" else ())
+    assert str(report).startswith(
+        f"backend '{name}': {report.draws} draws compared, 0 faults; draws float32, "
+    )
+
+
+@pytest.mark.needs("mlx")
+def test_the_example_on_mlx_conforms() -> None:
+    """A fifth backend, outside of the package, in one module."""
+    path = EXAMPLES / "mlx_backend" / "unified_init_mlx.py"
+    spec = importlib.util.spec_from_file_location("unified_init_mlx", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    ui.register_backend("mlx", module)
+    report = testing.check_backend("mlx")
+    assert report.dtypes == module.DTYPES
+    drawn = ui.draw(ui.he_normal(), (64, 3, 7, 7), layout="OIHW", seed=0, name="conv1/kernel", backend="mlx")
+    assert type(drawn).__module__.partition(".")[0] == "mlx"
+    native = ui.draw(ui.he_normal(), (64, 3, 7, 7), layout="OIHW", seed=0, name="conv1/kernel")
+    assert ui.digest(drawn, layout="OIHW") == ui.digest(native, layout="OIHW")
+    with pytest.raises(ui.BackendError):
+        ui.draw(ui.zeros(), 3, dtype="float8_e5m2", backend="mlx")
+
+
+def wrong(**functions: Any) -> str:
+    """Return what the kit says of NumPy's adapter with other functions."""
+    module = types.ModuleType("wrong_adapter")
+    vars(module).update({name: value for name, value in vars(_numpy).items() if not name.startswith("__")})
+    vars(module).update(functions)
+    ui.register_backend("wrong", module)
+    with pytest.raises(AssertionError) as caught:
+        testing.check_backend("wrong")
+    return str(caught.value)
+
+
+def ops(**functions: Any) -> Callable[[Any], Any]:
+    """Return a function ``ops`` that differs in some operation."""
+    operations = types.SimpleNamespace(**(vars(_numpy.OPS) | functions))
+    return lambda target: operations
+
+
+def namespace(**functions: Any) -> Callable[[Any], Any]:
+    """Return a function ``ops`` whose array namespace differs."""
+    return ops(xp=types.SimpleNamespace(**(vars(np) | functions)))
+
+
+def logical_shift(x: Any, distance: Any) -> Any:
+    """Shift right without the sign."""
+    return np.right_shift(np.asarray(x).view(np.uint32), np.uint32(distance)).view(np.int32)
+
+
+@pytest.mark.parametrize(
+    ("functions", "fault"),
+    [
+        ({"adopt": lambda array, target: array * np.float32(1.0000001)}, "eager: differs by "),
+        ({"adopt": lambda array, target: array.astype(np.float32)}, "expected float64"),
+        ({"adopt": lambda array, target: np.atleast_1d(array)}, "float32 (1,), expected float32 ()"),
+        (
+            {"adopt": lambda tensor, target: tensor},
+            "adopt takes (tensor, target), declared is (array, target)",
+        ),
+        (
+            {"ops": namespace(bitwise_right_shift=logical_shift)},
+            "int32 bitwise_right_shift must copy the sign: ",
+        ),
+        ({"ops": ops(cast=lambda x, dtype: np.trunc(x).astype(dtype) & ~1)}, "int32 cast to float32 "),
+        ({"ops": ops(constant=lambda array: np.asarray(array).astype(np.int64))}, "int32 + must wrap: "),
+        (
+            {"trace": lambda program, key, target: np.zeros(program.index.shape, np.float32)},
+            "graph program: ",
+        ),
+        ({"trace": lambda program, key, target: 1 // 0}, "graph program: ZeroDivisionError: "),
+        ({"to_numpy": lambda tensor: np.asarray(tensor)[..., ::-1]}, "eager: differs by "),
+    ],
+    ids=[
+        "scaled",
+        "narrowed",
+        "widened",
+        "renamed",
+        "shift",
+        "cast",
+        "promoted",
+        "zeros",
+        "raises",
+        "reversed",
+    ],
+)
+def test_a_wrong_adapter_is_told_what_is_wrong(functions: dict[str, Any], fault: str) -> None:
+    """A line in the message names the draw or the operation."""
+    assert fault in wrong(**functions)
+
+
+def test_a_backend_must_draw_float32() -> None:
+    """Refusing other element types is allowed, refusing that one is not."""
+
+    def resolve_device(device: object, dtype: str) -> None:
+        del device
+        if dtype == "float32":
+            msg = "no float32 here"
+            raise ui.BackendError(msg)
+
+    assert "resolve_device: float32 is refused" in wrong(resolve_device=resolve_device)
+
+
+def test_an_unknown_backend_is_refused() -> None:
+    """As ``draw`` refuses it."""
+    with pytest.raises(ui.ArgumentValueError):
+        testing.check_backend("mxnet")
+    assert "mxnet" not in sys.modules
