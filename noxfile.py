@@ -118,9 +118,8 @@ def minimums(session: nox.Session, backend: str) -> None:
 def frameworks(session: nox.Session) -> None:
     """Install torch, TensorFlow, JAX and Keras in one environment, for the sessions that share it."""
     session.install(TORCH)  # first and alone, so that nothing later picks another build of it
-    session.install(
-        TORCH, "-e", ".[all]", *group("test"), *group("models"), *group("outside"), *group("bench")
-    )
+    groups = [requirement for name in ("test", "models", "outside", "bench") for requirement in group(name)]
+    session.install(TORCH, "-e", ".[all]", *groups)
 
 
 @nox.session(venv_backend="none", requires=["frameworks"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import os
 import re
 import subprocess
 import sys
@@ -83,11 +84,11 @@ def untested(source: str, texts: Collection[str]) -> list[str]:
     """Return the messages of a module that no text has."""
     missing = []
     for line, patterns in raised(ast.parse(source)):
-        for one in patterns:
-            if not one.replace(".*", ""):
+        for expression in patterns:
+            if not expression.replace(".*", ""):
                 missing.append(f"line {line}: no text found")
-            elif not any(re.search(one, text, re.DOTALL) for text in texts):
-                missing.append(f"line {line}: {one}")
+            elif not any(re.search(expression, text, re.DOTALL) for text in texts):
+                missing.append(f"line {line}: {expression}")
     return missing
 
 
@@ -101,8 +102,7 @@ def texts_of_the_file() -> frozenset[str]:
 def test_every_message_is_in_some_test() -> None:
     """The fixed text of each raise of the package is in the file, letter by letter and in one message."""
     texts = texts_of_the_file()
-    found = {name: missing for name, source in sources().items() if (missing := untested(source, texts))}
-    assert found == {}
+    assert {name: missing for name, source in sources().items() if (missing := untested(source, texts))} == {}
 
 
 def test_the_search_for_untested_messages_finds_one() -> None:
@@ -133,8 +133,8 @@ def test_every_module_is_searched() -> None:
 
 def test_every_entry_has_its_test(pytestconfig: pytest.Config) -> None:
     """Of the files that this run collected whole, and of files that are gone or refuse nothing."""
-    held, collected = pytestconfig.stash[messages.HELD], pytestconfig.stash[messages.COLLECTED]
-    assert messages.without_a_test(held, collected, pytestconfig.rootpath) == set()
+    recorded, collected = pytestconfig.stash[messages.RECORDED], pytestconfig.stash[messages.COLLECTED]
+    assert messages.without_a_test(recorded, collected, pytestconfig.rootpath) == set()
 
 
 def test_an_entry_without_a_test_is_found() -> None:
@@ -192,19 +192,24 @@ def test_one():
 
 
 def run(folder: Path, *options: str) -> str:
-    """Return what pytest prints of the tests of a folder."""
+    """Return what pytest, without other plugins, prints of the tests of a folder."""
     arguments = [
         "-p",
         "tests.helpers.messages",
-        "-p",
-        "no:cacheprovider",
         "--rootdir",
         str(folder),
         "-q",
         *options,
+        str(folder / "tests"),
     ]
-    command = [sys.executable, "-m", "pytest", *arguments, str(folder / "tests")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *arguments],
+        env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     return done.stdout + done.stderr
 
 
@@ -232,4 +237,4 @@ def test_several_processes_write_nothing(tmp_path: Path) -> None:
     """Each would know a part of the tests; what they raise is compared as ever."""
     pytest.importorskip("xdist", reason="needs pytest-xdist")
     (tmp_path / "tests").mkdir()
-    assert "--write-messages needs one process" in run(tmp_path, "-n", "2", "--write-messages")
+    assert "--write-messages needs one process" in run(tmp_path, "-p", "xdist", "-n", "2", "--write-messages")

@@ -102,7 +102,7 @@ def written(entries: Messages) -> str:
 
 
 def _order(key: str) -> tuple[str, list[str | int]]:
-    """Sort numbers in the names of tests as numbers, so that case 10 is behind case 9."""
+    """Sort numbers in the names of tests as numbers, so that case 10 comes after case 9."""
     file, _, test = key.partition("::")
     return file, [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", test)]
 
@@ -127,15 +127,15 @@ def _refuses(file: Path) -> bool:
     return file.exists() and "refused(" in file.read_text(encoding="utf-8")
 
 
-def difference(held: Iterable[str], raised: Iterable[str]) -> str:
+def difference(recorded: Iterable[str], raised: Iterable[str]) -> str:
     """Return how two lists of messages differ, or an empty text."""
-    lines = list(difflib.ndiff(list(held), list(raised)))
+    lines = list(difflib.ndiff(list(recorded), list(raised)))
     return "" if all(line.startswith("  ") for line in lines) else "\n".join(lines)
 
 
 # --- what pytest calls --------------------------------------------------------------------------
 
-HELD = pytest.StashKey[Messages]()  # what the file has
+RECORDED = pytest.StashKey[Messages]()  # what the file has
 PASSED = pytest.StashKey[dict[str, tuple[str, ...]]]()  # what the tests that passed were refused with
 COLLECTED = pytest.StashKey[frozenset[str]]()  # all tests of the files that were collected whole
 
@@ -146,12 +146,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Read the file; one process alone can write it."""
+    """Read the file, which only one process can write."""
     if config.getoption("--write-messages") and config.getoption("numprocesses", None):
         text = "--write-messages needs one process: leave -n out"
         raise pytest.UsageError(text)
     path = config.rootpath / FILE
-    config.stash[HELD] = read(path.read_text(encoding="utf-8")) if path.exists() else {}
+    config.stash[RECORDED] = read(path.read_text(encoding="utf-8")) if path.exists() else {}
     config.stash[PASSED] = {}
     config.stash[COLLECTED] = frozenset()
 
@@ -175,7 +175,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     item.config.stash[PASSED][item.nodeid] = raised
     if item.config.getoption("--write-messages"):
         return
-    differs = difference(item.config.stash[HELD].get(item.nodeid, ()), raised)
+    differs = difference(item.config.stash[RECORDED].get(item.nodeid, ()), raised)
     if differs:
         text = f"{FILE} (-) and what was raised (+) differ; `nox -s messages` writes the file:\n{differs}"
         pytest.fail(text, pytrace=False)
@@ -186,6 +186,6 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     config = session.config
     if not config.getoption("--write-messages"):
         return
-    held, passed, collected = config.stash[HELD], config.stash[PASSED], config.stash[COLLECTED]
-    text = written(merged(held, passed, without_a_test(held, collected, config.rootpath)))
+    recorded, passed, collected = config.stash[RECORDED], config.stash[PASSED], config.stash[COLLECTED]
+    text = written(merged(recorded, passed, without_a_test(recorded, collected, config.rootpath)))
     (config.rootpath / FILE).write_text(text, encoding="utf-8", newline="\n")

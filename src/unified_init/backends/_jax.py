@@ -28,7 +28,7 @@ KEY_WORDS = 2
 
 @functools.cache
 def _probe() -> jax.Array:
-    """Return an array outside of any trace: putting it where it is becomes a tracer inside one."""
+    """Return an array made outside of any trace; in a trace, ``device_put`` of it gives a tracer."""
     with jax.ensure_compile_time_eval():
         return jax.device_put(np.float32(0))  # explicitly, which no transfer guard forbids
 
@@ -42,7 +42,7 @@ def root_key(seed: object) -> Key | None:
             msg = f"`seed` must be one JAX key, got keys of shape {seed.shape}: use jax.vmap."
             raise ArgumentValueError(msg)
         threefry = str(jax.random.key_impl(seed)) == "threefry2x32"
-        # Another implementation's key is longer: two words drawn from it stand for it.
+        # The key of another implementation may have more words: two words drawn from it are used instead.
         words = jax.random.key_data(seed) if threefry else jax.random.bits(seed, (2,), np.uint32)
     elif seed.dtype == np.uint32 and seed.shape == (KEY_WORDS,):
         words = seed
@@ -143,7 +143,7 @@ def ops(target: Any) -> Ops:
 
 @functools.partial(jax.jit, static_argnums=(2, 3))
 def compiled(key: Key, args: graph.Arguments, index: IndexMap, dtype: str) -> jax.Array:
-    """Run the graph program, compiled once a shape and type: key and table are arguments."""
+    """Run the graph program, compiled once per shape and type: key and table are arguments."""
     return graph.elementwise(OPS, key, args, index, dtype)
 
 
@@ -159,8 +159,8 @@ def trace(program: Program, key: Key | None, target: Any) -> jax.Array:
     if isinstance(target, jax.sharding.Sharding):
         return jax.device_put(trace_program(OPS, program, key, _sharded(target)), target)
 
-    def run(named: Key, args: graph.Arguments, index: IndexMap, dtype: str) -> jax.Array:
-        return compiled(*jax.device_put((named, args), target), index, dtype)
+    def run(stream_key: Key, args: graph.Arguments, index: IndexMap, dtype: str) -> jax.Array:
+        return compiled(*jax.device_put((stream_key, args), target), index, dtype)
 
     return jax.device_put(trace_program(OPS, program, key, run), target)
 

@@ -1,4 +1,4 @@
-"""The NumPy backend: host buffers as they are. Its graph program is the oracle of the others."""
+"""The NumPy backend: host buffers unchanged. Tests compare the graph programs of the others with its own."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def root_key(seed: object) -> Key | None:
 
 
 def resolve_device(device: object, dtype: str) -> None:
-    """Return None: NumPy has the host alone."""
+    """Return None: NumPy has only the host."""
     del dtype
     if device is not None and (not isinstance(device, str) or device != "cpu"):
         msg = f"`device` of the numpy backend must be 'cpu' or None, got {device!r}."
@@ -83,7 +83,7 @@ def ops(target: None) -> Ops:
 def trace(program: Program, key: Key | None, target: None) -> Any:
     """Run the graph program in NumPy."""
     del target
-    with np.errstate(over="ignore"):  # the key is scalars, whose overflow NumPy reports
+    with np.errstate(over="ignore"):  # the key is two scalars; NumPy warns where scalars overflow
         return trace_program(OPS, program, key, functools.partial(graph.elementwise, OPS))
 
 

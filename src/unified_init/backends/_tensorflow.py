@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # ruff: noqa: ANN401
 
+# Types whose tensors NumPy can read in place.
 SHARED = {tf.float16, tf.float32, tf.float64, tf.complex64, tf.complex128}
 
 
@@ -30,10 +31,10 @@ def root_key(seed: object) -> Key | None:
     """Draw one 64-bit seed from a ``tf.random.Generator``, traced where the trace is under way."""
     if not isinstance(seed, tf.random.Generator):
         return None
-    drawn = seed.uniform_full_int([], dtype=tf.uint64)
+    word = seed.uniform_full_int([], dtype=tf.uint64)
     if tf.executing_eagerly():
-        return int_root_key(int(drawn))
-    low, high = tf.unstack(tf.bitcast(drawn, tf.int32))
+        return int_root_key(int(word))
+    low, high = tf.unstack(tf.bitcast(word, tf.int32))
     return high, low
 
 
@@ -49,10 +50,10 @@ def resolve_device(device: object, dtype: str) -> str | None:
         raise ArgumentValueError(msg) from None
     if spec.device_type is None or (spec.device_type == "CPU" and not spec.device_index):
         return None
-    # Asked for an absent device, TensorFlow would fall back to the host without a word.
-    found = [d.name for d in tf.config.list_logical_devices(spec.device_type)]
-    if len(found) <= (spec.device_index or 0):
-        msg = f"`device` {device!r} is not one of TensorFlow's: it has {found or 'none'} of that kind."
+    # TensorFlow does not refuse an absent device: it uses the host instead.
+    names = [d.name for d in tf.config.list_logical_devices(spec.device_type)]
+    if len(names) <= (spec.device_index or 0):
+        msg = f"`device` {device!r} is not one of TensorFlow's: it has {names or 'none'} of that kind."
         raise ArgumentValueError(msg)
     return spec.to_string()
 
@@ -120,12 +121,12 @@ class Namespace:
 
     @staticmethod
     def tril(x: Any) -> Any:
-        """Zero what lies above the diagonal."""
+        """Zero the entries above the diagonal."""
         return tf.linalg.band_part(x, -1, 0)
 
     @staticmethod
     def triu(x: Any) -> Any:
-        """Zero what lies below the diagonal."""
+        """Zero the entries below the diagonal."""
         return tf.linalg.band_part(x, 0, -1)
 
     @staticmethod
@@ -171,14 +172,14 @@ def trace(program: Program, key: Key | None, target: str | None) -> tf.Tensor:
         return trace_program(OPS, program, key, _compiled if tf.executing_eagerly() else _inline)
 
 
-def _placed(args: graph.Arguments) -> graph.Arguments:
+def _as_tensors(args: graph.Arguments) -> graph.Arguments:
     columns, numbers, unit = args
     return tuple(map(tf.constant, columns)), tf.constant(numbers), tf.constant(unit)
 
 
 def _inline(key: Key, args: graph.Arguments, index: IndexMap, dtype: str) -> tf.Tensor:
-    return graph.elementwise(OPS, key, _placed(args), index, dtype)
+    return graph.elementwise(OPS, key, _as_tensors(args), index, dtype)
 
 
 def _compiled(key: Key, args: graph.Arguments, index: IndexMap, dtype: str) -> tf.Tensor:
-    return compiled(index, dtype, xla=True)(key, _placed(args))
+    return compiled(index, dtype, xla=True)(key, _as_tensors(args))

@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 
 # ruff: noqa: ANN401
 
-# NumPy has no such types of its own: their buffers cross as integers of the same width.
+# NumPy has no such types of its own: their buffers are handed over as integers of the same width.
 AS_INTEGERS = {
     "bfloat16": (np.int16, torch.bfloat16),
     "float8_e4m3fn": (np.uint8, torch.float8_e4m3fn),
     "float8_e5m2": (np.uint8, torch.float8_e5m2),
 }
-# Integers are NumPy's too; quantised types and floats that NumPy cannot hand over are neither.
+# Types that can be filled: ours, and integers. Quantized types, and floats that NumPy lacks, cannot.
 INTEGERS = ("bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64")
 WRITABLE = {getattr(torch, name) for name in (*DTYPES, *INTEGERS) if hasattr(torch, name)}
-PLAIN = {torch.Tensor, torch.nn.Parameter}  # other subclasses may mean something else by their memory
+PLAIN = {torch.Tensor, torch.nn.Parameter}  # a subclass may use its memory in another way
 
 
 def root_key(seed: object) -> Key | None:
@@ -54,18 +54,18 @@ def resolve_device(device: object, dtype: str) -> torch.device | None:
     if device is None:
         return None
     try:
-        found = torch.device(device)
-        if found.type not in {"cpu", "meta"}:
-            torch.empty(0, device=found)  # only this says whether there is one
+        target = torch.device(device)
+        if target.type not in {"cpu", "meta"}:
+            torch.empty(0, device=target)  # only this says whether there is one
     except (RuntimeError, TypeError, AssertionError, ImportError) as error:
         reason = str(error).partition("\n")[0]
         msg = f"`device` of the torch backend must be a device that torch has, got {device!r}: {reason}"
         raise ArgumentValueError(msg) from None
-    return None if found.type == "cpu" else found
+    return None if target.type == "cpu" else target
 
 
 def wants_graph(target: torch.device | None) -> bool:
-    """Say whether the tensor lives on an accelerator."""
+    """Say whether the tensor is on an accelerator."""
     return target is not None and target.type != "meta"
 
 
@@ -87,13 +87,13 @@ def to_numpy(tensor: torch.Tensor) -> NDArray[Any]:
     host = tensor.detach().cpu().resolve_conj().resolve_neg()
     name = str(host.dtype).removeprefix("torch.")
     if name in AS_INTEGERS:
-        same_width = torch.int16 if host.element_size() == 2 else torch.uint8  # noqa: PLR2004
-        return host.contiguous().view(same_width).numpy().view(getattr(ml_dtypes, name))
+        integer = torch.int16 if host.element_size() == 2 else torch.uint8  # noqa: PLR2004
+        return host.contiguous().view(integer).numpy().view(getattr(ml_dtypes, name))
     return host.numpy()
 
 
 def _is_plain(tensor: torch.Tensor) -> bool:
-    """Whether a tensor is what nearly all are: dense memory on the host, in row-major order."""
+    """Whether a tensor is dense memory on the host in row-major order, as nearly all are."""
     return (
         type(tensor) in PLAIN
         and tensor.is_cpu
@@ -111,8 +111,8 @@ def writable(tensor: torch.Tensor) -> NDArray[Any] | None:
 
 
 def _wrapped(tensor: torch.Tensor) -> bool:
-    """Whether torch.func wraps a tensor, whose memory is then not the one that counts."""
-    # torch has no public question for either.
+    """Whether torch.func wraps a tensor: its values are then not in its own memory."""
+    # torch has no public function for either question.
     functorch = torch._C._functorch  # noqa: SLF001
     functional = torch._is_functional_tensor(tensor)  # noqa: SLF001
     return bool(functional or functorch.is_functorch_wrapped_tensor(tensor))
@@ -121,7 +121,7 @@ def _wrapped(tensor: torch.Tensor) -> bool:
 def overwrite(tensor: torch.Tensor, values: torch.Tensor | None) -> None:
     """Copy ``values`` into a tensor; None says that its memory was written already."""
     if values is None:
-        if not tensor.is_inference():  # those have no version
+        if not tensor.is_inference():  # inference tensors have no version
             torch.autograd.graph.increment_version(tensor)
         return
     with torch.no_grad():
@@ -155,7 +155,7 @@ def check_target(tensor: object) -> None:
 
 
 def _check_memory(tensor: torch.Tensor) -> None:
-    """Refuse a tensor that has not an element of its own memory for each of its values."""
+    """Refuse a tensor whose values do not each have an element of its memory."""
     if tensor.layout is not torch.strided or tensor.is_nested:
         msg = f"`tensor` must be dense, got the layout {tensor.layout}."
         raise ArgumentValueError(msg)
@@ -205,7 +205,7 @@ def _cast(x: Any, dtype: str) -> Any:
 
 def ops(target: torch.device | None) -> Ops:
     """Return what the graph program needs to run on a device; None is the host."""
-    import array_api_compat.torch as xp  # noqa: PLC0415  # 0.1 s, which draws on the host need not pay
+    import array_api_compat.torch as xp  # noqa: PLC0415  # takes 0.1 s, and draws on the host do not need it
 
     def arange(stop: int) -> torch.Tensor:
         return torch.arange(stop, dtype=torch.int32, device=target)
@@ -222,14 +222,14 @@ def ops(target: torch.device | None) -> Ops:
 
 
 def trace(program: Program, key: Key | None, target: torch.device | None) -> torch.Tensor:
-    """Run the graph program on a device; orthogonal matrices are made by the one host routine."""
+    """Run the graph program on a device. Orthogonal matrices are made on the host and copied."""
     if isinstance(program.law.unit, Orthogonal):
         return adopt(on_host(program, key), None).to(target)
     here = ops(target)
 
-    def run(named: Key, args: graph.Arguments, index: Any, dtype: str) -> Any:
+    def run(stream_key: Key, args: graph.Arguments, index: Any, dtype: str) -> Any:
         columns, numbers, unit = args
-        moved = tuple(map(here.constant, columns)), here.constant(numbers), here.constant(unit)
-        return graph.elementwise(here, named, moved, index, dtype)
+        tensors = tuple(map(here.constant, columns)), here.constant(numbers), here.constant(unit)
+        return graph.elementwise(here, stream_key, tensors, index, dtype)
 
     return trace_program(here, program, key, run)

@@ -1,13 +1,15 @@
-"""The graph program: the stream as elementwise int32 operations, once for every framework.
+"""The graph program: the stream as elementwise integer operations, written once for every framework.
 
-Key, table and power of two are arguments, so that one compilation serves every law of a shape.
-All integers are signed and wrap; the only floating-point operations are conversions, which round
-to nearest even, and multiplications by a power of two, which are exact. So no compiler can change
-a bit, whatever it fuses.
+``stream.table`` explains the arithmetic, with an example. Key, table and power of two are arguments, so that
+one compilation serves every law of a shape. All integers are signed, since not all frameworks compute with
+unsigned ones, and wrap: the bits of sums, products and XORs are those of unsigned words. Right shifts copy
+the sign. The only floating-point operations are conversions, which round to nearest even, and multiplications
+by a power of two, which are exact. So no compiler can change a bit, whatever it fuses.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +38,7 @@ __all__ = [
 # ruff: noqa: ANN401  # arrays of any framework
 
 WRAP = 1 << 32
-# The arguments of a compiled program: columns of the table, its few integers, its power of two.
+# The arguments of a compiled program: the columns of the table, its integers, its power of two.
 Arguments = tuple[tuple[Any, ...], Any, Any]
 
 
@@ -47,7 +49,11 @@ def signed(value: int) -> int:
 
 @functools.lru_cache(maxsize=32)
 def arguments(table: Table) -> Arguments:
-    """Return a table as the arguments of the graph program, padded to one of two lengths."""
+    """Return a table as the arguments of the graph program.
+
+    A compilation is for one length of table. So the columns are padded to one of two lengths: that of one
+    half (symmetric laws) or of both. No word selects a row of the padding.
+    """
     wide = table.rows.dtype == np.int64
     form = FORMAT64 if wide else FORMAT32
     length = form.rows * (1 + (table.upper_rows > 0))
@@ -72,7 +78,7 @@ def named_key(ops: Ops, key: Key, name: str) -> Key:
     if not name:  # the empty name leaves the root key
         return key
     high, low = threefry.name_counter(name)
-    zero = key[0] ^ key[0]
+    zero = key[0] ^ key[0]  # a zero of the framework, in the trace under way
     return block(ops, key, zero + signed(high), zero + signed(low))
 
 
@@ -91,8 +97,12 @@ def elementwise(ops: Ops, key: Key, args: Arguments, index: IndexMap, dtype: str
 
 
 def _interleaved(index: IndexMap, part: int) -> IndexMap:
+    """Return the index map to 2i + part, where the given one is to i."""
     axes = tuple(
-        AxisMap(a.length, a.start, a.step, tuple((d, m, 2 * s) for d, m, s in a.terms)) for a in index.axes
+        dataclasses.replace(
+            axis, terms=tuple((divisor, modulus, 2 * stride) for divisor, modulus, stride in axis.terms)
+        )
+        for axis in index.axes
     )
     return IndexMap(axes, 2 * index.offset + part, 2 * index.logical_size)
 
@@ -100,6 +110,7 @@ def _interleaved(index: IndexMap, part: int) -> IndexMap:
 def counters(ops: Ops, index: IndexMap) -> tuple[Any, Any]:
     """Return the high and low words of the logical indices, as int32 arrays of the shape."""
     rank = len(index.axes)
+    # Up to 2**32 elements the high word is 0, and the low word is a sum that may wrap on the way.
     if index.logical_size > WRAP or not all(map(_fits_int32, index.axes)):
         return _wide_counters(ops, index)
     low = ops.constant(np.asarray(signed(index.offset), dtype=np.int32))
@@ -110,17 +121,22 @@ def counters(ops: Ops, index: IndexMap) -> tuple[Any, Any]:
 
 
 def _fits_int32(axis: AxisMap) -> bool:
-    """Whether the positions that merged roles divide are int32; unmerged ones may wrap."""
+    """Whether the counters of an axis can be computed in int32.
+
+    A division, which merged roles need, is right only of a position that did not wrap. Without one there are
+    only sums and products, whose low 32 bits are right in any case.
+    """
     return axis.affine or axis.start + axis.step * max(axis.length - 1, 0) < WRAP // 2
 
 
 def _axis_counters(ops: Ops, axis: AxisMap) -> Any:
+    """Return what each position of an axis adds to the low word."""
     steps = ops.cast(ops.xp.arange(axis.length), "int32")
     if axis.affine:
         stride = axis.terms[0][2]
         return steps * signed(axis.step * stride) + signed(axis.start * stride)
     position = steps * axis.step + axis.start
-    total = position ^ position
+    total = position ^ position  # zeros
     for divisor, modulus, stride in axis.terms:
         total = total + (position // divisor) % modulus * signed(stride)
     return total
@@ -132,19 +148,20 @@ def _wide_counters(ops: Ops, index: IndexMap) -> tuple[Any, Any]:
     high, low = (
         ops.constant(np.asarray(signed(word), dtype=np.int32)) for word in divmod(index.offset, WRAP)
     )
-    for number, axis in enumerate(index.axes):
+    for axis_number, axis in enumerate(index.axes):
         position = axis.start + axis.step * np.arange(axis.length, dtype=np.int64)
         total = np.zeros(axis.length, dtype=np.int64)
         for divisor, modulus, stride in axis.terms:
             total += position // divisor % modulus * stride
-        shape = (1,) * number + (axis.length,) + (1,) * (rank - number - 1)
-        more = ops.constant(total.astype(np.uint32).view(np.int32).reshape(shape))
-        upper = ops.constant((total >> 32).astype(np.int32).reshape(shape))
-        low = low + more
-        # An unsigned sum wrapped if it is below a summand: flip the top bits and compare signed.
+        shape = (1,) * axis_number + (axis.length,) + (1,) * (rank - axis_number - 1)
+        axis_low = ops.constant(total.astype(np.uint32).view(np.int32).reshape(shape))
+        axis_high = ops.constant((total >> 32).astype(np.int32).reshape(shape))
+        low = low + axis_low
+        # An unsigned sum wrapped if it is below a summand. Signed integers compare as unsigned ones do once
+        # the top bits are flipped.
         flip = signed(1 << 31)
-        carry = ops.cast((low ^ flip) < (more ^ flip), "int32")
-        high = high + upper + carry
+        carry = ops.cast((low ^ flip) < (axis_low ^ flip), "int32")
+        high = high + axis_high + carry
     return high, low
 
 
@@ -162,82 +179,98 @@ def block(ops: Ops, key: Key, high: Any, low: Any) -> tuple[Any, Any]:
 
 
 def _rotate(ops: Ops, x: Any, distance: int) -> Any:
-    left = ops.xp.bitwise_left_shift(x, distance)
-    right = ops.xp.bitwise_right_shift(x, 32 - distance)  # arithmetic: mask the copies of the sign
-    return left | (right & ((1 << distance) - 1))
+    """Rotate words to the left."""
+    shifted_left = ops.xp.bitwise_left_shift(x, distance)
+    # A right shift of signed integers fills with the sign. The mask keeps the bits that were shifted down.
+    shifted_right = ops.xp.bitwise_right_shift(x, 32 - distance)
+    return shifted_left | (shifted_right & ((1 << distance) - 1))
 
 
 def values32(ops: Ops, args: Arguments, word: Any) -> Any:
-    """Return the float32 values of 32-bit words; see ``stream.table`` for the program."""
-    (base, step), numbers, unit = args
+    """Return the float32 values of 32-bit words."""
+    (base, slope), numbers, unit = args
     shift = ops.xp.bitwise_right_shift
     tail_shift, tail_or, bias, upper_rows, upper_xor, upper_add, slope_shift = (numbers[i] for i in range(7))
+    # The top bit, copied into all 32 and inverted: -1 in the upper half, 0 in the lower. As a mask it chooses
+    # between the halves without a branch.
     upper = ~shift(word, 31)
+    # The other 31 bits are the tail. The pattern of the tail as a float is its exponent and mantissa: without
+    # the 13 lowest bits and less the bias it numbers a row, which those 13 bits interpolate.
     tail = shift(word & 0x7FFFFFFF, tail_shift) | tail_or
     pattern = ops.bits(ops.cast(tail, "float32"), "int32")
     row = shift(pattern, FORMAT32.fraction) - bias
-    row = row & ~shift(row, 31)  # max(row, 0)
+    row = row & ~shift(row, 31)  # max(row, 0), for tail 0, whose pattern is 0
     row = row + (upper & upper_rows)
     fraction = pattern & ((1 << FORMAT32.fraction) - 1)
-    value = ops.take(base, row) + shift(ops.take(step, row) * fraction, slope_shift)
+    value = ops.take(base, row) + shift(ops.take(slope, row) * fraction, slope_shift)
+    # The upper half of a symmetric law: v ^ -1 is -v - 1, plus 2 loc + 1 is 2 loc - v.
     value = (value ^ (upper & upper_xor)) + (upper & upper_add)
     return ops.cast(value, "float32") * unit
 
 
 def values64(ops: Ops, args: Arguments, x0: Any, x1: Any) -> Any:
-    """Return the float64 values of pairs of words."""
+    """Return the float64 values of pairs of words; ``numpy_runner.values64`` explains each number."""
     (c0, c1, c2, c3), numbers, unit = args
-    left, right = ops.xp.bitwise_left_shift, ops.xp.bitwise_right_shift
+    left_shift, right_shift = ops.xp.bitwise_left_shift, ops.xp.bitwise_right_shift
     tail_shift, tail_or, bias, upper_rows, upper_xor, upper_add, _, least, most = (
         numbers[i] for i in range(9)
     )
-    word = left(ops.cast(x0, "int64"), 32) | (
+    # x0 << 32 | x1; the mask removes the sign bits with which x1 was extended to 64.
+    word = left_shift(ops.cast(x0, "int64"), 32) | (
         ops.cast(x1, "int64") & ops.constant(np.asarray(WRAP - 1, dtype=np.int64))
     )
-    upper = ~right(word, 63)
-    tail = right(word & 0x7FFFFFFFFFFFFFFF, tail_shift) | tail_or
+    upper = ~right_shift(word, 63)
+    tail = right_shift(word & 0x7FFFFFFFFFFFFFFF, tail_shift) | tail_or
     pattern = ops.bits(ops.cast(tail, "float64"), "int64")
-    row = right(pattern, FORMAT64.fraction) - bias
-    row = (row & ~right(row, 63)) + (upper & upper_rows)
+    row = right_shift(pattern, FORMAT64.fraction) - bias
+    row = (row & ~right_shift(row, 63)) + (upper & upper_rows)
     d = pattern & ((1 << FORMAT64.fraction) - 1)
-    d31, d_high, d_low = right(d, 12), right(d, 22), d & 0x3FFFFF
-    bend = ops.take(c2, row) + right(ops.take(c3, row) * d31, 31)
-    slope = ops.take(c1, row) + left(right(bend * d31, 31), 12)
-    s_high, s_low = right(slope, 31), slope & 0x7FFFFFFF
-    value = ops.take(c0, row) + left(s_high * d_high, 10) + right(s_high * d_low, 12)
-    value = value + right(s_low * d_high, 21) + right(s_low * d_low, 43)
+    d31, d_high, d_low = right_shift(d, 12), right_shift(d, 22), d & 0x3FFFFF
+    curvature = ops.take(c2, row) + right_shift(ops.take(c3, row) * d31, 31)
+    slope = ops.take(c1, row) + left_shift(right_shift(curvature * d31, 31), 12)
+    s_high, s_low = right_shift(slope, 31), slope & 0x7FFFFFFF
+    value = ops.take(c0, row) + left_shift(s_high * d_high, 10) + right_shift(s_high * d_low, 12)
+    value = value + right_shift(s_low * d_high, 21) + right_shift(s_low * d_low, 43)
     value = (value ^ (upper & upper_xor)) + (upper & upper_add)
     value = ops.xp.minimum(ops.xp.maximum(value, least), most)
     return ops.cast(value, "float64") * unit
 
 
 def narrow(ops: Ops, value: Any, dtype: DType) -> Any:
-    """Round float32 to a narrower type, in integers, so that no compiler can skip the rounding."""
+    """Round float32 to a narrower type, in integers, so that no compiler can skip the rounding.
+
+    Rounding is to nearest even. To drop n bits of an integer, 2**(n - 1) - 1 is added, and 1 more where the
+    last kept bit is odd: that carries into the kept bits exactly where rounding goes up.
+    """
     if not dtype.narrow:
         return value
     shift = ops.xp.bitwise_right_shift
     pattern = ops.bits(value, "int32")
     if dtype.name == "bfloat16":  # the upper half of the pattern
         tie = shift(pattern, 16) & 1
-        # Not by way of the rounded float32: XLA takes minutes over the conversion of what it can see into.
+        # Not by way of a rounded float32: XLA takes minutes over a conversion of what it can analyze.
         return ops.bits(ops.cast(shift(pattern + 0x7FFF + tie, 16), "int16"), dtype.name)
+    # The number is significand * 2**(exponent - 150): 127 is the bias, and 23 bits are behind the point.
     exponent = shift(pattern, FORMAT32.mantissa) & 0xFF
-    # The number is significand * 2**(exponent - 150); its last kept bit has the weight 2**quantum.
     significand = (pattern & 0x7FFFFF) | ops.xp.bitwise_left_shift(
         ops.cast(exponent > 0, "int32"), FORMAT32.mantissa
     )
+    # Its last kept bit has the weight 2**quantum: the type's last mantissa bit, or the type's smallest step
+    # where that is coarser (its subnormals).
     lowest = exponent - (127 + dtype.mantissa)
     quantum = lowest + _relu(ops, dtype.quantum - lowest)
     drop = quantum - exponent + 150
-    drop = drop - _relu(ops, drop - 25)  # beyond 25 bits all round to zero
-    one = drop ^ drop ^ 1
-    half = ops.xp.bitwise_left_shift(one, drop - 1) - 1
-    kept = shift(significand + half + (shift(significand, drop) & 1), drop)
+    drop = drop - _relu(ops, drop - 25)  # a significand has 24 bits: with 25 dropped it is 0, as with more
+    ones = drop ^ drop ^ 1
+    almost_half = ops.xp.bitwise_left_shift(ones, drop - 1) - 1
+    steps = shift(significand + almost_half + (shift(significand, drop) & 1), drop)
+    # steps * 2**quantum is exact in float32; the power of two is made from its pattern.
     weight = ops.bits(ops.xp.bitwise_left_shift(quantum + 127, FORMAT32.mantissa), "float32")
-    magnitude = ops.bits(ops.cast(kept, "float32") * weight, "int32")
+    magnitude = ops.bits(ops.cast(steps, "float32") * weight, "int32")
     rounded = ops.bits(magnitude | (pattern & signed(1 << 31)), "float32")
     return ops.cast(rounded, dtype.name)  # exact
 
 
 def _relu(ops: Ops, x: Any) -> Any:
+    """max(x, 0): the sign bit, copied into all bits, is the mask."""
     return x & ~ops.xp.bitwise_right_shift(x, 31)

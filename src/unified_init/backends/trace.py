@@ -1,4 +1,4 @@
-"""A program inside a framework's trace: the graph program, and what is made from its draws there."""
+"""Runs a program inside a framework's trace: independent draws, and structured tensors made from them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["Run", "draw"]
 
 # ruff: noqa: ANN401  # arrays of any framework
 
-# ``graph.elementwise`` with a framework's own compilation around it.
+# ``graph.elementwise``, possibly compiled by the framework: (named key, table, index map, dtype) to a tensor.
 Run = Callable[[Any, Arguments, IndexMap, str], Any]
 
 
@@ -45,25 +45,25 @@ def draw(
         program: what to draw.
         key: the root key, two Python ints or two int32 scalars that are being traced; None for a
             law without randomness.
-        run: ``elementwise`` with the framework's own compilation around it.
+        run: ``graph.elementwise``, possibly compiled by the framework.
     """
     if program.table is not None:
         assert key is not None  # noqa: S101  # the front door asks a random law for a seed
-        named = named_key(ops, key, program.name)
-        return run(named, arguments(program.table), program.index, program.dtype.name)
+        stream_key = named_key(ops, key, program.name)
+        return run(stream_key, arguments(program.table), program.index, program.dtype.name)
     if not program.law.random:
         stored = structured(program.law, program.geometry, root=None, name="", bits=program.dtype.bits)
         return ops.constant(stored.astype(program.dtype.numpy)[program.entries or ...])
     assert key is not None  # noqa: S101
     dtype = "float64" if program.dtype.bits == FORMAT64.bits else "float32"
     unit, scale = program.law.unit, program.law.scale
-    named = named_key(ops, key, program.name)
+    stream_key = named_key(ops, key, program.name)
     if isinstance(unit, SparseMatrices):
         mask = named_key(ops, key, mask_name(program.name))
-        logical = _sparse(ops, unit, scale, named, mask, dtype, run)
+        logical = _sparse(ops, unit, scale, stream_key, mask, dtype, run)
     else:
         assert isinstance(unit, Orthogonal)  # noqa: S101  # independent draws come from a table
-        logical = _orthogonal(ops, unit, scale, named, dtype, run)
+        logical = _orthogonal(ops, unit, scale, stream_key, dtype, run)
     stored = to_storage(ops.xp, logical, program.geometry)[program.entries or ...]
     return graph.narrow(ops, stored, program.dtype)
 
@@ -91,5 +91,6 @@ def _sparse(ops: Ops, unit: SparseMatrices, scale: float, key: Key, mask: Key, d
     values = _normals(ops, key, shape, scale, dtype, run)
     x0, x1 = block(ops, mask, *counters(ops, sequence(math.prod(shape))))
     word = xp.reshape(x0 ^ x1, shape) ^ signed(1 << 31)  # signed order is then unsigned order
+    # The argsort of an argsort is each entry's rank in its column; the lowest ranks are zero.
     rank = xp.argsort(xp.argsort(word, axis=1, stable=True), axis=1, stable=True)
     return xp.where(rank >= unit.zeros, values, xp.zeros_like(values))

@@ -26,12 +26,12 @@ __all__ = [
     "text",
 ]
 
-# A standard deviation or half-width below this would need subnormal float32 numbers, which some
+# A standard deviation or bound below this would need subnormal float32 numbers, which some
 # frameworks flush to zero, so equal bits could not be kept.
 SMALLEST_SIZE = 2.0**-90
-# What sets the size of the values, and is 0 where they do not vary.
+# Arguments that set the size of the values: a caller who passes 0 wants values that do not vary.
 SIZES = frozenset({"std", "scale", "gain", "high - low"})
-# Indices are int64.
+# Logical indices are int64: no number of elements may reach this.
 LIMIT = 1 << 63
 
 
@@ -86,7 +86,7 @@ def count(name: str, value: object, *, least: int = 1) -> int:
 
 
 def integer(value: object) -> int | None:
-    """Return ``value`` as an int, or None if it is no integer; True and False are none."""
+    """Return ``value`` as an int, or None if it is no integer; True and False are not integers here."""
     if type(value) is int:  # nearly always; the check below costs a microsecond
         return value
     if isinstance(value, bool) or not isinstance(value, SupportsIndex):
@@ -109,16 +109,16 @@ def choice(name: str, value: object, options: Sequence[str]) -> str:
     if isinstance(value, str) and value in options:
         return options[options.index(value)]  # a plain str, whatever subclass was given
     listed = ", ".join(repr(option) for option in options[:-1]) + f" or {options[-1]!r}"
-    near = difflib.get_close_matches(str(value), options, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    matches = difflib.get_close_matches(str(value), options, n=1)
+    hint = f" Did you mean {matches[0]!r}?" if matches else ""
     msg = f"`{name}` must be {listed}, got {value!r}.{hint}"
     raise ArgumentValueError(msg)
 
 
 def nearest(word: str, options: Sequence[str]) -> str:
     """Return a question that suggests the nearest of some words, or "" if none is near."""
-    near = difflib.get_close_matches(word, options, n=1)
-    return f"did you mean {near[0]!r}?" if near else ""
+    matches = difflib.get_close_matches(word, options, n=1)
+    return f"did you mean {matches[0]!r}?" if matches else ""
 
 
 def text(name: str, value: object) -> str:
@@ -139,7 +139,7 @@ def _shape_text(shape: Sequence[int]) -> str:
 
 
 def _plain(shape: tuple[object, ...]) -> bool:
-    """Whether a tuple is a shape as it stands, as nearly all are."""
+    """Whether a tuple needs no conversion: Python ints above 0 with a product in range. Nearly all shapes."""
     size = 1
     for length in shape:
         if type(length) is not int or length <= 0:

@@ -1,4 +1,4 @@
-"""What the frozen value objects share: a short repr that evaluates back to an equal object."""
+"""The repr of the frozen value objects: a short call that evaluates back to an equal object."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def literal(value: object) -> str:
     return repr(value)
 
 
-def call_repr(obj: DataclassInstance) -> str:
-    """Constructor call of a dataclass, fields at their defaults left out."""
+def call_repr(instance: DataclassInstance) -> str:
+    """Constructor call of a dataclass, without the fields that have their default values."""
     parts: list[str] = []
-    named = False
-    for field in dataclasses.fields(obj):
-        value: Any = getattr(obj, field.name)
-        make = field.default_factory
-        default = field.default if make is dataclasses.MISSING else make()
+    named = False  # after a field that is left out, the others need their names
+    for field in dataclasses.fields(instance):
+        value: Any = getattr(instance, field.name)
+        factory = field.default_factory
+        default = field.default if factory is dataclasses.MISSING else factory()
         if default is not dataclasses.MISSING and value == default:
             named = True
             continue
         parts.append(f"{field.name}={literal(value)}" if named else literal(value))
-    return f"{type(obj).__name__}({', '.join(parts)})"
+    return f"{type(instance).__name__}({', '.join(parts)})"

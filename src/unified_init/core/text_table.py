@@ -1,4 +1,4 @@
-"""Rows of text as lines with aligned columns: how every table that prints itself is shown."""
+"""Rows of text as lines with aligned columns. Every table that prints itself uses this."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["aligned"]
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return one line per row: columns aligned to the left, two spaces apart, nothing behind the last word.
+    """Return one line per row: columns aligned to the left, two spaces apart, no spaces at the end of a line.
 
     Args:
         rows: of equally many cells; headings are a row like any other. Without rows there are no lines.

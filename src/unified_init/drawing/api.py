@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["draw", "fill"]
 
+# Once it is loaded it sees every frame, in a trace or behind a break of the graph: see ``torch_compile``.
+DYNAMO = "torch._dynamo"
+
 # ruff: noqa: ANN401  # tensors, seeds and devices of any framework
 
 
@@ -34,7 +37,7 @@ def draw(
 ) -> Any:
     """Return a new tensor of a framework: the same bits in each, for one seed and name.
 
-    A value depends on the seed, the name and its logical index alone: not on the layout, the
+    A value depends only on the seed, the name and its logical index: not on the layout, the
     slice, the device, the number of threads or what was drawn before. Inside ``jax.jit``,
     ``tf.function`` and ``torch.compile`` it is the same value again.
 
@@ -46,11 +49,11 @@ def draw(
             random law; ignored otherwise.
         name: the parameter's name; each name has its own stream. "" is the stream of the seed
             itself, the one of ``jax.random.bits``.
-        layout: one letter an axis, such as "OIHW"; needed by specs that scale with a fan. None
-            takes the storage order for the logical order.
+        layout: one letter per axis, such as "OIHW"; needed by specs that scale with a fan. None
+            takes the storage order as the logical order.
         sizes: how merged axes split, such as ``{"B": groups}`` for "(BO)IHW".
         fans: (fan_in, fan_out) instead of the layout's.
-        index: a tuple of slices and ints: draw that part alone. None draws all.
+        index: a tuple of slices and ints: draw only that part. None draws all.
         dtype: float32, float64, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
             complex128, by name or as a framework's own dtype. Narrow types are the rounding of the
             float32 tensor.
@@ -82,7 +85,7 @@ def draw(
         "name": name, "layout": layout, "sizes": sizes, "fans": fans, "index": index, "dtype": dtype,
         "device": device,
     }  # fmt: skip
-    if _torch_compiles():
+    if DYNAMO in sys.modules:
         from unified_init.drawing import torch_compile  # noqa: PLC0415  # it imports torch
 
         return torch_compile.draw(spec, shape, seed, backend, options)
@@ -127,19 +130,13 @@ def fill(
         ``torch.nn.init``: the values depend on seed and name, never on what was drawn before.
     """
     options = {"seed": seed, "name": name, "layout": layout, "sizes": sizes, "fans": fans}
-    if _torch_compiles():
+    if DYNAMO in sys.modules:
         from unified_init.drawing import torch_compile  # noqa: PLC0415  # it imports torch
 
         return torch_compile.fill_eagerly(tensor, spec, **options)
     return fill_eagerly(tensor, spec, **options)
 
 
-def _torch_compiles() -> bool:
-    """Whether Dynamo is tracing this call."""
-    torch = sys.modules.get("torch")
-    return torch is not None and torch.compiler.is_compiling()
-
-
-# AutoGraph rewrites Python it meets in a tf.function; this mark, which its own outputs carry, says
-# that there is nothing to rewrite (tf.autograph.experimental.do_not_convert would need TensorFlow).
+# AutoGraph rewrites the Python functions that a tf.function calls. This mark, which its own results have,
+# says that there is nothing to rewrite (tf.autograph.experimental.do_not_convert would need TensorFlow).
 vars(draw)["autograph_info__"] = {}

@@ -42,7 +42,7 @@ def values_of(tensor: Any, argument: str = "tensor") -> NDArray[Any]:  # noqa: A
 
 
 def as_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return the bytes of an array's elements, a row an element."""
+    """Return the bytes of an array's elements, one row per element."""
     flat = np.ascontiguousarray(values).reshape(-1)
     return flat.view(np.uint8).reshape(flat.size, flat.dtype.itemsize)
 
@@ -59,7 +59,7 @@ def digest(
 
     Args:
         tensor: an array of NumPy, torch, TensorFlow or JAX.
-        layout: one letter an axis; None keeps the storage order.
+        layout: one letter per axis; None keeps the storage order.
         sizes: how merged axes split.
 
     Returns:
@@ -82,10 +82,10 @@ def digest(
     shape = ",".join(map(str, geometry.logical_shape))
     result = hashlib.sha256(f"{dtype.name}|{shape}|".encode("ascii"))
     for start in range(0, logical.size, CHUNK):
-        part = logical[start : start + CHUNK]
-        if np.isnan(part).any():
+        chunk = logical[start : start + CHUNK]
+        if np.isnan(chunk).any():
             msg = "`tensor` must not hold NaN, which has many bit patterns."
             raise ArgumentValueError(msg)
-        little = part if part.dtype.byteorder != ">" else part.astype(part.dtype.newbyteorder("<"))
-        result.update(little.view(np.uint8).data)
+        little_endian = chunk if chunk.dtype.byteorder != ">" else chunk.astype(chunk.dtype.newbyteorder("<"))
+        result.update(little_endian.view(np.uint8).data)
     return result.hexdigest()

@@ -46,13 +46,13 @@ def draw_eagerly(
     )
     if program.law.random:
         check_seed(seed, spec)
-    chosen = backend_name(backend, device, seed)
-    adapter = registry.get(chosen)
+    framework = backend_name(backend, device, seed)
+    adapter = registry.get(framework)
     target = adapter.resolve_device(device, program.dtype.name)
-    # The buffer first: what fails must fail before a generator is advanced.
+    # The buffer first: an error must come before a generator is advanced.
     out = None if adapter.wants_graph(target) else run.buffer(program)
     key = key_of(seed) if program.law.random else None
-    _check_trace(key, seed, chosen)
+    _check_trace(key, seed, framework)
     if out is None or is_traced(key):
         return adapter.trace(program, key, target)
     run.into(out, program, key)
@@ -122,20 +122,20 @@ def program_of(
         )
         raise ArgumentTypeError(msg)
     checks.text("name", name)
-    lengths, dtype_ = checks.shape_of(shape), dtype_of(dtype)
+    lengths, element_type = checks.shape_of(shape), dtype_of(dtype)
     if layout is not None:
         checks.text("layout", layout)
-    # A 64-bit table is one or two megabytes, which are not kept.
-    if index is None and fans is None and dtype_.bits == 32:  # noqa: PLR2004
-        return named(_planned(spec, lengths, layout, size_items(sizes), dtype_.name), name)
+    # Programs of 64-bit draws are not cached: each would keep a table of one or two megabytes.
+    if index is None and fans is None and element_type.bits == 32:  # noqa: PLR2004
+        return named(_cached_program(spec, lengths, layout, size_items(sizes), element_type.name), name)
     geometry = bind(lengths, layout, sizes)
-    return make_program(spec.law(geometry, fans), geometry, index=index, name=name, dtype=dtype_)
+    return make_program(spec.law(geometry, fans), geometry, index=index, name=name, dtype=element_type)
 
 
-# By value: a spec, a shape and a layout are resolved once. Slices and fans are of many types, some equal
-# to others that are refused, so that what they give is not kept. Each holds a table, half a megabyte at most.
+# By value: a spec, a shape and a layout are resolved once. Not cached with index= or fans=: 1, 1.0 and True
+# compare equal but not all are valid. Each program has a table, half a megabyte at most.
 @functools.lru_cache(maxsize=64)
-def _planned(
+def _cached_program(
     spec: Initializer,
     shape: tuple[int, ...],
     layout: str | None,
@@ -154,16 +154,16 @@ def backend_name(backend: str | None, device: object, seed: object) -> str:
     if backend is not None and owner is not None and owner != backend:
         msg = f"`backend` {backend!r} and `device` {device!r}, which is of {owner}, disagree."
         raise ArgumentValueError(msg)
-    chosen = backend or owner
-    if chosen is not None:
-        return chosen
+    name = backend or owner
+    if name is not None:
+        return name
     return "jax" if seed is not None and registry.backend_of(seed) == "jax" else "numpy"
 
 
-def _check_trace(key: Key | None, seed: object, chosen: str) -> None:
-    if is_traced(key) and registry.backend_of(seed) != chosen:
+def _check_trace(key: Key | None, seed: object, backend: str) -> None:
+    if is_traced(key) and registry.backend_of(seed) != backend:
         msg = (
-            f"`seed` is traced by {registry.backend_of(seed)} and has no value that {chosen} could "
+            f"`seed` is traced by {registry.backend_of(seed)} and has no value that {backend} could "
             "use: draw with the framework that traces, or outside the trace."
         )
         raise ArgumentValueError(msg)

@@ -1,7 +1,7 @@
-"""A draw as text: how a call crosses the opaque node that stands for it in ``torch.compile``.
+"""The arguments of a draw as text, for the opaque node that stands for the draw in ``torch.compile``.
 
-The shape may be symbolic while Dynamo traces, so a call cannot become a law there; and a spec that
-is made inside the trace is no object yet, so it crosses as plain constants.
+The shape may be symbolic while Dynamo traces, so a call cannot become a law there. A spec that is made inside
+the trace is not an object yet, so it is taken apart into plain constants.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ __all__ = ["REFUSED", "freeze", "parts", "result", "run"]
 
 # ruff: noqa: ANN401  # what Dynamo traces
 
-REFUSED = "refused: "  # no JSON begins so
+REFUSED = "refused: "  # begins the text where arguments are wrong; no JSON begins so
 
 Parts = tuple[str, tuple[Any, ...], str, tuple[Any, ...], float, int]
 
 
 def parts(spec: Initializer) -> Parts:
-    """Return a spec as plain constants: what Dynamo can tell of one that was made in its trace."""
+    """Return a spec as plain constants, which Dynamo can read also of a spec that was made in its trace."""
     dist, scale = spec.distribution, spec.scale
     return (
         type(dist).__name__,
@@ -40,33 +40,33 @@ def parts(spec: Initializer) -> Parts:
     )
 
 
-def _plain(bound: Any) -> Any:
-    """Return an integer of any kind as Python's own, which JSON knows; the rest is refused as it runs."""
-    number = checks.integer(bound)
-    return bound if number is None else number
+def _plain(entry: Any) -> Any:
+    """Return an integer of any kind as a Python int, for JSON; all else is refused when the call runs."""
+    integer = checks.integer(entry)
+    return entry if integer is None else integer
 
 
 def freeze(spec_parts: Parts, options: tuple[tuple[str, Any], ...]) -> str:
-    """Return the arguments of a draw, but for shape and seed, as JSON; or REFUSED and the reason."""
+    """Return the arguments of a draw, except shape and seed, as JSON; or REFUSED and the reason."""
     dist, dist_values, scale, scale_values, factor, upscale = spec_parts
-    plain = dict(options)
+    arguments = dict(options)
     try:
         spec = Initializer(
             KINDS["distribution"][dist](*dist_values), KINDS["scale"][scale](*scale_values), factor, upscale
         )
-        plain["dtype"] = dtype_of(plain["dtype"]).name
+        arguments["dtype"] = dtype_of(arguments["dtype"]).name
     except UnifiedInitError as error:
         return f"{REFUSED}{error}"
-    plain["device"] = None if plain["device"] is None else str(plain["device"])
-    if plain["index"] is not None:
-        index = plain["index"] if isinstance(plain["index"], tuple) else (plain["index"],)
-        plain["index"] = [
+    arguments["device"] = None if arguments["device"] is None else str(arguments["device"])
+    if arguments["index"] is not None:
+        index = arguments["index"] if isinstance(arguments["index"], tuple) else (arguments["index"],)
+        arguments["index"] = [
             [_plain(part.start), _plain(part.stop), _plain(part.step)]
             if isinstance(part, slice)
             else _plain(part)
             for part in index
         ]
-    return json.dumps({"spec": to_dict(spec), **plain})
+    return json.dumps({"spec": to_dict(spec), **arguments})
 
 
 def _thaw(call: str) -> tuple[Initializer, dict[str, Any]]:
@@ -82,7 +82,7 @@ def _thaw(call: str) -> tuple[Initializer, dict[str, Any]]:
 
 
 def run(call: str, shape: tuple[int, ...], seed: int | None) -> Any:
-    """Draw what was frozen."""
+    """Run a frozen call."""
     spec, options = _thaw(call)
     return draw_eagerly(spec, shape, seed=seed, backend="torch", **options)
 

@@ -1,4 +1,4 @@
-"""Seeds: what one may be, and the root key that each gives."""
+"""Seeds: which objects may be one, and the root key that each gives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A spec with the arguments of its later draws: what the frameworks' own initializers hold."""
+"""A spec with the arguments of its later draws, as an initializer of a framework holds them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def spec_call(
     sizes: Mapping[str, int] | None,
     fans: Fans | None,
 ) -> SpecCall:
-    """Check the parts where they are given, not where they are used."""
+    """Return a spec with its arguments, checked now and not at the first draw."""
     if not isinstance(spec, Initializer):
         msg = f"`spec` must be an Initializer, got {spec!r}."
         raise ArgumentTypeError(msg)
@@ -68,7 +68,7 @@ def named_call(
     sizes: Mapping[str, int] | None,
     fans: Fans | None,
 ) -> SpecCall:
-    """Check the parts, of which the name must not be empty: a seed alone would serve every layer."""
+    """Return a spec with its arguments. Without a name every layer of one seed would draw the same values."""
     call = spec_call(spec, name, layout, sizes, fans)
     if not name:
         msg = "`name` must not be empty: two layers without a name would share their values."

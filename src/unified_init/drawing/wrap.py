@@ -1,4 +1,4 @@
-"""Specs as the frameworks' own initializers: ``as_jax``, ``as_keras``, ``as_torch``."""
+"""Specs as initializers that frameworks take: ``as_jax``, ``as_keras``, ``as_torch``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["JaxInitializer", "TorchInitializer", "as_jax", "as_keras", "as_torch
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class JaxInitializer:
-    """``(key, shape, dtype) -> array``, as ``jax.nn.initializers`` and Flax have it."""
+    """``(key, shape, dtype) -> array``, as the functions of ``jax.nn.initializers`` are called."""
 
     call: SpecCall
 
@@ -63,7 +63,7 @@ def as_jax(
 
     Args:
         spec: the initializer.
-        layout: one letter an axis, "IO" for a Dense kernel; specs with a fan raise without it.
+        layout: one letter per axis, "IO" for a Dense kernel; specs with a fan raise without it.
         name: names the stream under the key; "" is the key's own, since Flax gives each parameter
             a key of its own.
         sizes: how merged axes split.
@@ -102,7 +102,7 @@ def as_torch(
         seed: as for ``draw``.
         name: the parameter's name; required, since one name on two layers would give them the
             same values.
-        layout: one letter an axis, "OI" for a Linear weight; specs with a fan raise without it.
+        layout: one letter per axis, "OI" for a Linear weight; specs with a fan raise without it.
         sizes: how merged axes split.
         fans: (fan_in, fan_out) instead of the layout's.
 
@@ -141,7 +141,7 @@ def as_keras(
         seed: an int in [0, 2**64), which is serialised.
         name: the parameter's name; required, since one name on two layers would give them the
             same values.
-        layout: one letter an axis, "IO" for a Dense kernel; specs with a fan raise without it.
+        layout: one letter per axis, "IO" for a Dense kernel; specs with a fan raise without it.
         sizes: how merged axes split.
         fans: (fan_in, fan_out) instead of the layout's.
 

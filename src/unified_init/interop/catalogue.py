@@ -31,8 +31,8 @@ def jax_variance_scaling(scale: float, mode: str, distribution: str) -> Initiali
     return p.variance_scaling(scale, mode, word)
 
 
-# contrib makes up for the truncation with a factor of 1.3 on the variance, where 1 / 0.7737 = 1.2924
-# would be exact: the realised variance is this times what was asked for.
+# contrib compensates for the truncation with a factor of 1.3 on the variance, where 1 / 0.7737 = 1.2924 would
+# be exact: the realised variance is this times the requested one.
 CONTRIB = 1.3 * STD_TRUNCATED_AT_2 * STD_TRUNCATED_AT_2
 
 

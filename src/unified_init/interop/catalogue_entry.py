@@ -1,4 +1,4 @@
-"""One entry a foreign initializer: its names, its arguments, and the preset that is the same law."""
+"""One entry per foreign initializer: its names, its arguments, and the preset that is the same law."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["DROPPED", "Entry"]
 
-# What says nothing about the law.
+# Arguments that say nothing about the law.
 DROPPED = frozenset({"dtype", "generator", "name", "seed", "support_partition", "verify_shape"})
-# What says which axis is which: a layout does that here, where the shape is known.
+# Arguments that say which axis is which. Here a layout says that, where the shape is known.
 AXES = frozenset(
     {"axis", "batch_axis", "column_axis", "fan_in_axes", "in_axis", "input_axes", "out_axis", "output_axes"}
 )
@@ -52,7 +52,7 @@ class Entry:
     def kept(self) -> tuple[str, ...]:
         """Names of the parameters that matter to the law."""
         silent = DROPPED | AXES | FANS
-        return tuple(one.name for one in self.parameters if one.name not in silent)
+        return tuple(parameter.name for parameter in self.parameters if parameter.name not in silent)
 
     @property
     def expression(self) -> str:
@@ -71,7 +71,7 @@ class Entry:
             if parameter.name in bound.arguments:
                 _check_silent(name, parameter, bound.arguments[parameter.name])
         bound.apply_defaults()
-        return self.build(*(bound.arguments[one] for one in self.kept))
+        return self.build(*(bound.arguments[parameter_name] for parameter_name in self.kept))
 
 
 def parse_signature(signature: str) -> tuple[inspect.Parameter, ...]:
@@ -79,7 +79,7 @@ def parse_signature(signature: str) -> tuple[inspect.Parameter, ...]:
     definition = ast.parse(f"def f({signature}): ...").body[0]
     arguments = definition.args  # type: ignore[attr-defined]
     required = len(arguments.args) - len(arguments.defaults)
-    defaults = [inspect.Parameter.empty] * required + [ast.literal_eval(one) for one in arguments.defaults]
+    defaults = [inspect.Parameter.empty] * required + [ast.literal_eval(node) for node in arguments.defaults]
     return tuple(
         inspect.Parameter(argument.arg, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default)
         for argument, default in zip(arguments.args, defaults, strict=True)

@@ -1,6 +1,6 @@
 """Read an initializer of another framework, by object, configuration or name, as a spec.
 
-No framework is imported: an object says by its module and name what it is.
+No framework is imported: the module and the name of an object say what it is.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ __all__ = ["from_native"]
 BY_NAME: Final[dict[str, Entry]] = {
     name: entry for _, entries in FRAMEWORKS for entry in entries for name in entry.names
 }
-# What people import a framework as.
+# Short names under which people import a framework.
 NICKNAMES = {"tensorflow": "tf", "hk": "haiku", "mx": "mxnet"}
-# Where the objects are defined, by the public part of the path, and the dotted name that leads to them. There
-# is no class to ask for: most are functions, and a class that derives from one of these may be another law.
+# Where initializers are defined, by the public part of the path, and the dotted name under which the
+# catalogue has them. ``isinstance`` would not do: most are functions, and a class derived from one may be
+# another law.
 MODULES = (
     ("torch.nn.init", "torch.nn.init.{}"),
     ("keras", "keras.initializers.{}"),
@@ -98,13 +99,13 @@ def _full_name(name: str) -> str:
 
 
 def _ambiguous(name: str) -> str:
-    same = [full for full in BY_NAME if full.rpartition(".")[2] == name]
-    if not same:
+    full_names = [full for full in BY_NAME if full.rpartition(".")[2] == name]
+    if not full_names:
         return (
             f"`source` {name!r} is not a name that is known: give the dotted name of a framework's "
             f"initializer, such as {EXAMPLE}."
         )
-    return f"`source` {name!r} does not say whose it is: write {' or '.join(map(repr, same))}."
+    return f"`source` {name!r} does not say whose it is: write {' or '.join(map(repr, full_names))}."
 
 
 def _entry(name: str) -> Entry:
@@ -114,8 +115,8 @@ def _entry(name: str) -> Entry:
     if name in EXCLUDED:
         msg = f"`source` {name!r} stands for no law: {EXCLUDED[name]}."
         raise ArgumentValueError(msg)
-    near = difflib.get_close_matches(name, BY_NAME, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else f" A name looks like {EXAMPLE}."
+    matches = difflib.get_close_matches(name, BY_NAME, n=1)
+    hint = f" Did you mean {matches[0]!r}?" if matches else f" A name looks like {EXAMPLE}."
     msg = f"`source` {name!r} is not the name of an initializer that is known.{hint}"
     raise ArgumentValueError(msg)
 
@@ -123,8 +124,8 @@ def _entry(name: str) -> Entry:
 # --- by object ------------------------------------------------------------------------------------
 
 
-def _home(kind: object) -> str | None:
-    """Dotted name of a function or class, from where it is defined."""
+def _dotted_name(kind: object) -> str | None:
+    """Return the dotted name of a function or class, from the module that defines it."""
     module, word = getattr(kind, "__module__", None) or "", str(getattr(kind, "__name__", ""))
     if module.startswith("tensorflow."):
         return _public_name(kind)
@@ -137,24 +138,24 @@ def _home(kind: object) -> str | None:
 
 
 def _public_name(kind: object) -> str | None:
-    """Dotted name that leads to a function or class of TensorFlow, whose own names are private."""
+    """Return the public dotted name of a function or class of TensorFlow, whose modules are private."""
     names = (name for name in BY_NAME if name.startswith("tf."))
     return next((name for name in names if public(name.replace("tf", "tensorflow", 1)) is kind), None)
 
 
 def _from_callable(source: Any) -> Entry:
-    home = _home(source)
-    built_by, local, _ = getattr(source, "__qualname__", "").partition(".<locals>.")
-    if home is not None and home not in BY_NAME and local:
-        factory = home.rpartition(".")[0] + f".{built_by}"
+    dotted_name = _dotted_name(source)
+    factory_name, is_local, _ = getattr(source, "__qualname__", "").partition(".<locals>.")
+    if dotted_name is not None and dotted_name not in BY_NAME and is_local:
+        factory = dotted_name.rpartition(".")[0] + f".{factory_name}"
         msg = (
             f"`source` is what {factory} returned, whose arguments cannot be read back: pass the "
             f"function and its arguments, as in from_native({factory!r}, ...)."
         )
         raise ArgumentTypeError(msg)
-    if home is None:
+    if dotted_name is None:
         raise ArgumentTypeError(_unknown(source))
-    return _entry(home)
+    return _entry(dotted_name)
 
 
 def _from_object(source: Any) -> Initializer:
@@ -162,12 +163,12 @@ def _from_object(source: Any) -> Initializer:
     get_config = getattr(source, "get_config", None)
     if kind.__name__ == "UnifiedInitializer" and get_config is not None:
         return _from_spec(get_config())
-    home = _home(kind)
-    if home is None or (get_config is None and not home.startswith("haiku.")):
+    dotted_name = _dotted_name(kind)
+    if dotted_name is None or (get_config is None and not dotted_name.startswith("haiku.")):
         raise ArgumentTypeError(_unknown(source))
-    entry = _entry(home)
+    entry = _entry(dotted_name)
     config = {} if get_config is None else dict(get_config())
-    # Haiku has no configurations, and that of Keras' Identity leaves its gain out.
+    # Haiku has no configurations, and the configuration of Keras' Identity lacks its gain.
     for name in (parameter.name for parameter in entry.parameters):
         if name not in config and hasattr(source, name):
             config[name] = getattr(source, name)
@@ -203,12 +204,12 @@ def _from_spec(config: Mapping[str, Any]) -> Initializer:
 
 
 def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of a configuration, without what old releases wrote of dtype and seed."""
+    """Return the arguments of a configuration, without the dtype and seed that old releases wrote."""
     return {key: _value(value) for key, value in config.items() if key not in DROPPED}
 
 
 def _value(value: Any) -> Any:
-    """Unwrap an array as Keras serialises it."""
+    """Return the values of an array from the form in which Keras serializes it."""
     if isinstance(value, Mapping) and value.get("class_name") in {"__numpy__", "__tensor__"}:
         return value["config"]["value"]
     return value

@@ -34,14 +34,14 @@ if TYPE_CHECKING:
 __all__ = ["NO_EQUIVALENT", "native_calls"]
 
 NO_EQUIVALENT = "no equivalent"
-# The fan-scaled presets that Keras and JAX have under our names. Those of an untruncated normal are
-# PyTorch's: JAX gives their names to truncated laws.
+# The fan-scaled presets that Keras and JAX have under our names. Presets of an untruncated normal are left
+# out: their names are PyTorch's, and JAX gives those names to truncated laws.
 NAMED = {
     (rule.scale, rule.mode, dist): label
     for (dist, rule), label in LABELS.items()
     if isinstance(rule, VarianceScaling) and dist != Normal()
 }
-# The distributions that both scale with a fan, in the words of each.
+# The distributions that Keras and JAX scale with a fan, in the words of each.
 KERAS_WORDS: dict[Distribution, str] = {
     AT_2_SIGMA: "truncated_normal",
     Normal(): "untruncated_normal",
@@ -56,7 +56,7 @@ JAX_KERNELS = {"WIO", "HWIO", "DHWIO"}
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Case:
-    """What the calls are made from."""
+    """A spec on a shape, from which the calls are made."""
 
     spec: Initializer
     geometry: Geometry
@@ -74,7 +74,7 @@ class Case:
 
     @property
     def plain(self) -> bool:
-        """Whether the tensor is one matrix, stored as one."""
+        """Whether the tensor is one matrix, without merged axes."""
         return len(self.geometry.shape) == len(self.geometry.digits) == 2 and not self.geometry.has("B")  # noqa: PLR2004  # a matrix
 
     def scaling(self, fans: KnownFans | None) -> tuple[float, str] | None:
@@ -82,8 +82,8 @@ class Case:
         rule = self.spec.scale
         if fans is None or not isinstance(rule, VarianceScaling) or 0 in self.geometry.shape:
             return None
-        theirs, ours = fan(rule.mode, *fans), fan(rule.mode, self.law.fan_in, self.law.fan_out)
-        return (rule.scale * self.spec.factor**2, rule.mode) if theirs == ours else None
+        framework_fan, law_fan = fan(rule.mode, *fans), fan(rule.mode, self.law.fan_in, self.law.fan_out)
+        return (rule.scale * self.spec.factor**2, rule.mode) if framework_fan == law_fan else None
 
 
 def native_calls(spec: Initializer, geometry: Geometry, law: Law) -> dict[str, str]:
@@ -95,7 +95,7 @@ def native_calls(spec: Initializer, geometry: Geometry, law: Law) -> dict[str, s
     Args:
         spec: the spec.
         geometry: the shape and its layout.
-        law: what the spec resolves to there.
+        law: the spec's law on that geometry.
 
     Returns:
         The texts by framework: torch, keras, jax, numpy.
@@ -113,8 +113,8 @@ def _none(reason: str) -> str:
 
 
 def _call(name: str, **arguments: object) -> str:
-    listed = ", ".join(f"{key}={literal(value)}" for key, value in arguments.items())
-    return f"{name}({listed})"
+    listing = ", ".join(f"{key}={literal(value)}" for key, value in arguments.items())
+    return f"{name}({listing})"
 
 
 # --- PyTorch --------------------------------------------------------------------------------------
@@ -150,20 +150,20 @@ def _torch(case: Case) -> str:  # noqa: C901, PLR0911  # one case a distribution
 
 
 def _torch_scaled(case: Case, dist: Normal | Uniform) -> str | None:
-    found = case.scaling(torch_fans(case.geometry.shape))
-    if found is None:
+    scaling = case.scaling(torch_fans(case.geometry.shape))
+    if scaling is None:
         return None
-    scale, mode = found
+    scale, mode = scaling
     kind = "normal_" if isinstance(dist, Normal) else "uniform_"
     if mode == "fan_avg":
         return _fill(f"xavier_{kind}", **_unless_one(gain=math.sqrt(scale)))
     if mode not in {"fan_in", "fan_out"} or scale > 2.0:  # noqa: PLR2004  # the most a slope gives
         return None
-    where = {} if mode == "fan_in" else {"mode": mode}
+    mode_argument = {} if mode == "fan_in" else {"mode": mode}
     if scale == 1.0:
-        return _fill(f"kaiming_{kind}", **where, nonlinearity="linear")
+        return _fill(f"kaiming_{kind}", **mode_argument, nonlinearity="linear")
     slope = {} if scale == 2.0 else {"a": math.sqrt(2.0 / scale - 1.0)}  # noqa: PLR2004  # the slope 0
-    return _fill(f"kaiming_{kind}", **slope, **where)
+    return _fill(f"kaiming_{kind}", **slope, **mode_argument)
 
 
 def _torch_fixed(law: Law, dist: Normal | Uniform) -> str:
@@ -173,8 +173,8 @@ def _torch_fixed(law: Law, dist: Normal | Uniform) -> str:
 
 
 def _torch_constant(value: float) -> str:
-    known = {0.0: "zeros_", 1.0: "ones_"}.get(value)
-    return _fill(known) if known else _fill("constant_", val=value)
+    name = {0.0: "zeros_", 1.0: "ones_"}.get(value)
+    return _fill(name) if name else _fill("constant_", val=value)
 
 
 def _fill(name: str, **arguments: object) -> str:
@@ -190,8 +190,8 @@ def _keras(case: Case) -> str:  # noqa: PLR0911  # one case a distribution
         case Normal() | TruncatedNormal() | Uniform() as dist:
             return _keras_scaled(case, dist) or _keras_fixed(law, dist)
         case Constant(float()):
-            known = {0.0: "Zeros", 1.0: "Ones"}.get(law.mean)
-            return _class(known) if known else _class("Constant", value=law.mean)
+            name = {0.0: "Zeros", 1.0: "Ones"}.get(law.mean)
+            return _class(name) if name else _class("Constant", value=law.mean)
         case Orthogonal() if _is_matrix_of(case, axis=len(case.geometry.shape) - 1):
             return _class("Orthogonal", **_unless_one(gain=gain))
         case Orthogonal():
@@ -207,14 +207,14 @@ def _keras(case: Case) -> str:  # noqa: PLR0911  # one case a distribution
 
 
 def _keras_scaled(case: Case, dist: RANDOM) -> str | None:
-    found = case.scaling(keras_fans(case.geometry.shape))
+    scaling = case.scaling(keras_fans(case.geometry.shape))
     word = KERAS_WORDS.get(dist)
-    if found is None or word is None or found[1] == "fan_geo_avg":
+    if scaling is None or word is None or scaling[1] == "fan_geo_avg":
         return None
-    scale, mode = found
-    named = NAMED.get((scale, mode, dist))
-    if named is not None:
-        return _class("".join(part.capitalize() for part in named.split("_")))
+    scale, mode = scaling
+    preset = NAMED.get((scale, mode, dist))
+    if preset is not None:
+        return _class("".join(part.capitalize() for part in preset.split("_")))
     return _class("VarianceScaling", scale=scale, mode=mode, distribution=word)
 
 
@@ -243,8 +243,8 @@ def _jax(case: Case) -> str:
         case Normal() | TruncatedNormal() | Uniform() as dist:
             return _jax_scaled(case, dist) or _jax_fixed(law, dist)
         case Constant(float()):
-            known = {0.0: "zeros", 1.0: "ones"}.get(law.mean)
-            return f"jax.nn.initializers.{known}" if known else f"{_JAX}constant({law.mean!r})"
+            name = {0.0: "zeros", 1.0: "ones"}.get(law.mean)
+            return f"jax.nn.initializers.{name}" if name else f"{_JAX}constant({law.mean!r})"
         case Orthogonal():
             return _jax_orthogonal(case)
         case DeltaOrthogonal() if case.geometry.layout in JAX_KERNELS:
@@ -256,20 +256,20 @@ def _jax(case: Case) -> str:
 
 
 def _jax_scaled(case: Case, dist: RANDOM) -> str | None:
-    found = case.scaling(jax_fans(case.geometry))
+    scaling = case.scaling(jax_fans(case.geometry))
     word = JAX_WORDS.get(dist)
-    if found is None or word is None:
+    if scaling is None or word is None:
         return None
-    scale, mode = found
+    scale, mode = scaling
     axes = jax_axes(case.geometry)
-    named = NAMED.get((scale, mode, dist))
-    if named is not None:
-        return _call(f"{_JAX}{named}", **axes)
+    preset = NAMED.get((scale, mode, dist))
+    if preset is not None:
+        return _call(f"{_JAX}{preset}", **axes)
     return _call(f"{_JAX}variance_scaling", scale=scale, mode=mode, distribution=word, **axes)
 
 
 def _jax_fixed(law: Law, dist: RANDOM) -> str:
-    """Return an initializer, or where there is none for a mean or an interval, the expression."""
+    """Return an initializer; for a mean or an interval, which none has, an expression that draws."""
     match dist:
         case Normal() if law.mean == 0.0:
             return _call(f"{_JAX}normal", stddev=law.std)
@@ -293,8 +293,8 @@ def _jax_orthogonal(case: Case) -> str:
     rank = len(case.geometry.shape)
     for axis in reversed(range(rank)):
         if _is_matrix_of(case, axis=axis):
-            column = {} if axis == rank - 1 else {"column_axis": axis}
-            return _call(f"{_JAX}orthogonal", **_unless_one(scale=case.gain), **column)
+            column_argument = {} if axis == rank - 1 else {"column_axis": axis}
+            return _call(f"{_JAX}orthogonal", **_unless_one(scale=case.gain), **column_argument)
     return _none("orthogonal takes one axis alone for the outputs")
 
 
@@ -325,7 +325,10 @@ def _unless_one(**arguments: float) -> dict[str, float]:
 
 
 def _is_matrix_of(case: Case, *, axis: int) -> bool:
-    """Whether ``axis`` alone is all outputs, or all inputs and taps: a matrix and its transpose, one law."""
+    """Whether one axis has all outputs, or all inputs and kernel positions.
+
+    Either will do, because an orthogonal matrix and its transpose have one law.
+    """
     geometry = case.geometry
     if geometry.has("B") or len(geometry.shape) != len(geometry.digits) or len(geometry.shape) < 2:  # noqa: PLR2004  # a matrix at least
         return False

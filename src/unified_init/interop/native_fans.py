@@ -18,7 +18,7 @@ KnownFans = tuple[float, float]
 
 
 def torch_fans(shape: Sequence[int]) -> KnownFans | None:
-    """Return PyTorch's fans: axis 1 in, axis 0 out, the rest space; None where it refuses."""
+    """Return PyTorch's fans: axis 1 in, axis 0 out, the rest space; None where PyTorch refuses the shape."""
     if len(shape) < MATRIX:
         return None
     space = math.prod(shape[2:])
@@ -34,23 +34,23 @@ def keras_fans(shape: Sequence[int]) -> KnownFans:
 
 
 def jax_axes(geometry: Geometry) -> dict[str, int | tuple[int, ...]]:
-    """Return JAX's axis arguments for a layout, those at their defaults left out."""
+    """Return JAX's axis arguments for a layout, without those that have their default values."""
     rank = len(geometry.shape)
     defaults: dict[str, int | tuple[int, ...]] = {"in_axis": rank - 2, "out_axis": rank - 1, "batch_axis": ()}
-    found: dict[str, int | tuple[int, ...]] = {}
+    arguments: dict[str, int | tuple[int, ...]] = {}
     for argument, role in (("in_axis", "I"), ("out_axis", "O"), ("batch_axis", "B")):
         axes = tuple(sorted(digit.axis for digit in geometry.digits if digit.role == role))
         value = axes[0] if len(axes) == 1 else axes
         if value != defaults[argument]:
-            found[argument] = value
-    return found
+            arguments[argument] = value
+    return arguments
 
 
 def jax_fans(geometry: Geometry) -> KnownFans | None:
-    """Return JAX's fans for those axes; None where merged axes cannot be told to it."""
+    """Return JAX's fans for those axes; None where axes are merged, which JAX has no arguments for."""
     if geometry.layout is None or len(geometry.digits) != len(geometry.shape) or not geometry.shape:
         return None
-    if 0 in geometry.shape:  # it divides by them
+    if 0 in geometry.shape:  # JAX divides by the fans
         return None
     inputs, outputs = geometry.extent("I"), geometry.extent("O")
     space = math.prod(geometry.shape) / inputs / outputs / geometry.extent("B")

@@ -36,7 +36,7 @@ def from_quantile(
     """Return the initializer whose values follow any continuous law: Q(u) for uniform u.
 
     The quantile function is evaluated once, at some 45,000 probabilities, and only the resulting
-    table of integers is kept: the spec serialises, and draws, without it.
+    table of integers is kept: the spec is serialized, and draws, without it.
 
     Args:
         quantile: the quantile function of probabilities in (0, 1/2] (an array in, an array out);
@@ -141,7 +141,7 @@ def _check(halves: list[NDArray[np.float64]], low: float, high: float) -> None:
     if not (np.isfinite(lower).all() and np.isfinite(upper).all()):
         msg = "`quantile` must be finite for every probability inside (0, 1)."
         raise ArgumentValueError(msg)
-    # The halves may round apart at the median.
+    # At the median the two halves may differ by rounding.
     slack = 1e-12 * float(upper[0] - lower[0])
     if (np.diff(lower) < 0).any() or (np.diff(upper) > 0).any() or lower[-1] > upper[-1] + slack:
         msg = "`quantile` must not decrease."
@@ -155,7 +155,7 @@ def _check(halves: list[NDArray[np.float64]], low: float, high: float) -> None:
 
 
 def _moments(stored: list[NDArray[np.float64]], exponent: int) -> tuple[float, float]:
-    """Mean and standard deviation of the piecewise linear quantile; sums are exactly rounded."""
+    """Return mean and standard deviation of the piecewise linear quantile; sums are exactly rounded."""
     probability = np.minimum(np.ldexp(knots(FORMAT32)[compact_knots(), 0], -32), 0.5)
     width = np.diff(probability)
     halves = [stored[0], stored[1] if len(stored) > 1 else -stored[0]]

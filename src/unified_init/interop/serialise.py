@@ -7,7 +7,7 @@ import json
 import math
 from typing import Any, get_args
 
-from unified_init.core import checks
+from unified_init.core import checks, json_text
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
 from unified_init.law.law import STREAM
 from unified_init.spec import distributions, scales
@@ -35,7 +35,7 @@ def to_json(spec: Initializer) -> str:
         "-inf", which JSON has no numbers for.
 
     Raises:
-        ArgumentTypeError: it is no spec.
+        ArgumentTypeError: ``spec`` is not a spec.
 
     Example:
         >>> import unified_init as ui
@@ -82,17 +82,11 @@ def from_json(text: str) -> Initializer:
         ...
         unified_init.ArgumentValueError: spec: missing fields stream, distribution, scale, factor, upscale.
     """  # the message is one line
-    checks.text("text", text)
-    try:
-        data = json.loads(text, object_pairs_hook=_unique)
-    except (ValueError, RecursionError) as error:  # ValueError: also integers of 4300 digits and more
-        msg = f"spec: not JSON ({error})."
-        raise ArgumentValueError(msg) from None
-    return from_dict(data)
+    return from_dict(json_text.parse(text, "spec"))
 
 
 def from_dict(data: Any) -> Initializer:
-    """Return the spec of what JSON text holds; see ``from_json``."""
+    """Return the spec that the values of JSON text describe; see ``from_json``."""
     _expect(data, FIELDS, "spec")
     if isinstance(data["schema"], bool) or data["schema"] != SCHEMA:
         msg = f"spec.schema: must be {SCHEMA}, the schema of this release, got {data['schema']!r}."
@@ -106,15 +100,6 @@ def from_dict(data: Any) -> Initializer:
     except UnifiedInitError as error:
         msg = f"spec: {error}"
         raise ArgumentValueError(msg) from None
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse an object with one field twice, of which JSON would keep the last without a word."""
-    data = dict(pairs)
-    if len(data) < len(pairs):
-        msg = f"the field {next(k for k, _ in pairs if [p[0] for p in pairs].count(k) > 1)!r} stands twice"
-        raise ValueError(msg)
-    return data
 
 
 def _fields(part: Any) -> dict[str, Any]:

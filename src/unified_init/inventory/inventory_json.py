@@ -1,12 +1,11 @@
-"""Reading inventories from JSON, on any machine and without a framework."""
+"""Reads inventories from JSON, on any machine and without a framework."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import Any
 
-from unified_init.core import checks
+from unified_init.core import checks, json_text
 from unified_init.errors import ArgumentValueError, UnifiedInitError
 from unified_init.inventory.records import SCHEMA, Inventory, Part, Record
 
@@ -36,13 +35,8 @@ def inventory_from_json(text: str) -> Inventory:
         Traceback (most recent call last):
         ...
         unified_init.ArgumentValueError: inventory.schema: must be 1, the schema of this release, got 2.
-    """  # the message is one line
-    checks.text("text", text)
-    try:
-        tree = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        msg = f"inventory: not JSON ({error})."
-        raise ArgumentValueError(msg) from None
+    """
+    tree = json_text.parse(text, "inventory")
     if not isinstance(tree, dict) or sorted(tree) != sorted(FIELDS):
         received = sorted(tree) if isinstance(tree, dict) else type(tree).__name__
         msg = f"inventory: must be an object with the fields {', '.join(FIELDS)}, got {received}."
@@ -76,16 +70,18 @@ def _record(tree: Any, path: str) -> Record:
 
 
 def _build(cls: type[Any], tree: Any, path: str) -> Any:
-    known = {field.name: field for field in dataclasses.fields(cls)}
+    fields_by_name = {field.name: field for field in dataclasses.fields(cls)}
     if not isinstance(tree, dict):
         msg = f"{path}: must be an object, got {tree!r}."
         raise ArgumentValueError(msg)
-    unknown = [key for key in tree if key not in known]
+    unknown = [key for key in tree if key not in fields_by_name]
     if unknown:
-        msg = f"{path}.{unknown[0]}: unknown field; the fields are {', '.join(known)}."
+        msg = f"{path}.{unknown[0]}: unknown field; the fields are {', '.join(fields_by_name)}."
         raise ArgumentValueError(msg)
     missing = [
-        key for key, field in known.items() if field.default is dataclasses.MISSING and key not in tree
+        key
+        for key, field in fields_by_name.items()
+        if field.default is dataclasses.MISSING and key not in tree
     ]
     if missing:
         msg = f"{path}: missing fields {', '.join(missing)}."

@@ -1,8 +1,8 @@
-"""Places: where in a known architecture a layer stands, read from the words of its path.
+"""Places: the architectural role of each layer, read from the words of its path.
 
 Published recipes speak of "the output projection of attention"; models call it ``c_proj``, ``o_proj``,
-``attention/out`` or ``self_attention/linear``. The tables hold those words; what they do not know has no
-place, and a recipe that asks for one says so.
+``attention/out`` or ``self_attention/linear``. The tables here have those words. A layer with other words has
+no place, and a recipe that needs one then refuses the model.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["block_of", "placed", "unwrapped", "words_of"]
 
-# What torch.compile, FSDP and activation checkpointing put into the paths of what they wrap.
+# Words that torch.compile, FSDP and activation checkpointing insert into the paths of the modules they wrap.
 INSERTED = re.compile(r"(?<![^.])(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 
 ATTENTION = re.compile(r"attn|attention|mha|self_att")
@@ -51,7 +51,7 @@ FORWARD = {
         "feedforward_output_dense output_dense ffn_output pwconv2"
     ),
 }
-ALONE = {  # words that say enough without a context, the more specific first
+STANDALONE = {  # words that say enough without a context, the more specific first
     "modulation": "adaln_modulation adaln ada_ln modulation",
     "time": "t_embedder time_embed time_embedding time_embedder timestep_embedder time_mlp",
     "shortcut": (
@@ -65,15 +65,15 @@ ALONE = {  # words that say enough without a context, the more specific first
     "patch": "patch_embed patch_embeddings patch_embedding patchify x_embedder",
     "stem": "stem conv_stem stem_conv initial_conv conv_init conv1_conv",
 }
-# Of layers outside of all others.
+# Words of layers at the top of a model.
 ROOTS = {"fc": "head", "ff_out": "head", "conv1": "stem", "conv_proj": "patch"}
 WRAPPERS = re.compile(r"res_?net\d*|transformer|model|module|backbone|base_model")
-# Projections that are called so nowhere else, with no word of attention above them.
+# Words that mean a projection of attention even if no word above them says attention.
 UNAMBIGUOUS = (
     "qkv c_attn in_proj_weight in_proj_bias query_key_value wqkv att_proj q_proj k_proj v_proj o_proj wq wk "
     "wv relative_attention_bias attn_out attention_output"
 )
-# Layers of a feed-forward branch that lie in their block itself.
+# Layers of a feed-forward branch that may be directly in their block.
 DIRECT = (
     "fc1 fc2 linear1 linear2 c_fc ff_proj ff_out feedforward_intermediate_dense feedforward_output_dense "
     "up_proj gate_proj down_proj ffn ffn_output pwconv1 pwconv2"
@@ -83,7 +83,7 @@ TYPE = re.compile(r"token_type|segment|type_emb")
 BLOCK = re.compile(r"(?:h|\w*?(?:layers?|blocks?))_?(\d+)(?:_\w+)?|h(\d+)|(\d+)")
 CONTAINER = re.compile(r"^h$|blocks?$|layers?$")
 NO_BLOCK = re.compile(r"mlp|attn|attention|group|norm|head")
-# Two layers of one branch that are told apart by their numbers, the first of which some leave out.
+# Two layers of one branch that only their numbers distinguish; some models omit the first number.
 SEQUENCE = re.compile(r"(?:linear|dense|fc|lin|layers?|conv)?_?(\d*)")
 NORMS = re.compile(r"(?:bn|batch_?norm|norm|batchnormalization|gn|group_?norm)_?(\d*)")
 CONVS = re.compile(r"(?:conv|conv2d|convolution)_?(\d*)")
@@ -92,12 +92,12 @@ FLAT = re.compile(r"(\w*block\d+)_(\d)_(?:bn|conv)")
 
 
 def unwrapped(path: str) -> str:
-    """Return a native path without the words of modules that wrap others."""
+    """Return a native path without the words of wrapper modules."""
     return INSERTED.sub("", path)
 
 
 def words_of(path: str) -> list[str]:
-    """Return the words of a native path, in lower case, without those of wrappers."""
+    """Return the words of a native path in lower case, without those of wrapper modules."""
     return list(_words(path))
 
 
@@ -107,44 +107,51 @@ def _words(path: str) -> tuple[str, ...]:
 
 
 def block_of(path: str) -> int | None:
-    """Return the index of the repeated block that a path lies in: the first number among its words.
+    """Return the index of the repeated block that a path is in: the first number among its words.
 
-    The number of the layer itself, in a plain sequence of layers, is none of a block.
+    In a plain sequence of layers, the number of the layer itself is not the index of a block.
     """
     words = words_of(path)[:-1]
-    plain = len(words) > 0 and words[-1].isdigit() and not CONTAINER.search(" ".join(words[-2:-1]))
-    for word in words[:-1] if plain else words:
-        numbered = BLOCK.fullmatch(word)
-        if numbered and (word[0] == "h" or not NO_BLOCK.search(word)):
-            return int(next(group for group in numbered.groups() if group is not None))
+    is_sequence = len(words) > 0 and words[-1].isdigit() and not CONTAINER.search(" ".join(words[-2:-1]))
+    for word in words[:-1] if is_sequence else words:
+        number_match = BLOCK.fullmatch(word)
+        if number_match and (word[0] == "h" or not NO_BLOCK.search(word)):
+            return int(next(group for group in number_match.groups() if group is not None))
     return None
 
 
 def placed(records: list[Record]) -> tuple[Record, ...]:
-    """Return the records with places and blocks filled in where a walker left them open."""
+    """Return the records with places and blocks, where the walker did not set them."""
     attends = any(
         record.kind == "attention" or _context(words_of(record.path)) == "attention" for record in records
     )
-    known = []
+    located = []
     for record in records:
         block = block_of(record.path) if record.block is None else record.block
         place = record.place or _place(record, within=attends or block is not None)
         if place != record.place or block != record.block:
             record = dataclasses.replace(record, place=place, block=block)  # noqa: PLW2901  # the same one
-        known.append(record)
+        located.append(record)
     places = {
-        **_pairs(known),
-        **_last(known, ("batch_norm", "group_norm"), NORMS, "last_norm"),
-        **_last(known, ("conv",), CONVS, "last_conv"),
+        **_pairs(located),
+        **_last(located, ("batch_norm", "group_norm"), NORMS, "last_norm"),
+        **_last(located, ("conv",), CONVS, "last_conv"),
     }
     return tuple(
         dataclasses.replace(record, place=places[index]) if index in places else record
-        for index, record in enumerate(known)
+        for index, record in enumerate(located)
     )
 
 
 def _lookup(table: dict[str, str], word: str) -> str:
-    return next((place for place, known in table.items() if word in known and word in known.split()), "")
+    return next(
+        (
+            place
+            for place, place_words in table.items()
+            if word in place_words and word in place_words.split()
+        ),
+        "",
+    )
 
 
 def _layer(words: list[str]) -> str:
@@ -159,27 +166,27 @@ def _place(record: Record, *, within: bool) -> str:
     layer = _layer(words)
     if record.kind == "embedding":
         return _table(words, layer)
-    flat = FLAT.fullmatch(layer)
-    alone = "shortcut" if flat and flat[2] == "0" else _alone(words)
+    flat_match = FLAT.fullmatch(layer)
+    standalone = "shortcut" if flat_match and flat_match[2] == "0" else _standalone_place(words)
     if record.kind not in {"linear", "conv", "attention"}:
-        return "shortcut" if record.kind.endswith("norm") and alone == "shortcut" else ""
-    if alone in {"modulation", "time", "head"} and _context(words) != "attention":
-        return alone
-    return _projection(words, layer, within=within) or alone
+        return "shortcut" if record.kind.endswith("norm") and standalone == "shortcut" else ""
+    if standalone in {"modulation", "time", "head"} and _context(words) != "attention":
+        return standalone
+    return _projection(words, layer, within=within) or standalone
 
 
 def _table(words: list[str], layer: str) -> str:
     """Return the place of an embedding."""
-    where = " ".join(words[:-1])
-    if TYPE.search(where):
+    text = " ".join(words[:-1])
+    if TYPE.search(text):
         return "embedding.type"
     if _lookup(PROJECTIONS, layer) == "attention.extra":
         return "attention.extra"
-    return "embedding.position" if POSITION.search(where) else "embedding.token"
+    return "embedding.position" if POSITION.search(text) else "embedding.token"
 
 
 def _context(words: list[str]) -> str:
-    """Return what the nearest word above a layer says that it belongs to."""
+    """Return the branch that a layer is in, by the nearest word above it: "attention", "mlp" or ""."""
     for word in reversed(words[:-2]):
         if ATTENTION.search(word):
             return "attention"
@@ -205,25 +212,33 @@ def _projection(words: list[str], layer: str, *, within: bool) -> str:
     return _lookup(FORWARD, layer) if layer in DIRECT.split() and within else ""
 
 
-def _alone(words: list[str]) -> str:
-    named = [word for word in words[:-1] if not WRAPPERS.fullmatch(word)]
-    if len(named) == 1 and named[0] in ROOTS:
-        return ROOTS[named[0]]
+def _standalone_place(words: list[str]) -> str:
+    """Return the place that one word of a path says by itself; "" if none does."""
+    layer_words = [word for word in words[:-1] if not WRAPPERS.fullmatch(word)]
+    if len(layer_words) == 1 and layer_words[0] in ROOTS:
+        return ROOTS[layer_words[0]]
     return next(
-        (place for place, known in ALONE.items() if any(word in known.split() for word in words[:-1])), ""
+        (
+            place
+            for place, place_words in STANDALONE.items()
+            if any(word in place_words.split() for word in words[:-1])
+        ),
+        "",
     )
 
 
 def _pairs(records: list[Record]) -> dict[int, str]:
-    """Return the places of the two layers of feed-forward branches that numbers alone tell apart."""
+    """Return the places of the two layers of feed-forward branches that only numbers distinguish."""
     branches: dict[str, dict[int, list[int]]] = {}
     for index, record in enumerate(records):
         words = words_of(record.path)
         if record.kind not in {"linear", "conv"} or record.place not in {"", "mlp.in", "mlp.out"}:
             continue
-        numbered = SEQUENCE.fullmatch(_layer(words))
-        if numbered and len(words) > 2 and _context(words) == "mlp" and record.block is not None:  # noqa: PLR2004
-            branches.setdefault(_above(record.path), {}).setdefault(int(numbered[1] or 0), []).append(index)
+        number_match = SEQUENCE.fullmatch(_layer(words))
+        if number_match and len(words) > 2 and _context(words) == "mlp" and record.block is not None:  # noqa: PLR2004
+            branches.setdefault(_above(record.path), {}).setdefault(int(number_match[1] or 0), []).append(
+                index
+            )
     places: dict[int, str] = {}
     for layers in branches.values():
         if len(layers) == 2:  # noqa: PLR2004  # in and out
@@ -233,24 +248,24 @@ def _pairs(records: list[Record]) -> dict[int, str]:
 
 
 def _above(path: str) -> str:
-    """Return what stands before the last two words of a path."""
+    """Return a path without its last two words."""
     return re.sub(r"[^./~]+[./~]+[^./~]+$", "", unwrapped(path))
 
 
 def _last(
     records: list[Record], kinds: tuple[str, ...], pattern: re.Pattern[str], place: str
 ) -> dict[int, str]:
-    """Return the place of the last of the numbered layers of each residual block of convolutions."""
+    """Return the place of the last numbered layer of each residual block of convolutions."""
     blocks: dict[str, dict[int, list[int]]] = {}
     for index, record in enumerate(records):
         words = words_of(record.path)
         if record.kind not in kinds or record.place:
             continue
         layer = _layer(words)
-        numbered, flat = pattern.fullmatch(layer), FLAT.fullmatch(layer)
-        if flat:
-            blocks.setdefault(flat[1], {}).setdefault(int(flat[2]), []).append(index)
-        elif numbered and re.search(r"\d", "".join(words[:-2])):
-            blocks.setdefault(_above(record.path), {}).setdefault(int(numbered[1] or 0), []).append(index)
-    # A block with one layer of the kind is no residual branch.
+        number_match, flat_match = pattern.fullmatch(layer), FLAT.fullmatch(layer)
+        if flat_match:
+            blocks.setdefault(flat_match[1], {}).setdefault(int(flat_match[2]), []).append(index)
+        elif number_match and re.search(r"\d", "".join(words[:-2])):
+            blocks.setdefault(_above(record.path), {}).setdefault(int(number_match[1] or 0), []).append(index)
+    # A block with only one layer of the kind is not a residual branch.
     return {index: place for layers in blocks.values() if len(layers) > 1 for index in layers[max(layers)]}

@@ -1,7 +1,7 @@
-"""Inventories: a model's parameters as records that no framework is needed to read.
+"""Inventories: a model's parameters as records, which no framework is needed to read.
 
-A record is one logical tensor. Where it lies in the model is said by its parts: a fused matrix has
-several parts in one native tensor, a recurrent kernel kept gate by gate has one native tensor a part.
+A record is one logical tensor. Its parts say where in the model it is stored: a fused matrix has several
+parts in one native tensor, a recurrent kernel that is stored gate by gate has one native tensor per part.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ROLES = (
     "variance", "count", "embedding", "position", "token", "layer_scale", "slope", "adapter_a",
     "adapter_b", "parameter", "buffer",
 )  # fmt: skip
-# Where in an architecture a layer stands: what published recipes speak of.
+# The architectural roles of layers, to which published recipes refer.
 PLACES = (
     "", "attention.query", "attention.key", "attention.value", "attention.qkv", "attention.out",
     "attention.extra", "mlp.in", "mlp.gate", "mlp.out", "head", "patch", "stem", "shortcut", "last_norm",
@@ -47,16 +47,16 @@ Box = tuple[tuple[int, int], ...]
 @public
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A labelled piece of a record, and where it is stored.
+    """A labeled part of a record, and where it is stored.
 
     Args:
         label: such as "q" or "f"; the part is drawn under ``name/label``. "" is a part that is the whole
             record, and is drawn under its name.
         length: its extent along the record's axis of parts.
         path: the native tensor that holds it.
-        box: the region of that tensor, one (start, stop) an axis; None is all of it.
-        shift: what the forward pass adds to the stored values (Haiku's LSTM adds 1 to the forget
-            gate's); a law speaks of the sum.
+        box: the region of that tensor, one (start, stop) per axis; None is all of it.
+        shift: the number that the forward pass adds to the stored values (Haiku's LSTM adds 1 to the
+            forget gate's); a law is of the sum.
 
     Raises:
         ArgumentTypeError: a field of the wrong type.
@@ -103,7 +103,7 @@ def _is_size(value: object) -> bool:
 
 
 def _is_span(value: object) -> bool:
-    """Whether a value is a start and a stop behind it."""
+    """Whether a value is a pair of a start and a stop that is not before it."""
     if not isinstance(value, tuple) or len(value) != 2:  # noqa: PLR2004  # a pair
         return False
     start, stop = map(checks.integer, value)
@@ -123,19 +123,19 @@ class Record:
         role: what the tensor is in its layer, one of ``ROLES``.
         layout: the layout string; None where no axis has a role.
         sizes: how merged axes split, as (letter, size) pairs.
-        place: where the layer stands in a known architecture, one of ``PLACES``; "" if nothing says.
-        block: index of the repeated block it lies in, from 0; None outside of any.
+        place: the role of the layer in a known architecture, one of ``PLACES``; "" if it is not known.
+        block: index of the repeated block it is in, from 0; None outside of any.
         dtype: element type by name.
-        inputs: inputs an output sees, of one group and one tap; for a bias those of its kernel.
+        inputs: inputs an output sees, of one group and one kernel position; for a bias those of its kernel.
         outputs: outputs an input feeds, in the same terms.
-        space: taps of a convolution's window; 1 elsewhere.
+        space: number of kernel positions of a convolution; 1 elsewhere.
         groups: groups of a convolution.
         hidden: size of a recurrent layer's state; 0 elsewhere.
         features: inputs of a recurrent layer, for all its tensors; the first inputs of a bilinear one;
             in attention the inputs of keys or values where they are not those of queries; else 0.
         padding: row of an embedding that stands for padding; None if there is none.
-        axis: the axis along which the parts lie; None without parts.
-        parts: labelled pieces, in native order; empty if the tensor is one piece.
+        axis: the axis along which the parts follow each other; None without parts.
+        parts: labeled parts, in native order; empty if the tensor has none.
         ties: other native paths of the same memory.
         native: class of the layer in its framework.
 
@@ -247,7 +247,7 @@ class Inventory:
 
     Args:
         framework: whose paths these are, such as "torch" or "flax_linen".
-        records: one a logical tensor, each path once.
+        records: one per logical tensor, each path once.
         left: native tensors that no recipe writes, such as rotary frequencies.
 
     Raises:
@@ -266,7 +266,7 @@ class Inventory:
     left: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse what would be written twice."""
+        """Refuse a path that would be written twice."""
         checks.text("framework", self.framework)
         object.__setattr__(self, "records", _tuple("records", self.records))
         for record in self.records:
@@ -299,7 +299,7 @@ class Inventory:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the inventory's JSON, its records sorted: the order of modules does not change it."""
+        """SHA-256 of the inventory's JSON with sorted records: the order of modules does not change it."""
         ordered = tuple(sorted(self.records, key=lambda record: record.path))
         text = inventory_to_json(dataclasses.replace(self, records=ordered))
         return hashlib.sha256(text.encode()).hexdigest()
@@ -310,13 +310,13 @@ def inventory_to_json(inventory: Inventory, *, indent: int | None = None) -> str
 
     Args:
         inventory: from ``ui.inspect``.
-        indent: spaces an indentation level; None writes one line.
+        indent: spaces per indentation level; None writes one line.
 
     Returns:
-        JSON. Fields at their defaults are left out of the records.
+        JSON. Fields that have their default values are left out of the records.
 
     Raises:
-        ArgumentTypeError: it is no inventory.
+        ArgumentTypeError: ``inventory`` is not an inventory.
 
     Example:
         >>> import unified_init as ui
@@ -337,13 +337,13 @@ def inventory_to_json(inventory: Inventory, *, indent: int | None = None) -> str
     return json.dumps(tree, indent=indent, allow_nan=False)
 
 
-def _fields(obj: Record | Part) -> dict[str, Any]:
-    """Return the fields of a record or a part that are not at their defaults."""
-    given: dict[str, Any] = {}
-    for field in dataclasses.fields(obj):
-        value = getattr(obj, field.name)
+def _fields(instance: Record | Part) -> dict[str, Any]:
+    """Return the fields of a record or a part that do not have their default values."""
+    fields: dict[str, Any] = {}
+    for field in dataclasses.fields(instance):
+        value = getattr(instance, field.name)
         if value == field.default:
             continue
         is_parts = field.name == "parts"
-        given[field.name] = [_fields(part) for part in value] if is_parts else value
-    return given
+        fields[field.name] = [_fields(part) for part in value] if is_parts else value
+    return fields

@@ -21,7 +21,11 @@ __all__ = ["AxisMap", "IndexMap", "index_map"]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class AxisMap:
-    """One stored axis: positions ``start + step * i`` for ``i < length``, and their terms."""
+    """One stored axis: positions ``start + step * i`` for ``i < length``, and their terms.
+
+    Each role merged in the axis has a term (divisor, modulus, stride): ``position // divisor % modulus``
+    is the coordinate of that role, and ``stride`` is what one step of it adds to the logical index.
+    """
 
     length: int
     start: int
@@ -36,12 +40,16 @@ class AxisMap:
     def logical(self, i: int) -> int:
         """Contribution of the ``i``-th kept position to the logical index."""
         position = self.start + self.step * i
-        return sum((position // d) % m * s for d, m, s in self.terms)
+        return sum((position // divisor) % modulus * stride for divisor, modulus, stride in self.terms)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class IndexMap:
-    """The axes that are kept, the contribution of those an int removed, and the logical size."""
+    """The logical indices of the elements of a tensor, or of a slice of it.
+
+    The logical index of an element is ``offset`` plus the contribution of each axis. ``offset`` is the
+    contribution of the axes that an int in the index removed. ``logical_size`` counts the whole tensor.
+    """
 
     axes: tuple[AxisMap, ...]
     offset: int
@@ -89,7 +97,7 @@ def index_map(geometry: Geometry, index: object = None, *, repeat: int = 1) -> I
 
 
 def _entries(index: object, shape: tuple[int, ...]) -> list[int | slice]:
-    """Check an index and complete it: one int or slice an axis, ints from the front."""
+    """Check an index and complete it: one int or slice per axis, negative ints counted from the front."""
     if index is None:
         index = ()
     if not isinstance(index, tuple):

@@ -1,4 +1,4 @@
-"""The law: what a spec becomes for one shape. Plain numbers; all that the stream ever sees."""
+"""The law: what a spec becomes for one shape. Plain numbers, and all that the stream gets to see."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class Law:
         mean: the realised mean of a value; NaN where one number would say nothing (arrays of
             constants, Fourier kernels).
         std: the realised standard deviation; NaN where ``mean`` is.
-        low: no value lies below; ``-inf`` for an untruncated normal. Values that are given by a
+        low: no value is below; ``-inf`` for an untruncated normal. Values that are given by a
             formula need not reach it, nor ``high``.
-        high: no value lies above; ``inf`` for an untruncated normal.
+        high: no value is above; ``inf`` for an untruncated normal.
         fan_in: the fan that the scale rule may use; None where the shape does not say.
         fan_out: the same, of the outputs.
-        loc: where the unit variable's zero lies.
+        loc: the value that the unit variable's zero becomes.
         scale: what the unit variable is multiplied by.
         repeat: how many neighbouring outputs share one draw (sub-pixel convolutions); else 1.
 

@@ -1,6 +1,6 @@
-"""Axis roles: what each axis of a tensor is for, its fans, and its place in the logical tensor.
+"""Axis roles: what each axis of a tensor is for, and its position in the logical tensor.
 
-A layout is a string with one letter an axis: ``O`` outputs, ``I`` inputs, ``B`` independent copies,
+A layout is a string with one letter per axis: ``O`` outputs, ``I`` inputs, ``B`` independent groups,
 ``D``, ``H``, ``W`` spatial. Parentheses merge several roles into one stored axis, as in einops.
 The logical tensor has its axes in the order B, O, I, spatial, whatever order they are stored in.
 """
@@ -28,8 +28,8 @@ SPATIAL = "DHW"
 class Digit:
     """One role of one stored axis: ``(position // divisor) % size`` is its coordinate.
 
-    ``role`` is the letter, or "" where no layout was given. ``stride`` is the distance of two
-    neighbours in the logical tensor.
+    ``role`` is the letter, or "" where no layout was given. ``stride`` is what one step of the coordinate
+    adds to the logical index.
     """
 
     role: str
@@ -41,7 +41,7 @@ class Digit:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Geometry:
-    """A shape whose axes have roles: what a spec needs to know of a tensor.
+    """A shape whose axes have roles: all that a spec needs to know about a tensor.
 
     ``digits`` are in logical order. ``layout`` is None where none was given; the logical order is
     then the storage order, and no axis has a role.
@@ -53,7 +53,7 @@ class Geometry:
 
     @property
     def logical_shape(self) -> tuple[int, ...]:
-        """The shape in logical order, merged axes apart."""
+        """The shape in logical order, merged axes split."""
         return tuple(digit.size for digit in self.digits)
 
     def extent(self, *roles: str) -> int:
@@ -131,7 +131,7 @@ def size_items(sizes: Mapping[str, int] | None) -> tuple[tuple[str, int], ...]:
     except (AttributeError, TypeError, ValueError):
         msg = f"`sizes` must be a mapping of layout letters to integers, got {sizes!r}."
         raise ArgumentTypeError(msg) from None
-    return tuple((k, checks.count(f"sizes[{k!r}]", v)) for k, v in items)
+    return tuple((letter, checks.count(f"sizes[{letter!r}]", size)) for letter, size in items)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -162,12 +162,12 @@ def _bind(shape: tuple[int, ...], layout: str | None, sizes: tuple[tuple[str, in
             divisor = divisor // size if size else 0
             digits.append(Digit(role, axis, size, max(divisor, 1), 0))
     order = digits if layout is None else sorted(digits, key=lambda digit: ROLES.index(digit.role))
-    placed: list[Digit] = []
+    strided: list[Digit] = []
     stride = 1
     for digit in reversed(order):
-        placed.append(dataclasses.replace(digit, stride=stride))
+        strided.append(dataclasses.replace(digit, stride=stride))
         stride *= digit.size
-    return Geometry(shape, layout, tuple(reversed(placed)))
+    return Geometry(shape, layout, tuple(reversed(strided)))
 
 
 def _split(group: str, length: int, known: Mapping[str, int], layout: str | None) -> tuple[int, ...]:

@@ -1,7 +1,7 @@
-"""The unit normal's tail and density to the last digit, without libm.
+"""The unit normal's tail probability and density to the last digit, without libm.
 
 They enter the integer tables, so they must be the same on every platform: ``decimal`` arithmetic is
-specified to the digit, where a libm's ``erf`` and ``exp`` differ by an ulp from another's.
+specified to the digit, while the ``erf`` and ``exp`` of two libms may differ by an ulp.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ def tail(x: float) -> float:
         return 0.0
     if x < 0:
         return 1.0 - tail(-x)
+    # The tail is about exp(-x**2 / 2), which is 10**-(0.2172 x**2): as many digits cancel when the sum is
+    # subtracted from one half, so as many more are carried.
     with decimal.localcontext(decimal.Context(prec=50 + int(0.2172 * x * x))) as context:
         value = decimal.Decimal(x)
         square = value * value
@@ -58,11 +60,11 @@ def _pi(digits: int) -> decimal.Decimal:
 
     def arctan_inverse(n: int) -> int:
         power = unit // n
-        total, k = power, 1
+        total, odd = power, 1
         while power:
             power //= n * n
-            k += 2
-            total += power // k if k % 4 == 1 else -(power // k)
+            odd += 2
+            total += power // odd if odd % 4 == 1 else -(power // odd)
         return total
 
     return decimal.Decimal(4 * (4 * arctan_inverse(5) - arctan_inverse(239))) / decimal.Decimal(unit)

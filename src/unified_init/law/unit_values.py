@@ -1,7 +1,7 @@
 """What a law draws before location and scale: one frozen class for each kind of law.
 
 ``Law.unit`` is one of these. Independent draws are variables in units of the law's scale. The others say
-what their matrices or kernels are: how many groups are drawn apart (``B``), their rows (outputs) and
+what their matrices or kernels are: how many independent groups (``B``), their rows (outputs) and
 columns (inputs, with the kernel positions where a kernel is seen as a matrix), their spatial sizes.
 """
 
@@ -41,7 +41,7 @@ class UnitNormal:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class UnitTruncatedNormal:
-    """The normal of mean 0 and std 1, given that it lies between two bounds (in sigmas)."""
+    """The normal of mean 0 and std 1, truncated at two bounds (in sigmas)."""
 
     kind: ClassVar[str] = "truncated_normal"
     lower: float

@@ -1,4 +1,4 @@
-"""Applying a recipe: every check first, then every value, then the report."""
+"""Applies a recipe to a model: every check first, then every value, then the report."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Report:
         kept: native paths that hold loaded values, and were left.
         skipped: native paths left out by ``only``, ``skip`` or a rule without a spec.
         left: native tensors that no recipe writes, such as rotary frequencies.
-        ties: (path, other path) pairs of one memory, written once.
+        ties: (path, other path) pairs that share memory, written once.
 
     Example:
         >>> import torch
@@ -159,7 +159,7 @@ def apply(
         only: as for ``plan``.
         skip: as for ``plan``.
         loaded: globs of native paths that hold values from elsewhere, such as the keys of a checkpoint;
-            with ``overwrite=False`` alone.
+            only with ``overwrite=False``.
         overwrite: False leaves those, and what the model itself marks as loaded (transformers does), as
             they are.
 
@@ -193,23 +193,25 @@ def apply(
         raise ArgumentValueError(msg)
     walker = walker_of(model)
     inventory = walker.inspect(model)
-    planned = plan_inventory(inventory, recipe, names=names, only=only, skip=skip)
+    model_plan = plan_inventory(inventory, recipe, names=names, only=only, skip=skip)
     kept = frozenset() if overwrite else _loaded_paths(walker, model, inventory, loaded)
     written = [
-        assignment for assignment in planned if assignment.pieces and not kept & _all_paths(assignment.record)
+        assignment
+        for assignment in model_plan
+        if assignment.pieces and not kept & _all_paths(assignment.record)
     ]
     walker.check(model, sorted({path for assignment in written for path, _ in assignment.record.stored}))
     random = [piece for assignment in written for piece in assignment.pieces if piece.law.random]
     for piece in random:
         check_seed(seed, piece.spec)
-    ready = writes_of(walker, model, written)
+    prepared = writes_of(walker, model, written)
     root = key_of(seed) if random else None
     if is_traced(root):
         msg = "`seed` of apply() must be known when it is called, got a key that is being traced."
         raise ArgumentTypeError(msg)
-    writes = {path: dataclasses.replace(write, root=root) for path, write in ready.items()}
+    writes = {path: dataclasses.replace(write, root=root) for path, write in prepared.items()}
     result = walker.commit(model, writes)
-    return result, _report(planned, written, seed if random else None)
+    return result, _report(model_plan, written, seed if random else None)
 
 
 def _loaded_paths(
@@ -219,11 +221,11 @@ def _loaded_paths(
     loaded_paths = set(walker.loaded(model))
     paths = [path for record in inventory for path in _all_paths(record)]
     for pattern in () if loaded is None else texts("loaded", loaded):
-        hits = {path for path in paths if matches(pattern, path)}
-        if not hits and pattern not in inventory.left:
+        matched = {path for path in paths if matches(pattern, path)}
+        if not matched and pattern not in inventory.left:
             msg = f"`loaded`: {pattern!r} matches no parameter of the model."
             raise ArgumentValueError(msg)
-        loaded_paths |= hits
+        loaded_paths |= matched
     return frozenset(loaded_paths)
 
 
@@ -231,23 +233,23 @@ def _all_paths(record: Record) -> set[str]:
     return {record.path, *record.ties, *(path for path, _ in record.stored)}
 
 
-def _report(planned: Plan, written: Sequence[Assignment], seed: Any) -> Report:
-    drawn = {assignment.record.path for assignment in planned if assignment.pieces}
-    empty = {assignment.record.path for assignment in planned if not assignment.pieces}
+def _report(model_plan: Plan, written: Sequence[Assignment], seed: Any) -> Report:
+    drawn = {assignment.record.path for assignment in model_plan if assignment.pieces}
+    empty = {assignment.record.path for assignment in model_plan if not assignment.pieces}
     paths = {assignment.record.path for assignment in written}
     return Report(
-        recipe=planned.recipe.name,
+        recipe=model_plan.recipe.name,
         seed=int(seed)
         if isinstance(seed, numbers.Integral)
         else None
         if seed is None
         else type(seed).__name__,
         stream=STREAM,
-        inventory=planned.inventory.digest,
+        inventory=model_plan.inventory.digest,
         written=tuple(sorted(paths)),
         kept=tuple(sorted(drawn - paths)),
-        skipped=tuple(sorted({*planned.skipped, *empty})),
-        left=planned.inventory.left,
+        skipped=tuple(sorted({*model_plan.skipped, *empty})),
+        left=model_plan.inventory.left,
         ties=tuple(
             (assignment.record.path, path) for assignment in written for path in assignment.record.ties
         ),

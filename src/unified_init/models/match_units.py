@@ -1,4 +1,4 @@
-"""What matching compares: records and parts of fused ones, by what twins have in common."""
+"""The units of matching: records, and parts of fused ones, with the properties that are compared."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Unit", "units_of"]
 
-# Kinds that are one thing under two names: a projection of attention is a linear layer.
+# Kinds that match each other: a projection of attention is a linear layer.
 KIN = {"attention": "linear", "rms_norm": "layer_norm"}
 LABELLED = {"q": "attention.query", "k": "attention.key", "v": "attention.value"}
-UNCOUNTED = frozenset({"count", "buffer"})  # counters, which one framework has and the other not
+UNCOUNTED = frozenset({"count", "buffer"})  # not matched: one framework has them and another does not
 SIDES = {
     "encoder": "encoder", "enc": "encoder", "decoder": "decoder", "dec": "decoder",
     "reverse": "backward", "backward": "backward", "bwd": "backward", "forward": "forward", "fwd": "forward",
@@ -26,7 +26,7 @@ SIDES = {
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Unit:
-    """A record, or one part of a fused one: what is matched with what. ``order`` is its turn in the model."""
+    """A record, or one part of a fused record. ``order`` is its position in the model."""
 
     record: Record
     part: Part | None
@@ -39,12 +39,12 @@ class Unit:
 
     @property
     def stream(self) -> str:
-        """The name it is drawn under."""
+        """The stream name under which it is drawn."""
         return self.record.name if self.part is None else f"{self.record.name}/{self.part.label}"
 
     @property
     def place(self) -> str:
-        """The place of its layer in the architecture; that of a part of attention, by the part's label."""
+        """The place of its layer in the architecture; for a part of fused attention, by the part's label."""
         if self.part is not None and self.record.place == "attention.qkv":
             return LABELLED.get(self.part.label, self.record.place)
         return self.record.place
@@ -62,14 +62,14 @@ class Unit:
 
     @property
     def layer(self) -> tuple[str, ...]:
-        """The words of the layer's path; those of the tensor differ between frameworks."""
+        """The words of the layer's path. The tensor's own word is left out: frameworks differ in it."""
         words = re.split(r"[./~#]+", self.record.path)
         label = () if self.part is None else (self.part.label,)
         return (*words[:-1], *(words[-1:] if len(words) == 1 else ()), *label)
 
     @property
     def look(self) -> tuple[Any, ...]:
-        """What twins have in common: kind, role, label of a gate, extents of the logical axes."""
+        """The properties that matched units share: kind, role, label of a gate, extents of logical axes."""
         record, part = self.record, self.part
         shape = record.shape if part is None else record.part_shape(part)
         geometry = bind(shape, record.layout, dict(record.sizes) or None)
@@ -83,9 +83,9 @@ class Unit:
 
 
 def units_of(inventory: Inventory) -> list[Unit]:
-    """Return what can be matched of an inventory, in its order, with numbers in the order of numbers.
+    """Return the units of an inventory in its order, except that numbers in paths are in numerical order.
 
-    A tree of JAX is sorted by its keys, in which "Dense_10" comes before "Dense_2".
+    A tree of JAX is sorted by its keys, where "Dense_10" comes before "Dense_2".
     """
     records = [record for record in inventory if record.role not in UNCOUNTED]
     series: dict[str, list[int]] = {}
@@ -93,10 +93,12 @@ def units_of(inventory: Inventory) -> list[Unit]:
         series.setdefault(re.sub(r"\d+", "#", record.path), []).append(index)
     ordered = list(records)
     for indices in series.values():
-        ranked = sorted(indices, key=lambda index: [int(n) for n in re.findall(r"\d+", records[index].path)])
+        ranked = sorted(
+            indices, key=lambda index: [int(digits) for digits in re.findall(r"\d+", records[index].path)]
+        )
         for index, source in zip(indices, ranked, strict=True):
             ordered[index] = records[source]
-    # A part without a label is the record itself: it says what the forward pass adds, say.
+    # A part without a label is the record itself; it only has the shift that the forward pass adds, say.
     pairs = [
         (record, part if part and part.label else None)
         for record in ordered

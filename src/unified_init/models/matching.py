@@ -1,4 +1,4 @@
-"""Matching: which parameter of one model is which of its twin, from kinds, shapes, places and order."""
+"""Pairs the parameters of two models of one architecture, by kinds, shapes, places, names and order."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class NameMap(Mapping):  # type: ignore[type-arg]  # a Mapping[str, str]; slots 
 
     Args:
         names: (path, stream name) pairs; a part's path is "path/label".
-        reasons: (path, path in the first model, reason) triples, for whoever checks the map.
+        reasons: (path, path in the first model, reason) triples, to check the map by.
 
     Example:
         >>> import unified_init as ui
@@ -55,7 +55,7 @@ class NameMap(Mapping):  # type: ignore[type-arg]  # a Mapping[str, str]; slots 
         return len(self.names)
 
     def __str__(self) -> str:
-        """Return one line a pair: both paths and the reason."""
+        """Return one line per pair: both paths and the reason."""
         return "\n".join(aligned(self.reasons))
 
 
@@ -90,9 +90,9 @@ def match(model_a: Any, model_b: Any, *, given: Mapping[str, str | None] | None 
     a, b = inspect(model_a), inspect(model_b)
     units_a, units_b = units_of(a), units_of(b)
     settled = _settled(units_a, units_b, given or {})
-    untwinned = {path for path, twin in (given or {}).items() if twin is None}
-    taken_a = untwinned | {pair.first.path for pair in settled}
-    taken_b = untwinned | {pair.second.path for pair in settled}
+    unpaired = {path for path, counterpart in (given or {}).items() if counterpart is None}
+    taken_a = unpaired | {pair.first.path for pair in settled}
+    taken_b = unpaired | {pair.second.path for pair in settled}
     free_a = [unit for unit in units_a if unit.path not in taken_a]
     free_b = [unit for unit in units_b if unit.path not in taken_b]
     pairs = [*settled, *_paired(free_a, free_b)]
@@ -100,7 +100,7 @@ def match(model_a: Any, model_b: Any, *, given: Mapping[str, str | None] | None 
 
 
 class Pair(NamedTuple):
-    """A unit of the first model, its twin in the second, and why they are twins."""
+    """A unit of the first model, its counterpart in the second, and the reason for the pair."""
 
     first: Unit
     second: Unit
@@ -113,41 +113,44 @@ def _settled(units_a: Sequence[Unit], units_b: Sequence[Unit], given: Mapping[st
     if not isinstance(given, Mapping):
         msg = f"`given` must be a mapping of paths, got {given!r}."
         raise ArgumentTypeError(msg)
-    for path, twin in given.items():
+    for path, counterpart in given.items():
         checks.text("given", path)
-        if twin is not None:
-            checks.text("given", twin)
-        known = by_b if twin is not None else by_a | by_b
-        for key, units in ((path, known), *(((twin, by_a),) if twin is not None else ())):
+        if counterpart is not None:
+            checks.text("given", counterpart)
+        second_units = by_b if counterpart is not None else by_a | by_b
+        for key, units in (
+            (path, second_units),
+            *(((counterpart, by_a),) if counterpart is not None else ()),
+        ):
             if key not in units:
                 msg = f"`given`: {miss(key, sorted(units))}"
                 raise ArgumentValueError(msg)
-        if twin is not None:
-            if by_a[twin].look != by_b[path].look:
+        if counterpart is not None:
+            if by_a[counterpart].look != by_b[path].look:
                 msg = (
-                    f"`given` pairs {path!r}, a {_shown(by_b[path].look)}, with {twin!r}, "
-                    f"a {_shown(by_a[twin].look)}."
+                    f"`given` pairs {path!r}, a {_shown(by_b[path].look)}, with {counterpart!r}, "
+                    f"a {_shown(by_a[counterpart].look)}."
                 )
                 raise ArgumentValueError(msg)
-            pairs.append(Pair(by_a[twin], by_b[path], "given"))
+            pairs.append(Pair(by_a[counterpart], by_b[path], "given"))
     return pairs
 
 
 def _paired(units_a: Sequence[Unit], units_b: Sequence[Unit]) -> list[Pair]:
-    """Return the pairs of units that look alike, or raise with all that stay undecided."""
+    """Return the pairs of units that look alike, or raise an error that lists the undecided ones."""
     looks: dict[tuple[Any, ...], tuple[list[Unit], list[Unit]]] = {}
     for side, units in enumerate((units_a, units_b)):
         for unit in units:
             looks.setdefault(unit.look, ([], []))[side].append(unit)
     pairs: list[Pair] = []
     doubts: list[str] = []
-    for look, (ours, theirs) in looks.items():
-        if len(ours) != len(theirs):
-            doubts.append(_uneven(look, ours, theirs))
+    for look, (side_a, side_b) in looks.items():
+        if len(side_a) != len(side_b):
+            doubts.append(_uneven(look, side_a, side_b))
             continue
-        alike = list(_alike(ours, theirs))
-        doubts += [_contradiction(pair) for pair in alike if _contradicts(pair)]
-        pairs += alike
+        look_pairs = list(_pairs_alike(side_a, side_b))
+        doubts += [_contradiction(pair) for pair in look_pairs if _contradicts(pair)]
+        pairs += look_pairs
     if not doubts:
         doubts = _crossed(pairs, units_a, units_b)
     if doubts:
@@ -160,44 +163,46 @@ def _paired(units_a: Sequence[Unit], units_b: Sequence[Unit]) -> list[Pair]:
     return pairs
 
 
-def _alike(ours: Sequence[Unit], theirs: Sequence[Unit]) -> Iterator[Pair]:
-    """Pair units that look alike, as many on either side: by place, then by name, then by order."""
-    if len(ours) == 1:
-        yield Pair(ours[0], theirs[0], "the only one of its kind and shape")
+def _pairs_alike(units_a: Sequence[Unit], units_b: Sequence[Unit]) -> Iterator[Pair]:
+    """Pair units that look alike, equally many of each model: by place, then by name, then by order."""
+    if len(units_a) == 1:
+        yield Pair(units_a[0], units_b[0], "the only one of its kind and shape")
         return
-    count_a, count_b = (collections.Counter(unit.setting for unit in units) for units in (ours, theirs))
+    count_a, count_b = (collections.Counter(unit.setting for unit in units) for units in (units_a, units_b))
     shared = {setting for setting in count_a if any(setting) and count_a[setting] == count_b[setting]}
     for setting in filter(shared.__contains__, count_a):
-        same_a, same_b = ([unit for unit in units if unit.setting == setting] for units in (ours, theirs))
-        if len(same_a) == 1:
-            yield Pair(same_a[0], same_b[0], "by place")
+        setting_a, setting_b = (
+            [unit for unit in units if unit.setting == setting] for units in (units_a, units_b)
+        )
+        if len(setting_a) == 1:
+            yield Pair(setting_a[0], setting_b[0], "by place")
         else:
-            yield from _in_order(same_a, same_b, "by place and ")
-    rest_a, rest_b = ([unit for unit in units if unit.setting not in shared] for units in (ours, theirs))
+            yield from _in_order(setting_a, setting_b, "by place and ")
+    rest_a, rest_b = ([unit for unit in units if unit.setting not in shared] for units in (units_a, units_b))
     yield from _in_order(rest_a, rest_b, "by ")
 
 
-def _in_order(ours: Sequence[Unit], theirs: Sequence[Unit], reason: str) -> Iterator[Pair]:
+def _in_order(units_a: Sequence[Unit], units_b: Sequence[Unit], reason: str) -> Iterator[Pair]:
     """Pair units of equal layer names, and the others in order; ``reason`` begins the pairs' reasons."""
-    names_a, names_b = ({unit.layer: unit for unit in units} for units in (ours, theirs))
-    unique = len(names_a) == len(ours) and len(names_b) == len(theirs)
+    names_a, names_b = ({unit.layer: unit for unit in units} for units in (units_a, units_b))
+    unique = len(names_a) == len(units_a) and len(names_b) == len(units_b)
     equal = set(names_a) & set(names_b) if unique else set()
     for name in filter(equal.__contains__, names_a):
         yield Pair(names_a[name], names_b[name], f"{reason}name")
-    rest_a, rest_b = ([unit for unit in units if unit.layer not in equal] for units in (ours, theirs))
+    rest_a, rest_b = ([unit for unit in units if unit.layer not in equal] for units in (units_a, units_b))
     for unit_a, unit_b in zip(rest_a, rest_b, strict=True):
         yield Pair(unit_a, unit_b, f"{reason}order")
 
 
 def _contradicts(pair: Pair) -> bool:
-    """Whether both have a place, or both a side, and not the same."""
+    """Whether both units have a place, or both a side, and they differ."""
     words = zip(pair.first.setting, pair.second.setting, strict=True)
-    return any(ours and theirs and ours != theirs for ours, theirs in words)
+    return any(word_a and word_b and word_a != word_b for word_a, word_b in words)
 
 
 def _contradiction(pair: Pair) -> str:
-    ours, theirs = (" ".join(filter(None, unit.setting)) for unit in (pair.first, pair.second))
-    return f"{pair.second.path!r} and {pair.first.path!r} look alike, but are {theirs} and {ours}"
+    setting_a, setting_b = (" ".join(filter(None, unit.setting)) for unit in (pair.first, pair.second))
+    return f"{pair.second.path!r} and {pair.first.path!r} look alike, but are {setting_b} and {setting_a}"
 
 
 def _shown(look: tuple[Any, ...]) -> str:
@@ -205,54 +210,56 @@ def _shown(look: tuple[Any, ...]) -> str:
     return f"{kind} {role}{f' of gate {gate}' if gate else ''} of extents {extents}"
 
 
-def _uneven(look: tuple[Any, ...], ours: Sequence[Unit], theirs: Sequence[Unit]) -> str:
-    sides = [", ".join(repr(unit.path) for unit in units[:SHOWN]) or "none" for units in (ours, theirs)]
-    counts = f"{len(ours)} in the first model ({sides[0]}), {len(theirs)} in the second ({sides[1]})"
+def _uneven(look: tuple[Any, ...], units_a: Sequence[Unit], units_b: Sequence[Unit]) -> str:
+    sides = [", ".join(repr(unit.path) for unit in units[:SHOWN]) or "none" for units in (units_a, units_b)]
+    counts = f"{len(units_a)} in the first model ({sides[0]}), {len(units_b)} in the second ({sides[1]})"
     return f"{_shown(look)}: {counts}"
 
 
 def _crossed(pairs: Sequence[Pair], units_a: Sequence[Unit], units_b: Sequence[Unit]) -> list[str]:
-    """Return the pairs by order whose nearest weights before them are no pair: the orders differ there."""
-    twins = {pair.first.path: pair.second.path for pair in pairs}
+    """Return doubts about pairs by order whose preceding weights are not a pair: the orders differ there."""
+    counterparts = {pair.first.path: pair.second.path for pair in pairs}
     before_a, before_b = _weights_before(units_a), _weights_before(units_b)
     doubts = []
     for first, second, reason in pairs:
         if "order" not in reason or first.place == second.place == "shortcut":
             continue
-        ours, theirs = before_a[first.path], before_b[second.path]
-        if (twins.get(ours) if ours else None) != theirs:
+        weight_a, weight_b = before_a[first.path], before_b[second.path]
+        if (counterparts.get(weight_a) if weight_a else None) != weight_b:
             doubts.append(
                 f"{second.path!r} and {first.path!r} look alike and are next in order, but the weights "
-                f"before them are {theirs!r} and {ours!r}"
+                f"before them are {weight_b!r} and {weight_a!r}"
             )
     return doubts
 
 
-# Kernels beside the main path: models differ in whether they stand before or after it.
+# Kernels beside the main path: models differ in whether they come before or after it.
 BESIDE = frozenset({"shortcut", "attention.query", "attention.key", "attention.value", "mlp.gate"})
 
 
 def _weights_before(units: Sequence[Unit]) -> dict[str, str | None]:
     """Return, for each unit, the nearest kernel of the main path before it, in another layer."""
-    before: dict[str, str | None] = {}
+    weights_before: dict[str, str | None] = {}
     kernels: list[tuple[str, str]] = []
     for unit in units:
         layer = unit.record.path.rpartition("." if "." in unit.record.path else "/")[0]
         earlier = [path for owner, path in kernels[-2:] if owner != layer]
-        before[unit.path] = earlier[-1] if earlier else None
+        weights_before[unit.path] = earlier[-1] if earlier else None
         if unit.record.role == "kernel" and unit.place not in BESIDE:
             kernels.append((layer, unit.path))
-    return before
+    return weights_before
 
 
 def _as_map(pairs: Sequence[Pair]) -> NameMap:
-    """Return the map; a fused record whose parts all go to one fused record is one entry."""
+    """Return the map; two fused records whose parts are all paired with each other are one entry."""
     names: dict[str, str] = {}
     ordered = sorted(pairs, key=lambda pair: pair.second.order)
     owners: dict[str, set[tuple[str, bool]]] = {}
     for first, second, _ in ordered:
-        same = first.part is not None and second.part is not None and first.part.label == second.part.label
-        owners.setdefault(second.record.path, set()).add((first.record.name, same))
+        same_label = (
+            first.part is not None and second.part is not None and first.part.label == second.part.label
+        )
+        owners.setdefault(second.record.path, set()).add((first.record.name, same_label))
     for first, second, _ in ordered:
         sources = owners[second.record.path]
         fused = len(sources) == 1 and next(iter(sources))[1]

@@ -1,4 +1,4 @@
-"""What a plan refuses as a whole: idle rules, labels of no part, two parameters on one stream."""
+"""Checks of a plan as a whole: idle rules, labels without a part, two parameters on one stream."""
 
 from __future__ import annotations
 
@@ -14,34 +14,36 @@ if TYPE_CHECKING:
     from unified_init.recipes.assignment import Assignment
     from unified_init.recipes.rule import Recipe
 
-__all__ = ["check_labels", "check_lost", "check_rules", "check_streams"]
+__all__ = ["check_labels", "check_rules", "check_streams", "check_unmatched"]
 
 SHOWN = 5
 
 
-def check_lost(recipe: Recipe, lost: Sequence[Record], count: int) -> None:
+def check_unmatched(recipe: Recipe, unmatched: Sequence[Record], count: int) -> None:
     """Refuse parameters that no rule matches."""
-    if not lost:
+    if not unmatched:
         return
-    shown = [
+    listing = [
         f"{record.path!r} ({', '.join(filter(None, (record.kind, record.role, record.place)))})"
-        for record in lost[:SHOWN]
+        for record in unmatched[:SHOWN]
     ]
-    more = f" and {len(lost) - SHOWN} more" if len(lost) > SHOWN else ""
-    nearest = max(recipe.rules, key=lambda rule: agreement(rule, lost[0]))
+    more = f" and {len(unmatched) - SHOWN} more" if len(unmatched) > SHOWN else ""
+    nearest = max(recipe.rules, key=lambda rule: agreement(rule, unmatched[0]))
     msg = (
-        f"no rule of recipe {recipe.name!r} matches {len(lost)} of {count} parameters: "
-        f"{', '.join(shown)}{more}; "
+        f"no rule of recipe {recipe.name!r} matches {len(unmatched)} of {count} parameters: "
+        f"{', '.join(listing)}{more}; "
         f"the nearest rule to the first is {recipe.rules.index(nearest)} ({nearest}): add a rule, "
         "one with spec=None to leave them as they are, or skip= them."
     )
     raise ArgumentValueError(msg)
 
 
-def check_labels(recipe: Recipe, inventory: Inventory, decided: Sequence[int | None]) -> None:
+def check_labels(recipe: Recipe, inventory: Inventory, rule_indices: Sequence[int | None]) -> None:
     """Refuse labels of parts that none of a rule's records has."""
     for index, rule in enumerate(recipe.rules):
-        records = [record for record, by in zip(inventory, decided, strict=True) if by == index]
+        records = [
+            record for record, rule_index in zip(inventory, rule_indices, strict=True) if rule_index == index
+        ]
         labels = {part.label for record in records for part in record.parts}
         for label, _ in rule.parts:
             if label not in labels and not rule.optional:
@@ -53,17 +55,22 @@ def check_labels(recipe: Recipe, inventory: Inventory, decided: Sequence[int | N
                 raise ArgumentValueError(msg)
 
 
-def check_rules(recipe: Recipe, inventory: Inventory, decided: Sequence[int | None]) -> None:
+def check_rules(recipe: Recipe, inventory: Inventory, rule_indices: Sequence[int | None]) -> None:
     """Refuse a rule that decides nothing, unless it is optional."""
     for index, rule in enumerate(recipe.rules):
-        if rule.optional or index in decided:
+        if rule.optional or index in rule_indices:
             continue
-        taken = [(record, by) for record, by in zip(inventory, decided, strict=True) if rule.matches(record)]
+        overruled = [
+            (record, rule_index)
+            for record, rule_index in zip(inventory, rule_indices, strict=True)
+            if rule.matches(record)
+        ]
         head = f"rule {index} of recipe {recipe.name!r} ({rule})"
-        if taken:
-            record, by = taken[0]
+        if overruled:
+            record, rule_index = overruled[0]
             msg = (
-                f"{head} decides nothing: rule {by} comes first for all it matches, such as {record.path!r}."
+                f"{head} decides nothing: rule {rule_index} comes first for all it matches, such as "
+                f"{record.path!r}."
             )
             raise ArgumentValueError(msg)
         msg = f"{head} matches no parameter{hint(rule, inventory)}"
@@ -71,7 +78,7 @@ def check_rules(recipe: Recipe, inventory: Inventory, decided: Sequence[int | No
 
 
 def check_streams(assignments: Sequence[Assignment]) -> None:
-    """Refuse two random pieces of one name: they would have the same values."""
+    """Refuse two random pieces with one stream name: they would have the same values."""
     seen: dict[str, str] = {}
     for assignment in assignments:
         for piece in assignment.pieces:

@@ -1,4 +1,4 @@
-"""Plans: which rule of a recipe gives which law to which parameter, before anything is written."""
+"""Makes plans: the rule and the law of each parameter, before anything is written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from unified_init.core import checks
 from unified_init.core.public import public
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.records import Inventory
-from unified_init.models.plan_checks import check_labels, check_lost, check_rules, check_streams
+from unified_init.models.plan_checks import check_labels, check_rules, check_streams, check_unmatched
 from unified_init.models.plan_text import table, tree
 from unified_init.recipes.assignment import assign, deciding_rule
 from unified_init.recipes.near_misses import miss
@@ -32,8 +32,8 @@ class Plan:
 
     Args:
         recipe: the recipe.
-        inventory: the records, under the stream names that are used.
-        assignments: one a record that is written or left by a rule, in the model's order.
+        inventory: the records, with the stream names that are used.
+        assignments: one per record that a rule decides, in the model's order.
         skipped: paths that ``only`` and ``skip`` leave out.
 
     Example:
@@ -56,7 +56,7 @@ class Plan:
         return iter(self.assignments)
 
     def __getitem__(self, path: str) -> Assignment:
-        """Return the assignment of a native path, or of one that is tied to it."""
+        """Return the assignment of a native path, or of a path that is tied to it."""
         for assignment in self.assignments:
             if path == assignment.record.path or path in assignment.record.ties:
                 return assignment
@@ -73,13 +73,13 @@ class Plan:
 
     def to_json(self, *, indent: int | None = None) -> str:
         """Return the plan as JSON: the path, stream names, rule, specs and laws of each parameter."""
-        whole = {
+        data = {
             "recipe": self.recipe.name,
             "inventory": self.inventory.digest,
             "assignments": [tree(assignment) for assignment in self],
             "skipped": list(self.skipped),
         }
-        return json.dumps(whole, indent=indent, allow_nan=False)
+        return json.dumps(data, indent=indent, allow_nan=False)
 
 
 def plan_inventory(
@@ -97,74 +97,79 @@ def plan_inventory(
             f"{': call it' if callable(recipe) else ''}."
         )
         raise ArgumentTypeError(msg)
-    chosen = _chosen(inventory, only, skip)
-    renamed = _renamed(inventory, names)
-    # Rules are checked against the whole model before any law is made: a pattern that matches nothing is
-    # the likelier mistake, and its message the plainer one.
-    decided = [deciding_rule(record, recipe) for record in renamed]
-    check_rules(recipe, renamed, decided)
-    check_labels(recipe, renamed, decided)
-    pairs = [(record, assign(record, recipe, names)) for record in renamed if record.path in chosen]
-    check_lost(recipe, [record for record, assignment in pairs if assignment is None], len(renamed))
+    chosen_paths = _chosen_paths(inventory, only, skip)
+    named_inventory = _renamed(inventory, names)
+    # Rules are checked against the whole model before any law is made: a pattern that matches nothing is the
+    # more likely mistake, and its message is plainer.
+    rule_indices = [deciding_rule(record, recipe) for record in named_inventory]
+    check_rules(recipe, named_inventory, rule_indices)
+    check_labels(recipe, named_inventory, rule_indices)
+    pairs = [
+        (record, assign(record, recipe, names)) for record in named_inventory if record.path in chosen_paths
+    ]
+    check_unmatched(
+        recipe, [record for record, assignment in pairs if assignment is None], len(named_inventory)
+    )
     assignments = tuple(assignment for _, assignment in pairs if assignment is not None)
     check_streams(assignments)
-    skipped = tuple(record.path for record in renamed if record.path not in chosen)
-    return Plan(recipe, renamed, assignments, skipped)
+    skipped = tuple(record.path for record in named_inventory if record.path not in chosen_paths)
+    return Plan(recipe, named_inventory, assignments, skipped)
 
 
-def _chosen(
+def _chosen_paths(
     inventory: Inventory, only: Sequence[str] | str | None, skip: Sequence[str] | str | None
 ) -> set[str]:
-    """Return the paths that ``only`` and ``skip`` leave."""
+    """Return the paths that ``only`` and ``skip`` do not leave out."""
     paths = {record.path for record in inventory}
-    kept = paths if only is None else _selected("only", only, inventory)
-    return kept - (set() if skip is None else _selected("skip", skip, inventory))
+    selected = paths if only is None else _selected("only", only, inventory)
+    return selected - (set() if skip is None else _selected("skip", skip, inventory))
 
 
 def _selected(argument: str, patterns: Sequence[str] | str, inventory: Inventory) -> set[str]:
     selected: set[str] = set()
     for pattern in texts(argument, patterns):
-        hits = {
+        matched = {
             record.path
             for record in inventory
             if any(matches(pattern, path) for path in (record.path, *record.ties))
         }
-        if not hits:
+        if not matched:
             msg = f"`{argument}`: {miss(pattern, [record.path for record in inventory])}"
             raise ArgumentValueError(msg)
-        selected |= hits
+        selected |= matched
     return selected
 
 
 def texts(argument: str, patterns: object) -> tuple[str, ...]:
     """Return one pattern or several as a tuple."""
-    several = (patterns,) if isinstance(patterns, str) else patterns
-    if not isinstance(several, (tuple, list, set, frozenset)):
+    alternatives = (patterns,) if isinstance(patterns, str) else patterns
+    if not isinstance(alternatives, (tuple, list, set, frozenset)):
         msg = f"`{argument}` must be a pattern or several, got {patterns!r}."
         raise ArgumentTypeError(msg)
-    return tuple(checks.text(argument, pattern) for pattern in several)
+    return tuple(checks.text(argument, pattern) for pattern in alternatives)
 
 
 def _renamed(inventory: Inventory, names: Mapping[str, str] | None) -> Inventory:
-    """Return the inventory under the stream names of a map; every key must name something."""
+    """Return the inventory with the stream names of a map; every key must be a path of the model."""
     if names is None:
         return inventory
     if not isinstance(names, Mapping):
         msg = f"`names` must be a mapping of native paths to stream names, got {names!r}."
         raise ArgumentTypeError(msg)
-    known: set[str] = set()
+    known_paths: set[str] = set()
     records = []
     for record in inventory:
-        known |= {record.path, *(f"{record.path}/{part.label}" for part in record.parts)}
-        given = {names[path] for path in (record.path, *record.ties) if path in names}
-        if len(given) > 1:
-            msg = f"`names` gives {record.path!r}, which is tied, several streams: {sorted(map(str, given))}."
+        known_paths |= {record.path, *(f"{record.path}/{part.label}" for part in record.parts)}
+        stream_names = {names[path] for path in (record.path, *record.ties) if path in names}
+        if len(stream_names) > 1:
+            listing = sorted(map(str, stream_names))
+            msg = f"`names` gives {record.path!r}, which is tied, several streams: {listing}."
             raise ArgumentValueError(msg)
-        new = given.pop() if given else record.name
-        records.append(dataclasses.replace(record, name=checks.text("names", new)))
-        known |= set(record.ties)
+        name = stream_names.pop() if stream_names else record.name
+        records.append(dataclasses.replace(record, name=checks.text("names", name)))
+        known_paths |= set(record.ties)
     for path in names:
-        if path not in known:
-            msg = f"`names`: {miss(path, sorted(known))}"
+        if path not in known_paths:
+            msg = f"`names`: {miss(path, sorted(known_paths))}"
             raise ArgumentValueError(msg)
     return Inventory(inventory.framework, tuple(records), inventory.left)

@@ -1,4 +1,4 @@
-"""Preparing: what each native tensor gets by a plan, all of it checked and none of it drawn."""
+"""Turns assignments into one write per native tensor: all is checked, nothing is drawn."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ __all__ = ["writes_of"]
 
 
 def writes_of(walker: Walker, model: Any, assignments: Sequence[Assignment]) -> dict[str, Write]:
-    """Return what each native tensor gets, all of it checked and none of it drawn."""
-    drawn: dict[str, list[Drawn]] = {}
-    zeroed: dict[str, int] = {}
+    """Return the write of each native tensor, by path: all are checked, nothing is drawn."""
+    drawn_by_path: dict[str, list[Drawn]] = {}
+    zero_rows: dict[str, int] = {}
     natives: dict[str, tuple[tuple[int, ...], str]] = {}
     for assignment in assignments:
         for path, _ in assignment.record.stored:
@@ -36,22 +36,22 @@ def writes_of(walker: Walker, model: Any, assignments: Sequence[Assignment]) -> 
                 natives[path] = walker.shape_and_dtype(model, path)
         for piece in assignment.pieces:
             for path, entry in _drawn(assignment.record, piece, natives):
-                drawn.setdefault(path, []).append(entry)
+                drawn_by_path.setdefault(path, []).append(entry)
         if assignment.zero_row is not None:
-            zeroed[assignment.record.path] = assignment.zero_row
+            zero_rows[assignment.record.path] = assignment.zero_row
     writes = {}
-    for path, entries in drawn.items():
+    for path, entries in drawn_by_path.items():
         shape, dtype = natives[path]
         boxes = [target.box for entry in entries for target in entry.targets]
         covered = sum(math.prod(stop - start for start, stop in _full(box, shape)) for box in boxes)
-        whole = math.prod(shape)
-        if covered > whole:
+        size = math.prod(shape)
+        if covered > size:
             msg = (
-                f"{path!r} would be written twice: {len(boxes)} pieces cover {covered} of its {whole} values."
+                f"{path!r} would be written twice: {len(boxes)} pieces cover {covered} of its {size} values."
             )
             raise ArgumentValueError(msg)
         writes[path] = Write(
-            path, shape, dtype, None, tuple(entries), zeroed.get(path), covers=covered == whole
+            path, shape, dtype, None, tuple(entries), zero_rows.get(path), covers=covered == size
         )
     return writes
 
@@ -63,7 +63,7 @@ def _full(box: Box | None, shape: tuple[int, ...]) -> Box:
 def _drawn(
     record: Record, piece: Piece, natives: Mapping[str, tuple[tuple[int, ...], str]]
 ) -> Iterator[tuple[str, Drawn]]:
-    """Yield, for each native tensor that a piece reaches, what is drawn and where it goes."""
+    """Yield, for each native tensor that a piece fills, the drawn tensor and its target regions."""
     paths = [part.path for part in piece.parts] or [record.path]
     for path in dict.fromkeys(paths):
         targets = tuple(_targets(record.axis, piece, path))
@@ -107,5 +107,5 @@ def _holds(dtype: str, value: float) -> bool:
     """Whether an integer type has a value exactly."""
     try:
         return bool(float(np.dtype(dtype).type(int(value))) == value)
-    except (TypeError, OverflowError, ValueError):  # a type that NumPy has not, a value out of range, NaN
+    except (TypeError, OverflowError, ValueError):  # a type that NumPy lacks, a value out of range, NaN
         return False

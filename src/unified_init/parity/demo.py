@@ -45,7 +45,7 @@ INSTALL = 'pip install "unified-init[{extras}]"'
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DemoTensor:
-    """One tensor of a model: what ``draw`` needs to know of it."""
+    """One tensor of a model: the arguments of ``draw`` that it fixes."""
 
     name: str
     shape: tuple[int, ...]
@@ -73,7 +73,7 @@ class DemoModel:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one backend did: the seconds that drawing took, and a digest a tensor."""
+    """The result of one backend: the seconds that drawing took, and one digest per tensor."""
 
     backend: str
     seconds: float
@@ -95,14 +95,14 @@ def load(path: Path | None = None) -> DemoModel:
         The model.
 
     Raises:
-        ArgumentValueError: the file is no such file, or is meant for another stream.
+        ArgumentValueError: the file does not have this form, or is meant for another stream.
 
     Example:
         >>> model = load()
         >>> model.name, len(model.tensors), model.size
         ('gpt2', 148, 124439808)
     """
-    shown = MODEL if path is None else str(path)
+    source = MODEL if path is None else str(path)
     try:
         tree = json.loads(_default_text() if path is None else path.read_text(encoding="utf-8"))
         stream = tree["stream"]
@@ -120,30 +120,30 @@ def load(path: Path | None = None) -> DemoModel:
         msg = (
             "The model file must be a JSON object with `model`, `stream` and `parameters`, each of them with "
             f"`name`, `shape`, `layout` and `spec`, as in examples/{MODEL}; "
-            f"got {shown!r}: {type(error).__name__}: {error}."
+            f"got {source!r}: {type(error).__name__}: {error}."
         )
         raise ArgumentValueError(msg) from error
     if stream != ui.STREAM:
         msg = f"The model file must be for the stream {ui.STREAM!r} of this release, got {stream!r}."
         raise ArgumentValueError(msg)
     if not model.tensors:
-        msg = f"The model file must have at least one parameter, got none in {shown!r}."
+        msg = f"The model file must have at least one parameter, got none in {source!r}."
         raise ArgumentValueError(msg)
     return model
 
 
 def _default_text() -> str:
-    """The model file of GPT-2 small: inside the package, or beside it in a working tree."""
-    inside = importlib.resources.files("unified_init") / "examples" / MODEL
-    beside = Path(__file__).parents[3] / "examples" / MODEL
-    return (inside if inside.is_file() else beside).read_text(encoding="utf-8")
+    """Return the model file of GPT-2 small: from the package, or from the working tree that has it."""
+    packaged = importlib.resources.files("unified_init") / "examples" / MODEL
+    in_tree = Path(__file__).parents[3] / "examples" / MODEL
+    return (packaged if packaged.is_file() else in_tree).read_text(encoding="utf-8")
 
 
 def start(backend: str) -> float:
     """Import a backend, make it draw once, and return the seconds that this took."""
-    started = time.perf_counter()
+    start_time = time.perf_counter()
     _wait(ui.draw(ui.normal(0.0, 1.0), (START,), seed=0, name="start-up", backend=backend))
-    return time.perf_counter() - started
+    return time.perf_counter() - start_time
 
 
 def measure(
@@ -169,7 +169,7 @@ def measure(
     seconds = 0.0
     digests = []
     for tensor in model.tensors:
-        started = time.perf_counter()
+        start_time = time.perf_counter()
         array = ui.draw(
             tensor.spec,
             tensor.shape,
@@ -179,7 +179,7 @@ def measure(
             backend=backend,
         )
         _wait(array)
-        seconds += time.perf_counter() - started
+        seconds += time.perf_counter() - start_time
         digests.append(ui.digest(array, layout=tensor.layout))
         del array  # before the next one is drawn
         advance(tensor.size)
@@ -187,10 +187,10 @@ def measure(
 
 
 def _wait(array: object) -> None:
-    """Wait until an array is there, where the framework answers before it is (JAX)."""
-    ready: Callable[[], Any] | None = getattr(array, "block_until_ready", None)
-    if ready is not None:
-        ready()
+    """Wait until an array is computed, where the framework returns before that (JAX)."""
+    wait: Callable[[], Any] | None = getattr(array, "block_until_ready", None)
+    if wait is not None:
+        wait()
 
 
 def differing(model: DemoModel, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
@@ -210,15 +210,18 @@ def missing_message(installed: Sequence[str]) -> str | None:
 
 def verdict(model: DemoModel, outcomes: Sequence[Outcome]) -> tuple[str, bool]:
     """Return the closing line and whether the backends agree."""
-    what = f"{len(model.tensors)} tensors, {model.size:,} values"
+    amount = f"{len(model.tensors)} tensors, {model.size:,} values"
     names = ", ".join(outcome.backend for outcome in outcomes)
-    odd = differing(model, outcomes)
-    if odd:
-        more = f" and {len(odd) - 3} more" if len(odd) > 3 else ""  # noqa: PLR2004  # enough to start with
-        return f"DISAGREE: {len(odd)} of {what} differ between {names}: {', '.join(odd[:3])}{more}", False
+    unequal = differing(model, outcomes)
+    if unequal:
+        more = f" and {len(unequal) - 3} more" if len(unequal) > 3 else ""  # noqa: PLR2004  # enough to start with
+        return (
+            f"DISAGREE: {len(unequal)} of {amount} differ between {names}: {', '.join(unequal[:3])}{more}",
+            False,
+        )
     if len(outcomes) == 1:
-        return f"Nothing to compare: {what} in 1 backend ({names})", True
-    return f"All agree, bit for bit: {what}, the same in {len(outcomes)} backends ({names})", True
+        return f"Nothing to compare: {amount} in 1 backend ({names})", True
+    return f"All agree, bit for bit: {amount}, the same in {len(outcomes)} backends ({names})", True
 
 
 def select(requested: Sequence[str], installed: Sequence[str]) -> list[str]:

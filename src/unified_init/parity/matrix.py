@@ -35,7 +35,7 @@ __all__ = [
     "measure",
 ]
 
-CLOSE = 1e-5  # what is promised of orthogonal draws inside a program
+CLOSE = 1e-5  # the promise for orthogonal draws inside a compiled program
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,12 +58,12 @@ class Entry:
 
     @property
     def options(self) -> dict[str, Any]:
-        """The arguments of ``draw`` but the seed."""
+        """The arguments of ``draw``, except the seed."""
         return {**self.case.options, "name": self.name}
 
     @property
     def read_by(self) -> tuple[str, dict[str, int]]:
-        """The arguments of ``digest`` but the values."""
+        """The arguments of ``digest``, except the values."""
         return self.case.layout, dict(self.case.sizes)
 
     @property
@@ -120,7 +120,7 @@ class Cell:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Row:
-    """An entry, what is expected of it, and a cell for each variant measured."""
+    """An entry, the reference's digest, and a cell for each variant that was measured."""
 
     entry: Entry
     digest: str
@@ -140,9 +140,9 @@ class Matrix:
     Args:
         seed: the seed of every draw.
         alpha: how often all the laws' tests together may raise a false alarm.
-        variants: those measured.
-        missing: those not installed, which nobody asked for.
-        rows: one an entry.
+        variants: the variants that were measured.
+        missing: the variants that are not installed, where none were requested.
+        rows: one per entry.
     """
 
     seed: int
@@ -178,7 +178,7 @@ class Matrix:
 
     @property
     def passed(self) -> bool:
-        """Whether all is as promised."""
+        """Whether every promise is kept."""
         return not self.different and not self.unlikely
 
 
@@ -211,11 +211,11 @@ def measure(
     columns = []
     for variant in chosen:
         cells = []
-        for one in expected:
-            cells.append(cell_of(variant, one, seed=seed))
+        for reference in expected:
+            cells.append(cell_of(variant, reference, seed=seed))
             advance(variant.value)
         columns.append(cells)
-    rows = tuple(_row(one, cells) for one, *cells in zip(expected, *columns, strict=True))
+    rows = tuple(_row(reference, cells) for reference, *cells in zip(expected, *columns, strict=True))
     return Matrix(seed, alpha, tuple(chosen), tuple(missing), rows)
 
 

@@ -1,4 +1,4 @@
-"""What the options of ``unified-init parity`` may be, and what they select."""
+"""The options of ``unified-init parity``: their checks, and the variants and presets that they select."""
 
 from __future__ import annotations
 
@@ -31,22 +31,25 @@ def absent(variant: Variant) -> str | None:
 
 
 def select_variants(requested: Sequence[str]) -> tuple[tuple[Variant, ...], tuple[Variant, ...]]:
-    """Return the variants to measure and those that are missing, in their usual order.
+    """Return the variants to measure and the variants that are missing, in their usual order.
 
-    Those requested and none missing, or all: those installed and those not.
+    With a request: the requested variants, and none missing. Without: all that are installed, and the others.
 
     Raises:
         ArgumentValueError: one of those requested is unknown or not installed.
     """
-    chosen = {Variant(checks.choice("--variant", name, [one.value for one in Variant])) for name in requested}
+    chosen = {
+        Variant(checks.choice("--variant", name, [variant.value for variant in Variant]))
+        for name in requested
+    }
     for variant in Variant:
         if variant in chosen and (extra := absent(variant)) is not None:
             msg = f"`--variant {variant.value}` is not installed. To add it: {INSTALL.format(extras=extra)}"
             raise ArgumentValueError(msg)
     if chosen:
-        return tuple(one for one in Variant if one in chosen), ()
-    missing = tuple(one for one in Variant if absent(one) is not None)
-    return tuple(one for one in Variant if one not in missing), missing
+        return tuple(variant for variant in Variant if variant in chosen), ()
+    missing = tuple(variant for variant in Variant if absent(variant) is not None)
+    return tuple(variant for variant in Variant if variant not in missing), missing
 
 
 def select_entries(requested: Sequence[str]) -> tuple[Entry, ...]:
@@ -55,8 +58,8 @@ def select_entries(requested: Sequence[str]) -> tuple[Entry, ...]:
     Raises:
         ArgumentValueError: one of those requested is unknown.
     """
-    known = list(dict.fromkeys(entry.preset for entry in ENTRIES))
-    chosen = {checks.choice("--preset", name, known) for name in requested}
+    presets = list(dict.fromkeys(entry.preset for entry in ENTRIES))
+    chosen = {checks.choice("--preset", name, presets) for name in requested}
     return tuple(entry for entry in ENTRIES if not chosen or entry.preset in chosen)
 
 
@@ -73,7 +76,7 @@ def false_alarms(alpha: float) -> float:
 
 
 def check_writable(path: str | None) -> None:
-    """Refuse a path that cannot be written, before minutes are spent; a file that is there is kept.
+    """Refuse a path that cannot be written, before minutes are spent. An existing file is not changed.
 
     Raises:
         ArgumentValueError: it cannot be opened.

@@ -1,4 +1,4 @@
-"""How the matrix is shown: lines of text, a table, and a tree for JSON.
+"""Shows the matrix: lines of text, a table, and a tree for JSON.
 
 The table needs the extra ``cli`` (rich), which is imported when it is made.
 """
@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 WIDTH = 100  # of the table where no terminal says
-NAMED = 3  # so many rows that are wrong are named
+NAMED = 3  # rows that are wrong are named, up to so many
 SHORT = {"tensorflow": "tf", "function": "func"}  # so that thirteen columns fit
 SIGNS = {"equal": "=", "close": "≈", "different": "≠", "not installed": "-"}
 ASCII = {"equal": "=", "close": "~", "different": "!=", "not installed": "-"}
@@ -64,7 +64,7 @@ def measured(
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    # What frameworks say on standard error when they are imported shall not break the bar.
+    # Imported before the bar starts, because frameworks write to standard error when they are imported.
     for backend in dict.fromkeys(variant.backend for variant in chosen):
         registry.get(backend)
     bars = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
@@ -80,7 +80,7 @@ def measured(
 
 
 def versions() -> dict[str, str | None]:
-    """Return the versions of Python, this package and all that may draw; None of what is not installed."""
+    """Return the versions of Python, this package and the libraries that draw; None if not installed."""
     names = ("numpy", "numba", "torch", "tensorflow", "jax", "scipy")
     return {
         "python": platform.python_version(),
@@ -120,14 +120,14 @@ def heading(matrix: Matrix) -> str:
 
 
 def table(matrix: Matrix, encoding: str) -> Table:
-    """Return one row an entry and one column a variant, measured or missing."""
+    """Return one row per entry and one column per variant, measured or missing."""
     from rich import box
     from rich.table import Table
 
     result = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
     result.add_column("preset", no_wrap=True)
-    shown = [one for one in Variant if one in matrix.variants + matrix.missing]
-    for variant in shown:
+    columns = [variant for variant in Variant if variant in matrix.variants + matrix.missing]
+    for variant in columns:
         words = [SHORT.get(word, word) for word in variant.value.split(":")]
         result.add_column("\n".join(words), justify="center")
     result.add_column("least\np", justify="right")
@@ -135,7 +135,7 @@ def table(matrix: Matrix, encoding: str) -> Table:
     for row in matrix.rows:
         cells = {cell.variant: _text(cell, sign) for cell in row.cells}
         p = "" if row.p is None else f"{row.p:.2g}"
-        result.add_row(row.entry.name, *(cells.get(one, sign["not installed"]) for one in shown), p)
+        result.add_row(row.entry.name, *(cells.get(variant, sign["not installed"]) for variant in columns), p)
     return result
 
 
@@ -154,9 +154,9 @@ def missing_line(missing: Sequence[Variant]) -> str | None:
 
 
 def versions_line() -> str:
-    """Name what is installed with its version; that of this package is in the heading."""
-    found = {name: version for name, version in versions().items() if version and name != "unified_init"}
-    return ", ".join(f"{name} {version}" for name, version in found.items())
+    """Return the installed libraries with their versions; this package's version is in the heading."""
+    installed = {name: version for name, version in versions().items() if version and name != "unified_init"}
+    return ", ".join(f"{name} {version}" for name, version in installed.items())
 
 
 def laws_line(matrix: Matrix) -> str | None:
@@ -186,8 +186,8 @@ def verdict(matrix: Matrix) -> list[str]:
     values = sum(row.entry.size for row in matrix.rows)
     modes = f"{len(matrix.variants)} variant{'s' * (len(matrix.variants) != 1)}"
     close = sum(any(cell.state == "close" for cell in row.cells) for row in matrix.rows)
-    but = f" ({close} to 1e-5 in programs)" if close else ""
-    return [f"All agree, bit for bit: {specs}, {values:,} values, the same in {modes}{but}"]
+    exception = f" ({close} to 1e-5 in programs)" if close else ""
+    return [f"All agree, bit for bit: {specs}, {values:,} values, the same in {modes}{exception}"]
 
 
 def _different(row: Row) -> list[str]:
@@ -200,7 +200,7 @@ def _few(names: Sequence[str]) -> str:
 
 
 def lines(matrix: Matrix, encoding: str) -> list[str]:
-    """Return what stands below the table, the verdict last."""
+    """Return the lines below the table, the verdict last."""
     optional = (laws_line(matrix), missing_line(matrix.missing))
     return [legend(encoding), versions_line(), *filter(None, optional), *verdict(matrix)]
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from unified_init.stream.host import Runner
     from unified_init.stream.program import Program
+    from unified_init.stream.runner import Runner
 
 __all__ = ["COMPILED", "DEFAULTS", "EAGER", "Variant", "draw", "reference"]
 
@@ -61,7 +61,7 @@ EAGER = (
     Variant.NUMPY, Variant.NUMBA, Variant.NUMPY_GRAPH, Variant.TORCH, Variant.TORCH_GRAPH,
     Variant.TENSORFLOW, Variant.TENSORFLOW_GRAPH, Variant.JAX,
 )  # fmt: skip
-# Without torch.compile, which compiles each draw anew and takes seconds for it.
+# Without torch.compile, which takes seconds to compile each draw.
 COMPILED = (Variant.TENSORFLOW_FUNCTION, Variant.TENSORFLOW_XLA, Variant.JAX_JIT)
 
 # What ``draw`` takes for an argument that is left out.
@@ -79,7 +79,7 @@ def reference(spec: ui.Initializer, shape: tuple[int, ...], *, seed: int, **opti
 
 
 def _on_runner(program: Program, seed: int, runner: Runner) -> NDArray[Any]:
-    assert program.table is not None  # noqa: S101  # both callers have looked
+    assert program.table is not None  # noqa: S101  # both callers have checked
     out = host.aligned_empty(program.index.shape, program.dtype.numpy)
     key = threefry.named_key(threefry.root_key(seed), program.name)
     host.fill(out, index=program.index, key=key, table=program.table, runner=runner)
@@ -95,7 +95,7 @@ def draw(
     key = threefry.root_key(seed)
     tensor: Any
 
-    def public() -> Any:  # not a partial, whose arguments tf.function would take for its own
+    def public() -> Any:  # not a partial, whose arguments tf.function would treat as its own
         return ui.draw(spec, shape, seed=seed, backend=variant.backend, **options)
 
     match variant:
@@ -125,7 +125,7 @@ def draw(
 def _torch_compiled(public: Callable[[], Any]) -> Any:
     import torch
 
-    # Another spec is another graph of the same few lines, and Dynamo stops at the eighth.
+    # Dynamo compiles the same lines anew for each spec, and stops after eight times.
     torch.compiler.reset()
     return torch.compile(public, fullgraph=True)()
 
@@ -137,6 +137,6 @@ def _tensorflow_compiled(
 
     if program.table is None:  # nothing to share a compilation with
         return tf.function(public, jit_compile=xla, autograph=False)()
-    named = graph.named_key(adapter.OPS, key, program.name)
-    args = adapter._placed(graph.arguments(program.table))  # noqa: SLF001  # as the adapter calls it
-    return adapter.compiled(program.index, program.dtype.name, xla=xla)(named, args)
+    stream_key = graph.named_key(adapter.OPS, key, program.name)
+    args = adapter._as_tensors(graph.arguments(program.table))  # noqa: SLF001  # as the adapter calls it
+    return adapter.compiled(program.index, program.dtype.name, xla=xla)(stream_key, args)

@@ -50,7 +50,7 @@ class Piece:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Assignment:
-    """A record, the rule that decides it, by its index, and what is drawn; nothing if it is left alone."""
+    """A record, the index of the rule that decides it, and the pieces to draw: none if it is not written."""
 
     record: Record
     rule: int
@@ -64,10 +64,10 @@ def deciding_rule(record: Record, recipe: Recipe) -> int | None:
 
 
 def assign(record: Record, recipe: Recipe, names: Mapping[str, str] | None = None) -> Assignment | None:
-    """Return what a recipe gives to a record; None if no rule matches it.
+    """Return the assignment of a recipe to a record; None if no rule matches it.
 
     Args:
-        record: under the stream name that is used.
+        record: with the stream name that is to be used.
         recipe: the rules.
         names: stream names of parts, by "path/label"; a part that is not there is drawn under "name/label".
 
@@ -105,16 +105,16 @@ def _pieces(record: Record, rule: Rule, spec: Initializer, names: Mapping[str, s
         parts = tuple(sorted(record.parts, key=_canonical))
         yield _piece(record, record.name, record.shape, spec, fans, parts)
     else:
-        own_specs = dict(rule.parts)
+        part_specs = dict(rule.parts)
         for part in record.parts:
             default = f"{record.name}/{part.label}" if part.label else record.name
             name = names.get(f"{record.path}/{part.label}", default)
-            part_spec = own_specs.get(part.label, spec)
+            part_spec = part_specs.get(part.label, spec)
             yield _piece(record, name, record.part_shape(part), part_spec, fans, (part,))
 
 
 def _canonical(part: Part) -> tuple[int, str]:
-    """Return a key that sorts known labels before others, which follow by the alphabet."""
+    """Return a sort key: known labels in their canonical order, then others by the alphabet."""
     return (CANONICAL.index(part.label) if part.label in CANONICAL else len(CANONICAL), part.label)
 
 
@@ -128,6 +128,6 @@ def _piece(
 ) -> Piece:
     geometry = bind(shape, record.layout, dict(record.sizes) or None)
     from_layout = fans_on(geometry, None, needs=(), label="")
-    # Given only where they say something else: draws with the layout's fans are planned once per shape.
-    given = fans if spec.needs and fans not in {from_layout, (None, None)} else None
-    return Piece(name, shape, spec, given, spec.law(geometry, given), parts)
+    # Given only where they differ from the layout's: a draw without given fans is planned once per shape.
+    explicit = fans if spec.needs and fans not in {from_layout, (None, None)} else None
+    return Piece(name, shape, spec, explicit, spec.law(geometry, explicit), parts)

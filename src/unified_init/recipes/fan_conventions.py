@@ -1,7 +1,7 @@
-"""Fan conventions: which fans a framework's own layers hand to their initializers, wrong ones included.
+"""Fan conventions: the fans that a framework's own layers give to their initializers, right or wrong.
 
-A record has the true fans, of one group. Where a framework computes others from the stored shape, its
-recipe names the convention, and a port to any framework reproduces it.
+A record has the true fans, of one group. Where a framework computes other fans from the stored shape, its
+recipe names the convention, and a model ported to any framework gets the same laws.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["CONVENTIONS"]
 KERAS_CONVS = ("Conv1D", "Conv2D", "Conv3D")
 
 
-def own(record: Record) -> Fans:
+def true_fans(record: Record) -> Fans:
     """The true fans: group by group, part by part."""
     return record.fans
 
@@ -34,7 +34,7 @@ def _counts(record: Record) -> tuple[int, int] | None:
     return record.inputs * record.space, record.outputs * record.space
 
 
-def torch(record: Record) -> Fans:  # noqa: PLR0911  # one return a kind
+def torch(record: Record) -> Fans:  # noqa: PLR0911  # one return per kind
     """PyTorch: size(1) and size(0) of the stored weight, whatever they mean; 1/sqrt(hidden) cells.
 
     A transposed convolution thereby counts its outputs as inputs; fan_out counts all groups; a fused
@@ -56,7 +56,7 @@ def torch(record: Record) -> Fans:  # noqa: PLR0911  # one return a kind
         case "attention" if record.place == "attention.qkv":
             return fan_in, fan_out * max(1, len(record.parts))
         case "attention" if record.place in {"attention.query", "attention.key", "attention.value"}:
-            # One matrix there, unless keys or values have inputs of their own.
+            # In PyTorch one matrix, unless keys or values have another number of inputs.
             return (fan_in, fan_out) if record.features else (fan_in, 3 * fan_out)
     return record.fans
 
@@ -75,7 +75,7 @@ def keras(record: Record) -> Fans:
         fan_out *= max(1, len(record.parts))
     elif record.depthwise and record.native not in KERAS_CONVS:
         fan_in *= record.groups
-    elif record.kind in {"conv", "linear"}:  # copies that an equation keeps apart are outputs too
+    elif record.kind in {"conv", "linear"}:  # the groups of an equation count as outputs too
         fan_out *= record.groups
     elif record.kind == "conv_transpose":
         fan_in, fan_out = fan_out, fan_in
@@ -86,8 +86,8 @@ def keras(record: Record) -> Fans:
     return fan_in, fan_out
 
 
-def _one_copy(record: Record) -> list[int]:
-    """Return a kernel's shape without the axes that stack layers; its ``groups`` are copies of its own."""
+def _unstacked_shape(record: Record) -> list[int]:
+    """Return a kernel's shape without the axes that stack layers, but with those of its own groups."""
     axes = list(zip(parse(record.layout or ""), record.shape, strict=True))
     stacked = math.prod(size for role, size in axes if role == "B") // record.groups
     shape = []
@@ -102,8 +102,8 @@ def _one_copy(record: Record) -> list[int]:
 def flax(record: Record) -> Fans:
     """Flax: JAX' fans, axes -2 and -1 of the stored kernel times all others.
 
-    Copies of a dense layer thereby count as inputs; a transposed convolution whose outputs are stored
-    first swaps its fans; an einsum's kernel is read as a convolution's.
+    Groups of a dense layer thereby count as inputs; a transposed convolution whose outputs are stored first
+    swaps its fans; an einsum's kernel is read as a convolution's.
     """
     counts = _counts(record)
     if counts is None or record.hidden:
@@ -111,7 +111,7 @@ def flax(record: Record) -> Fans:
     fan_in, fan_out = counts
     match record.kind:
         case "linear" if record.native == "Einsum" and record.role == "kernel" and len(record.shape) > 1:
-            *others, inputs, outputs = _one_copy(record)
+            *others, inputs, outputs = _unstacked_shape(record)
             return inputs * math.prod(others), outputs * math.prod(others)
         case "linear":
             return fan_in * record.groups, fan_out
@@ -123,14 +123,14 @@ def flax(record: Record) -> Fans:
 
 
 def haiku(record: Record) -> Fans:
-    """Haiku: all axes but the last; an LSTM's input and state are one matrix with both as inputs."""
+    """Haiku: all axes except the last; an LSTM's input and state are one matrix with both as inputs."""
     if record.kind == "lstm":
         return record.features + record.hidden, 4 * record.hidden
     return record.fans
 
 
 def equinox(record: Record) -> Fans:
-    """Equinox: the true fans, of which none is below 1; hidden cells."""
+    """Equinox: the true fans, at least 1; the hidden size for recurrent cells."""
     if record.hidden:
         return record.hidden, record.hidden
     fan_in, fan_out = record.fans
@@ -151,7 +151,7 @@ def flat(record: Record) -> Fans:
 
 
 CONVENTIONS: dict[str, Callable[[Record], Fans]] = {
-    "own": own,
+    "own": true_fans,
     "torch": torch,
     "keras": keras,
     "flax": flax,

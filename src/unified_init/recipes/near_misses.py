@@ -1,4 +1,4 @@
-"""Near misses: what a rule or a pattern that matches nothing may have meant."""
+"""Near misses: suggestions for a rule or a pattern that matches nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["agreement", "hint", "miss"]
 
 
 def hint(rule: Rule, inventory: Inventory) -> str:
-    """Return what a rule may have meant: the nearest pattern, or the words that the model has."""
+    """Return the end of a message about an unmatched rule: the nearest pattern, or the words of the model."""
     for patterns, texts in (
         (rule.name or (), [record.name for record in inventory]),
         (rule.path or (), [path for record in inventory for path in (record.path, *record.ties)]),
@@ -26,24 +26,24 @@ def hint(rule: Rule, inventory: Inventory) -> str:
             if not any(matches(pattern, text) for text in texts):
                 return f": {miss(pattern, texts)}"
     for field in ("kind", "role", "place"):
-        found = sorted({getattr(record, field) for record in inventory} - {""})
-        if getattr(rule, field) and not set(getattr(rule, field)) & set(found):
-            return f": the model has no such {field}, but {', '.join(found) or 'none at all'}."
+        words = sorted({getattr(record, field) for record in inventory} - {""})
+        if getattr(rule, field) and not set(getattr(rule, field)) & set(words):
+            return f": the model has no such {field}, but {', '.join(words) or 'none at all'}."
     return "."
 
 
 def miss(pattern: str, texts: Sequence[str]) -> str:
-    """Return the sentence that a pattern matches nothing, and which would."""
-    for better in (f"*.{pattern}", f"*/{pattern}", f"{pattern}.*", f"{pattern}/*", f"*{pattern}*"):
-        if any(matches(better, text) for text in texts):
-            return f"{pattern!r} matches nothing; did you mean {better!r}?"
-    near = difflib.get_close_matches(pattern, texts, n=1, cutoff=0.5)
-    return f"{pattern!r} matches nothing" + (f"; the nearest is {near[0]!r}." if near else ".")
+    """Return the sentence that a pattern matches nothing, with one that would match or the nearest text."""
+    for candidate in (f"*.{pattern}", f"*/{pattern}", f"{pattern}.*", f"{pattern}/*", f"*{pattern}*"):
+        if any(matches(candidate, text) for text in texts):
+            return f"{pattern!r} matches nothing; did you mean {candidate!r}?"
+    nearest = difflib.get_close_matches(pattern, texts, n=1, cutoff=0.5)
+    return f"{pattern!r} matches nothing" + (f"; the nearest is {nearest[0]!r}." if nearest else ".")
 
 
 def agreement(rule: Rule, record: Record) -> float:
-    """How much of a rule's conditions a record meets."""
+    """Return the share of a rule's conditions that a record meets."""
     words = [(getattr(rule, field), getattr(record, field)) for field in ("kind", "role", "place")]
-    asked = [(wanted, found) for wanted, found in words if wanted]
-    met = sum(found in wanted for wanted, found in asked)
-    return (met + 0.5) / (len(asked) + 1)
+    conditions = [(allowed, value) for allowed, value in words if allowed]
+    count = sum(value in allowed for allowed, value in conditions)
+    return (count + 0.5) / (len(conditions) + 1)

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from typing import Any
 
-from unified_init.core import checks
+from unified_init.core import checks, json_text
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError, UnifiedInitError
 from unified_init.interop.serialise import from_dict, to_dict
 from unified_init.inventory.records import KINDS, PLACES, ROLES
@@ -29,13 +29,13 @@ def recipe_to_json(recipe: Recipe, *, indent: int | None = 2) -> str:
 
     Args:
         recipe: the rules.
-        indent: spaces an indentation level; None writes one line.
+        indent: spaces per indentation level; None writes one line.
 
     Returns:
-        JSON, the same for equal recipes; fields of rules at their defaults are left out.
+        JSON, the same for equal recipes; fields of rules that have their default values are left out.
 
     Raises:
-        ArgumentTypeError: it is no recipe.
+        ArgumentTypeError: ``recipe`` is not a recipe.
         ArgumentValueError: a rule with a predicate, which is code.
 
     Example:
@@ -47,7 +47,7 @@ def recipe_to_json(recipe: Recipe, *, indent: int | None = 2) -> str:
     if not isinstance(recipe, Recipe):
         msg = f"`recipe` must be a Recipe, got {recipe!r}."
         raise ArgumentTypeError(msg)
-    rules = [_rule_tree(rule, at) for at, rule in enumerate(recipe.rules)]
+    rules = [_rule_tree(rule, index) for index, rule in enumerate(recipe.rules)]
     tree = {
         "schema": SCHEMA, "stream": STREAM, "name": recipe.name, "source": recipe.source, "rules": rules,
     }  # fmt: skip
@@ -76,14 +76,7 @@ def recipe_from_json(text: str) -> Recipe:
         ...
         unified_init.ArgumentValueError: recipe.nmae: unknown field; did you mean 'name'?
     """
-    checks.text("text", text)
-    try:
-        return _recipe(json.loads(text))
-    except UnifiedInitError:
-        raise
-    except (ValueError, RecursionError) as error:
-        msg = f"recipe: not JSON ({error})."
-        raise ArgumentValueError(msg) from None
+    return _recipe(json_text.parse(text, "recipe"))
 
 
 def recipe_from_yaml(text: str) -> Recipe:
@@ -127,9 +120,9 @@ def recipe_from_yaml(text: str) -> Recipe:
         raise ArgumentValueError(msg) from None
 
 
-def _rule_tree(rule: Rule, at: int) -> dict[str, Any]:
+def _rule_tree(rule: Rule, index: int) -> dict[str, Any]:
     if rule.predicate is not None:
-        msg = f"rule {at} ({rule}) has a predicate, which is code: say it with kind, role, name or path."
+        msg = f"rule {index} ({rule}) has a predicate, which is code: say it with kind, role, name or path."
         raise ArgumentValueError(msg)
     tree: dict[str, Any] = {"spec": None if rule.spec is None else _spec_tree(rule.spec)}
     for field in WRITTEN:
@@ -142,8 +135,8 @@ def _rule_tree(rule: Rule, at: int) -> dict[str, Any]:
 
 
 def _spec_tree(spec: Any) -> dict[str, Any]:
-    whole = to_dict(spec)
-    return {field: whole[field] for field in SPEC_FIELDS}
+    fields = to_dict(spec)
+    return {field: fields[field] for field in SPEC_FIELDS}
 
 
 def _recipe(tree: Any) -> Recipe:
@@ -157,7 +150,7 @@ def _recipe(tree: Any) -> Recipe:
     if not isinstance(tree["rules"], list):
         msg = f"recipe.rules: must be a list, got {tree['rules']!r}."
         raise ArgumentValueError(msg)
-    rules = tuple(_rule(entry, f"recipe.rules[{at}]") for at, entry in enumerate(tree["rules"]))
+    rules = tuple(_rule(entry, f"recipe.rules[{index}]") for index, entry in enumerate(tree["rules"]))
     try:
         return Recipe(tree["name"], rules, tree.get("source", ""))
     except UnifiedInitError as error:
@@ -169,11 +162,11 @@ def _rule(tree: Any, path: str) -> Rule:
     _expect(tree, tuple(field.name for field in WRITTEN), ("spec",), path)
     fields = {key: _tuples(value) for key, value in tree.items() if key not in {"spec", "parts"}}
     spec = None if tree["spec"] is None else _spec(tree["spec"], f"{path}.spec")
-    own = tree.get("parts", {})
-    if not isinstance(own, dict):
-        msg = f"{path}.parts: must be an object of labels and specs, got {own!r}."
+    part_specs = tree.get("parts", {})
+    if not isinstance(part_specs, dict):
+        msg = f"{path}.parts: must be an object of labels and specs, got {part_specs!r}."
         raise ArgumentValueError(msg)
-    parts = tuple((label, _spec(entry, f"{path}.parts.{label}")) for label, entry in own.items())
+    parts = tuple((label, _spec(entry, f"{path}.parts.{label}")) for label, entry in part_specs.items())
     try:
         return Rule(spec=spec, parts=parts, **fields)
     except (UnifiedInitError, TypeError) as error:
@@ -183,9 +176,9 @@ def _rule(tree: Any, path: str) -> Rule:
 
 def _spec(tree: Any, path: str) -> Any:
     _expect(tree, SPEC_FIELDS, ("distribution", "scale"), path)
-    whole = {"schema": SCHEMA, "stream": STREAM, "factor": 1.0, "upscale": 1} | tree
+    fields = {"schema": SCHEMA, "stream": STREAM, "factor": 1.0, "upscale": 1} | tree
     try:
-        return from_dict(whole)
+        return from_dict(fields)
     except UnifiedInitError as error:
         msg = f"{path}: {error}"
         raise ArgumentValueError(msg) from None
@@ -214,8 +207,8 @@ def recipe_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of recipes, for editors and other programs.
 
     Returns:
-        A schema; what it admits may still be refused for values that no schema can check, such as a
-        truncation whose bounds lie the wrong way round.
+        A schema; a recipe that it admits may still be refused for values that no schema can check, such as
+        truncation bounds in the wrong order.
 
     Example:
         >>> import unified_init as ui
@@ -288,5 +281,5 @@ def recipe_schema() -> dict[str, Any]:
 
 
 def _words(options: tuple[str, ...]) -> dict[str, Any]:
-    one = {"enum": list(options)}
-    return {"anyOf": [one, {"type": "array", "items": one}]}
+    word = {"enum": list(options)}
+    return {"anyOf": [word, {"type": "array", "items": word}]}

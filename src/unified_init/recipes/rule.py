@@ -1,4 +1,4 @@
-"""Rules: which records, and what they get. Recipes: rules in order, the first that matches decides."""
+"""Rules: conditions on records, and their initializer. Recipes: rules in order; the first match decides."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ UNITS = ("part", "whole")
 PADDINGS = ("drawn", "zero")
 REGEX = "re:"
 
-Words = str | tuple[str, ...]  # one, or alternatives; a rule holds a tuple
+Words = str | tuple[str, ...]  # one word, or alternatives; a rule keeps a tuple
 
 
 @public
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What some of a model's parameters get.
+    """Conditions on parameters, and the initializer of those that meet them.
 
     A record matches if every condition that is given holds; a tuple of alternatives holds if one does.
 
@@ -53,14 +53,14 @@ class Rule:
         fans: the convention that computes the fans, of ``CONVENTIONS``: "own" (the true ones), "torch",
             "keras", "flax" or "haiku"; or a pair of numbers.
         unit: "part" draws each part of a fused record as its own tensor, "whole" all as one.
-        parts: (label, spec) pairs: what single parts get in place of ``spec``.
+        parts: (label, spec) pairs: the specs of single parts, in place of ``spec``.
         padding: "zero" sets the row of an embedding that stands for padding to 0.
         by_block: the values are multiplied by (block + 1) ** by_block.
         optional: a rule that may match nothing; for catalogues such as a framework's defaults.
         note: why, for whoever reads the plan.
 
     Raises:
-        UnifiedInitError: a field of the wrong type, an unknown word, a pattern that is none.
+        UnifiedInitError: a field of the wrong type, an unknown word, a pattern that cannot be read.
 
     Example:
         >>> import unified_init as ui
@@ -108,30 +108,30 @@ class Rule:
             msg = f"`predicate` must be a function of a record, got {self.predicate!r}."
             raise ArgumentTypeError(msg)
         self._check_switches()
-        self._check_doing()
+        self._check_effects()
 
     def _check_switches(self) -> None:
-        for field, rest in (("depthwise", " or None"), ("fused", " or None"), ("optional", "")):
+        for field, none_allowed in (("depthwise", " or None"), ("fused", " or None"), ("optional", "")):
             value = getattr(self, field)
-            if not isinstance(value, bool) and not (rest and value is None):
-                msg = f"`{field}` must be True, False{rest}, got {value!r}."
+            if not isinstance(value, bool) and not (none_allowed and value is None):
+                msg = f"`{field}` must be True, False{none_allowed}, got {value!r}."
                 raise ArgumentTypeError(msg)
 
     def _alternatives(self, field: str) -> tuple[Any, ...]:
-        """Return what a condition admits, and keep it as a tuple; none is no condition, not an empty one."""
+        """Return the alternatives of a condition, and keep them as a tuple; () if there is no condition."""
         value = getattr(self, field)
         if value is None:
             return ()
-        several = value if isinstance(value, (tuple, list)) else (value,)
-        if not several:
+        alternatives = value if isinstance(value, (tuple, list)) else (value,)
+        if not alternatives:
             msg = f"`{field}` must have at least one alternative, got {value!r}: leave it out for any."
             raise ArgumentValueError(msg)
         if field != "block":
-            several = [checks.text(field, word) for word in several]
-        object.__setattr__(self, field, tuple(several))
-        return tuple(several)
+            alternatives = [checks.text(field, word) for word in alternatives]
+        object.__setattr__(self, field, tuple(alternatives))
+        return tuple(alternatives)
 
-    def _check_doing(self) -> None:
+    def _check_effects(self) -> None:
         if isinstance(self.fans, str):
             checks.choice("fans", self.fans, tuple(CONVENTIONS))
         elif not isinstance(self.fans, (tuple, list)) or len(self.fans) != 2:  # noqa: PLR2004  # a pair
@@ -152,10 +152,10 @@ class Rule:
     def matches(self, record: Record) -> bool:
         """Whether every condition that is given holds for a record."""
         words = ((self.kind, record.kind), (self.role, record.role), (self.place, record.place))
-        if any(wanted and found not in wanted for wanted, found in words):
+        if any(allowed and value not in allowed for allowed, value in words):
             return False
-        for patterns, found in ((self.name, (record.name,)), (self.path, (record.path, *record.ties))):
-            if patterns and not any(matches(pattern, text) for pattern in patterns for text in found):
+        for patterns, values in ((self.name, (record.name,)), (self.path, (record.path, *record.ties))):
+            if patterns and not any(matches(pattern, text) for pattern in patterns for text in values):
                 return False
         if self.block and record.block not in cast("tuple[int, ...]", self.block):
             return False
@@ -164,11 +164,11 @@ class Rule:
             (self.depthwise, record.depthwise),
             (self.fused, bool(record.parts)),
         )
-        if any(wanted is not None and wanted != found for wanted, found in facts):
+        if any(allowed is not None and allowed != value for allowed, value in facts):
             return False
-        return self.predicate is None or self._asked(self.predicate, record)
+        return self.predicate is None or self._predicate_holds(self.predicate, record)
 
-    def _asked(self, predicate: Callable[[Record], bool], record: Record) -> bool:
+    def _predicate_holds(self, predicate: Callable[[Record], bool], record: Record) -> bool:
         try:
             return bool(predicate(record))
         except Exception as error:
@@ -182,18 +182,18 @@ class Rule:
 
     def __str__(self) -> str:
         """Return the conditions in a few words."""
-        shown = []
+        conditions = []
         for field in ("kind", "role", "place", "name", "path", "block"):
             values = getattr(self, field)
             if values:
-                shown.append(f"{field} {' or '.join(map(repr, values))}")
+                conditions.append(f"{field} {' or '.join(map(repr, values))}")
         for field in ("shape", "depthwise", "fused"):
             value = getattr(self, field)
             if value is not None:
-                shown.append(f"{field} {value!r}")
+                conditions.append(f"{field} {value!r}")
         if self.predicate is not None:
-            shown.append(f"predicate {getattr(self.predicate, '__name__', 'function')}")
-        return ", ".join(shown) or "any parameter"
+            conditions.append(f"predicate {getattr(self.predicate, '__name__', 'function')}")
+        return ", ".join(conditions) or "any parameter"
 
 
 @public
@@ -224,7 +224,9 @@ class Recipe:
         """Check the fields."""
         checks.text("name", self.name)
         checks.text("source", self.source)
-        if not isinstance(self.rules, (tuple, list)) or not all(isinstance(one, Rule) for one in self.rules):
+        if not isinstance(self.rules, (tuple, list)) or not all(
+            isinstance(rule, Rule) for rule in self.rules
+        ):
             msg = f"`rules` must be a tuple of Rules, got {self.rules!r}."
             raise ArgumentTypeError(msg)
         object.__setattr__(self, "rules", tuple(self.rules))
@@ -237,7 +239,7 @@ class Recipe:
         return next((rule for rule in self.rules if rule.matches(record)), None)
 
     def before(self, *rules: Rule) -> Recipe:
-        """Return the recipe with rules put before its own, which they override.
+        """Return the recipe with other rules before its own, which they override.
 
         Args:
             rules: in order.

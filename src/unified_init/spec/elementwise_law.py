@@ -17,7 +17,7 @@ def elementwise_law(
     dist: Elementwise, rule: Scale, *, factor: float, fan_in: float | None, fan_out: float | None
 ) -> Law:
     """Return the law of a distribution under a scale rule; the fans that it needs are known."""
-    loc, scale = (factor * part for part in _placed(dist, rule, fan_in, fan_out))
+    loc, scale = (factor * number for number in _location_and_scale(dist, rule, fan_in, fan_out))
     law = Law(unit=UnitNormal(), mean=loc, std=scale, loc=loc, scale=scale, fan_in=fan_in, fan_out=fan_out)
     match dist:
         case Normal():
@@ -52,7 +52,7 @@ def elementwise_law(
             assert_never(dist)
 
 
-def _placed(
+def _location_and_scale(
     dist: Elementwise, rule: Scale, fan_in: float | None, fan_out: float | None
 ) -> tuple[float, float]:
     """Location and scale of the unit variable."""

@@ -16,23 +16,23 @@ __all__ = ["explicit_fans", "fans_on"]
 
 
 def fans_on(geometry: Geometry, fans: Fans | None, *, needs: tuple[str, ...], label: str) -> Fans:
-    """Return (fan_in, fan_out) on a geometry, None for one that it does not say.
+    """Return (fan_in, fan_out) on a geometry, None for a fan that it does not say.
 
     Args:
         geometry: shape and roles.
-        fans: given fans, which take the layout's place.
+        fans: given fans, used instead of the layout's.
         needs: the fans without which the spec has no law.
         label: the spec's name in messages.
     """
     if fans is not None:
-        found = explicit_fans(fans)
+        pair = explicit_fans(fans)
     else:
         space = math.prod(geometry.spatial())
-        found = (
+        pair = (
             geometry.extent("I") * space if geometry.has("I") else None,
             geometry.extent("O") * space if geometry.has("O") else None,
         )
-    for name, value in zip(("fan_in", "fan_out"), found, strict=True):
+    for name, value in zip(("fan_in", "fan_out"), pair, strict=True):
         if name in needs and value is None:
             raise ArgumentValueError(_missing(name, geometry, label, explicit=fans is not None))
         if name in needs and value == 0:
@@ -41,7 +41,7 @@ def fans_on(geometry: Geometry, fans: Fans | None, *, needs: tuple[str, ...], la
                 f"layout {geometry.layout!r}: give the fans with fans=(fan_in, fan_out)."
             )
             raise ArgumentValueError(msg)
-    return found
+    return pair
 
 
 def explicit_fans(fans: Fans) -> Fans:

@@ -10,8 +10,8 @@ from unified_init.errors import ArgumentValueError
 
 __all__ = ["calculate_gain", "depth_factor", "squared_gain"]
 
-# Literals, because gains enter the integer tables, which no libm may touch. Those of gelu, silu, elu
-# and mish are 1 / sqrt(E[f(z)^2]), z a unit normal; the others are PyTorch's table.
+# Literals, because gains enter the integer tables, which no libm may touch. The gains of gelu, silu, elu and
+# mish are 1 / sqrt(E[f(z)^2]), z a unit normal; the others are PyTorch's table.
 GAINS = {
     "linear": 1.0,
     "conv1d": 1.0,
@@ -67,8 +67,8 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
         approximation unless told otherwise, whose gain is the same to four digits.
     """
     if not isinstance(nonlinearity, str) or nonlinearity not in GAINS:
-        near = difflib.get_close_matches(str(nonlinearity), GAINS, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        matches = difflib.get_close_matches(str(nonlinearity), GAINS, n=1)
+        hint = f" Did you mean {matches[0]!r}?" if matches else ""
         msg = (
             f"`nonlinearity` must be one with a known gain ({', '.join(GAINS)}), got {nonlinearity!r}: "
             f"for another, give its gain as a number.{hint}"
@@ -97,7 +97,7 @@ def depth_factor(n_layer: int, per_layer: int = 2) -> float:
 
     Args:
         n_layer: number of blocks, at least 1.
-        per_layer: residual branches a block, at least 1; 2 is a transformer's (attention and MLP).
+        per_layer: residual branches per block, at least 1; 2 is a transformer's (attention and MLP).
 
     Returns:
         A factor in (0, 1].

@@ -68,13 +68,13 @@ class Initializer:
         distribution: the shape of the values before scaling.
         scale: the rule that fixes their size.
         factor: multiplies every value, positive; ``spec * 0.5`` and ``spec.scaled(0.5)`` set it.
-        upscale: 1, or the factor r of a sub-pixel convolution: groups of r outputs an axis of
-            space share one draw (``ui.icnr``).
+        upscale: 1, or the factor r of a sub-pixel convolution: groups of r**n outputs
+            share one draw, with n spatial axes (``ui.icnr``).
 
     Raises:
         ArgumentTypeError: no distribution, a rule that does not fit it, or something other than numbers.
-        ArgumentValueError: a factor that is not positive, an ``upscale`` below 1 or of values that are
-            no independent draws, or ends of a ``Between`` that are not the distribution's bounds.
+        ArgumentValueError: a factor that is not positive, an ``upscale`` below 1 or of values that
+            are not independent draws, or ends of a ``Between`` that are not the distribution's bounds.
 
     Example:
         >>> import unified_init as ui
@@ -117,7 +117,7 @@ class Initializer:
             raise ArgumentValueError(msg)
 
     def _check_ends(self) -> None:
-        """Refuse absolute ends that are not the bounds in sigmas, but for rounding."""
+        """Refuse absolute ends that differ from the bounds in sigmas by more than rounding."""
         rule, dist = self.scale, self.distribution
         if not isinstance(rule, Between) or not isinstance(dist, TruncatedNormal):
             return
@@ -190,7 +190,7 @@ class Initializer:
 
         Args:
             shape: the stored shape.
-            layout: one letter an axis (``"OIHW"``); needed by specs that scale with a fan.
+            layout: one letter per axis (``"OIHW"``); needed by specs that scale with a fan.
             sizes: how merged axes split, such as ``{"B": groups}`` for ``"(BO)IHW"``.
             fans: (fan_in, fan_out) instead of the layout's, for a bias or a framework's quirk;
                 None for one that is not needed.
@@ -291,7 +291,7 @@ class Initializer:
         return fan_out if explicit or fan_out is None else fan_out / repeat
 
 
-# The presets that a distribution and a rule alone identify, for messages and explanations.
+# The presets that have one distribution and one rule, for messages and explanations.
 LABELS: dict[tuple[Distribution, Scale], str] = {
     (dist, VarianceScaling(scale, mode)): f"{author}_{kind}"
     for author, scale, mode in (

@@ -1,7 +1,7 @@
 """Scale rules: what fixes the size of the values. Frozen values, no arrays.
 
-A size (a std, a gain, a width) is positive here: at least 2**-90, below which some frameworks would
-flush numbers that a draw needs.
+A size (a std, a gain, ``high - low``) is at least 2**-90: below it some frameworks would flush to zero
+numbers that a draw needs.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Fixed:
 class Between:
     """Mean and standard deviation of the parent normal, and the absolute ends of the interval.
 
-    For truncated normals whose ends are given as such: sigmas alone would lose their last digit.
+    For truncated normals whose absolute ends are given: in sigmas they would lose their last digit.
     Made by ``ui.trunc_normal(mean, std, a, b)``.
 
     Args:
@@ -71,7 +71,7 @@ class Between:
         mean: mean of the parent normal, finite.
         low: the lower end; may be ``-inf``.
         high: the upper end; may be ``inf``. Both must be the bounds of the ``TruncatedNormal`` that
-            they are used with, but for rounding.
+            they are used with, except for rounding.
 
     Raises:
         ArgumentTypeError: something other than numbers.
@@ -232,7 +232,7 @@ Scale = Fixed | Between | Interval | Gain | VarianceScaling | InverseFan
 
 
 def fan(mode: str, fan_in: float | None, fan_out: float | None) -> float:
-    """The fan of a mode. Those it needs must be known; ``Initializer.resolve`` sees to that."""
+    """Return the fan of a mode. The fans that it needs must be known, as ``Initializer.resolve`` checks."""
     if mode == "fan_in" and fan_in is not None:
         return fan_in
     if mode == "fan_out" and fan_out is not None:

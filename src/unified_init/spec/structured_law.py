@@ -79,9 +79,9 @@ def _stft(dist: Stft, geometry: Geometry, gain: float) -> Law:
 def _sparse(dist: Sparse, geometry: Geometry, gain: float) -> Law:
     groups, rows, columns = _matrix(geometry, "sparse")
     zeros = math.ceil(dist.sparsity * rows)
-    kept = 1.0 - zeros / rows if rows else 0.0
+    nonzero = 1.0 - zeros / rows if rows else 0.0
     unit = SparseMatrices(groups, rows, columns, zeros)
-    return Law(unit=unit, mean=0.0, std=gain * math.sqrt(kept), scale=gain)
+    return Law(unit=unit, mean=0.0, std=gain * math.sqrt(nonzero), scale=gain)
 
 
 def _orthogonal(dist: Orthogonal, geometry: Geometry, gain: float) -> Law:
@@ -202,6 +202,8 @@ def _leaves(value: float | tuple[Any, ...]) -> Iterator[float]:
 
 def _check_broadcast(source: tuple[int, ...], target: tuple[int, ...]) -> None:
     padded = (1,) * (len(target) - len(source)) + source
-    if len(padded) != len(target) or any(s not in {1, t} for s, t in zip(padded, target, strict=True)):
+    if len(padded) != len(target) or any(
+        length not in {1, target_length} for length, target_length in zip(padded, target, strict=True)
+    ):
         msg = f"`value` of a constant must broadcast to the shape, got {source} for {target}."
         raise ArgumentValueError(msg)

@@ -1,4 +1,8 @@
 """The stream ``threefry-1``: from (seed, name, logical index) to values, on the host.
 
-Everything here is integer arithmetic, or NumPy's correctly rounded ``+ - * / sqrt``; no libm.
+A law comes in. ``knots`` has its quantiles and ``table`` compiles them to integers; ``program`` joins table,
+index map, name and element type. ``run`` executes a program: ``walk`` lists the logical indices, ``threefry``
+turns each into a random word, and a runner (``numpy_runner``, or ``numba_runner`` where Numba is installed)
+looks the word up in the table. ``structured`` draws matrices whose entries depend on each other. NumPy
+arrays come out. Everything is integer arithmetic, or NumPy's correctly rounded ``+ - * / sqrt``; no libm.
 """

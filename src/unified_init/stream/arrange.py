@@ -1,4 +1,4 @@
-"""Between the logical order of a tensor and the order in which it is stored."""
+"""Permutes a tensor between its logical order and the order in which it is stored."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ __all__ = ["to_logical", "to_storage"]
 
 
 def _stored_order(geometry: Geometry) -> list[Digit]:
+    """Return the roles as they are stored: axis by axis, the slowest of a merged axis first."""
     return sorted(geometry.digits, key=lambda digit: (digit.axis, -digit.divisor))
 
 
@@ -24,7 +25,7 @@ def to_storage(xp: Any, array: Any, geometry: Geometry) -> Any:  # noqa: ANN401 
 
 
 def to_logical(xp: Any, array: Any, geometry: Geometry) -> Any:  # noqa: ANN401  # of any framework
-    """Return an array of the stored shape in logical order, merged axes apart."""
+    """Return an array of the stored shape in logical order, merged axes split."""
     stored = _stored_order(geometry)
     array = xp.reshape(array, tuple(digit.size for digit in stored))
     if geometry.digits == tuple(stored):

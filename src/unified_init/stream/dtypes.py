@@ -17,10 +17,10 @@ __all__ = ["DTYPES", "DType", "dtype_of"]
 class DType:
     """One element type.
 
-    ``mantissa`` counts stored mantissa bits and ``quantum`` is the binary exponent of the smallest
-    step of the type that a float32 is rounded to, in integers; 64-bit types do not use them, and
-    bfloat16, the upper half of a float32, has no use for the second.
-    ``bits`` is the width of a draw: 64-bit types are drawn from both words.
+    ``bits`` is the width of a draw: 64-bit types are drawn from both words. ``mantissa`` counts the stored
+    mantissa bits, and ``quantum`` is the binary exponent of the smallest positive number. Both say how a
+    float32 is rounded to the type in integers; 64-bit types do not need them, nor bfloat16 the quantum,
+    since it is the upper half of a float32.
     """
 
     name: str
@@ -54,7 +54,7 @@ DTYPES: dict[str, DType] = {
 }  # fmt: skip
 
 
-# Kinds of numbers, not types; older releases of NumPy take them for float64 and complex128.
+# Kinds of numbers, not types. Older releases of NumPy convert them to float64 and complex128.
 ABSTRACT = (np.generic, np.number, np.inexact, np.floating, np.complexfloating)
 
 
@@ -69,9 +69,9 @@ def dtype_of(value: object) -> DType:
     else:
         name = _numpy_name(value)
     if name not in DTYPES:
-        *most, last = DTYPES
+        *names, last = DTYPES
         msg = (
-            f"`dtype` must be one of {', '.join(most)} or {last}, by name or as a framework's own "
+            f"`dtype` must be one of {', '.join(names)} or {last}, by name or as a framework's own "
             f"dtype; got {value!r}."
         )
         raise ArgumentValueError(msg)

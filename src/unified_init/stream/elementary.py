@@ -1,7 +1,7 @@
-"""Elementary functions from ``+ - * / sqrt frexp ldexp`` alone, so that every platform agrees.
+"""Elementary functions made from ``+ - * / sqrt frexp ldexp`` only, so that every platform agrees.
 
-A libm's ``log`` or ``erf`` may differ by an ulp from another's, and with it an integer of a table.
-NumPy's arithmetic is correctly rounded everywhere.
+The ``log`` or ``erf`` of two libms may differ by an ulp, and then an integer of a table differs. NumPy's
+arithmetic is correctly rounded everywhere.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ TAIL = (
 
 
 def _horner(coefficients: Sequence[float], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a polynomial's values; coefficients from the highest power down."""
     result = np.full_like(x, coefficients[0])
     for coefficient in coefficients[1:]:
         result *= x

@@ -8,7 +8,6 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,30 +17,27 @@ from unified_init.stream import numpy_runner, threefry
 from unified_init.stream.walk import walk
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from unified_init.law.indexmap import IndexMap
+    from unified_init.stream.runner import Filler, Runner
     from unified_init.stream.table import Table
-    from unified_init.stream.walk import Walk
 
-__all__ = ["Filler", "Runner", "aligned_empty", "fill", "named_key", "thread_count"]
+__all__ = ["aligned_empty", "fill", "named_key", "thread_count"]
 
-# Writes the values at flat positions ``start``, ``start + 1``, ... into a one-dimensional array: (array,
-# start, key). A runner makes one, ready but for the key.
-Filler = Callable[["NDArray[Any]", int, tuple[int, int]], None]
-Runner = Callable[["Walk", "Table", "np.dtype[Any]"], Filler]
-
-# Numba takes about PATIENCE seconds to import and to load. When the reference has worked as long, it is
-# loaded: a process pays at most twice what the better choice would have cost it. A tensor of LARGE values is
-# the first of a large model more often than not, and does not wait.
+# Numba takes about PATIENCE seconds to import and to load. It is loaded when the reference has worked as
+# long: a process then pays at most twice what the better choice would have cost. A tensor of LARGE values is
+# more often than not the first of a large model, so Numba is loaded for it at once.
 LARGE, PATIENCE = 1 << 24, 0.5
 NUMBA_RUNNER = "unified_init.stream.numba_runner"
 # Below this many elements a second thread costs more than it saves.
 THREADS_FROM = 1 << 17
-# Pieces of each thread's share: many, so that a slow thread keeps nobody waiting. The reference makes its
-# scratch anew for each, and fewer are faster.
+# Pieces per thread: many, so that the last thread to finish has little left to do. The reference allocates
+# its scratch for each piece, so it is faster with fewer.
 PIECES, REFERENCE_PIECES = 32, 4
-ALIGNMENT = 64
+ALIGNMENT = 64  # bytes: what frameworks ask of a buffer that they alias
 
 
 def aligned_empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -72,9 +68,9 @@ def fill(
     size = flat.size
     runner = runner or _runner(size)
     small = size < THREADS_FROM
-    # A 64-bit table is one or two megabytes, which are not kept.
-    make = _kept if small and flat.dtype != np.float64 else _prepared
-    run = make(runner, index, parts, table, flat.dtype)
+    # Fillers of 64-bit draws are not cached: each would keep a table of one or two megabytes.
+    prepare = _prepare_cached if small and flat.dtype != np.float64 else _prepare
+    run = prepare(runner, index, parts, table, flat.dtype)
     threads = 1 if small else thread_count()
     started = time.perf_counter()
     if threads == 1:
@@ -87,7 +83,7 @@ def fill(
 
 
 def _share(run: Filler, flat: NDArray[Any], key: tuple[int, int], threads: int, pieces: int) -> None:
-    """Fill with several threads, this one among them, which is awake already."""
+    """Fill with several threads. This thread, which runs already, is one of them."""
     import concurrent.futures  # noqa: PLC0415  # it imports logging, which small draws need not pay
 
     step = max(THREADS_FROM // 2, -(-flat.size // pieces))
@@ -102,26 +98,26 @@ def _share(run: Filler, flat: NDArray[Any], key: tuple[int, int], threads: int, 
             run(flat[start : start + step], start, key)
 
     with concurrent.futures.ThreadPoolExecutor(threads - 1) as pool:
-        others = [pool.submit(work) for _ in range(threads - 1)]
+        futures = [pool.submit(work) for _ in range(threads - 1)]
         work()
-    for other in others:
-        other.result()
+    for future in futures:
+        future.result()  # raises what its thread raised
 
 
-def _prepared(runner: Runner, index: IndexMap, parts: int, table: Table, dtype: np.dtype[Any]) -> Filler:
-    """Return what fills a tensor of one shape and law."""
+def _prepare(runner: Runner, index: IndexMap, parts: int, table: Table, dtype: np.dtype[Any]) -> Filler:
+    """Return the filler of one shape and law."""
     return runner(walk(index, parts=parts), table, dtype)
 
 
-# For the next small tensor of that shape and law. Each holds a table, half a megabyte at most.
-_kept: Callable[..., Filler] = functools.lru_cache(maxsize=64)(_prepared)
+# For the next small tensor of that shape and law. Each filler keeps a table, half a megabyte at most.
+_prepare_cached: Callable[..., Filler] = functools.lru_cache(maxsize=64)(_prepare)
 
 
 def thread_count() -> int:
     """Threads for one draw: UNIFIED_INIT_NUM_THREADS, else the CPUs this process may use."""
-    asked = os.environ.get("UNIFIED_INIT_NUM_THREADS", "")
-    if asked.isdecimal() and int(asked[:5]) > 0:
-        return int(asked[:5])
+    setting = os.environ.get("UNIFIED_INIT_NUM_THREADS", "")
+    if setting.isdecimal() and int(setting[:5]) > 0:
+        return int(setting[:5])
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -129,7 +125,7 @@ def thread_count() -> int:
 
 def named_key(root: tuple[int, int], name: str) -> tuple[int, int]:
     """Return the key of a name under a root key, by the fast runner where it is loaded."""
-    # Asked for its runner first: another thread may be importing it.
+    # The module may be half imported, by another thread; _fast_runner() waits until it is whole.
     if NUMBA_RUNNER not in sys.modules or _fast_runner() is numpy_runner.prepare:
         return threefry.named_key(root, name)
     key: tuple[int, int] = sys.modules[NUMBA_RUNNER].named_key(root, name)
@@ -137,12 +133,13 @@ def named_key(root: tuple[int, int], name: str) -> tuple[int, int]:
 
 
 def _runner(size: int) -> Runner:
+    """Return the runner for a tensor of ``size`` values."""
     if NUMBA_RUNNER in sys.modules:
         return _fast_runner()
     return _fast_runner() if size >= LARGE or _spent[0] >= PATIENCE else numpy_runner.prepare
 
 
-# Seconds that the reference has worked. They decide when Numba is loaded, and no value.
+# Seconds that the reference has worked. They decide when Numba is loaded; no value depends on them.
 _spent = [0.0]
 
 

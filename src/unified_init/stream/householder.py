@@ -10,7 +10,7 @@ from typing import Any
 
 __all__ = ["orthogonal"]
 
-# Reflections in a block: an eighth of all of them within these, which is fastest from 64 to 2048 columns.
+# Reflections per block: an eighth of all, within these two. Measured to be fastest from 64 to 2048 columns.
 NARROWEST, WIDEST = 64, 256
 
 
@@ -19,18 +19,18 @@ def orthogonal(xp: Any, normals: Any) -> Any:  # noqa: ANN401  # of any framewor
 
     Args:
         xp: an array namespace with ``matmul``, ``linalg.inv`` and elementwise functions.
-        normals: independent unit normals, shape (copies, rows, columns).
+        normals: independent unit normals, shape (groups, rows, columns): one matrix per independent group.
     """
-    copies, rows, columns = normals.shape
+    groups, rows, columns = normals.shape
     if rows < columns:
         return xp.permute_dims(orthogonal(xp, xp.permute_dims(normals, (0, 2, 1))), (0, 2, 1))
-    if copies * columns == 0:
+    if groups * columns == 0:
         return normals
     width = min(max(columns // 8, NARROWEST), WIDEST)
     # Vector k of a matrix is its column k from the diagonal down, pushed away from zero.
     vectors = xp.tril(normals)
-    length = xp.sqrt(xp.sum(vectors * vectors, axis=1))  # (copies, columns)
-    pivot = xp.linalg.diagonal(normals)  # (copies, columns)
+    length = xp.sqrt(xp.sum(vectors * vectors, axis=1))  # (groups, columns)
+    pivot = xp.linalg.diagonal(normals)  # (groups, columns)
     sign = xp.where(pivot < 0, xp.ones_like(pivot) * -1, xp.ones_like(pivot))
     eye = xp.eye(rows, columns, dtype=normals.dtype)
     vectors = vectors + eye[None] * (sign * length)[:, None, :]
@@ -41,25 +41,31 @@ def orthogonal(xp: Any, normals: Any) -> Any:  # noqa: ANN401  # of any framewor
         stop = min(start + width, columns)
         panel = vectors[:, start:, start:stop]
         result = _apply(xp, panel, weight[:, start:stop], result)
-    # The product's column k maps to -sign of its pivot, as a QR with a positive diagonal would.
+    # Reflection k maps the normals that made its vector to -sign * length times the k-th unit vector. With
+    # column k times -sign the product is the Q of a QR whose R has a positive diagonal; that Q is
+    # Haar-distributed.
     return result * -sign[:, None, :]
 
 
-def _apply(xp: Any, panel: Any, weight: Any, rest: Any) -> Any:  # noqa: ANN401
-    """Apply one block of reflections to the next columns of the identity and those done so far."""
-    copies, height, width = panel.shape
+def _apply(xp: Any, panel: Any, weight: Any, built: Any) -> Any:  # noqa: ANN401
+    """Apply one block of reflections to the columns made so far, and to its own columns of the identity.
+
+    The product of the block's reflections is I - V T^-1 V^T (compact WY): V has their vectors as columns, T
+    their inner products above the diagonal and half their squared norms on it.
+    """
+    groups, height, width = panel.shape
     dtype = panel.dtype
     transposed = xp.permute_dims(panel, (0, 2, 1))
     head = transposed[:, :, :width]
-    small = xp.eye(width, width, dtype=dtype)
-    gram = xp.triu(xp.matmul(transposed, panel)) * (1 - small)[None] + small[None] * weight[:, None, :]
-    left = xp.concat(
-        [xp.broadcast_to(small[None], (copies, width, width)),
-         xp.zeros((copies, height - width, width), dtype=dtype)], axis=1
+    identity = xp.eye(width, width, dtype=dtype)
+    gram = xp.triu(xp.matmul(transposed, panel)) * (1 - identity)[None] + identity[None] * weight[:, None, :]
+    own_columns = xp.concat(
+        [xp.broadcast_to(identity[None], (groups, width, width)),
+         xp.zeros((groups, height - width, width), dtype=dtype)], axis=1
     )  # fmt: skip
-    if rest is None:
-        return left - xp.matmul(panel, xp.matmul(xp.linalg.inv(gram), head))
-    above = xp.zeros((copies, width, rest.shape[2]), dtype=dtype)
-    columns = xp.concat([left, xp.concat([above, rest], axis=1)], axis=2)
-    seen = xp.concat([head, xp.matmul(transposed[:, :, width:], rest)], axis=2)
-    return columns - xp.matmul(panel, xp.matmul(xp.linalg.inv(gram), seen))
+    if built is None:
+        return own_columns - xp.matmul(panel, xp.matmul(xp.linalg.inv(gram), head))
+    above = xp.zeros((groups, width, built.shape[2]), dtype=dtype)
+    columns = xp.concat([own_columns, xp.concat([above, built], axis=1)], axis=2)
+    inner_products = xp.concat([head, xp.matmul(transposed[:, :, width:], built)], axis=2)
+    return columns - xp.matmul(panel, xp.matmul(xp.linalg.inv(gram), inner_products))

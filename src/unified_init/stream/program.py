@@ -1,4 +1,4 @@
-"""A program: everything that fixes a tensor but its seed and its framework."""
+"""A program: everything that fixes a tensor except its seed and its framework."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ REAL = Orthogonal | SparseMatrices | FourierKernels  # no complex draw of these 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Program:
-    """One tensor, or a slice of one. ``table`` is None for structured laws."""
+    """What to draw: one tensor, or a slice of one. ``table`` is None for structured laws."""
 
     law: Law
     geometry: Geometry
-    entries: tuple[int | slice, ...]  # of the slice, for laws that cost the whole
+    entries: tuple[int | slice, ...]  # of the slice: structured laws draw the whole tensor and select
     index: IndexMap
     name: str
     dtype: DType
@@ -36,7 +36,7 @@ class Program:
 
 def make_program(law: Law, geometry: Geometry, *, index: object, name: str, dtype: DType) -> Program:
     """Return a program; refuse a law that the element type cannot hold."""
-    placed = index_map(geometry, index, repeat=law.repeat)
+    mapping = index_map(geometry, index, repeat=law.repeat)
     entries = () if index is None else index if isinstance(index, tuple) else (index,)
     table = None
     if law.independent:
@@ -55,7 +55,7 @@ def make_program(law: Law, geometry: Geometry, *, index: object, name: str, dtyp
             "scale the initializer down or choose a wider dtype."
         )
         raise ArgumentValueError(msg)
-    return Program(law, geometry, entries, placed, name, dtype, table)
+    return Program(law, geometry, entries, mapping, name, dtype, table)
 
 
 def named(program: Program, name: str) -> Program:
@@ -66,7 +66,7 @@ def named(program: Program, name: str) -> Program:
 
 
 def _complex_part(law: Law, dtype: DType) -> Law:
-    """Return the law of the real and of the imaginary part: together they have the variance."""
+    """Return the law of the real and of the imaginary part. Each has half of the variance."""
     if not isinstance(law.unit, UnitNormal) or law.loc != 0.0:
         msg = (
             f"`dtype` {dtype.name} is drawn from the untruncated normal of mean 0 alone, where the "
@@ -78,12 +78,12 @@ def _complex_part(law: Law, dtype: DType) -> Law:
 
 
 def _largest(law: Law) -> float:
-    """Largest magnitude of a structured law."""
+    """Return the largest magnitude that a structured law can give."""
     if isinstance(law.unit, SparseMatrices):  # a normal, as far as the stream reaches
         return compile_table(normal_law(law.scale), 32).magnitude
     return max(abs(law.low), abs(law.high))
 
 
 def normal_law(std: float) -> Law:
-    """Return the law of independent normals about 0, which structured laws are made from."""
+    """Return the law of independent normals of mean 0, from which structured tensors are made."""
     return Law(unit=UnitNormal(), mean=0.0, std=std, scale=std)

@@ -1,4 +1,4 @@
-"""A program on the host: the one way to a concrete tensor, whatever the framework."""
+"""Runs a program on the host, whatever framework the tensor is for."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def into(out: NDArray[Any], program: Program, root: tuple[int, int] | None) -> N
         key = host.named_key(root, program.name)
         host.fill(out, index=program.index, key=key, table=program.table)
         return
-    with np.errstate(all="ignore"):  # what the process asks to be raised is no business of a draw
+    with np.errstate(all="ignore"):  # the NumPy error settings of the process do not apply to a draw
         stored = structured(
             program.law, program.geometry, root=root, name=program.name, bits=program.dtype.bits
         )

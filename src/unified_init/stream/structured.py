@@ -47,7 +47,7 @@ def sequence(size: int) -> IndexMap:
 
 
 def mask_name(name: str) -> str:
-    """Name of the stream that says which entries of a sparse tensor are zero."""
+    """Return the name of the stream that decides which entries of a sparse tensor are zero."""
     return f"{name}/mask"
 
 
@@ -87,7 +87,7 @@ def _normals(key: tuple[int, int], shape: tuple[int, ...], dtype: np.dtype[Any],
 def _orthogonal(unit: Orthogonal, scale: float, key: tuple[int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Orthogonal matrices, or convolution kernels that have one at the middle and zeros elsewhere."""
     normals = _normals(key, (unit.groups, unit.rows, unit.columns), dtype, 1.0)
-    # One matrix after another: a product of many would depend on how they are batched.
+    # One matrix at a time: the bits of a batched product depend on the size of the batch.
     matrix = np.concatenate([orthogonal(np, part[None]) for part in normals]) if unit.groups else normals
     matrix = matrix * dtype.type(scale)
     if not isinstance(unit, DeltaOrthogonalKernels):
@@ -113,7 +113,7 @@ def _sparse(
 
 
 def later_middle(size: int) -> int:
-    """Index of the middle position; of the two of an even size the later, as PyTorch's dirac_ has it."""
+    """Index of the middle position; of the two of an even size the later, as in PyTorch's dirac_."""
     return size // 2
 
 
@@ -128,7 +128,7 @@ def _at_middle(spatial: tuple[int, ...], middle: Callable[[int], int]) -> tuple[
 
 
 def _unrandom(unit: Unrandom, geometry: Geometry) -> NDArray[Any]:
-    """Return what a law without randomness is before it is scaled."""
+    """Return the values of a law without randomness, before they are scaled."""
     match unit:
         case ConstantValues(value):
             return np.full(geometry.logical_shape, value, dtype=np.float64)
@@ -161,8 +161,8 @@ def _hadamard(unit: HadamardKernels) -> NDArray[Any]:
         matrix = np.eye(unit.rows, unit.columns)
     else:
         order = 1 << (unit.rows - 1).bit_length()
-        common = np.arange(unit.rows)[:, None] & np.arange(unit.columns)[None, :]
-        matrix = (1.0 - 2.0 * (np.bitwise_count(common) % 2)) / np.sqrt(float(order))
+        shared_bits = np.arange(unit.rows)[:, None] & np.arange(unit.columns)[None, :]
+        matrix = (1.0 - 2.0 * (np.bitwise_count(shared_bits) % 2)) / np.sqrt(float(order))
     kernel = np.zeros((unit.groups, unit.rows, unit.columns, *unit.spatial))
     kernel[_at_middle(unit.spatial, later_middle)] = matrix
     return kernel
@@ -183,7 +183,7 @@ def _bilinear(unit: BilinearKernels) -> NDArray[Any]:
 def _fourier(unit: FourierKernels, geometry: Geometry) -> NDArray[Any]:
     length, _, frequencies = geometry.shape
     period = max(2 * (frequencies - 1), 1)
-    # Whole turns are dropped in integers, so that no precision goes with them.
+    # Whole turns are dropped in integers, before any rounding, so no precision is lost.
     turns = (np.arange(length)[:, None] * np.arange(frequencies)[None, :] % period) / period
     wave = elementary.cos_turns(turns) if unit.side == "real" else elementary.sin_turns(-turns)
     if unit.window is not None:

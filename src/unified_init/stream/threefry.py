@@ -46,7 +46,7 @@ def named_key(root: tuple[int, int], name: str) -> tuple[int, int]:
 def block(
     key: tuple[int, int], high: NDArray[np.uint32], low: NDArray[np.uint32]
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-    """Return both output words for arrays of counters. The inputs are left as they are."""
+    """Return both output words for arrays of counters. The inputs do not change."""
     x0, x1 = high.copy(), low.copy()
     rounds(key, x0, x1, np.empty_like(x1))
     return x0, x1
@@ -55,7 +55,7 @@ def block(
 def rounds(
     key: tuple[int, int], x0: NDArray[np.uint32], x1: NDArray[np.uint32], scratch: NDArray[np.uint32]
 ) -> None:
-    """Put both output words in the place of counters."""
+    """Overwrite counters with both of their output words."""
     schedule = (key[0], key[1], key[0] ^ key[1] ^ PARITY)
     np.add(x0, np.uint32(schedule[0]), out=x0)
     np.add(x1, np.uint32(schedule[1]), out=x1)

@@ -1,4 +1,8 @@
-"""How the host goes over an index map: few arrays, and never one of the tensor's size."""
+"""Lists the logical indices of a tensor's elements, without an array of the tensor's size.
+
+The flat positions are split into rows of equal length. One array has the offset of each row; a stride or a
+second array, which all rows share, has the indices within a row.
+"""
 
 from __future__ import annotations
 
@@ -70,13 +74,14 @@ def walk(index: IndexMap, *, parts: int = 1) -> Walk:
             dim = dims.pop()
             if isinstance(dim, tuple) and dim[0] * pattern.size > 4 * ROW:
                 # A part of a long dimension is enough; the rest of it goes to the rows.
-                part = next(n for n in range(4 * ROW // pattern.size, 0, -1) if dim[0] % n == 0)
-                dims.append((dim[0] // part, part * dim[1]))
-                pattern = _outer((part, dim[1]), pattern)
+                chunk = next(n for n in range(4 * ROW // pattern.size, 0, -1) if dim[0] % n == 0)
+                dims.append((dim[0] // chunk, chunk * dim[1]))
+                pattern = _outer((chunk, dim[1]), pattern)
                 break
             pattern = _outer(dim, pattern)
         length = pattern.size
-    offset = index.offset * parts  # of the last complex128 entries past int64: counters wrap
+    # The last offsets of the largest complex128 tensors are past int64; counters are 64-bit words and wrap.
+    offset = index.offset * parts
     rows = np.full(1, (offset + 2**63) % 2**64 - 2**63, dtype=np.int64)
     for dim in dims:
         rows = (rows[:, None] + _outer(dim, np.zeros(1, dtype=np.int64))[None, :]).reshape(-1)
@@ -84,7 +89,7 @@ def walk(index: IndexMap, *, parts: int = 1) -> Walk:
 
 
 def _dims(axis: AxisMap) -> list[tuple[int, int] | NDArray[np.int64]]:
-    """Split an axis into (length, stride) pairs, outermost first; an array where it cannot be."""
+    """Split an axis into (length, stride) pairs, outermost first; into an array where pairs cannot say it."""
     if axis.affine:
         base = axis.start * axis.terms[0][2]
         pair = (axis.length, axis.step * axis.terms[0][2])
@@ -118,5 +123,6 @@ def _collapse(
 
 
 def _outer(dim: tuple[int, int] | NDArray[np.int64], inner: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the indices of a dimension with others inside it: every sum of an offset and an inner index."""
     offsets = dim if isinstance(dim, np.ndarray) else np.arange(dim[0], dtype=np.int64) * dim[1]
     return (offsets[:, None] + inner[None, :]).reshape(-1)

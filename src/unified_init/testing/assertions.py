@@ -1,4 +1,4 @@
-"""The assertions: ``AssertionError`` with the numbers, or nothing."""
+"""The assertions. Each raises ``AssertionError`` with the numbers, or returns None."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def assert_follows(sample: Any, law: Law, *, alpha: float = ALPHA) -> None:  # n
         sample: as for ``examine``.
         law: as for ``examine``.
         alpha: the family-wise false-alarm rate: how often a sample that follows the law may fail, in
-            (0, 1). At the default, a normal sample whose std is 1 % off fails with 500,000 values or more
-            but for once in a thousand times.
+            (0, 1). At the default, a normal sample of 500,000 values or more whose std is 1 % off
+            fails in all except one of a thousand cases.
 
     Raises:
         AssertionError: some finding is too unlikely; the message has them all, with n.
@@ -92,7 +92,7 @@ def assert_identical(  # one line documents each pair of arguments
     sizes_a: Mapping[str, int] | None = None,
     sizes_b: Mapping[str, int] | None = None,
 ) -> None:
-    """Assert that two tensors hold the same bits in the same logical places.
+    """Assert that two tensors hold the same bits at the same logical indices.
 
     Args:
         a: an array of any framework.
@@ -124,20 +124,20 @@ def assert_identical(  # one line documents each pair of arguments
     different = np.flatnonzero(unequal.any(axis=1))
     if different.size == 0:
         return
-    at = tuple(int(i) for i in np.unravel_index(different[0], first.shape)) if first.ndim else ()
-    ours, theirs = first.reshape(-1)[different[0]], second.reshape(-1)[different[0]]
+    index = tuple(int(i) for i in np.unravel_index(different[0], first.shape)) if first.ndim else ()
+    value_a, value_b = first.reshape(-1)[different[0]], second.reshape(-1)[different[0]]
     msg = (
-        f"{different.size} of {first.size} values differ, first at logical index {at}: {ours!s} and "
-        f"{theirs!s} ({first.dtype.name}, in bytes {ours.tobytes().hex()} and {theirs.tobytes().hex()})"
+        f"{different.size} of {first.size} values differ, first at logical index {index}: {value_a!s} and "
+        f"{value_b!s} ({first.dtype.name}, in bytes {value_a.tobytes().hex()} and {value_b.tobytes().hex()})"
     )
     raise AssertionError(msg)
 
 
 def assert_independent(*samples: Any, alpha: float = ALPHA) -> None:  # noqa: ANN401
-    """Assert that no two samples share draws at equal places, as two layers on one stream do.
+    """Assert that no two samples share draws at equal positions, as two layers on one stream do.
 
-    For each pair, the rank correlation (Spearman's) of the values at equal places, over as many as the
-    smaller one has, in the order of storage and in that of the reversed axes.
+    For each pair, the rank correlation (Spearman's) of the values at equal positions, as many as the
+    smaller sample has, in the order of storage and in that of the reversed axes.
 
     Args:
         *samples: two arrays or more, of any framework, with 100 to 2**26 values each.
@@ -160,7 +160,9 @@ def assert_independent(*samples: Any, alpha: float = ALPHA) -> None:  # noqa: AN
         raise ArgumentValueError(msg)
     arrays = [real_values(f"samples[{i}]", sample, None)[0] for i, sample in enumerate(samples)]
     pairs = list(itertools.combinations(range(len(arrays)), 2))
-    worst = max(((*_correlation(arrays[i], arrays[j]), i, j) for i, j in pairs), key=lambda one: abs(one[0]))
+    worst = max(
+        ((*_correlation(arrays[i], arrays[j]), i, j) for i, j in pairs), key=lambda pair: abs(pair[0])
+    )
     z, n, i, j = worst
     p = math.erfc(abs(z) / math.sqrt(2.0))
     tests = 4 * len(pairs)
@@ -189,14 +191,14 @@ def _short(law: Law) -> str:
     return f"({law.kind}, mean {law.mean:g}, std {law.std:g}{ends})"
 
 
-def _report(what: str, findings: Sequence[Finding], alpha: float, *sizes: int) -> None:
+def _report(headline: str, findings: Sequence[Finding], alpha: float, *sizes: int) -> None:
     failed = verdict(findings, alpha)
     if not failed:
         return
     counts = " and ".join(map(str, sizes))
-    rest = [one for one in findings if one not in failed]
-    lines = [*(f"  FAILED {one}" for one in failed), *(f"  passed {one}" for one in rest)]
-    msg = f"{what}: n {counts}, false-alarm rate {alpha:g}\n" + "\n".join(lines)
+    passed = [finding for finding in findings if finding not in failed]
+    lines = [*(f"  FAILED {finding}" for finding in failed), *(f"  passed {finding}" for finding in passed)]
+    msg = f"{headline}: n {counts}, false-alarm rate {alpha:g}\n" + "\n".join(lines)
     raise AssertionError(msg)
 
 
@@ -219,14 +221,14 @@ def _correlation(a: NDArray[Any], b: NDArray[Any]) -> tuple[float, int]:
     """Return the largest rank correlation over the orders of axes, in standard errors, and n."""
     n = min(a.size, b.size)
     scores = [
-        correlation(_ranked(left.reshape(-1)[:n]), _ranked(right.reshape(-1)[:n]))
-        for left, right in itertools.product((a, a.T), (b, b.T))
+        correlation(_ranked(order_a.reshape(-1)[:n]), _ranked(order_b.reshape(-1)[:n]))
+        for order_a, order_b in itertools.product((a, a.T), (b, b.T))
     ]
     return max(scores, key=abs), n
 
 
 def _ranked(values: NDArray[Any]) -> NDArray[np.float64]:
-    """Return standardised ranks; equal values share theirs."""
+    """Return standardized ranks; equal values have one rank."""
     from scipy.stats import rankdata  # the extra `testing`
 
     ranks = rankdata(values.astype(np.float64))

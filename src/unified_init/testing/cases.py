@@ -16,7 +16,7 @@ __all__ = ["CASES", "ELEMENTWISE", "ICNR", "ORTHOGONAL", "SAMPLE", "STRUCTURED",
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A shape and how it is read; the fans of a case without inputs are given."""
+    """A shape and its layout; the fans of a case without inputs are given."""
 
     shape: tuple[int, ...]
     layout: str
@@ -48,7 +48,7 @@ CASES = (
 # Large enough for its law to be tested: of a normal draw, a std 1 % off is 7 standard errors off.
 SAMPLE = Case((16, 16, 16, 64), "HWIO")
 
-# Every preset that draws element by element: they share one compilation a shape.
+# Every preset that draws element by element: they share one compilation per shape.
 ELEMENTWISE: dict[str, Initializer] = {
     "uniform": presets.uniform(-0.3, 1.7),
     "normal": presets.normal(0.25, 0.02),
@@ -76,7 +76,7 @@ ELEMENTWISE: dict[str, Initializer] = {
     "scaled": presets.he_normal() * 0.3,
 }
 
-# The rest, with the cases that each has a meaning on.
+# The other presets, each with the cases on which it has a meaning.
 STRUCTURED: dict[str, tuple[Initializer, tuple[Case, ...]]] = {
     "zeros": (presets.zeros(), CASES),
     "ones": (presets.ones(), CASES),

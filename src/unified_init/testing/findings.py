@@ -1,4 +1,4 @@
-"""Findings: what one statistic says of a sample, and how several of them are judged together."""
+"""Findings: the result of one statistic of a sample, and how several are judged together."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Finding:
     """One statistic of a sample.
 
     Args:
-        name: what was looked at, such as "variance".
+        name: the statistic, such as "variance".
         observed: its value in the sample.
         expected: its value under the law; for an extreme value, the median, for the distance of
             Kolmogorov-Smirnov too.
@@ -66,9 +66,11 @@ def finding(name: str, observed: float, expected: float, p: float, *, sign: floa
 
 def weighed(exact: Sequence[Finding], bounds: Sequence[Finding]) -> tuple[Finding, ...]:
     """Return all findings with their shares: those with exact p-values first, then upper bounds."""
-    whole = EXACT * len(exact) + BOUND * len(bounds)
-    parts = [(one, EXACT / whole) for one in exact] + [(one, BOUND / whole) for one in bounds]
-    return tuple(dataclasses.replace(one, share=share) for one, share in parts)
+    total_weight = EXACT * len(exact) + BOUND * len(bounds)
+    parts = [(statistic, EXACT / total_weight) for statistic in exact] + [
+        (statistic, BOUND / total_weight) for statistic in bounds
+    ]
+    return tuple(dataclasses.replace(statistic, share=share) for statistic, share in parts)
 
 
 def family_p(findings: Sequence[Finding]) -> float:
@@ -89,9 +91,9 @@ def family_p(findings: Sequence[Finding]) -> float:
         >>> 0.001 < p <= 1.0
         True
     """
-    return min([1.0, *(one.p / one.share for one in findings)])
+    return min([1.0, *(statistic.p / statistic.share for statistic in findings)])
 
 
 def verdict(findings: Sequence[Finding], alpha: float) -> tuple[Finding, ...]:
     """Return the findings that are too unlikely at a family-wise false-alarm rate."""
-    return tuple(one for one in findings if one.p < alpha * one.share)
+    return tuple(statistic for statistic in findings if statistic.p < alpha * statistic.share)

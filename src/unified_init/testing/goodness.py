@@ -28,17 +28,17 @@ MEDIAN = 0.8276  # of Kolmogorov's distribution: of the largest distance times t
 
 
 def grades(ordered: Array, population: Population) -> Array:
-    """Return what an increasing sample's values are as probabilities: uniform if it follows the law.
+    """Return an increasing sample's values as probabilities under a law: uniform if it follows the law.
 
     Equal values are spread evenly over the probability of their rounding cell, which makes the statistics
-    of a discrete law smaller than chance would, by as much as its cells are coarse, and never larger.
+    of a discrete law smaller than chance would, the more so the coarser its cells, and never larger.
     """
     n = ordered.size
     starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
     counts = np.diff(np.append(starts, n))
     lower, upper = population.cells(ordered[starts])
-    place = np.arange(n) - np.repeat(starts, counts) + 0.5
-    return np.repeat(lower, counts) + place * np.repeat((upper - lower) / counts, counts)
+    position = np.arange(n) - np.repeat(starts, counts) + 0.5
+    return np.repeat(lower, counts) + position * np.repeat((upper - lower) / counts, counts)
 
 
 def kolmogorov_smirnov(u: Array) -> tuple[float, float]:
@@ -59,31 +59,31 @@ def anderson_darling(u: Array) -> tuple[float, float]:
     return statistic, anderson_darling_limit().above(statistic)
 
 
-def two_kolmogorov_smirnov(below_a: Array, below_b: Array, n: int, m: int) -> tuple[float, float]:
+def two_kolmogorov_smirnov(counts_a: Array, counts_b: Array, n: int, m: int) -> tuple[float, float]:
     """Return the largest distance of two samples' distribution functions, and its p-value.
 
     Args:
-        below_a: how many of the first sample are at most each distinct value of both, increasing.
-        below_b: how many of the second.
+        counts_a: how many of the first sample are at most each distinct value of both, increasing.
+        counts_b: how many of the second.
         n: size of the first.
         m: size of the second.
     """
     from scipy.stats import kstwo  # the extra `testing`
 
-    distance = float(np.abs(below_a / n - below_b / m).max())
+    distance = float(np.abs(counts_a / n - counts_b / m).max())
     return distance, float(kstwo.sf(distance, round(n * m / (n + m))))
 
 
-def two_anderson_darling(below_a: Array, below_b: Array, n: int, m: int) -> tuple[float, float]:
-    """Return Pettitt's two-sample statistic, ties counted once a value, and its p-value.
+def two_anderson_darling(counts_a: Array, counts_b: Array, n: int, m: int) -> tuple[float, float]:
+    """Return Pettitt's two-sample statistic, with one term per distinct value, and its p-value.
 
     The arguments are those of ``two_kolmogorov_smirnov``. A. N. Pettitt, "A two-sample Anderson-Darling
     rank statistic", 1976: its limit is that of the one-sample statistic.
     """
     total = n + m
-    pooled = below_a + below_b
+    pooled = counts_a + counts_b
     weights = np.diff(pooled, prepend=0.0)[:-1]
     pooled = pooled[:-1]
-    terms = weights * (below_a[:-1] * total - n * pooled) ** 2 / (pooled * (total - pooled))
+    terms = weights * (counts_a[:-1] * total - n * pooled) ** 2 / (pooled * (total - pooled))
     statistic = float(terms.sum() / (n * m))
     return statistic, anderson_darling_limit().above(statistic)

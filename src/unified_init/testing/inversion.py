@@ -2,7 +2,7 @@
 
 R. B. Davies, "Numerical inversion of a characteristic function", 1973: for a sum S with characteristic
 function f, P(S < s) is 1/2 - sum over k of Im(f(w) exp(-i w s)) / (pi (k + 1/2)) at w = (k + 1/2) 2 pi / T,
-up to the probability that S lies farther than T from s. What is left is rounding: about 1e-15.
+up to the probability that S is farther than T from s. The remaining error is rounding, about 1e-15.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["LEAST", "Inverted", "anderson_darling_limit", "mean_of"]
 
 LEAST = 1e-15  # no smaller p-value is resolved
 BLOCK = 64  # frequencies at a time
-BLOCKS = 256
+BLOCKS = 256  # at most; the values vanish long before
 REACH = 14.0  # standard deviations
 
 
@@ -37,8 +37,8 @@ class Inverted:
         """Return P(S < s)."""
         if abs(s) > self.reach:
             return 0.0 if s < 0.0 else 1.0
-        k_and_half = np.arange(self.frequencies.size) + 0.5
-        terms = (self.values * np.exp(-1j * self.frequencies * s)).imag / (math.pi * k_and_half)
+        half_odd = np.arange(self.frequencies.size) + 0.5
+        terms = (self.values * np.exp(-1j * self.frequencies * s)).imag / (math.pi * half_odd)
         return min(max(0.5 - math.fsum(terms), 0.0), 1.0)
 
     def two_sided(self, s: float) -> float:
@@ -52,29 +52,30 @@ class Inverted:
 
 
 def mean_of(n: int, values: NDArray[np.float64], weights: NDArray[np.float64]) -> Inverted:
-    """Return the distribution of the standardised mean of n independent draws.
+    """Return the distribution of the standardized mean of n independent draws.
 
     Args:
         n: number of draws.
-        values: what one draw can be, standardised: mean 0, variance 1 under the weights.
+        values: the values of one draw, standardized: mean 0, variance 1 under the weights.
         weights: the probability of each.
     """
     reach = REACH + float(np.abs(values).max()) / math.sqrt(n)
     step = math.pi / reach  # T = 2 reach
-    found: list[NDArray[np.complex128]] = []
+    blocks: list[NDArray[np.complex128]] = []
     for block in range(BLOCKS):
         frequencies = (np.arange(block * BLOCK, (block + 1) * BLOCK) + 0.5) * step
         angles = np.multiply.outer(frequencies / math.sqrt(n), values)
-        # f - 1, whose parts vanish with the angle: f itself would lose n times the rounding of 1.
+        # f - 1, whose parts vanish with the angle. From f itself, the power would magnify the rounding of 1
+        # by n.
         real = (-2.0 * np.sin(angles / 2) ** 2) @ weights
         imaginary = (np.sin(angles) - angles) @ weights
-        # NumPy's complex log1p rounds 1 + real, so n times that of 1 would be lost after all.
+        # Not NumPy's complex log1p: it rounds 1 + real, and the power would magnify that too.
         square = np.maximum(2.0 * real + real * real + imaginary * imaginary, LEAST - 1.0)
-        found.append(np.exp(n * (0.5 * np.log1p(square) + 1j * np.arctan2(imaginary, 1.0 + real))))
-        if np.abs(found[-1]).max() < LEAST / 10:
+        blocks.append(np.exp(n * (0.5 * np.log1p(square) + 1j * np.arctan2(imaginary, 1.0 + real))))
+        if np.abs(blocks[-1]).max() < LEAST / 10:
             break
-    values_found = np.concatenate(found)
-    return Inverted(reach, np.asarray((np.arange(values_found.size) + 0.5) * step), values_found)
+    characteristic = np.concatenate(blocks)
+    return Inverted(reach, np.asarray((np.arange(characteristic.size) + 0.5) * step), characteristic)
 
 
 @functools.cache
@@ -89,6 +90,6 @@ def anderson_darling_limit() -> Inverted:
     logs = np.zeros(frequencies.size, dtype=complex)
     for weight in 1.0 / (j * (j + 1.0)):
         logs += np.log1p(-2j * frequencies * weight)
-    # The terms left out have mean 1 / (terms + 1) and next to no variance.
+    # The terms beyond have the mean 1 / (terms + 1) and nearly no variance.
     values = np.exp(-0.5 * logs + 1j * frequencies / (terms + 1))
     return Inverted(reach, frequencies, values)

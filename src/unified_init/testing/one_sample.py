@@ -29,7 +29,7 @@ RESOLUTION = 2.0**-29  # of the largest magnitude: some units of a draw's fixed 
 __all__ = ["FEWEST", "MOST", "examine", "real_values"]
 
 FEWEST = 100  # values: the limits that some p-values take hold from here on
-FINE = 2048  # values that a sum's distribution is computed from
+FINE = 2048  # values from which the distribution of a sum is computed, at most
 MOST = 1 << 26  # beyond it, the 2**24 values of a float32 uniform show in its extremes
 SLACK = 4 * 2.0**-24  # other libraries' arithmetic may pass an end by some ulps of float32
 
@@ -39,8 +39,8 @@ def examine(sample: Any, law: Law) -> tuple[Finding, ...]:  # noqa: ANN401  # an
 
     Bounds; mean, variance and kurtosis by the exact distribution of the sums; Kolmogorov-Smirnov and
     Anderson-Darling; the smallest and the largest value; distinct values; runs of values that repeat;
-    correlation in the order of storage, between neighbours across axes, and the means of slices. In a
-    narrow element type the law is discretised to its rounding cells first.
+    correlation in the order of storage, between neighbors across axes, and the means of slices. In a
+    narrow element type the law is first made discrete, by its rounding cells.
 
     Args:
         sample: an array of any framework, of a real floating type (or complex, for a normal law of mean
@@ -64,7 +64,7 @@ def examine(sample: Any, law: Law) -> tuple[Finding, ...]:  # noqa: ANN401  # an
         variance               observed  0.0...
     """
     _check_law(law)
-    with np.errstate(all="ignore"):  # what the process asks to be raised is no business of a test
+    with np.errstate(all="ignore"):  # the NumPy error settings of the process do not apply to a test
         return _findings(sample, law)
 
 
@@ -123,7 +123,7 @@ def _check_law(law: object) -> None:
 
 
 def real_values(argument: str, sample: Any, law: Law | None) -> tuple[NDArray[Any], Any]:  # noqa: ANN401
-    """Return a sample's values, the parts of complex ones along a new last axis, and the law of those."""
+    """Return a sample's real values (the parts of complex ones along a new last axis), and their law."""
     values = values_of(sample, argument)
     dtype = DTYPES.get(values.dtype.name)
     if dtype is None:
@@ -149,7 +149,7 @@ def real_values(argument: str, sample: Any, law: Law | None) -> tuple[NDArray[An
 
 
 def _outside(flat: Array, population: Population) -> Finding:
-    """How many values lie outside the law's rounded ends, where there can be none."""
+    """How many values are outside the law's rounded ends, where there can be none."""
     dtype = population.dtype
     ends = np.array([population.law.low, population.law.high])
     ends += np.array([-1.0, 1.0]) * SLACK * np.abs(ends)
@@ -160,7 +160,7 @@ def _outside(flat: Array, population: Population) -> Finding:
 
 
 def _centred(values: Array, population: Population) -> Array:
-    """Grades of values in the middle of their cells, standardised."""
+    """Return the grades of values in the middle of their cells, standardized."""
     lower, upper = population.cells(values)
     variance = 1.0 / 12.0
     if population.discrete:
@@ -170,10 +170,10 @@ def _centred(values: Array, population: Population) -> Array:
 
 @functools.lru_cache(maxsize=256)
 def _moment(population: Population, power: int, n: int) -> tuple[float, float, Inverted | None]:
-    """Mean and std of the standardised values to a power, and the distribution of their sample mean."""
+    """Mean and std of the standardized values to a power, and the distribution of their sample mean."""
     powers, weights = ((population.values - population.mean) / population.std) ** power, population.weights
     mean, std = _mean_and_std(powers, weights)
-    if powers.size > FINE:  # neighbours in a fine grid are as good as one value
+    if powers.size > FINE:  # in a fine grid, neighbors are merged into one value
         starts = np.arange(0, powers.size, -(-powers.size // FINE))
         sums = np.add.reduceat(weights, starts)
         powers, weights = np.add.reduceat(weights * powers, starts) / sums, sums
@@ -202,7 +202,7 @@ def _moments(flat: Array, population: Population) -> list[Finding]:
     """Mean, variance and kurtosis about the law's mean and std, by the distribution of their sums."""
     mean, std, n = population.mean, population.std, flat.size
     standard = (flat - mean) / std
-    found = []
+    findings = []
     for name, power, unit in (("mean", 1, std), ("variance", 2, std * std), ("kurtosis", 4, 1.0)):
         offset = mean if power == 1 else 0.0
         expected, spread, distribution = _moment(population, power, n)
@@ -211,8 +211,8 @@ def _moments(flat: Array, population: Population) -> list[Finding]:
             continue
         z = (observed - expected) / spread * math.sqrt(n)
         p = distribution.two_sided(z)
-        found.append(Finding(name, observed * unit + offset, expected * unit + offset, z, p))
-    return found
+        findings.append(Finding(name, observed * unit + offset, expected * unit + offset, z, p))
+    return findings
 
 
 def _extremes(ordered: Array, population: Population) -> list[Finding]:
@@ -220,22 +220,22 @@ def _extremes(ordered: Array, population: Population) -> list[Finding]:
     n = ordered.size
     ends = ordered[[0, -1]]
     lower, upper = population.cells(ends)
-    # A draw has a fixed point of 32 bits: mass that is closer to an end than that lies on one value.
-    # And an open end is not drawn, so that its neighbour has that much more.
+    # A draw has a fixed point of 32 bits: all the mass closer to an end than its unit is on one value. And an
+    # open end is not drawn, so its neighbor has more.
     unit = RESOLUTION * float(np.abs(population.values[[0, -1]]).max())
     steps = np.spacing(np.abs(ends).astype(np.float32 if population.dtype.bits == 32 else np.float64))  # noqa: PLR2004
     unit = np.maximum(unit, 2.0 * steps.astype(np.float64))
     lower = np.minimum(lower, population.below(ends - unit))
     upper = np.maximum(upper, population.below(ends + unit))
     middle = 0.5 ** (1.0 / n)
-    found = []
+    findings = []
     for name, value, inner, outer, expected, sign in (
         ("smallest value", ordered[0], upper[0], lower[0], population.quantile(1.0 - middle), -1.0),
         ("largest value", ordered[-1], 1.0 - lower[1], 1.0 - upper[1], population.quantile(middle), 1.0),
     ):
         # P(no value farther out than the outer edge), P(some value at or past the inner edge).
-        farther = -math.expm1(n * math.log1p(-min(inner, 1.0 - 2.0**-53)))
-        nearer = math.exp(n * math.log1p(-min(outer, 1.0 - 2.0**-53)))
-        p = min(1.0, 2.0 * min(farther, nearer))
-        found.append(finding(name, value, expected, p, sign=sign if farther < nearer else -sign))
-    return found
+        p_farther = -math.expm1(n * math.log1p(-min(inner, 1.0 - 2.0**-53)))
+        p_nearer = math.exp(n * math.log1p(-min(outer, 1.0 - 2.0**-53)))
+        p = min(1.0, 2.0 * min(p_farther, p_nearer))
+        findings.append(finding(name, value, expected, p, sign=sign if p_farther < p_nearer else -sign))
+    return findings

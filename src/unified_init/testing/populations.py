@@ -1,8 +1,8 @@
-"""The exact distribution of a law's values in an element type: what a sample is compared with.
+"""The exact distribution of a law's values in an element type, with which a sample is compared.
 
-A law with few representable values within its reach, in a narrow type above all, is discrete: each value
-has the probability of its rounding cell. Any other is continuous, and its expectations are integrals over
-the probability, by Gauss-Legendre in each octave of both tails.
+A law whose interval has few representable values, as in a narrow type, is discrete: each value has the
+probability of its rounding cell. Any other law is continuous, and its expectations are integrals over the
+probability, by Gauss-Legendre in each octave of both tails.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 __all__ = ["Population", "clean", "population_of"]
 
 OCTAVES = 60  # of tail probability: down to 2**-61
-NODES = 16  # an octave
+NODES = 16  # per octave
 ROUNDING = 1e-15
-ENUMERABLE = 1 << 17  # more values than this within reach are as good as continuous
+ENUMERABLE = 1 << 17  # a law with more values than this is treated as continuous
 
 
 @dataclasses.dataclass(frozen=True, eq=False)  # no slots: its moments are computed once
@@ -53,13 +53,13 @@ class Population:
     values: Array
     weights: Array
 
-    def expectation(self, of_values: Array) -> float:
+    def expectation(self, function_values: Array) -> float:
         """Return the expectation of a function, given at ``values``."""
-        return float(self.weights @ of_values)
+        return float(self.weights @ function_values)
 
     @functools.cached_property
     def mean(self) -> float:
-        """The mean of a value; 0 where it is 0 but for rounding."""
+        """The mean of a value; 0 where it is 0 except for rounding."""
         return clean(self.expectation(self.values), self.values)
 
     @functools.cached_property
@@ -69,7 +69,7 @@ class Population:
 
     @functools.cached_property
     def chances(self) -> Array:
-        """The probability that a second draw equals one of ``values``, by rounding alone."""
+        """The probability that a second draw rounds to the same value, for each of ``values``."""
         if self.discrete:
             return self.weights
         lower, upper = self.cells(self.values)
@@ -106,9 +106,9 @@ def population_of(law: Law, dtype_name: str) -> Population:
     if representable is None:
         return population
     lower, upper = population.cells(representable)
-    held = upper > lower
+    occupied = upper > lower
     return dataclasses.replace(
-        population, discrete=True, values=representable[held], weights=(upper - lower)[held]
+        population, discrete=True, values=representable[occupied], weights=(upper - lower)[occupied]
     )
 
 
@@ -121,8 +121,8 @@ def _nodes(unit: Independent) -> tuple[Array, Array]:
     mass = np.multiply.outer(ends, weights / 4).reshape(-1)
     order = np.argsort(tails)
     lower, upper = _unit_quantiles(tails[order], unit)
-    both = np.concatenate([mass[order], mass[order][::-1]])
-    return np.concatenate([lower, upper[::-1]]), both / both.sum()
+    half_masses = np.concatenate([mass[order], mass[order][::-1]])
+    return np.concatenate([lower, upper[::-1]]), half_masses / half_masses.sum()
 
 
 def _unit_quantiles(p: Array, unit: Independent) -> tuple[Array, Array]:
@@ -182,19 +182,19 @@ def _tabulated(unit: UnitQuantile) -> tuple[Array, Array, Array]:
 
 
 def _edges(values: Array, dtype: DType) -> tuple[Array, Array]:
-    """Edges of the rounding cells of values: half-way to the neighbours that the type has."""
+    """Return the edges of the rounding cells of values: half-way to their neighbors in the type."""
     if dtype.narrow:
         grid = _all_values(dtype.name)
-        at = np.searchsorted(grid, values)
+        index = np.searchsorted(grid, values)
         middles = np.concatenate([[-np.inf], (grid[1:] + grid[:-1]) / 2, [np.inf]])
-        return middles[at], middles[at + 1]
+        return middles[index], middles[index + 1]
     typed = values.astype(dtype.numpy)
     before, after = (np.nextafter(typed, typed.dtype.type(end)) for end in (-np.inf, np.inf))
     return values / 2 + before.astype(np.float64) / 2, values / 2 + after.astype(np.float64) / 2
 
 
 def _representable(dtype: DType, first: float, last: float) -> Array | None:
-    """Return all values of a type from first to last, and their neighbours; None if there are many."""
+    """Return all values of a type from first to last, and one more at both ends; None if there are many."""
     if dtype.narrow:
         grid = _all_values(dtype.name)
         return grid[max(np.searchsorted(grid, first) - 1, 0) : np.searchsorted(grid, last) + 1]
@@ -209,7 +209,7 @@ def _representable(dtype: DType, first: float, last: float) -> Array | None:
 
 
 def _ordinal(value: np.float32) -> int:
-    """Return the place of a float32 among all: neighbours differ by one."""
+    """Return the position of a float32 among all: neighbors differ by one."""
     bits = int(value.view(np.int32))
     return bits if bits >= 0 else -(2**31) - bits
 

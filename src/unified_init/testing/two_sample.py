@@ -49,7 +49,7 @@ def compare(sample_a: Any, sample_b: Any) -> tuple[Finding, ...]:  # noqa: ANN40
         >>> testing.family_p(findings) > 0.001
         True
     """
-    with np.errstate(all="ignore"):  # what the process asks to be raised is no business of a test
+    with np.errstate(all="ignore"):  # the NumPy error settings of the process do not apply to a test
         return _findings(sample_a, sample_b)
 
 
@@ -59,12 +59,12 @@ def _findings(sample_a: Any, sample_b: Any) -> tuple[Finding, ...]:  # noqa: ANN
     a.sort()
     b.sort()
     values = np.unique(np.concatenate([a, b]))
-    below_a = np.searchsorted(a, values, side="right").astype(np.float64)
-    below_b = np.searchsorted(b, values, side="right").astype(np.float64)
-    ks, ks_p = two_kolmogorov_smirnov(below_a, below_b, n, m)
-    ad, ad_p = two_anderson_darling(below_a, below_b, n, m)
+    counts_a = np.searchsorted(a, values, side="right").astype(np.float64)
+    counts_b = np.searchsorted(b, values, side="right").astype(np.float64)
+    ks, ks_p = two_kolmogorov_smirnov(counts_a, counts_b, n, m)
+    ad, ad_p = two_anderson_darling(counts_a, counts_b, n, m)
     exact = [
-        *_ranks(a, b, below_a, below_b),
+        *_ranks(a, b, counts_a, counts_b),
         finding("Kolmogorov-Smirnov", ks, MEDIAN * math.sqrt((n + m) / (n * m)), ks_p),
         finding("Anderson-Darling", ad, 1.0, ad_p),
     ]
@@ -76,27 +76,27 @@ def _flat(argument: str, sample: Any) -> Array:  # noqa: ANN401  # as above
     return np.asarray(values.astype(np.float64).reshape(-1))
 
 
-def _ranks(a: Array, b: Array, below_a: Array, below_b: Array) -> list[Finding]:
+def _ranks(a: Array, b: Array, counts_a: Array, counts_b: Array) -> list[Finding]:
     """Linear rank statistics with Legendre scores of the middle ranks."""
     n, m = a.size, b.size
     total = n + m
-    pooled = below_a + below_b
+    pooled = counts_a + counts_b
     counts = np.diff(pooled, prepend=0.0)
-    in_a = np.diff(below_a, prepend=0.0)
+    in_a = np.diff(counts_a, prepend=0.0)
     x = 2.0 * (pooled - counts / 2.0) / total - 1.0  # the middle rank, in [-1, 1]
     scores = (
         ("mean", x, (a.mean(), b.mean())),
         ("variance", 1.5 * x**2 - 0.5, (a.var(), b.var())),
         ("kurtosis", (35.0 * x**4 - 30.0 * x**2 + 3.0) / 8.0, (_kurtosis(a), _kurtosis(b))),
     )
-    found = []
+    findings = []
     for name, score, (observed, expected) in scores:
         mean = float(counts @ score) / total
         spread = float(counts @ (score - mean) ** 2) * n * m / (total * (total - 1.0))
         z = float(in_a @ (score - mean)) / math.sqrt(spread) if spread > 0.0 else 0.0
         p = math.erfc(abs(z) / math.sqrt(2.0))
-        found.append(Finding(name, float(observed), float(expected), z, p))
-    return found
+        findings.append(Finding(name, float(observed), float(expected), z, p))
+    return findings
 
 
 def _kurtosis(values: Array) -> float:
@@ -106,19 +106,23 @@ def _kurtosis(values: Array) -> float:
 
 
 def _beyond(a: Array, b: Array) -> list[Finding]:
-    """Values of one sample past the other's end: k of them have a chance below (n / (n + m))**k."""
-    found = []
-    for name, first, second, ends in (
+    """Values of one sample beyond the other's end: k of them have a probability below (n / (n + m))**k."""
+    findings = []
+    for name, sample_a, sample_b, ends in (
         ("smallest value", -a[::-1], -b[::-1], (a[0], b[0])),
         ("largest value", a, b, (a[-1], b[-1])),
     ):
         chances = [
-            _chance(one.size - int(np.searchsorted(one, other[-1], side="right")), one.size, other.size)
-            for one, other in ((first, second), (second, first))
+            _chance(
+                sample.size - int(np.searchsorted(sample, counterpart[-1], side="right")),
+                sample.size,
+                counterpart.size,
+            )
+            for sample, counterpart in ((sample_a, sample_b), (sample_b, sample_a))
         ]
         sign = math.copysign(1.0, ends[0] - ends[1])
-        found.append(finding(name, ends[0], ends[1], min(1.0, 2.0 * min(chances)), sign=sign))
-    return found
+        findings.append(finding(name, ends[0], ends[1], min(1.0, 2.0 * min(chances)), sign=sign))
+    return findings
 
 
 def _chance(k: int, n: int, m: int) -> float:

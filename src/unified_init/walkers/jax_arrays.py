@@ -1,4 +1,4 @@
-"""Arrays of a JAX model: what they are, whether they can be written, and what replaces them."""
+"""The arrays of a JAX model: checks before they are written, and the arrays that replace them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def word_of(step: Any) -> str:
 
 
 def by_number(word: str) -> tuple[tuple[str, int], ...]:
-    """Return what sorts words with numbers in them as people do: "Dense_2" comes before "Dense_10"."""
+    """Return a sort key of words with numbers in them: "Dense_2" comes before "Dense_10"."""
     return tuple((text, int(number or 0)) for text, number in re.findall(r"(\D*)(\d*)", word))
 
 
@@ -70,19 +70,19 @@ def replacement(leaf: Any, write: Write) -> Any:
     current = None if write.covers else values(write.path, leaf)
     if isinstance(leaf, np.ndarray):
         return write.array(current)
-    home = _home(leaf)
-    target: Any = home
-    if home is not None and len(home.device_set) == 1:
-        (target,) = home.device_set  # the host fills its own memory without a compilation
+    sharding = _committed_sharding(leaf)
+    target: Any = sharding
+    if sharding is not None and len(sharding.device_set) == 1:
+        (target,) = sharding.device_set  # the host fills its own memory without a compilation
     program = write.direct
     if program is not None and target is not None and adapter.wants_graph(target):
         array = adapter.trace(program, write.root, target)
     else:
         array = adapter.adopt(write.array(current), target)
-    return array if home is None else jax.device_put(array, home)
+    return array if sharding is None else jax.device_put(array, sharding)
 
 
-def _home(leaf: Any) -> jax.sharding.Sharding | None:
+def _committed_sharding(leaf: Any) -> jax.sharding.Sharding | None:
     """Return the sharding that an array is committed to; None where JAX may move it."""
     sharding = getattr(leaf, "sharding", None)
     if not isinstance(sharding, jax.sharding.Sharding):

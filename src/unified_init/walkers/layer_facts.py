@@ -1,4 +1,4 @@
-"""What descriptions of layers share: fused pieces, stacked copies, parameters that no layer explains."""
+"""What the descriptions of layers share: fused parts, stacked layers, parameters of unknown layers."""
 
 from __future__ import annotations
 
@@ -20,28 +20,30 @@ SCALED = re.compile(r"layer_?scale|^gamma(_\d)?$|lambda_?\d|^ls\d?$")
 
 
 class ComputedError(ArgumentValueError):
-    """A tensor that its layer computes from others, or changes before it uses it: no written value stays."""
+    """A tensor that its layer computes from others, or changes before use: a written value would not last."""
 
 
 def check_complete(abstract: Iterable[str], advice: str) -> None:
     """Refuse to leave arrays without values in a model whose other arrays get some."""
-    lost = sorted(abstract)
-    if lost:
-        shown = ", ".join(map(repr, lost[:5]))
-        msg = f"{shown} {'is' if len(lost) == 1 else 'are'} abstract and would stay without values: {advice}."
+    paths = sorted(abstract)
+    if paths:
+        names = ", ".join(map(repr, paths[:5]))
+        msg = (
+            f"{names} {'is' if len(paths) == 1 else 'are'} abstract and would stay without values: {advice}."
+        )
         raise ArgumentValueError(msg)
 
 
 def loose(name: str, shape: tuple[int, ...]) -> dict[str, Any]:
-    """Return what a parameter without a known layer is, as far as its name says."""
+    """Return the facts of a parameter without a known layer, as far as its name shows them."""
     layout = "B" * (len(shape) - 1) + "O" if shape else None
-    found: dict[str, Any] = {"kind": "parameter", "layout": layout, "outputs": shape[-1] if shape else None}
+    facts: dict[str, Any] = {"kind": "parameter", "layout": layout, "outputs": shape[-1] if shape else None}
     if POSITION.search(name):
-        return found | {"role": "position", "place": "embedding.position"}
+        return facts | {"role": "position", "place": "embedding.position"}
     if TOKEN.search(name):
-        return found | {"role": "token"}
+        return facts | {"role": "token"}
     if SCALED.search(name):
-        return found | {"role": "layer_scale"}
+        return facts | {"role": "layer_scale"}
     return {"kind": "parameter", "role": "parameter", "layout": None}
 
 
@@ -59,17 +61,17 @@ def pieces(
     Args:
         path: the native tensor.
         shape: shape of the region.
-        axis: the axis that is cut.
-        labels: one a part, in the order of storage.
+        axis: the axis along which the parts follow each other.
+        labels: one per part, in the order of storage.
         start: where the region starts in the tensor; None is its origin.
-        shifts: what the forward pass adds to parts.
+        shifts: the numbers that the forward pass adds to parts, by label.
     """
     origin = start or (0,) * len(shape)
     length = shape[axis] // len(labels)
     parts = []
-    for at, label in enumerate(labels):
+    for index, label in enumerate(labels):
         box = [(first, first + size) for first, size in zip(origin, shape, strict=True)]
-        first = origin[axis] + at * length
+        first = origin[axis] + index * length
         box[axis] = (first, first + length)
         shift = (shifts or {}).get(label, 0.0)
         parts.append(Part(label=label, length=length, path=path, box=tuple(box), shift=shift))
@@ -77,17 +79,17 @@ def pieces(
 
 
 def stacked(facts: Mapping[str, Any], lead: tuple[int, ...]) -> dict[str, Any]:
-    """Return the facts of copies of a layer that leading axes hold, drawn apart from each other."""
-    found = dict(facts)
+    """Return the facts of independent layers that are stacked along leading axes."""
+    result = dict(facts)
     if not lead:
-        return found
-    found["shape"] = (*lead, *found["shape"])
-    if found["layout"] is not None or len(found["shape"]) == len(lead):
-        found["layout"] = "B" * len(lead) + (found["layout"] or "")
-    if "axis" in found:
-        ahead = tuple((0, size) for size in lead)
-        found["axis"] += len(lead)
-        found["parts"] = tuple(
-            dataclasses.replace(part, box=(*ahead, *(part.box or ()))) for part in found["parts"]
+        return result
+    result["shape"] = (*lead, *result["shape"])
+    if result["layout"] is not None or len(result["shape"]) == len(lead):
+        result["layout"] = "B" * len(lead) + (result["layout"] or "")
+    if "axis" in result:
+        lead_box = tuple((0, size) for size in lead)
+        result["axis"] += len(lead)
+        result["parts"] = tuple(
+            dataclasses.replace(part, box=(*lead_box, *(part.box or ()))) for part in result["parts"]
         )
-    return found
+    return result

@@ -1,4 +1,4 @@
-"""What a walker and a prober must do. Both are modules; these are their functions."""
+"""The functions that every walker has, and every prober. Both are modules."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Prober", "Walker"]
 
 
 class Walker(Protocol):
-    """One framework's models. A native path names one tensor, the same one in all of these."""
+    """The models of one framework. A native path names one tensor, the same in all of these functions."""
 
     def inspect(self, model: Any) -> Inventory:
         """Return the records of a model's parameters and buffers."""
@@ -33,10 +33,10 @@ class Walker(Protocol):
         """Return the paths that the model itself marks as holding loaded values."""
 
     def check(self, model: Any, paths: Collection[str]) -> None:
-        """Refuse to write these tensors if one cannot be, or if the model would be left incomplete."""
+        """Refuse if one of these tensors cannot be written, or if the model would be incomplete after it."""
 
     def commit(self, model: Any, writes: Mapping[str, Write]) -> Any:
-        """Write, in place where the framework is, and return the model; all checks have passed."""
+        """Write (in place, where the framework can) and return the model; all checks have passed."""
 
 
 class Prober(Protocol):

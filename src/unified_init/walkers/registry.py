@@ -1,4 +1,4 @@
-"""Which walker reads a model: by the public classes of the libraries that are imported, importing none."""
+"""Finds the walker of a model by public classes of libraries that are already imported; imports none."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["walker_of"]
 
-# The base classes that make a model, and the walker of each. An object may be of several of them (a layer
-# of Keras on torch is a torch.nn.Module too): the first here decides.
+# The base classes of models, and the walker of each. An object may be of several (a layer of Keras on torch
+# is a torch.nn.Module too): the first one here decides.
 WALKERS = (
     ("keras.Layer", "keras.walker"),  # a keras.Model is one; Keras 2, which has no such name, is not read
     ("flax.nnx.Module", "flax.nnx_walker"),
@@ -24,7 +24,7 @@ WALKERS = (
     ("equinox.Module", "equinox.walker"),
     ("torch.nn.Module", "torch.walker"),
 )
-# The oldest release whose models a walker can read, where that is not the oldest that draws.
+# The oldest release whose models a walker can read, where an older release can draw.
 LEAST = {"flax.nnx_walker": ("flax", (0, 12))}
 
 
@@ -51,10 +51,10 @@ def _name_of(model: object) -> str | None:
 
 
 def _load(name: str) -> Walker:
-    library, least = LEAST.get(name, ("", ()))
+    library, minimum = LEAST.get(name, ("", ()))
     installed = importlib.metadata.version(library) if library else ""
-    if installed and tuple(int(part) for part in installed.split(".")[: len(least)]) < least:
-        oldest = ".".join(map(str, least))
+    if installed and tuple(int(part) for part in installed.split(".")[: len(minimum)]) < minimum:
+        oldest = ".".join(map(str, minimum))
         msg = f"models of {library} are read from version {oldest} on, got {installed}: upgrade it."
         raise BackendError(msg)
     return cast("Walker", importlib.import_module(f"unified_init.walkers.{name}"))

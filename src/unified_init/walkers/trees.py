@@ -1,4 +1,4 @@
-"""Models that are a function and a tree of arrays: the two together, as ``ui.apply`` takes them."""
+"""Models that are a function and a tree of arrays, wrapped as one object for ``ui.apply``."""
 
 from __future__ import annotations
 
@@ -159,19 +159,19 @@ def haiku(transformed: Any, params: Any, *example_args: Any, state: Any = None, 
     Paths are "module/name" for parameters and "state:module/name" for the state. The one matrix of an
     LSTM is two records, "lstm/linear/w#input" and "lstm/linear/w#recurrent", and its forget bias is the
     stored one plus the 1 that the forward pass adds. A GRU's gates are called z, r and n; its z is the
-    share of the new state, 1 less PyTorch's. Of the state, what batch normalisation keeps is written,
-    other state is left.
+    share of the new state, 1 less PyTorch's. Of the state, the averages of batch normalization are
+    written; other state is left unchanged.
 
     Args:
         transformed: what ``hk.transform`` or ``hk.transform_with_state`` returned.
         params: what its ``init`` returned, arrays or the ``jax.ShapeDtypeStruct`` of ``jax.eval_shape``.
-            Leading axes beyond those that ``init`` makes hold copies of the whole network.
+            Leading axes beyond those that ``init`` makes hold several networks of the same structure.
         *example_args: what ``init`` takes after the key, arrays or abstract ones. The function is
             evaluated with them abstractly, at no cost, and its modules say what their tensors are.
             Without any, only what Haiku's default names and the shapes prove is known, which the groups
             of a convolution are not.
         state: the state that ``init`` returned beside the parameters.
-        **kwargs: what ``init`` takes by name; a bool or a string is passed as it stands.
+        **kwargs: what ``init`` takes by name; a bool or a string is passed unchanged.
 
     Returns:
         The wrapper. ``ui.apply`` returns a new one.

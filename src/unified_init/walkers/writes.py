@@ -1,4 +1,4 @@
-"""Writes: what one native tensor gets, ready to be drawn into memory of its shape."""
+"""Writes: the programs and regions that fill one native tensor."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WIDE = 4  # bytes of a float32
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Target:
-    """Where a region of what is drawn goes: a region of the native tensor, None for all of it."""
+    """A region of a drawn tensor, and the region of the native tensor that it fills (None for all of it)."""
 
     source: tuple[slice, ...]
     box: Box | None
@@ -34,7 +34,7 @@ class Target:
 class Drawn:
     """One tensor to draw, and the regions of the native tensor that it fills.
 
-    ``value`` stands for a program where the element type is an integer, which holds constants alone.
+    ``value`` replaces a program where the element type is an integer, which can only hold a constant.
     """
 
     program: Program | None
@@ -44,7 +44,7 @@ class Drawn:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Write:
-    """All that one native tensor gets."""
+    """Everything that is written into one native tensor."""
 
     path: str
     shape: tuple[int, ...]
@@ -56,16 +56,16 @@ class Write:
 
     @property
     def direct(self) -> Program | None:
-        """The program whose values are this tensor's as they stand, if it is that simple."""
+        """The program whose values are this tensor's, unchanged; None if there are regions or shifts."""
         if len(self.drawn) != 1 or self.zero_row is not None:
             return None
-        (only,) = self.drawn
-        plain = len(only.targets) == 1 and only.targets[0].box is None and not only.targets[0].shift
-        program = only.program
-        return program if plain and program is not None and program.geometry.shape == self.shape else None
+        (drawn,) = self.drawn
+        is_whole = len(drawn.targets) == 1 and drawn.targets[0].box is None and not drawn.targets[0].shift
+        program = drawn.program
+        return program if is_whole and program is not None and program.geometry.shape == self.shape else None
 
     def array(self, current: NDArray[Any] | None = None) -> NDArray[Any]:
-        """Return the tensor's values in a new buffer; what no region covers stays as in ``current``."""
+        """Return the tensor's values in a new buffer; elements outside all regions are as in ``current``."""
         numpy = DTYPES[self.dtype].numpy if self.dtype in DTYPES else np.dtype(self.dtype)
         out: NDArray[Any] = host.aligned_empty(self.shape, numpy)
         if not self.covers and current is not None:
@@ -89,7 +89,7 @@ class Write:
             out[self.zero_row] = 0
 
     def _values(self, drawn: Drawn, dtype: np.dtype[Any]) -> NDArray[Any]:
-        """Return what is drawn; in float32 where a narrower value is yet to be shifted."""
+        """Return the drawn values; in float32 where they are to be shifted and then narrowed."""
         program = drawn.program
         if program is None:
             return np.full(self.shape, drawn.value, dtype)
@@ -99,6 +99,6 @@ class Write:
 
 
 def _shifted(values: NDArray[Any], shift: float) -> NDArray[Any]:
-    """Return values less what the forward pass adds to them; the tensor's type rounds the difference once."""
+    """Return values less what the forward pass adds; the difference is rounded once, to the tensor's type."""
     shifted: NDArray[Any] = np.subtract(values.astype(np.result_type(values.dtype, np.float64)), shift)
     return shifted

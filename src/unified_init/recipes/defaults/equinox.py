@@ -30,7 +30,7 @@ def equinox_default() -> Recipe:
     Equinox has no bilinear layer, and attention without biases unless they are asked for.
 
     Returns:
-        The recipe; its rules are optional, for no model has all these layers.
+        The recipe; its rules are optional, because no model has all these layers.
 
     Example:
         >>> import equinox as eqx, jax
@@ -48,8 +48,8 @@ def equinox_default() -> Recipe:
         and attention is a linear layer like any other (PyTorch: Xavier, biases 0).
     """
 
-    def rule(spec: Initializer, **where: Any) -> Rule:  # noqa: ANN401  # fields of a rule
-        return Rule(spec=spec, optional=True, **where)
+    def rule(spec: Initializer, **conditions: Any) -> Rule:  # noqa: ANN401  # fields of a rule
+        return Rule(spec=spec, optional=True, **conditions)
 
     norms = ("batch_norm", "layer_norm", "group_norm", "rms_norm")
     linear = ("linear", "conv", "conv_transpose", "attention")

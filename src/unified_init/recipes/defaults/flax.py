@@ -25,14 +25,14 @@ LINEAR = ("linear", "conv", "conv_transpose", "bilinear", "attention")
 
 
 def _rules(convention: str, *, joined: bool) -> tuple[Rule, ...]:
-    """Return the rules; ``joined`` draws orthogonal gates that are stored as one matrix as one."""
+    """Return the rules; with ``joined``, gates that are stored as one matrix are one orthogonal matrix."""
 
-    def rule(spec: Initializer, **where: object) -> Rule:
-        return Rule(spec=spec, optional=True, **where)  # type: ignore[arg-type]
+    def rule(spec: Initializer, **conditions: object) -> Rule:
+        return Rule(spec=spec, optional=True, **conditions)  # type: ignore[arg-type]
 
     kernels, zeros, ones = presets.lecun_normal(), presets.zeros(), presets.ones()
     orthogonal = presets.orthogonal()
-    whole = (
+    joined_rules = (
         rule(orthogonal, kind="lstm", role="recurrent_kernel", path="re:(.*/)?dense_h/kernel", unit="whole"),
         rule(orthogonal, kind="gru", role="recurrent_kernel", unit="whole"),
     )
@@ -43,7 +43,7 @@ def _rules(convention: str, *, joined: bool) -> tuple[Rule, ...]:
         rule(kernels, kind="lstm", role="recurrent_kernel", path="re:(.*/)?hh/kernel"),
         rule(zeros, kind="lstm", role="bias", path="re:(.*/)?ih/bias", parts=(("f", ones),)),
         rule(kernels, kind=RECURRENT, role=("kernel", "projection")),
-        *(whole if joined else ()),
+        *(joined_rules if joined else ()),
         rule(orthogonal, kind=RECURRENT, role="recurrent_kernel"),
         # A GRU with a gate f is a minimal gated unit.
         rule(zeros, kind="gru", role="bias", parts=(("f", ones),)),
@@ -60,18 +60,18 @@ def _rules(convention: str, *, joined: bool) -> tuple[Rule, ...]:
 def flax_linen_default() -> Recipe:
     """Linen's layer defaults, quirks included.
 
-    Kernels: truncated normal of std 1/sqrt(n), with n = fan_in of the stored kernel: a transposed
-    convolution with ``transpose_kernel`` counts its outputs, a dense layer with ``batch_dims`` and a local
-    convolution all their copies, an einsum all axes of its kernel but the last. Embedding: N(0, 1/sqrt(D)).
-    Recurrent kernels: an orthogonal matrix a gate; biases 0, a minimal gated unit's forget gate 1, a
-    convolutional LSTM's 1 in sum. Normalisation: 1 and 0. PReLU: 0.01. LoRA: He uniform and 0.
+    Kernels: truncated normal of std 1/sqrt(n), with n = fan_in of the stored kernel: a transposed convolution
+    with ``transpose_kernel`` counts its outputs, a dense layer with ``batch_dims`` and a local convolution
+    all their groups, an einsum all axes of its kernel except the last. Embedding: N(0, 1/sqrt(D)). Recurrent
+    kernels: one orthogonal matrix per gate; biases 0, a minimal gated unit's forget gate 1, a convolutional
+    LSTM's 1 in sum. Normalisation: 1 and 0. PReLU: 0.01. LoRA: He uniform and 0.
 
     Layers that Flax lacks: a bilinear layer has the product of its inputs as fan_in, a recurrent layer's
     projection is a dense kernel, the row of an embedding that stands for padding is 0. Parameters of no
-    known layer match no rule, for in Flax each has an initializer of its own.
+    known layer match no rule, because in Flax each has its own initializer.
 
     Returns:
-        The recipe; its rules are optional, for no model has all these layers.
+        The recipe; its rules are optional, because no model has all these layers.
 
     Example:
         >>> import torch
@@ -91,10 +91,10 @@ def flax_linen_default() -> Recipe:
 
 
 def flax_linen_default_corrected() -> Recipe:
-    """Linen's layer defaults with the true fans: of one copy, inputs as inputs.
+    """Linen's layer defaults with the true fans: of one group, inputs as inputs.
 
     Transposed convolutions use their inputs whatever the order of storage (Linen: outputs under
-    ``transpose_kernel``), batched, local and einsum layers what one output sees (all copies). Everything
+    ``transpose_kernel``), batched, local and einsum layers the inputs of one output (all groups). Everything
     else is as in ``flax_linen_default``.
 
     Returns:
@@ -114,7 +114,7 @@ def flax_linen_default_corrected() -> Recipe:
 
     Differs from:
         ``flax_linen_default``: std times sqrt(outputs / inputs) for those transposed convolutions, and times
-        sqrt(copies) for batched and local layers.
+        sqrt(groups) for batched and local layers.
     """
     return Recipe("flax_linen_default_corrected", _rules("own", joined=False), LINEN)
 
@@ -122,12 +122,12 @@ def flax_linen_default_corrected() -> Recipe:
 def flax_nnx_default() -> Recipe:
     """NNX' layer defaults, quirks included.
 
-    As ``flax_linen_default``, but for recurrent kernels: ``OptimizedLSTMCell`` and ``GRUCell`` store their
+    As ``flax_linen_default``, except for recurrent kernels: ``OptimizedLSTMCell`` and ``GRUCell`` store their
     gates as one matrix and make it one orthogonal matrix, whose std is 1/sqrt(gates H) and not 1/sqrt(H).
-    ``LSTMCell`` has a matrix a gate. An LSTM of another framework is taken for that, a GRU for NNX' own.
+    ``LSTMCell`` has one matrix per gate. An LSTM of another framework is taken for that, a GRU for NNX' own.
 
     Returns:
-        The recipe; its rules are optional, for no model has all these layers.
+        The recipe; its rules are optional, because no model has all these layers.
 
     Example:
         >>> from flax import nnx
@@ -148,7 +148,7 @@ def flax_nnx_default() -> Recipe:
 def flax_nnx_default_corrected() -> Recipe:
     """NNX' layer defaults with the true fans and an orthogonal matrix for each gate.
 
-    As ``flax_linen_default_corrected``: with it Linen and NNX twins have the same laws.
+    As ``flax_linen_default_corrected``: with it a model in Linen and one in NNX have the same laws.
 
     Returns:
         The recipe.

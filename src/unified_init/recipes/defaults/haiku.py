@@ -15,29 +15,29 @@ if TYPE_CHECKING:
 
 __all__ = ["haiku_default", "haiku_default_corrected"]
 
-# Cut at two sigmas without making up for it: the realised std is this much of 1 / sqrt(fan_in).
-REALISED = AT_2_SIGMA.unit_std
-CUT = Initializer(AT_2_SIGMA, VarianceScaling(REALISED**2, "fan_in"))
-CUT_TABLE = presets.truncated_normal(0.0, 1.0)
-TABLE = Initializer(AT_2_SIGMA, Fixed(1.0 / REALISED))
+# Truncated at two sigmas without correction: the realized std is this much of 1 / sqrt(fan_in).
+REALIZED = AT_2_SIGMA.unit_std
+TRUNCATED = Initializer(AT_2_SIGMA, VarianceScaling(REALIZED**2, "fan_in"))
+TRUNCATED_TABLE = presets.truncated_normal(0.0, 1.0)
+TABLE = Initializer(AT_2_SIGMA, Fixed(1.0 / REALIZED))
 SOURCE = "https://github.com/google-deepmind/dm-haiku, dm-haiku 0.0.17: the layers of haiku/_src"
 
 
 def _rules(weights: Initializer, table: Initializer) -> tuple[Rule, ...]:
-    def rule(spec: Initializer, **where: Any) -> Rule:  # noqa: ANN401  # fields of a rule
-        return Rule(spec=spec, optional=True, **where)
+    def rule(spec: Initializer, **conditions: Any) -> Rule:  # noqa: ANN401  # fields of a rule
+        return Rule(spec=spec, optional=True, **conditions)
 
     norms = ("batch_norm", "layer_norm", "group_norm", "rms_norm")
     kernels = ("kernel", "recurrent_kernel")
     biases = ("bias", "recurrent_bias")
     return (
-        # An LSTM's input and state are one vector there.
+        # In Haiku an LSTM's input and state are one vector.
         rule(weights, kind="lstm", role=kernels, fans="haiku"),
         rule(weights, kind="lstm", role="projection"),
-        # VarianceScaling(), which makes up for the cut: a GRU's own, and attention's deprecated one.
+        # VarianceScaling(), which corrects for the truncation: a GRU's own, and attention's deprecated one.
         rule(presets.lecun_normal(), kind=("gru", "attention"), role=kernels),
         rule(weights, kind=("linear", "conv", "conv_transpose", "rnn"), role=kernels),
-        # The forward pass adds 1 to the forget gate: 1 in effect, whoever adds it.
+        # The forward pass adds 1 to the forget gate: the bias is 1 in effect.
         rule(presets.zeros(), kind=("lstm", "conv"), role="bias", parts=(("f", presets.ones()),)),
         rule(
             presets.zeros(),
@@ -53,20 +53,20 @@ def _rules(weights: Initializer, table: Initializer) -> tuple[Rule, ...]:
 def haiku_default() -> Recipe:
     """Haiku's layer defaults, quirks included.
 
-    Linear, convolutions, transposed ones, RNN: N(0, 1/n) cut at two sigmas, with n the inputs that an
-    output sees; the realised std is 0.8796 / sqrt(n), for nothing makes up for the cut. LSTM: the same
+    Linear, convolutions, transposed ones, RNN: N(0, 1/n) truncated at two sigmas, with n the inputs that an
+    output sees; the realized std is 0.8796 / sqrt(n), without correction for the truncation. LSTM: the same
     with n = inputs + hidden, and in effect a forget bias of 1, which its forward pass adds to a stored 0.
-    GRU: N(0, 1/n) cut at two sigmas of a parent so wide that the realised std is 1/sqrt(n). Biases 0.
-    Embed: N(0, 1) cut at two. Normalisation: 1 and 0.
+    GRU: truncated at two sigmas of a parent so wide that the realized std is 1/sqrt(n). Biases 0.
+    Embed: N(0, 1) truncated at two. Normalization: 1 and 0.
 
     Attention has no default in Haiku; it gets what ``w_init_scale=1.0`` gives, as a GRU does. So has a
     moving average, which starts from the statistics of the example batch: here from mean 0 and variance
     1; the first step of training replaces it. A GRU's ``z`` there is the share of the new state, PyTorch's
     that of the old: it is called ``z`` in both. Haiku has no bilinear layer and no PReLU; a model that has
-    them needs a rule of its own for them.
+    them needs another rule for them.
 
     Returns:
-        The recipe; its rules are optional, for no model has all these layers.
+        The recipe; its rules are optional, because no model has all these layers.
 
     Example:
         >>> import unified_init as ui
@@ -84,11 +84,11 @@ def haiku_default() -> Recipe:
         ``haiku_default_corrected``: its realised std is 1 / sqrt(n), 1.137 times this one's.
         ``lecun_normal`` of Flax: the same ratio.
     """
-    return Recipe("haiku_default", _rules(CUT, CUT_TABLE), SOURCE)
+    return Recipe("haiku_default", _rules(TRUNCATED, TRUNCATED_TABLE), SOURCE)
 
 
 def haiku_default_corrected() -> Recipe:
-    """Haiku's layer defaults with the std that its documentation gives: 1 / sqrt(n) after the cut.
+    """Haiku's layer defaults with the std that its documentation gives: 1 / sqrt(n) after truncation.
 
     Everything else is as in ``haiku_default``; an embedding's realised std is 1.
 

@@ -14,8 +14,8 @@ PLAIN = ("linear", "conv", "conv_transpose", "bilinear", "attention")
 
 
 def _rules(convention: str, unit: str) -> tuple[Rule, ...]:
-    def rule(spec: object, **where: object) -> Rule:
-        return Rule(spec=spec, optional=True, **where)  # type: ignore[arg-type]
+    def rule(spec: object, **conditions: object) -> Rule:
+        return Rule(spec=spec, optional=True, **conditions)  # type: ignore[arg-type]
 
     glorot, zeros, ones = presets.glorot_uniform(), presets.zeros(), presets.ones()
     return (
@@ -25,7 +25,7 @@ def _rules(convention: str, unit: str) -> tuple[Rule, ...]:
         rule(zeros, kind=PLAIN, role="bias"),
         rule(glorot, kind=RECURRENT, role="kernel", fans=convention),
         rule(presets.orthogonal(), kind=RECURRENT, role="recurrent_kernel", unit=unit),
-        # Of two biases that are added one alone is 1, so that the sum is.
+        # Where two biases are added, only one of them is 1, so that the sum is 1.
         rule(zeros, kind="lstm", role="bias", parts=(("f", ones),)),
         rule(zeros, kind=RECURRENT, role=("bias", "recurrent_bias")),
         rule(glorot, kind="lstm", role="projection"),
@@ -49,14 +49,13 @@ def keras_default() -> Recipe:
     row included. Normalisation: 1 and 0. PReLU: 0. Additive attention's scale of n: U(+-sqrt(3 / n)). LoRA:
     He uniform and 0.
 
-    Layers that Keras lacks: fused attention is drawn part by part, for Keras keeps queries, keys and
-    values apart; of two biases of an LSTM one alone has the forget gate's 1; a bilinear layer has the
-    product of its inputs as fan_in; a recurrent layer's projection and the extra tokens of attention are
-    Glorot uniform, as every weight without an initializer is in Keras. Parameters of no known layer match
-    no rule.
+    Layers that Keras lacks: fused attention is drawn part by part, because Keras has separate queries, keys
+    and values; of two biases of an LSTM only one has the forget gate's 1; a bilinear layer has the product of
+    its inputs as fan_in; a recurrent layer's projection and the extra tokens of attention are Glorot uniform,
+    as every weight without an initializer is in Keras. Parameters of no known layer match no rule.
 
     Returns:
-        The recipe; its rules are optional, for no model has all these layers.
+        The recipe; its rules are optional, because no model has all these layers.
 
     Example:
         >>> import torch
@@ -80,9 +79,9 @@ def keras_default_corrected() -> Recipe:
     """Keras' layer defaults with the true fans: of one group, of one gate, of one channel.
 
     Depthwise kernels count one channel as input (Keras: all), grouped ones the outputs of one group (all),
-    recurrent ones the outputs of one gate (all), EinsumDense with copies one copy (all), additive
-    attention's scale one output (as many as inputs). Each gate's recurrent kernel is an orthogonal matrix
-    of its own (one matrix of all gates). Everything else is as in ``keras_default``.
+    recurrent ones the outputs of one gate (all), EinsumDense with groups one group (all), additive
+    attention's scale one output (as many as inputs). Each gate's recurrent kernel is a separate
+    orthogonal matrix (one matrix of all gates). Everything else is as in ``keras_default``.
 
     Returns:
         The recipe.

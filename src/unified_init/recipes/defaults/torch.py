@@ -16,8 +16,8 @@ SOURCE = "https://github.com/pytorch/pytorch, torch 2.13.0: reset_parameters of 
 
 
 def _rules(convention: str) -> tuple[Rule, ...]:
-    def rule(spec: Initializer, **where: object) -> Rule:
-        return Rule(spec=spec, optional=True, **where)  # type: ignore[arg-type]
+    def rule(spec: Initializer, **conditions: object) -> Rule:
+        return Rule(spec=spec, optional=True, **conditions)  # type: ignore[arg-type]
 
     norms = ("batch_norm", "layer_norm", "group_norm", "rms_norm")
     in_attention = ("attention.qkv", "attention.query", "attention.key", "attention.value")
@@ -50,14 +50,14 @@ def torch_default() -> Recipe:
     """PyTorch's layer defaults, quirks included.
 
     Linear, convolutions, bilinear: U(-1/sqrt(n), 1/sqrt(n)), weight and bias, with n = size(1) of the
-    weight times its window: a transposed convolution's n counts its outputs, a bilinear layer's its first
-    inputs alone. Recurrent layers: the same with n = hidden. Attention: the fused matrix
+    weight times its window: a transposed convolution's n counts its outputs, a bilinear layer's only its
+    first inputs. Recurrent layers: the same with n = hidden. Attention: the fused matrix
     U(+-sqrt(6 / 4d)), its output projection as a Linear, biases 0. Embedding: N(0, 1), the padding row
     0. Normalisation: 1 and 0. PReLU: 0.25, the
     default of ``init=``: a layer made with another value gets 0.25 too.
 
     Returns:
-        The recipe; its rules are optional, for no model has all these layers.
+        The recipe; its rules are optional, because no model has all these layers.
 
     Example:
         >>> import torch
@@ -80,7 +80,7 @@ def torch_default_corrected() -> Recipe:
     """PyTorch's layer defaults with the true fans: of one group, of one part, inputs as inputs.
 
     Transposed convolutions use their inputs (PyTorch: outputs), bilinear layers the product of both
-    inputs (the first alone), the fused attention matrix each part's own fans (three times the outputs).
+    inputs (only the first), the fused attention matrix each part's own fans (three times the outputs).
     Everything else is as in ``torch_default``.
 
     Returns:

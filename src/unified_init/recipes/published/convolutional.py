@@ -79,7 +79,7 @@ def mobilenet() -> Recipe:
         torchvision models/mobilenetv2.py and mobilenetv3.py.
 
     Differs from:
-        ``efficientnet_tf``: a depthwise kernel's fan_out there is its window alone.
+        ``efficientnet_tf``: a depthwise kernel's fan_out there is only its window.
     """
     rules = (
         must(HE_OUT, fans="torch", **CONV),
@@ -125,7 +125,7 @@ def fixup(n_blocks: int, n_layers: int = 2) -> Recipe:
 
     Args:
         n_blocks: number of residual blocks of the whole network.
-        n_layers: convolutions a branch, at least 2: 2 in a basic block, 3 in a bottleneck.
+        n_layers: convolutions per branch, at least 2: 2 in a basic block, 3 in a bottleneck.
 
     Returns:
         The recipe; a model without residual branches of convolutions is refused.

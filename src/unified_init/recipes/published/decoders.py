@@ -121,7 +121,7 @@ def olmo_mitchell(d_model: int) -> Recipe:
     """OLMo's "mitchell": sizes by width, and by the index of the block where a branch ends.
 
     std 1 / sqrt(d_model); output projections of attention 1 / sqrt(2 d_model (l + 1)), of feed-forward
-    layers 1 / sqrt(2 fan_in (l + 1)), l the block from 0; all cut at 3 sigmas of the parent normal
+    layers 1 / sqrt(2 fan_in (l + 1)), l the block from 0; all truncated at 3 sigmas of the parent normal
 
     Args:
         d_model: width of the model.
@@ -146,17 +146,17 @@ def olmo_mitchell(d_model: int) -> Recipe:
         ``gpt2``: the depth is that of the block, not of the model.
     """
     width = checks.count("d_model", d_model)
-    inner = _cut(1.0 / math.sqrt(width))
+    inner = _truncated(1.0 / math.sqrt(width))
     rules = (
-        must(_cut(1.0 / math.sqrt(2 * width)), by_block=-0.5, **_ends("attention.out")),
-        must(_cut_by_inputs(0.5), by_block=-0.5, **_ends("mlp.out")),
+        must(_truncated(1.0 / math.sqrt(2 * width)), by_block=-0.5, **_ends("attention.out")),
+        must(_truncated_by_inputs(0.5), by_block=-0.5, **_ends("mlp.out")),
         kernels(inner), *tables(inner, padding="drawn"), *rest(),
     )  # fmt: skip
     return Recipe("olmo_mitchell", rules, "Groeneveld et al. 2024; olmo/model.py InitFnType.mitchell")
 
 
 def olmo_full_megatron(n_layer: int, std: float = 0.02) -> Recipe:
-    """OLMo's "full_megatron": Megatron's sizes, cut at 3 sigmas, and a head by its width.
+    """OLMo's "full_megatron": Megatron's sizes, truncated at 3 sigmas, and a head by its width.
 
     std ``std``; output projections std / sqrt(2 n_layer); an untied head 1 / sqrt(d_model); all of the
     parent normal
@@ -185,11 +185,11 @@ def olmo_full_megatron(n_layer: int, std: float = 0.02) -> Recipe:
     """
     count = checks.count("n_layer", n_layer)
     size = checks.positive("std", std)
-    residual, inner = _cut(size / math.sqrt(2 * count)), _cut(size)
+    residual, inner = _truncated(size / math.sqrt(2 * count)), _truncated(size)
     rules = (
         must(residual, **_ends("attention.out")),
         must(residual, **_ends("mlp.out")),
-        may(_cut_by_inputs(1.0), kind=DENSE, role="kernel", place="head"),
+        may(_truncated_by_inputs(1.0), kind=DENSE, role="kernel", place="head"),
         kernels(inner), *tables(inner, padding="drawn"), *rest(),
     )  # fmt: skip
     return Recipe(
@@ -276,11 +276,14 @@ def _two_sizes(inner: Initializer, residual: Initializer) -> tuple[Rule, ...]:
     )  # fmt: skip
 
 
-def _cut(std: float) -> Initializer:
-    """Return a normal cut at 3 sigmas; ``std`` is the parent's."""
+def _truncated(std: float) -> Initializer:
+    """Return a normal truncated at 3 sigmas; ``std`` is the parent's."""
     return presets.truncated_normal(0.0, std, -3.0, 3.0)
 
 
-def _cut_by_inputs(scale: float) -> Initializer:
-    """Return the same with a parent of variance scale / fan_in; a scale rule states the realised one."""
+def _truncated_by_inputs(scale: float) -> Initializer:
+    """Return a normal truncated at 3 sigmas whose parent has the variance scale / fan_in.
+
+    A scale rule states the realized variance, hence the factor.
+    """
     return Initializer(AT_3_SIGMA, VarianceScaling(scale * AT_3_SIGMA.unit_std**2, "fan_in"))

@@ -1,4 +1,4 @@
-"""Published initialisations of deep transformers: gains on what residual branches carry."""
+"""Published initializations of deep transformers: gains on the matrices of residual branches."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["deepnorm", "magneto", "t_fixup"]
 
-# Encoders and decoders differ in nothing that a record says but their names.
+# In a record, only the path distinguishes an encoder from a decoder.
 ENCODER = "*[eE]ncoder*"
 DECODER = "*[dD]ecoder*"
 CROSS = (
@@ -32,7 +32,7 @@ HEAD = Initializer(Normal(), VarianceScaling(1.0, "fan_in"))
 def deepnorm(n_encoder: int, n_decoder: int, encoder_gain: float = 0.87) -> Recipe:
     """DeepNet: Xavier's normal, with a gain on values, attention's outputs and feed-forward layers.
 
-    gain (8 n)^-1/4 where there is an encoder or a decoder alone; else in the encoder
+    gain (8 n)^-1/4 where there is only an encoder or only a decoder; else in the encoder
     encoder_gain (n_encoder^4 n_decoder)^-1/16, in the decoder (12 n_decoder)^-1/4. Queries and keys have
     gain 1; embeddings and an untied head N(0, 1 / d); biases 0, normalisations 1 and 0.
 
@@ -63,20 +63,20 @@ def deepnorm(n_encoder: int, n_decoder: int, encoder_gain: float = 0.87) -> Reci
     Differs from:
         torchscale: it also divides biases, and scales PyTorch's defaults instead of Xavier's normal.
     """
-    first, second = _sides(n_encoder, n_decoder)
-    share = checks.positive("encoder_gain", encoder_gain)
-    if first and second:
-        gains = (share * (first**4 * second) ** -0.0625, (12.0 * second) ** -0.25)
+    encoder, decoder = _sides(n_encoder, n_decoder)
+    gain = checks.positive("encoder_gain", encoder_gain)
+    if encoder and decoder:
+        gains = (gain * (encoder**4 * decoder) ** -0.0625, (12.0 * decoder) ** -0.25)
     else:
-        gains = ((8.0 * max(first, second)) ** -0.25,) * 2
-    rules = _gained(gains, presets.xavier_normal(), both=bool(first and second))
+        gains = ((8.0 * max(encoder, decoder)) ** -0.25,) * 2
+    rules = _gain_rules(gains, presets.xavier_normal(), both=bool(encoder and decoder))
     return Recipe("deepnorm", rules, "Wang et al. 2022 (DeepNet); microsoft/torchscale")
 
 
 def magneto(n_encoder: int, n_decoder: int) -> Recipe:
     """Magneto, also called Sub-LN: DeepNet's matrices, with gains that grow with the logarithm of depth.
 
-    gain sqrt(ln(2 n)) where there is an encoder or a decoder alone; else in the encoder
+    gain sqrt(ln(2 n)) where there is only an encoder or only a decoder; else in the encoder
     sqrt(ln(3 n_decoder) ln(2 n_encoder) / 3), in the decoder sqrt(ln(3 n_decoder)), its attention to the
     encoder excepted: gain 1. The rest as in ``deepnorm``.
 
@@ -105,18 +105,18 @@ def magneto(n_encoder: int, n_decoder: int) -> Recipe:
         ``deepnorm``: pre-norm, gains above 1. torchscale also multiplies biases, and scales PyTorch's
         defaults instead of Xavier's normal.
     """
-    first, second = _sides(n_encoder, n_decoder)
-    both = bool(first and second)
+    encoder, decoder = _sides(n_encoder, n_decoder)
+    both = bool(encoder and decoder)
     if both:
-        log = math.log(3 * second)
-        gains = (math.sqrt(log * math.log(2 * first) / 3), math.sqrt(log))
+        log = math.log(3 * decoder)
+        gains = (math.sqrt(log * math.log(2 * encoder) / 3), math.sqrt(log))
     else:
-        gains = (math.sqrt(math.log(2 * max(first, second))),) * 2
+        gains = (math.sqrt(math.log(2 * max(encoder, decoder))),) * 2
     base = presets.xavier_normal()
     crossing = (may(base, kind=DENSE, role="kernel", path=CROSS),) if both else ()
     return Recipe(
         "magneto",
-        (*crossing, *_gained(gains, base, both=both)),
+        (*crossing, *_gain_rules(gains, base, both=both)),
         "Wang et al. 2022 (Magneto); microsoft/torchscale",
     )
 
@@ -154,23 +154,23 @@ def t_fixup(n_encoder: int, n_decoder: int, d_model: int) -> Recipe:
     Differs from:
         The paper's text does not mention the 1/sqrt(2) of queries and keys, which fairseq has.
     """
-    first, second = _sides(n_encoder, n_decoder)
+    encoder, decoder = _sides(n_encoder, n_decoder)
     width = checks.count("d_model", d_model)
-    both = bool(first and second)
+    both = bool(encoder and decoder)
     gains = (
-        0.67 * first**-0.25 if first else (9 * second) ** -0.25,
-        (9 * second) ** -0.25 if second else 0.0,
+        0.67 * encoder**-0.25 if encoder else (9 * decoder) ** -0.25,
+        (9 * decoder) ** -0.25 if decoder else 0.0,
     )
     base, std = presets.xavier_uniform(), width**-0.5
-    # A table that both share has paths in both.
-    apart = [(first, {"path": ENCODER}), (second, {"path": DECODER})] if both else []
-    depths = [*apart, (first or second, {})]
+    # An embedding that both share has paths in both.
+    side_depths = [(encoder, {"path": ENCODER}), (decoder, {"path": DECODER})] if both else []
+    depths = [*side_depths, (encoder or decoder, {})]
     tokens = [
-        may(presets.normal(0.0, std * (9 * depth) ** -0.25), role="embedding", padding="zero", **where)
-        for depth, where in depths
+        may(presets.normal(0.0, std * (9 * depth) ** -0.25), role="embedding", padding="zero", **conditions)
+        for depth, conditions in depths
     ]
     rules = (
-        *_gained(gains, base, both=both, others=base * (2.0**-0.5), tables_of=tokens),
+        *_gain_rules(gains, base, both=both, others=base * (2.0**-0.5), tables_of=tokens),
         may(BOUND, kind=DENSE, role="bias", place=INTO_HEADS),
         *rest(),
     )
@@ -178,15 +178,15 @@ def t_fixup(n_encoder: int, n_decoder: int, d_model: int) -> Recipe:
 
 
 def _sides(n_encoder: int, n_decoder: int) -> tuple[int, int]:
-    first = checks.count("n_encoder", n_encoder, least=0)
-    second = checks.count("n_decoder", n_decoder, least=0)
-    if not first and not second:
+    encoder = checks.count("n_encoder", n_encoder, least=0)
+    decoder = checks.count("n_decoder", n_decoder, least=0)
+    if not encoder and not decoder:
         msg = "`n_encoder` and `n_decoder` must not both be 0: the gains depend on the number of blocks."
         raise ArgumentValueError(msg)
-    return first, second
+    return encoder, decoder
 
 
-def _gained(
+def _gain_rules(
     gains: tuple[float, float],
     base: Initializer,
     *,
@@ -194,25 +194,25 @@ def _gained(
     others: Initializer | None = None,
     tables_of: list[Rule] | None = None,
 ) -> tuple[Rule, ...]:
-    """Return the rules of a model whose branches carry gains, one an encoder and one a decoder."""
+    """Return the rules of a model whose branches have gains, one for the encoder and one for the decoder."""
     heads = base if others is None else others
     sides: list[tuple[float, dict[str, Any]]] = [(gains[0], {})]
     if both:
         sides.insert(0, (gains[1], {"path": DECODER}))
-    found: list[Rule] = []
-    for gain, where in sides:
-        found.extend(_branch(base * gain, heads, where))
-    found.append(may(heads, kind=DENSE, role="kernel", place=("attention.query", "attention.key")))
-    found.append(may(HEAD, kind=DENSE, role="kernel", place="head"))
-    found.append(may(base, kind=DENSE, role="kernel"))
+    rules: list[Rule] = []
+    for gain, conditions in sides:
+        rules.extend(_branch(base * gain, heads, conditions))
+    rules.append(may(heads, kind=DENSE, role="kernel", place=("attention.query", "attention.key")))
+    rules.append(may(HEAD, kind=DENSE, role="kernel", place="head"))
+    rules.append(may(base, kind=DENSE, role="kernel"))
     if tables_of is None:
-        return (*found, *tables(BY_WIDTH), *rest())
-    return (*found, *tables_of, may(BY_WIDTH, role=("position", "token")))
+        return (*rules, *tables(BY_WIDTH), *rest())
+    return (*rules, *tables_of, may(BY_WIDTH, role=("position", "token")))
 
 
-def _branch(gained: Initializer, heads: Initializer, where: dict[str, Any]) -> Iterator[Rule]:
-    matrix = {"kind": DENSE, "role": "kernel", **where}
-    yield must(gained, place="attention.out", **matrix)
-    yield must(gained, place=("mlp.in", "mlp.gate", "mlp.out"), **matrix)
-    yield may(gained, place="attention.value", **matrix)
-    yield may(heads, place="attention.qkv", parts={"v": gained}, **matrix)
+def _branch(scaled: Initializer, heads: Initializer, conditions: dict[str, Any]) -> Iterator[Rule]:
+    matrix = {"kind": DENSE, "role": "kernel", **conditions}
+    yield must(scaled, place="attention.out", **matrix)
+    yield must(scaled, place=("mlp.in", "mlp.gate", "mlp.out"), **matrix)
+    yield may(scaled, place="attention.value", **matrix)
+    yield may(heads, place="attention.qkv", parts={"v": scaled}, **matrix)

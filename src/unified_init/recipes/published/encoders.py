@@ -11,7 +11,7 @@ __all__ = ["bert_google", "bert_hf", "t5"]
 
 
 def bert_google(std: float = 0.02) -> Recipe:
-    """BERT as Google initialises it: a normal cut at two sigmas, whose realised std is 0.8796 of it.
+    """BERT as Google initializes it: a normal truncated at two sigmas, whose realized std is 0.8796 of it.
 
     w ~ N(0, std^2) within +-2 std; biases 0, normalisations 1 and 0; a padding row is drawn
 
@@ -42,7 +42,7 @@ def bert_google(std: float = 0.02) -> Recipe:
 
 
 def bert_hf(std: float = 0.02) -> Recipe:
-    """BERT as transformers initialises it: a normal that is not cut, and a padding row of 0.
+    """BERT as transformers initializes it: a normal that is not truncated, and a padding row of 0.
 
     w ~ N(0, std^2); biases 0, normalisations 1 and 0
 
@@ -107,21 +107,21 @@ def t5(d_model: int, d_kv: int, n_heads: int, d_ff: int, factor: float = 1.0) ->
     """
     width, head = checks.count("d_model", d_model), checks.count("d_kv", d_kv)
     heads, inner = checks.count("n_heads", n_heads), checks.count("d_ff", d_ff)
-    times = checks.positive("factor", factor)
-    by_width = presets.normal(0.0, times * width**-0.5)
+    multiplier = checks.positive("factor", factor)
+    by_width = presets.normal(0.0, multiplier * width**-0.5)
     matrix = {"kind": DENSE, "role": "kernel"}
     rules = (
-        must(presets.normal(0.0, times * (width * head) ** -0.5), place="attention.query", **matrix),
+        must(presets.normal(0.0, multiplier * (width * head) ** -0.5), place="attention.query", **matrix),
         must(by_width, place=("attention.key", "attention.value"), **matrix),
-        must(presets.normal(0.0, times * (heads * head) ** -0.5), place="attention.out", **matrix),
+        must(presets.normal(0.0, multiplier * (heads * head) ** -0.5), place="attention.out", **matrix),
         must(by_width, place=("mlp.in", "mlp.gate"), **matrix),
-        must(presets.normal(0.0, times * inner**-0.5), place="mlp.out", **matrix),
+        must(presets.normal(0.0, multiplier * inner**-0.5), place="mlp.out", **matrix),
         # Heads of tasks other than language modelling are as wide as the model.
         may(by_width, path=("*qa_outputs*", "*classification_head*"), **matrix),
-        may(presets.normal(0.0, times), place="head", **matrix),
+        may(presets.normal(0.0, multiplier), place="head", **matrix),
         may(by_width, kind="embedding", place="attention.extra"),
-        must(presets.normal(0.0, times), role="embedding"),
-        may(presets.constant(times), role="scale"),
+        must(presets.normal(0.0, multiplier), role="embedding"),
+        may(presets.constant(multiplier), role="scale"),
         *rest(),
     )
     return Recipe("t5", rules, "Raffel et al. 2020; transformers 5 T5PreTrainedModel._init_weights")

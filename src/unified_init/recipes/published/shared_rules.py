@@ -1,4 +1,4 @@
-"""What the published recipes have in common: rules by role, whatever the architecture."""
+"""Rules that many published recipes share: by role, whatever the architecture."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ AT_3_SIGMA = TruncatedNormal(-3.0, 3.0)
 BY_WIDTH = Initializer(Normal(), VarianceScaling(1.0, "fan_out"))
 
 
-def must(spec: Initializer | None, **where: Any) -> Rule:  # noqa: ANN401  # the fields of a rule
-    """Return a rule without which the recipe makes no sense: a model that it misses is refused."""
-    return Rule(spec=spec, **where)
+def must(spec: Initializer | None, **conditions: Any) -> Rule:  # noqa: ANN401  # the fields of a rule
+    """Return a required rule: a model in which it matches nothing is refused."""
+    return Rule(spec=spec, **conditions)
 
 
-def may(spec: Initializer | None, **where: Any) -> Rule:  # noqa: ANN401  # the fields of a rule
-    """Return a rule for what some of the models have."""
-    return Rule(spec=spec, optional=True, **where)
+def may(spec: Initializer | None, **conditions: Any) -> Rule:  # noqa: ANN401  # the fields of a rule
+    """Return an optional rule, for layers that only some of the models have."""
+    return Rule(spec=spec, optional=True, **conditions)
 
 
-def kernels(spec: Initializer, **where: Any) -> Rule:  # noqa: ANN401  # the fields of a rule
-    """Return the rule of all matrices that no rule before it decides."""
-    return must(spec, kind=DENSE, role="kernel", **where)
+def kernels(spec: Initializer, **conditions: Any) -> Rule:  # noqa: ANN401  # the fields of a rule
+    """Return the rule for all matrices that no earlier rule decides."""
+    return must(spec, kind=DENSE, role="kernel", **conditions)
 
 
 def tables(spec: Initializer, padding: str = "zero") -> Iterator[Rule]:
@@ -44,6 +44,6 @@ def tables(spec: Initializer, padding: str = "zero") -> Iterator[Rule]:
 
 
 def rest() -> Iterator[Rule]:
-    """Yield the rules of biases, 0, and of normalisations: 1 and 0, statistics too."""
+    """Yield the rules of biases (0) and of normalizations (1 and 0), with their statistics."""
     yield may(presets.zeros(), role=("bias", "recurrent_bias", "offset", "mean", "count"))
     yield may(presets.ones(), role=("scale", "variance"))

@@ -19,7 +19,7 @@ TIMM = "timm 1.0, models/vision_transformer.py"
 def vit_timm(layer_scale: float = 1e-5) -> Recipe:
     """ViT as timm initialises it by default.
 
-    matrices N(0, 0.02^2), the head too: timm's truncation at +-2, absolute, cuts nothing; the patch
+    matrices N(0, 0.02^2), the head too: timm's truncation at +-2, absolute, has no effect; the patch
     convolution as PyTorch's, U(-1/sqrt(fan_in), 1/sqrt(fan_in)), weight and bias; positions N(0, 0.02^2);
     class and register tokens N(0, 1e-12), a std of 1e-6; other biases 0, normalisations 1 and 0
 
@@ -108,7 +108,7 @@ def vit_jax_nlhb(num_classes: int, *, layer_scale: float = 1e-5, fused: bool = T
         timm 1.0, ``VisionTransformer.init_weights``; vit_jax/models_vit.py, ``head_bias_init``.
 
     Differs from:
-        ``vit_jax``: the head's bias alone.
+        ``vit_jax``: only the head's bias.
     """
     bias = -math.log(checks.count("num_classes", num_classes))
     return Recipe("vit_jax_nlhb", _jax_rules(bias, layer_scale, fused=fused), f"{TIMM} init_weights_vit_jax")

@@ -1,4 +1,4 @@
-"""muP: what width does to the first weights, the learning rates and the output of a model.
+"""muP: how the initial weights, the learning rates and the output of a model depend on its width.
 
 Greg Yang and others, "Tensor Programs V", 2022; in the form of the package ``mup``: the output layer
 keeps its std and its inputs are divided by the width multiplier.
@@ -35,7 +35,7 @@ class MuP:
     """A recipe at one width, and how it changes with the width. Made by ``ui.recipes.mup``.
 
     Args:
-        recipe: what the base model gets.
+        recipe: the recipe of the base model.
         base: inventory of the base model, at whose width nothing changes.
         delta: inventory of the same model at another width: the axes that differ are those that grow.
 
@@ -100,30 +100,30 @@ class MuP:
             bias    (4,)     fixed   1      0.14434   0.14434  1     1    1
         """
         rows = []
-        for before, now in self._pairs(inventory):
-            growth = self._growth(before, now)
-            law = next((piece.law for piece in self._assigned(before).pieces), None)
+        for base_record, record in self._pairs(inventory):
+            growth = self._growth(base_record, record)
+            law = next((piece.law for piece in self._assigned(base_record).pieces), None)
             base_std = math.nan if law is None else law.std
             std = base_std * growth.hidden_factor if law is not None and law.random else base_std
             rows.append(
                 MuRow(
-                    now.path, now.shape, growth.kind, growth.width, base_std,
-                    std, *growth.rates, growth.multiplier(now),
+                    record.path, record.shape, growth.kind, growth.width, base_std,
+                    std, *growth.rates, growth.multiplier(record),
                 )
             )  # fmt: skip
         return MuTable(tuple(rows))
 
     def recipe_for(self, inventory: Inventory) -> Recipe:
-        """Return the recipe that gives a model of any width its first weights.
+        """Return the recipe that gives a model of any width its initial weights.
 
-        std = base std for what has one growing side or none, base std / sqrt(width multiplier) for hidden
-        matrices, where the base std is that of the base's shape.
+        std = base std for parameters with one growing side or none, base std / sqrt(width multiplier) for
+        hidden matrices, where the base std is that of the base's shape.
 
         Args:
             inventory: of the same model at any width.
 
         Returns:
-            A recipe of one rule a parameter; constants and matrices given by a formula stay as they are.
+            A recipe of one rule per parameter; constants and matrices given by a formula are not scaled.
 
         Raises:
             ArgumentTypeError: no inventory.
@@ -138,11 +138,11 @@ class MuP:
             >>> law.high == 16**-0.5
             True
         """
-        rules = [self._scaled_rule(before, now) for before, now in self._pairs(inventory)]
+        rules = [self._scaled_rule(base_record, record) for base_record, record in self._pairs(inventory)]
         return Recipe(f"mup({self.recipe.name})", tuple(rules), self.recipe.source)
 
     def _pairs(self, inventory: Inventory) -> Iterator[tuple[Record, Record]]:
-        """Yield each parameter at the base's width and at this one."""
+        """Yield the record of each parameter at the base's width and at this inventory's."""
         if not isinstance(inventory, Inventory):
             msg = f"`inventory` must be an Inventory: inspect(model) makes one; got {inventory!r}."
             raise ArgumentTypeError(msg)
@@ -150,9 +150,9 @@ class MuP:
         bases = {record.name: record for record in self.base}
         yield from ((bases[record.name], record) for record in inventory)
 
-    def _growth(self, before: Record, now: Record) -> Growth:
-        delta = next(record for record in self.delta if record.name == before.name)
-        return growth_of(before, delta, now)
+    def _growth(self, base_record: Record, record: Record) -> Growth:
+        delta_record = next(candidate for candidate in self.delta if candidate.name == record.name)
+        return growth_of(base_record, delta_record, record)
 
     def _assigned(self, record: Record) -> Assignment:
         assignment = assign(record, self.recipe)
@@ -164,16 +164,16 @@ class MuP:
             raise ArgumentValueError(msg)
         return assignment
 
-    def _scaled_rule(self, before: Record, now: Record) -> Rule:
-        """Return the rule of one parameter: that of the recipe, its values scaled."""
-        assignment = self._assigned(now)
+    def _scaled_rule(self, base_record: Record, record: Record) -> Rule:
+        """Return the rule of one parameter: the recipe's, with its values scaled."""
+        assignment = self._assigned(record)
         rule = self.recipe.rules[assignment.rule]
         conditions = ("kind", "role", "place", "name", "block", "shape", "depthwise", "fused", "predicate")
-        exact: dict[str, Any] = {**dict.fromkeys(conditions), "path": (literally(now.path),)}
+        exact: dict[str, Any] = {**dict.fromkeys(conditions), "path": (literally(record.path),)}
         if rule.spec is None or not assignment.pieces:
             return dataclasses.replace(rule, **exact)
-        growth = self._growth(before, now)
-        base_laws = {piece.label: piece.law for piece in self._assigned(before).pieces}
+        growth = self._growth(base_record, record)
+        base_laws = {piece.label: piece.law for piece in self._assigned(base_record).pieces}
         factors = {
             piece.label: _factor(base_laws[piece.label], piece.law, growth) for piece in assignment.pieces
         }
@@ -224,11 +224,11 @@ def mup(recipe: Recipe, *, base: Inventory, delta: Inventory) -> MuP:
     return MuP(recipe, base, delta)
 
 
-def _factor(before: Law, now: Law, growth: Growth) -> float:
-    """Return what a spec is scaled by to have, here, the base's std times what muP says."""
-    if not now.random:
+def _factor(base_law: Law, law: Law, growth: Growth) -> float:
+    """Return the factor that gives a spec the base's std times muP's multiplier, at this width."""
+    if not law.random:
         return 1.0
-    factor: float = before.std * growth.hidden_factor / now.std
+    factor: float = base_law.std * growth.hidden_factor / law.std
     return 1.0 if math.isclose(factor, 1.0, rel_tol=1e-12) else factor
 
 

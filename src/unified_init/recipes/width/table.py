@@ -1,4 +1,4 @@
-"""What muP says of every parameter, as a table."""
+"""The numbers of muP for every parameter, as a table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["MuRow", "MuTable"]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class MuRow:
-    """What muP says of one parameter.
+    """The numbers of muP for one parameter.
 
     Args:
         path: native path.
@@ -27,11 +27,11 @@ class MuRow:
             layer how many times its outputs.
         base_std: the std at the base's shape; NaN where the law has none.
         std: the std here.
-        adam: what Adam's learning rate is multiplied by; a weight decay that is multiplied by the learning
+        adam: the multiplier of Adam's learning rate; a weight decay that is multiplied by the learning
             rate is divided by it.
-        sgd: what the learning rate of SGD is multiplied by.
-        multiplier: what the layer's input is multiplied by in the forward pass; of an embedding that is
-            tied to the output, in the output alone.
+        sgd: the multiplier of SGD's learning rate.
+        multiplier: the multiplier of the layer's input in the forward pass; of an embedding that is
+            tied to the output, only in the output.
 
     Raises:
         TypeError: a field is missing.
@@ -58,7 +58,7 @@ class MuTable:
     """Standard deviations, learning rates and output multipliers of a model under muP.
 
     Args:
-        rows: one a parameter, in order of the paths.
+        rows: one per parameter, in order of the paths.
 
     Raises:
         TypeError: a field is missing.

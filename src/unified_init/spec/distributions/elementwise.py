@@ -1,4 +1,4 @@
-"""Distributions of independent draws: unit variables that a scale rule places.
+"""Distributions of independent draws: unit variables, which a scale rule gives location and scale.
 
 ``Normal`` and ``TruncatedNormal`` have a parent normal of mean 0 and standard deviation 1,
 ``Uniform`` is on (-1, 1), ``Quantile`` is as its table says.
@@ -32,7 +32,7 @@ __all__ = [
 # Standard deviation of a unit normal truncated at two sigmas, sqrt(1 - 4 phi(2) / (2 Phi(2) - 1)).
 # A literal, because it enters the integer tables, which no libm may touch.
 STD_TRUNCATED_AT_2 = 0.87962566103423978
-# Beyond this many sigmas a float64 does not hold the mass of a tail.
+# Beyond this many sigmas the mass of a tail is too small for a float64 at full precision.
 FARTHEST = 37.0
 # 1 / sqrt(3), the standard deviation of a uniform variable on (-1, 1).
 STD_UNIT_UNIFORM = 0.57735026918962576
@@ -53,7 +53,7 @@ class Normal:
 @public
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class TruncatedNormal:
-    """A normal distribution conditioned on lying between two bounds, given in sigmas of the parent.
+    """A normal distribution truncated at two bounds, given in sigmas of the parent normal.
 
     Made by ``ui.truncated_normal(mean, std, lower, upper)``, which has the formula.
 
@@ -64,7 +64,7 @@ class TruncatedNormal:
     Raises:
         ArgumentTypeError: a bound that is not a number.
         ArgumentValueError: NaN, ``lower >= upper``, an interval too narrow (below 1e-5 of the mass
-            of the side it lies on) or too far out (beyond 37 sigmas) to be computed exactly.
+            of the side it is on) or too far out (beyond 37 sigmas) to be computed exactly.
 
     Example:
         >>> import unified_init as ui

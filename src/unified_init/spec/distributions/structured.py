@@ -1,4 +1,4 @@
-"""Distributions whose entries are not independent draws; they have their natural size."""
+"""Distributions whose entries are not independent draws. Their values have a natural size."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Constant:
     __repr__ = call_repr
 
     def __post_init__(self) -> None:
-        """Normalise nested sequences and arrays to nested tuples of floats."""
+        """Convert nested sequences and arrays to nested tuples of floats."""
         try:
             object.__setattr__(self, "value", _nested(self.value))
             _rectangular(self.value)
@@ -73,7 +73,7 @@ class Orthogonal:
 @public
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class DeltaOrthogonal:
-    """A convolution kernel that is zero but for an orthogonal matrix at its centre tap.
+    """A convolution kernel that is zero except for an orthogonal matrix at its center position.
 
     Made by ``ui.delta_orthogonal()``, which has the formula and the source.
     """

@@ -1,4 +1,9 @@
-"""The presets: one function an initializer of the field, each returning a spec."""
+"""The presets: one function per initializer of the field.
+
+Each checks its arguments and returns a spec. ``fan_scaled`` has those whose size follows from fans,
+``elementwise`` those whose size is given, ``structured`` matrices and kernels whose entries depend on each
+other, ``constants`` those that draw nothing.
+"""
 
 from __future__ import annotations
 

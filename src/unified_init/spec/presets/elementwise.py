@@ -34,8 +34,8 @@ def uniform(low: float, high: float) -> Initializer:
         (-0.05, 0.05, 0.0289)
 
     Differs from:
-        PyTorch ``uniform_(a=0, b=1)``: equal but for the defaults.
-        Keras ``RandomUniform(-0.05, 0.05)``: equal but for the defaults.
+        PyTorch ``uniform_(a=0, b=1)``: equal except for the defaults.
+        Keras ``RandomUniform(-0.05, 0.05)``: equal except for the defaults.
         JAX ``uniform(scale=0.01)`` is ``uniform(0, scale)``: its scale is the upper end.
         Both ends are open here; the frameworks include the lower one.
     """
@@ -65,9 +65,9 @@ def normal(mean: float, std: float) -> Initializer:
         (0.0, 0.02)
 
     Differs from:
-        PyTorch ``normal_(mean=0, std=1)``: equal but for the defaults.
-        Keras ``RandomNormal(0, 0.05)``: equal but for the defaults.
-        JAX ``normal(stddev=0.01)``: equal but for the default; it has no mean.
+        PyTorch ``normal_(mean=0, std=1)``: equal except for the defaults.
+        Keras ``RandomNormal(0, 0.05)``: equal except for the defaults.
+        JAX ``normal(stddev=0.01)``: equal except for the default; it has no mean.
     """
     return Initializer(Normal(), Fixed(std, mean))
 
@@ -113,7 +113,7 @@ def trunc_normal(mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float 
     Args:
         mean: mean of the parent normal, finite; 0 by default.
         std: standard deviation of the parent normal, positive; 1 by default.
-        a: lower bound, absolute; may be ``-inf``. With a small std the default, -2, cuts nothing.
+        a: lower bound, absolute; may be ``-inf``. With a small std the default, -2, truncates nothing.
         b: upper bound, absolute; may be ``inf``.
 
     Returns:

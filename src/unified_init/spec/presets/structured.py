@@ -41,8 +41,8 @@ def orthogonal(gain: float = 1.0) -> Initializer:
         gain: multiplies the matrix, positive; 1 by default.
 
     Returns:
-        The spec. Rows are outputs, columns are inputs and taps together; every ``B`` axis holds
-        separate matrices. Anything but a matrix needs a layout.
+        The spec. Rows are outputs, columns are inputs and kernel positions together; every
+        ``B`` axis holds separate matrices. Anything but a matrix needs a layout.
 
     Raises:
         ArgumentValueError: ``gain`` is not positive.
@@ -67,7 +67,7 @@ def orthogonal(gain: float = 1.0) -> Initializer:
 
 
 def delta_orthogonal(gain: float = 1.0) -> Initializer:
-    """Draw a convolution kernel that is an orthogonal matrix at its centre tap and zero elsewhere.
+    """Draw a convolution kernel that is an orthogonal matrix at its center and zero elsewhere.
 
     W[(k - 1) // 2] = gain Q, Q^T Q = I
 
@@ -182,7 +182,7 @@ def sparse(sparsity: float, std: float = 0.01) -> Initializer:
         Martens, "Deep learning via Hessian-free optimization", 2010.
 
     Differs from:
-        PyTorch ``sparse_``: equal in law; there the places of the zeros ignore the generator.
+        PyTorch ``sparse_``: equal in law; there the positions of the zeros ignore the generator.
         Keras and JAX have none.
     """
     return Initializer(Sparse(sparsity), Fixed(std))

@@ -1,4 +1,4 @@
-"""What each tensor of an Equinox layer is: kind, role, layout and the numbers that fans are made of."""
+"""Describes each tensor of an Equinox layer: its kind, role, layout and the numbers that give its fans."""
 
 from __future__ import annotations
 
@@ -29,33 +29,33 @@ PROJECTIONS = {
 def facts_of(
     owner: Any, name: str, above: tuple[eqx.Module, str] | None, shape: tuple[int, ...], path: str
 ) -> tuple[dict[str, Any], tuple[int, ...]]:
-    """Return what a tensor is, and the leading axes that hold copies of its layer.
+    """Return the facts of a tensor, and the leading axes along which its layers are stacked.
 
     Args:
-        owner: the module that holds it; a list or nothing may do so, too.
+        owner: the object that holds it: a module, or a container such as a list.
         name: its field there.
-        above: the module that holds the owner, and the field.
+        above: the nearest module above the owner, and the field that leads on.
         shape: its shape.
         path: its path, for messages.
     """
-    found = _known(owner, name, above)
-    if found is None:
+    facts = _known(owner, name, above)
+    if facts is None:
         return {"shape": shape} | loose(name, shape), ()
-    native = found.pop("native")
+    native = facts.pop("native")
     lead, tail = shape[: len(shape) - len(native)], shape[len(shape) - len(native) :]
     if tail != native:
         msg = f"{path!r} has shape {shape}, where its {type(owner).__name__} has {native} by its fields."
         raise ArgumentValueError(msg)
-    found = {"shape": native} | found
-    if "gates" in found:
-        found |= pieces(path, native, 0, found.pop("gates"))
-    return found, lead
+    facts = {"shape": native} | facts
+    if "gates" in facts:
+        facts |= pieces(path, native, 0, facts.pop("gates"))
+    return facts, lead
 
 
 def _known(  # noqa: PLR0911  # one return a layer
     owner: Any, name: str, above: tuple[eqx.Module, str] | None
 ) -> dict[str, Any] | None:
-    """Return what a layer of Equinox's own holds, ``native`` being the shape of one copy."""
+    """Return the facts of a tensor of Equinox's own layers; ``native`` is the shape in one layer."""
     if isinstance(owner, nn.Linear) and name in {"weight", "bias"}:
         return _linear(owner, name) | (_in_attention(*above) if above else {})
     if isinstance(owner, (nn.Conv, nn.ConvTranspose)) and name in {"weight", "bias"}:
@@ -89,27 +89,27 @@ def _normed(owner: Any) -> tuple[int, ...]:
 
 
 def _linear(owner: nn.Linear, name: str) -> dict[str, Any]:
-    inputs, outputs = (1 if n == "scalar" else n for n in (owner.in_features, owner.out_features))
-    found = {"kind": "linear", "inputs": inputs, "outputs": outputs}
+    inputs, outputs = (1 if size == "scalar" else size for size in (owner.in_features, owner.out_features))
+    facts = {"kind": "linear", "inputs": inputs, "outputs": outputs}
     if name == "bias":
-        return found | {"native": (outputs,), "role": "bias", "layout": "O"}
-    return found | {"native": (outputs, inputs), "role": "kernel", "layout": "OI"}
+        return facts | {"native": (outputs,), "role": "bias", "layout": "O"}
+    return facts | {"native": (outputs, inputs), "role": "kernel", "layout": "OI"}
 
 
-def _in_attention(above: eqx.Module, field: str) -> dict[str, Any]:
-    if not isinstance(above, nn.MultiheadAttention) or field not in PROJECTIONS:
+def _in_attention(parent: eqx.Module, field: str) -> dict[str, Any]:
+    if not isinstance(parent, nn.MultiheadAttention) or field not in PROJECTIONS:
         return {}
     place = PROJECTIONS[field]
-    apart = [size for size in (above.key_size, above.value_size) if size != above.query_size]
-    features = apart[0] if apart and place != "attention.out" else 0
+    other_sizes = [size for size in (parent.key_size, parent.value_size) if size != parent.query_size]
+    features = other_sizes[0] if other_sizes and place != "attention.out" else 0
     return {"kind": "attention", "place": place, "features": features}
 
 
 def _conv(owner: Any, name: str) -> dict[str, Any]:
-    """Return what a convolution holds: outputs first in both kinds, unlike PyTorch's transposed one."""
+    """Return the facts of a convolution's tensor: outputs come first, also in a transposed kernel."""
     groups, window = owner.groups, tuple(owner.kernel_size)
     inputs = owner.in_channels // groups
-    found: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "kind": "conv_transpose" if isinstance(owner, nn.ConvTranspose) else "conv",
         "inputs": inputs,
         "outputs": owner.out_channels // groups,
@@ -118,31 +118,31 @@ def _conv(owner: Any, name: str) -> dict[str, Any]:
     }
     if name == "bias":  # stored with axes of length 1 behind
         native = (owner.out_channels, *(1 for _ in window))
-        return found | {"native": native, "shape": native[:1], "role": "bias", "layout": "O"}
+        return facts | {"native": native, "shape": native[:1], "role": "bias", "layout": "O"}
     native = (owner.out_channels, inputs, *window)
     if len(window) not in SPATIAL:
         return {"native": native, "kind": "parameter", "role": "parameter", "layout": None}
     space = SPATIAL[len(window)]
     if groups == 1:
-        return found | {"native": native, "role": "kernel", "layout": f"OI{space}"}
+        return facts | {"native": native, "role": "kernel", "layout": f"OI{space}"}
     sizes = (("B", groups),)
-    return found | {"native": native, "role": "kernel", "layout": f"(BO)I{space}", "sizes": sizes}
+    return facts | {"native": native, "role": "kernel", "layout": f"(BO)I{space}", "sizes": sizes}
 
 
 def _cell(owner: Any, name: str, kind: str, gates: str) -> dict[str, Any] | None:
     hidden, features = owner.hidden_size, owner.input_size
-    found = {"kind": kind, "hidden": hidden, "features": features, "outputs": hidden}
+    facts = {"kind": kind, "hidden": hidden, "features": features, "outputs": hidden}
     rows = len(gates) * hidden
     match name:
         case "weight_ih":
-            found |= {"native": (rows, features), "role": "kernel", "layout": "OI", "inputs": features}
+            facts |= {"native": (rows, features), "role": "kernel", "layout": "OI", "inputs": features}
         case "weight_hh":
-            found |= {"native": (rows, hidden), "role": "recurrent_kernel", "layout": "OI", "inputs": hidden}
+            facts |= {"native": (rows, hidden), "role": "recurrent_kernel", "layout": "OI", "inputs": hidden}
         case "bias":
-            found |= {"native": (rows,), "role": "bias", "layout": "O", "inputs": features}
+            facts |= {"native": (rows,), "role": "bias", "layout": "O", "inputs": features}
         case "bias_n":  # the one gate where the bias of the state is not added to that of the input
-            found |= {"native": (hidden,), "role": "recurrent_bias", "layout": "O", "inputs": hidden}
-            return found | {"gates": "n"}
+            facts |= {"native": (hidden,), "role": "recurrent_bias", "layout": "O", "inputs": hidden}
+            return facts | {"gates": "n"}
         case _:
             return None
-    return found | {"gates": gates}
+    return facts | {"gates": gates}

@@ -1,4 +1,4 @@
-"""The walker of Equinox modules: trees that say what they are, and are made anew to be changed."""
+"""The walker of Equinox modules: lists the arrays of the tree, and makes a new tree to change them."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "commit", "inspect", "loaded", "read", "shape_and_dtype"]
 
-# Layers that compute the weight they use from the one that they hold.
+# Layers that compute the weight they use from the stored one.
 WRAPPERS = (eqx.nn.SpectralNorm, eqx.nn.WeightNorm)
 
 
 def inspect(model: eqx.Module) -> Inventory:
-    """Return the records of a module's floating-point arrays; other tensors are left."""
-    records, left = [], []
+    """Return the records of a module's floating-point arrays; other tensors are not written."""
+    records, unwritten = [], []
     for path, leaf, chain in _leaves(model):
         if _is_left(leaf, chain):
-            left.append(path)
+            unwritten.append(path)
             continue
         records.append(_record(path, leaf, chain))
-    return Inventory("equinox", placed(records), tuple(left))
+    return Inventory("equinox", placed(records), tuple(unwritten))
 
 
 def read(model: eqx.Module, path: str) -> NDArray[Any]:
@@ -55,11 +55,11 @@ def loaded(model: eqx.Module) -> frozenset[str]:  # noqa: ARG001  # Equinox mark
 
 
 def check(model: eqx.Module, paths: Collection[str]) -> None:
-    """Refuse tensors that cannot be written, or that others are computed from, and to leave some abstract."""
+    """Refuse tensors that cannot be written or that a wrapper replaces, and to leave others abstract."""
     for path in paths:
         leaf, chain = _find(model, path)
-        for at, (owner, name) in enumerate(chain):
-            if isinstance(owner, WRAPPERS) and name == "layer" and chain[at + 1][1] == owner.weight_name:
+        for index, (owner, name) in enumerate(chain):
+            if isinstance(owner, WRAPPERS) and name == "layer" and chain[index + 1][1] == owner.weight_name:
                 msg = (
                     f"{path!r} is not the weight that {type(owner).__name__} uses, which it computes from "
                     f"it: skip={path!r}, or apply before the layer is wrapped."
@@ -72,7 +72,7 @@ def check(model: eqx.Module, paths: Collection[str]) -> None:
 
 
 def commit(model: eqx.Module, writes: Mapping[str, Write]) -> eqx.Module:
-    """Return a new module; what is not written is the same object in both."""
+    """Return a new module; arrays that are not written are the same objects in both."""
     pairs, structure = tree_util.tree_flatten_with_path(model)
     new = []
     for keys, leaf in pairs:
@@ -90,27 +90,27 @@ def _leaves(model: eqx.Module) -> Iterator[tuple[str, Any, list[tuple[Any, str]]
 
 def _find(model: eqx.Module, path: str) -> tuple[Any, list[tuple[Any, str]]]:
     """Return a tensor and the objects on the way to it."""
-    found = _walked(model, path)
-    if found is not None:
-        return found
-    return next((leaf, chain) for here, leaf, chain in _leaves(model) if here == path)
+    leaf_and_chain = _walked(model, path)
+    if leaf_and_chain is not None:
+        return leaf_and_chain
+    return next((leaf, chain) for leaf_path, leaf, chain in _leaves(model) if leaf_path == path)
 
 
 def _walked(model: eqx.Module, path: str) -> tuple[Any, list[tuple[Any, str]]] | None:
-    """Follow a path word by word, which is quicker than to list all; None where a word is ambiguous."""
+    """Follow a path word by word, which is quicker than listing all arrays; None if that finds no array."""
     chain = []
-    here: Any = model
+    node: Any = model
     for word in path.split("."):
-        chain.append((here, word))
-        if isinstance(here, eqx.Module):
-            here = getattr(here, word, None)
-        elif isinstance(here, (list, tuple)) and word.isdecimal() and int(word) < len(here):
-            here = here[int(word)]
-        elif isinstance(here, dict) and word in here:
-            here = here[word]
+        chain.append((node, word))
+        if isinstance(node, eqx.Module):
+            node = getattr(node, word, None)
+        elif isinstance(node, (list, tuple)) and word.isdecimal() and int(word) < len(node):
+            node = node[int(word)]
+        elif isinstance(node, dict) and word in node:
+            node = node[word]
         else:
             return None
-    return (here, chain) if jax_arrays.is_tensor(here) else None
+    return (node, chain) if jax_arrays.is_tensor(node) else None
 
 
 def _path(keys: tuple[Any, ...]) -> str:
@@ -120,21 +120,21 @@ def _path(keys: tuple[Any, ...]) -> str:
 def _chain(model: eqx.Module, keys: tuple[Any, ...]) -> list[tuple[Any, str]]:
     """Return the objects on the way to a leaf, each with the word that leads on."""
     chain = []
-    here: Any = model
+    node: Any = model
     for key in keys:
-        chain.append((here, jax_arrays.word_of(key)))
-        here = getattr(here, key.name) if isinstance(here, eqx.Module) else _child(here, key)
+        chain.append((node, jax_arrays.word_of(key)))
+        node = getattr(node, key.name) if isinstance(node, eqx.Module) else _child(node, key)
     return chain
 
 
 def _child(node: Any, key: Any) -> Any:
-    """Return what a container holds, of any class that is registered with JAX."""
-    below, _ = tree_util.tree_flatten_with_path(node, is_leaf=lambda one: one is not node)
-    return next(child for (own,), child in below if own == key)
+    """Return the child of a container at a key; the container may be of any class registered with JAX."""
+    children, _ = tree_util.tree_flatten_with_path(node, is_leaf=lambda subtree: subtree is not node)
+    return next(child for (child_key,), child in children if child_key == key)
 
 
 def _is_left(leaf: Any, chain: list[tuple[Any, str]]) -> bool:
-    """Whether no recipe writes a tensor: constants, initial states, and what normalises a weight."""
+    """Whether no recipe writes a tensor: constants, initial states, and the scale of a weight norm."""
     if not isinstance(leaf, (jax.Array, jax.ShapeDtypeStruct)) or not jax_arrays.is_float(leaf):
         return True
     if any(isinstance(owner, eqx.nn.StateIndex) for owner, _ in chain):
@@ -145,8 +145,8 @@ def _is_left(leaf: Any, chain: list[tuple[Any, str]]) -> bool:
 
 def _record(path: str, leaf: Any, chain: list[tuple[Any, str]]) -> Record:
     owner, name = chain[-1]
-    above = [(one, word) for one, word in chain[:-1] if isinstance(one, eqx.Module)]
+    ancestors = [(ancestor, word) for ancestor, word in chain[:-1] if isinstance(ancestor, eqx.Module)]
     shape = tuple(leaf.shape)
-    fields, lead = facts_of(owner, name, above[-1] if above else None, shape, path)
+    fields, lead = facts_of(owner, name, ancestors[-1] if ancestors else None, shape, path)
     native = type(owner).__name__ if isinstance(owner, eqx.Module) else ""
     return Record(name=path, path=path, dtype=str(leaf.dtype), native=native, **stacked(fields, lead))

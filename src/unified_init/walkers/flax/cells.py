@@ -1,4 +1,4 @@
-"""Recurrent cells of Flax: their gates, wherever they are stored, as parts of one record."""
+"""Recurrent cells of Flax: the gates of a tensor, in one array or in several, as parts of one record."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CELLS", "cell_records"]
 
-# Cells that keep each gate in a layer of its own: "i" or "h", then the gate. Each record is a role, the
-# first letter, the gates in order, and the tensor.
-APART = {
+# Cells with a separate layer for each gate, named "i" (input) or "h" (state) and the gate. Each record is a
+# role, that first letter, the gates in order, and the tensor.
+SEPARATE = {
     "lstm": (("kernel", "i", "ifgo", "kernel"), ("recurrent_kernel", "h", "ifgo", "kernel"),
              ("bias", "h", "ifgo", "bias")),
     "gru": (("kernel", "i", "rzn", "kernel"), ("recurrent_kernel", "h", "rzn", "kernel"),
@@ -27,7 +27,7 @@ APART = {
             ("bias", "i", "fn", "bias"), ("recurrent_bias", "h", "n", "bias")),
 }  # fmt: skip
 # Cells with one layer for the inputs and one for the state, and their gates in the order of storage.
-JOINED = {
+TOGETHER = {
     "simple": ("i", "h", ""),
     "joined_simple": ("dense_i", "dense_h", ""),
     "joined_lstm": ("dense_i", "dense_h", "ifgo"),
@@ -41,19 +41,21 @@ CELLS = {
 SPACE = {0: "", 1: "W", 2: "HW", 3: "DHW"}
 
 
-def cell_records(layer: Layer, at: Key, tensors: Mapping[Key, Leaf]) -> list[Record]:
+def cell_records(layer: Layer, cell_key: Key, tensors: Mapping[Key, Leaf]) -> list[Record]:
     """Return the records of a cell's tensors; the keys are relative to the cell."""
-    # NNX calls a layer "if_", for "if" is a word of Python.
-    named = {"/".join((key[0].rstrip("_"), *key[1:])): leaf for key, leaf in tensors.items()}
+    # NNX calls a layer "if_", because "if" is a keyword of Python.
+    leaves = {"/".join((key[0].rstrip("_"), *key[1:])): leaf for key, leaf in tensors.items()}
     needed = _needed(layer.what)
     records = (
-        list((_apart if layer.what in APART else _joined)(layer, at, named)) if needed <= set(named) else []
+        list((_separate_records if layer.what in SEPARATE else _joined_records)(layer, cell_key, leaves))
+        if needed <= set(leaves)
+        else []
     )
     known = {path for record in records for path, _ in record.stored}
     unknown = sorted(leaf.path for leaf in tensors.values() if leaf.path not in known)
     if unknown:
         msg = (
-            f"{'/'.join(at)!r} is a {layer.native} whose tensors are not those of Flax's own cell: "
+            f"{'/'.join(cell_key)!r} is a {layer.native} whose tensors are not those of Flax's own cell: "
             f"{', '.join(unknown)}. A cell of another make should not derive from Flax's."
         )
         raise ArgumentValueError(msg)
@@ -62,11 +64,11 @@ def cell_records(layer: Layer, at: Key, tensors: Mapping[Key, Leaf]) -> list[Rec
 
 def _needed(what: str) -> set[str]:
     """Return the tensors without which a cell is not one of Flax's."""
-    if what in JOINED:
-        return {f"{layer}/kernel" for layer in JOINED[what][:2]}
+    if what in TOGETHER:
+        return {f"{layer}/kernel" for layer in TOGETHER[what][:2]}
     return {
         f"{letter}{label}/kernel"
-        for _, letter, labels, tensor in APART[what]
+        for _, letter, labels, tensor in SEPARATE[what]
         if tensor == "kernel"
         for label in labels
     }
@@ -85,51 +87,58 @@ def _inputs(role: str, sizes: Mapping[str, Any]) -> int:
     return recurrent
 
 
-def _apart(layer: Layer, at: Key, named: Mapping[str, Leaf]) -> Iterator[Record]:
-    gates = APART[layer.what][0][2]
-    sizes = _sizes(layer, named[f"i{gates[0]}/kernel"].seen(2), named[f"h{gates[0]}/kernel"].seen(2))
-    for role, letter, labels, tensor in APART[layer.what]:
-        found = [(label, named[f"{letter}{label}/{tensor}"]) for label in labels
-                 if f"{letter}{label}/{tensor}" in named]  # fmt: skip
-        if not found:
+def _separate_records(layer: Layer, cell_key: Key, leaves: Mapping[str, Leaf]) -> Iterator[Record]:
+    gates = SEPARATE[layer.what][0][2]
+    sizes = _sizes(
+        layer, leaves[f"i{gates[0]}/kernel"].layer_shape(2), leaves[f"h{gates[0]}/kernel"].layer_shape(2)
+    )
+    for role, letter, labels, tensor in SEPARATE[layer.what]:
+        gate_leaves = [(label, leaves[f"{letter}{label}/{tensor}"]) for label in labels
+                 if f"{letter}{label}/{tensor}" in leaves]  # fmt: skip
+        if not gate_leaves:
             continue
-        leaf = found[0][1]
-        seen = leaf.seen(2 if tensor == "kernel" else 1)
-        layout = leaf.layout("IO" if tensor == "kernel" else "O", seen)
+        leaf = gate_leaves[0][1]
+        layer_shape = leaf.layer_shape(2 if tensor == "kernel" else 1)
+        layout = leaf.layout("IO" if tensor == "kernel" else "O", layer_shape)
         axis = _axis_of_gates(leaf, layout)
-        parts = tuple(Part(label=label, length=one.shape[axis], path=one.path) for label, one in found)
+        parts = tuple(
+            Part(label=label, length=gate_leaf.shape[axis], path=gate_leaf.path)
+            for label, gate_leaf in gate_leaves
+        )
         shape = list(leaf.shape)
         shape[axis] = sum(part.length for part in parts)
-        path = "/".join((*at, role))
+        path = "/".join((*cell_key, role))
         yield Record(
             name=path, path=path, shape=tuple(shape), dtype=leaf.dtype, role=role, layout=layout, axis=axis,
             parts=parts, inputs=_inputs(role, sizes), **sizes,
         )  # fmt: skip
 
 
-def _joined(layer: Layer, _at: Key, named: Mapping[str, Leaf]) -> Iterator[Record]:
-    data, state, labels = JOINED[layer.what]
+def _joined_records(layer: Layer, _cell_key: Key, leaves: Mapping[str, Leaf]) -> Iterator[Record]:
+    data, state, labels = TOGETHER[layer.what]
     rank = 2 + len(layer.window)
-    sizes = _sizes(layer, named[f"{data}/kernel"].seen(rank), named[f"{state}/kernel"].seen(rank))
-    second = "recurrent_bias" if f"{data}/bias" in named else "bias"
+    sizes = _sizes(
+        layer, leaves[f"{data}/kernel"].layer_shape(rank), leaves[f"{state}/kernel"].layer_shape(rank)
+    )
+    state_bias = "recurrent_bias" if f"{data}/bias" in leaves else "bias"
     roles = {
         f"{data}/kernel": "kernel", f"{data}/bias": "bias", f"{state}/kernel": "recurrent_kernel",
-        f"{state}/bias": second,
+        f"{state}/bias": state_bias,
     }  # fmt: skip
     for tensor, role in roles.items():
-        if tensor not in named:
+        if tensor not in leaves:
             continue
-        leaf = named[tensor]
+        leaf = leaves[tensor]
         is_kernel = tensor.endswith("kernel")
         layout = leaf.layout(
-            f"{SPACE[len(layer.window)]}IO" if is_kernel else "O", leaf.seen(rank if is_kernel else 1)
+            f"{SPACE[len(layer.window)]}IO" if is_kernel else "O", leaf.layer_shape(rank if is_kernel else 1)
         )
-        found: dict[str, Any] = {"layout": layout, "role": role, "inputs": _inputs(role, sizes)}
+        facts: dict[str, Any] = {"layout": layout, "role": role, "inputs": _inputs(role, sizes)}
         if labels:
             # The convolutional cell adds 1 to the sum in its forget gate: to one of the two biases.
             shift = 1.0 if layer.what == "conv_lstm" and role == "bias" else 0.0
-            found |= _parts(leaf, _axis_of_gates(leaf, layout), labels, shift)
-        yield Record(name=leaf.path, path=leaf.path, shape=leaf.shape, dtype=leaf.dtype, **sizes, **found)
+            facts |= _parts(leaf, _axis_of_gates(leaf, layout), labels, shift)
+        yield Record(name=leaf.path, path=leaf.path, shape=leaf.shape, dtype=leaf.dtype, **sizes, **facts)
 
 
 def _axis_of_gates(leaf: Leaf, layout: str | None) -> int:
@@ -146,15 +155,15 @@ def _axis_of_gates(leaf: Leaf, layout: str | None) -> int:
 def _parts(leaf: Leaf, axis: int, labels: str, shift: float) -> dict[str, Any]:
     length = leaf.shape[axis] // len(labels)
     parts = []
-    for at, label in enumerate(labels):
-        ends = [(0, size) for size in leaf.shape]
-        ends[axis] = (at * length, (at + 1) * length)
+    for index, label in enumerate(labels):
+        box = [(0, size) for size in leaf.shape]
+        box[axis] = (index * length, (index + 1) * length)
         parts.append(
             Part(
                 label=label,
                 length=length,
                 path=leaf.path,
-                box=tuple(ends),
+                box=tuple(box),
                 shift=shift if label == "f" else 0.0,
             )
         )

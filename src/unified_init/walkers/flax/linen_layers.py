@@ -1,4 +1,4 @@
-"""What the modules of Linen say of themselves, and the arrays in their trees of variables."""
+"""Describes Linen modules as layers, and lists the arrays in their trees of variables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["is_box", "layer_of", "leaves_of", "unboxed", "wrapped_by"]
 
-SIMPLE = (  # what needs no more than its class
+SIMPLE = (  # layers whose class says everything
     (nn.Dense, "dense"), (nn.Embed, "embed"), (nn.BatchNorm, "batch_norm"), (nn.LayerNorm, "layer_norm"),
     (nn.RMSNorm, "rms_norm"), ((nn.GroupNorm, nn.InstanceNorm), "group_norm"), (nn.PReLU, "prelu"),
     (nn.MultiHeadDotProductAttention, "attention"), ((nn.LSTMCell, nn.OptimizedLSTMCell), "lstm"),
@@ -26,7 +26,7 @@ SIMPLE = (  # what needs no more than its class
 
 
 def layer_of(module: Any, args: Any, kwargs: Any) -> Layer:  # noqa: PLR0911  # one return a layer
-    """Return what a module says of itself, when it is called with these arguments."""
+    """Return the description of a module that is called with these arguments."""
     native = type(module).__name__
     for classes, what in SIMPLE:
         if isinstance(module, classes):
@@ -35,11 +35,11 @@ def layer_of(module: Any, args: Any, kwargs: Any) -> Layer:  # noqa: PLR0911  # 
         lead, inputs = (len(_tuple(value)) for value in (module.batch_dims, module.axis))
         return Layer(what="dense", native=native, lead=lead, inputs=inputs, outs=len(_tuple(module.features)))
     if isinstance(module, nn.Einsum):
-        called = kwargs.get("einsum_str", args[1] if len(args) > 1 else None)
-        roles, bias = einsum_roles(module.einsum_str or called or "")
+        equation = kwargs.get("einsum_str", args[1] if len(args) > 1 else None)
+        roles, bias = einsum_roles(module.einsum_str or equation or "")
         return Layer(what="einsum", native="Einsum", roles=roles, bias_roles=bias)
     if isinstance(module, nn.ConvLocal):
-        # A map of its own for each position of the output: the window and the channels are its inputs.
+        # Each position of the output has its own map, whose inputs are the window and the channels.
         return Layer(what="dense", native=native, lead=len(_tuple(module.kernel_size)))
     if isinstance(module, nn.Conv):
         window = _tuple(module.kernel_size)
@@ -57,32 +57,32 @@ def _tuple(value: Any) -> tuple[int, ...]:
 
 
 def wrapped_by(module: Any) -> dict[str, str]:
-    """Return the tensors that a module normalises before its layer uses them."""
+    """Return the tensors that a wrapper normalizes before its layer uses them, with the wrapper's class."""
     if not isinstance(module, (nn.WeightNorm, nn.SpectralNorm)):
         return {}
-    inside = module.layer_instance
-    prefix = "/".join(inside.path)
-    found = {}
-    for (collection, key), value in leaves_of(inside.variables).items():
-        path = "/".join((inside.name, *key))
+    layer = module.layer_instance
+    prefix = "/".join(layer.path)
+    wrappers = {}
+    for (collection, key), value in leaves_of(layer.variables).items():
+        path = "/".join((layer.name, *key))
         filters = getattr(module, "variable_filter", None)
-        hit = (
+        is_normalized = (
             any(word in path for word in filters) if filters else len(value.shape) > 1 or filters is not None
         )
-        if collection == "params" and hit:
-            found["/".join((prefix, *key)) if prefix else "/".join(key)] = type(module).__name__
-    return found
+        if collection == "params" and is_normalized:
+            wrappers["/".join((prefix, *key)) if prefix else "/".join(key)] = type(module).__name__
+    return wrappers
 
 
 def leaves_of(variables: Any) -> dict[tuple[str, Key], Any]:
     """Return the arrays of a tree of variables, out of their boxes, by collection and key."""
-    found = {}
+    leaves = {}
     for path, leaf in jax.tree_util.tree_flatten_with_path(variables, is_leaf=is_box)[0]:
         collection, *key = (jax_arrays.word_of(step) for step in path)
         value = unboxed(leaf)
         if jax_arrays.is_tensor(value):
-            found[collection, tuple(key)] = value
-    return found
+            leaves[collection, tuple(key)] = value
+    return leaves
 
 
 def is_box(value: Any) -> bool:
@@ -91,7 +91,7 @@ def is_box(value: Any) -> bool:
 
 
 def unboxed(leaf: Any) -> Any:
-    """Return the array in a box; as it lies there, for opening one may move it."""
+    """Return the array in a box, as it is stored: ``unbox`` may move it to other devices."""
     if not is_box(leaf):
         return leaf
     return leaf.value if hasattr(leaf, "value") else leaf.unbox()

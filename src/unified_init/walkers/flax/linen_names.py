@@ -1,4 +1,4 @@
-"""Layers of a Linen tree whose module is not at hand: what default names and shapes prove.
+"""The layers of a Linen tree without its module: those that default names and shapes prove.
 
 A convolution is not among them: its kernel does not say how many groups it has.
 """
@@ -23,7 +23,7 @@ NORMS = {
     "InstanceNorm": "group_norm", "RMSNorm": "rms_norm",
 }  # fmt: skip
 ATTENTION = {"MultiHeadDotProductAttention", "MultiHeadAttention", "SelfAttention"}
-# The layers inside of a cell, which no other module has.
+# The names of the layers in a cell, which no other module has.
 GATES = {
     frozenset({"ii", "if", "ig", "io", "hi", "hf", "hg", "ho"}): "lstm",
     frozenset({"ir", "iz", "in", "hr", "hz", "hn"}): "gru",
@@ -37,30 +37,30 @@ def named_layers(shapes: Mapping[Key, tuple[int, ...]]) -> dict[Key, Layer]:
     for key in shapes:
         for end in range(len(key)):
             children.setdefault(key[:end], set()).add(key[end])
-    found: dict[Key, Layer] = {}
-    for at, names in children.items():
+    layers: dict[Key, Layer] = {}
+    for parent, names in children.items():
         what = GATES.get(frozenset(names))
         if what is not None:
-            found[at] = Layer(what=what, native=_native(at))
+            layers[parent] = Layer(what=what, native=_native(parent))
             continue
-        tensors = {name: shapes[*at, name] for name in names if (*at, name) in shapes}
-        layer = _layer(at, tensors, names)
+        tensors = {name: shapes[*parent, name] for name in names if (*parent, name) in shapes}
+        layer = _layer(parent, tensors, names)
         if layer is not None:
-            found[at] = layer
-    return found
+            layers[parent] = layer
+    return layers
 
 
-def _native(at: Key) -> str:
-    match = NUMBERED.fullmatch(at[-1]) if at else None
+def _native(key: Key) -> str:
+    match = NUMBERED.fullmatch(key[-1]) if key else None
     return match[1] if match else ""
 
 
-def _layer(at: Key, tensors: Mapping[str, tuple[int, ...]], names: set[str]) -> Layer | None:  # noqa: PLR0911
-    native = _native(at)
+def _layer(key: Key, tensors: Mapping[str, tuple[int, ...]], names: set[str]) -> Layer | None:  # noqa: PLR0911
+    native = _native(key)
     rank = len(tensors.get("kernel", ()))
-    above = _native(at[:-1])
-    if above in ATTENTION and at[-1] in {"query", "key", "value", "out"} and rank == 3:  # noqa: PLR2004
-        inputs = 2 if at[-1] == "out" else 1
+    parent_class = _native(key[:-1])
+    if parent_class in ATTENTION and key[-1] in {"query", "key", "value", "out"} and rank == 3:  # noqa: PLR2004
+        inputs = 2 if key[-1] == "out" else 1
         return Layer(what="dense", native="DenseGeneral", inputs=inputs, outs=rank - inputs)
     if native in ATTENTION and names >= {"query", "key", "value", "out"}:
         return Layer(what="attention", native=native)

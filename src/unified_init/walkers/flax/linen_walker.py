@@ -1,4 +1,4 @@
-"""The walker of Flax Linen: a module's layers, learnt by calling it abstractly, and its tree of arrays."""
+"""The walker of Flax Linen: calls a module abstractly to see its layers, and makes new trees of arrays."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from unified_init.errors import ArgumentValueError
 from unified_init.inventory.records import Inventory
 from unified_init.walkers import jax_arrays
 from unified_init.walkers.flax.layers import Layer, records_of
-from unified_init.walkers.flax.leaves import Key, Leaf, axes_of_copies
+from unified_init.walkers.flax.leaves import Key, Leaf, axes_of_groups
 from unified_init.walkers.flax.linen_axes import stacked_axes
 from unified_init.walkers.flax.linen_layers import is_box, layer_of, leaves_of, unboxed, wrapped_by
 from unified_init.walkers.flax.linen_names import named_layers
@@ -33,12 +33,12 @@ __all__ = ["check", "commit", "inspect", "loaded", "read", "shape_and_dtype"]
 
 
 @dataclasses.dataclass(slots=True)
-class Seen:
+class Observation:
     """What an abstract call of a module shows; filled while it runs.
 
-    ``layers`` are in the order of their first calls; ``inner`` has the shapes that layers see, by
-    collection and key; ``stacked`` the axes that hold copies, where those shapes leave it open;
-    ``wrapped`` what computes a kernel from the one that is stored, by the kernel's path.
+    ``layers`` are in the order of their first calls. ``inner`` has the shapes that layers see, by collection
+    and key. ``stacked`` has the axes that stack layers, where those shapes leave it open. ``wrapped`` has
+    the class that computes a kernel from the stored one, by the kernel's path.
     """
 
     layers: dict[Key, Layer] = dataclasses.field(default_factory=dict)
@@ -47,17 +47,17 @@ class Seen:
     wrapped: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
-# What was seen of a wrapper, for as long as it lives: each of its tensors is asked for.
-KNOWN: weakref.WeakKeyDictionary[Linen, Seen] = weakref.WeakKeyDictionary()
+# The observation of each wrapper, for as long as the wrapper exists: every function here needs it.
+OBSERVATIONS: weakref.WeakKeyDictionary[Linen, Observation] = weakref.WeakKeyDictionary()
 
 
 def inspect(model: Linen) -> Inventory:
     """Return the records of a module's variables."""
-    seen = _seen(model)
+    observation = _observation(model)
     leaves = []
     outside = []
-    for (collection, key), value in _ordered(seen, model):
-        inner = seen.inner.get((collection, key))
+    for (collection, key), value in _ordered(observation, model):
+        inner = observation.inner.get((collection, key))
         if collection in {"params", "batch_stats"} and (
             inner is not None or not (model.args or model.kwargs)
         ):
@@ -68,32 +68,32 @@ def inspect(model: Linen) -> Inventory:
                     dtype=str(value.dtype),
                     collection=collection,
                     inner=inner,
-                    stacked=seen.stacked.get((collection, key)),
+                    stacked=observation.stacked.get((collection, key)),
                 )
             )
         elif collection in {"params", "batch_stats"}:
             raise ArgumentValueError(_unreached("/".join(key)))
         else:
             outside.append("/".join((collection, *key)))
-    records, unwritten, lost = records_of(seen.layers, leaves)
-    if lost:
-        raise ArgumentValueError(_unproven(lost))
+    records, unwritten, unproven = records_of(observation.layers, leaves)
+    if unproven:
+        raise ArgumentValueError(_unproven(unproven))
     return Inventory("flax_linen", records, (*unwritten, *outside))
 
 
-def _ordered(seen: Seen, model: Linen) -> list[tuple[tuple[str, Key], Any]]:
-    """Return the arrays by the order of their layers' first calls, which JAX' sorted dicts do not keep.
+def _ordered(observation: Observation, model: Linen) -> list[tuple[tuple[str, Key], Any]]:
+    """Return the arrays in the order of their layers' first calls, which JAX' sorted dicts do not keep.
 
-    Those of layers that nobody called are in the order of their names, numbers as numbers.
+    Arrays of layers that were not called are in the order of their names, with numbers compared as numbers.
     """
-    called = bool(model.args or model.kwargs) and model.module is not None
-    ranks = {key: rank if called else 0 for rank, key in enumerate(seen.layers)}
+    is_called = bool(model.args or model.kwargs) and model.module is not None
+    ranks = {key: rank if is_called else 0 for rank, key in enumerate(observation.layers)}
 
     def sort_key(variable: tuple[str, Key]) -> tuple[Any, ...]:
         collection, key = variable
-        above = (key[:end] for end in reversed(range(len(key))) if key[:end] in ranks)
+        ancestors = (key[:end] for end in reversed(range(len(key))) if key[:end] in ranks)
         words = [jax_arrays.by_number(word) for word in key]
-        return ranks.get(next(above, ()), len(ranks)), words[:-1], collection != "params", words[-1:]
+        return ranks.get(next(ancestors, ()), len(ranks)), words[:-1], collection != "params", words[-1:]
 
     return sorted(leaves_of(model.variables).items(), key=lambda item: sort_key(item[0]))
 
@@ -105,44 +105,45 @@ def _unreached(path: str) -> str:
     )
 
 
-def _unproven(lost: tuple[Leaf, ...]) -> str:
-    shown = ", ".join(f"{leaf.path!r} of shape {leaf.shape}" for leaf in lost[:5])
-    more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""  # noqa: PLR2004  # as many as are shown
+def _unproven(leaves: tuple[Leaf, ...]) -> str:
+    listing = ", ".join(f"{leaf.path!r} of shape {leaf.shape}" for leaf in leaves[:5])
+    more = f" and {len(leaves) - 5} more" if len(leaves) > 5 else ""  # noqa: PLR2004  # as many as are shown
     return (
-        f"the name and the shape of {shown}{more} do not say what its axes are: pass the module and an "
+        f"the name and the shape of {listing}{more} do not say what its axes are: pass the module and an "
         "example input, unified_init.linen(module, variables, x)."
     )
 
 
-def _seen(model: Linen) -> Seen:
-    if model not in KNOWN:
+def _observation(model: Linen) -> Observation:
+    if model not in OBSERVATIONS:
         bare = model.module is None or not (model.args or model.kwargs)
-        KNOWN[model] = _from_names(model) if bare else _from_call(model)
-    return KNOWN[model]
+        OBSERVATIONS[model] = _from_names(model) if bare else _from_call(model)
+    return OBSERVATIONS[model]
 
 
-def _from_names(model: Linen) -> Seen:
+def _from_names(model: Linen) -> Observation:
     shapes = {key: tuple(value.shape) for (_, key), value in leaves_of(model.variables).items()}
-    return Seen(layers=named_layers(shapes))
+    return Observation(layers=named_layers(shapes))
 
 
-def _from_call(model: Linen) -> Seen:
-    """Call the module without computing anything, and note what each layer says of itself."""
-    seen = Seen()
+def _from_call(model: Linen) -> Observation:
+    """Call the module without computing anything, and note the description of each layer."""
+    observation = Observation()
 
-    def note(following: Any, args: Any, kwargs: Any, context: Any) -> Any:
+    def note(method: Any, args: Any, kwargs: Any, context: Any) -> Any:
         module = context.module
         if module.scope is not None:  # in the order of the layers' first calls
             path = tuple(module.path)
-            seen.layers.setdefault(path, layer_of(module, args, kwargs))
-        result = following(*args, **kwargs)
+            observation.layers.setdefault(path, layer_of(module, args, kwargs))
+        result = method(*args, **kwargs)
         if module.scope is not None:
-            # A transformation runs functions of a new module in the scope around it, whose own module
-            # returns after that; and inner calls return first, so that what they see is not yet stacked.
-            seen.layers[path] = layer_of(module, args, kwargs)
+            # A transformation runs functions of a new module in the scope around it, whose own module returns
+            # later, so the last description is right. Inner calls return first, so the first shapes are
+            # right: they are not stacked yet.
+            observation.layers[path] = layer_of(module, args, kwargs)
             for (collection, key), value in leaves_of(module.variables).items():
-                seen.inner.setdefault((collection, (*path, *key)), tuple(value.shape))
-            seen.wrapped.update(wrapped_by(module))
+                observation.inner.setdefault((collection, (*path, *key)), tuple(value.shape))
+            observation.wrapped.update(wrapped_by(module))
         return result
 
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -150,33 +151,40 @@ def _from_call(model: Linen) -> Seen:
 
     try:
         with nn.intercept_methods(note):
-            made = leaves_of(_shapes(call, model.args, model.kwargs))
+            made_variables = leaves_of(_shapes(call, model.args, model.kwargs))
     except Exception as error:
         msg = f"`args` of linen() must be what module.init takes after the key; it raised {error!r}."
         raise ArgumentValueError(msg) from error
-    _check_fit(model, made)
-    seen.inner = {variable: shape for variable, shape in seen.inner.items() if variable in made}
+    _check_fit(model, made_variables)
+    observation.inner = {
+        variable: shape for variable, shape in observation.inner.items() if variable in made_variables
+    }
     if any(
-        len(axes_of_copies(tuple(made[variable].shape), shape)) > 1 for variable, shape in seen.inner.items()
+        len(axes_of_groups(tuple(made_variables[variable].shape), shape)) > 1
+        for variable, shape in observation.inner.items()
     ):
-        with contextlib.suppress(Exception):  # functions of the model that take no boxes: it is asked for
-            seen.stacked = stacked_axes(lambda: _shapes(call, model.args, model.kwargs), seen.inner)
-    return seen
+        with contextlib.suppress(Exception):  # a model may not work with boxes: then layout() asks the user
+            observation.stacked = stacked_axes(
+                lambda: _shapes(call, model.args, model.kwargs), observation.inner
+            )
+    return observation
 
 
-def _check_fit(model: Linen, made: Mapping[tuple[str, Key], Any]) -> None:
+def _check_fit(model: Linen, made_variables: Mapping[tuple[str, Key], Any]) -> None:
     """Refuse variables of another module."""
-    given = leaves_of(model.variables)
-    for variable, value in given.items():
-        if variable in made and tuple(made[variable].shape) != tuple(value.shape):
-            path = "/".join(variable[1])
+    given_variables = leaves_of(model.variables)
+    for variable, value in given_variables.items():
+        if variable in made_variables and tuple(made_variables[variable].shape) != tuple(value.shape):
+            path, expected = "/".join(variable[1]), tuple(made_variables[variable].shape)
             msg = (
                 f"`variables` do not fit `module`: {path!r} has the shape {tuple(value.shape)}, "
-                f"and called with the example inputs the module makes {tuple(made[variable].shape)}."
+                f"and called with the example inputs the module makes {expected}."
             )
             raise ArgumentValueError(msg)
     missing = sorted(
-        "/".join(key) for collection, key in made.keys() - given.keys() if collection == "params"
+        "/".join(key)
+        for collection, key in made_variables.keys() - given_variables.keys()
+        if collection == "params"
     )
     if missing:
         msg = f"`variables` lack {', '.join(map(repr, missing[:5]))}, which the module makes."
@@ -184,22 +192,22 @@ def _check_fit(model: Linen, made: Mapping[tuple[str, Key], Any]) -> None:
 
 
 def _shapes(call: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-    """Evaluate abstractly; what is no array (a flag, a carry's None) is passed as it stands."""
+    """Evaluate abstractly; an argument that is not an array (a flag, a carry's None) is passed unchanged."""
     leaves, structure = jax.tree_util.tree_flatten((args, dict(kwargs)))
     arrays = [leaf for leaf in leaves if jax_arrays.is_tensor(leaf)]
 
     def run(*values: Any) -> Any:
         remaining = iter(values)
-        positional, named = structure.unflatten(
+        positional, keywords = structure.unflatten(
             [next(remaining) if jax_arrays.is_tensor(leaf) else leaf for leaf in leaves]
         )
-        return call(*positional, **named)
+        return call(*positional, **keywords)
 
     return jax.eval_shape(run, *arrays)
 
 
 def _leaf(model: Linen, path: str) -> Any:
-    """Return an array by its path; most lie where the words of the path lead."""
+    """Return an array by its path. Most are found by following the words of the path."""
     collection, _, rest = path.partition("/")
     for words in (("params", *path.split("/")), (collection, *rest.split("/"))):
         node: Any = model.variables
@@ -235,8 +243,8 @@ def loaded(model: Linen) -> frozenset[str]:  # noqa: ARG001  # Linen marks nothi
 
 
 def check(model: Linen, paths: Collection[str]) -> None:
-    """Refuse tensors that are being traced or normalised before use, and to leave some without values."""
-    wrapped = _seen(model).wrapped
+    """Refuse tensors that are being traced or normalized before use, and to leave others without values."""
+    wrapped = _observation(model).wrapped
     for path in paths:
         jax_arrays.check(path, _leaf(model, path))
         if path in wrapped:
@@ -252,7 +260,7 @@ def check(model: Linen, paths: Collection[str]) -> None:
 def commit(model: Linen, writes: Mapping[str, Write]) -> Linen:
     """Return a wrapper with a new tree, in the boxes and the containers of the old one."""
 
-    def renewed(path: Any, leaf: Any) -> Any:
+    def new_leaf(path: Any, leaf: Any) -> Any:
         collection, *key = (jax_arrays.word_of(step) for step in path)
         write = writes.get(_path(collection, tuple(key)))
         if write is None:
@@ -260,7 +268,7 @@ def commit(model: Linen, writes: Mapping[str, Write]) -> Linen:
         value = jax_arrays.replacement(unboxed(leaf), write)
         return leaf.replace_boxed(value) if is_box(leaf) else value
 
-    variables = jax.tree_util.tree_map_with_path(renewed, model.variables, is_leaf=is_box)
+    variables = jax.tree_util.tree_map_with_path(new_leaf, model.variables, is_leaf=is_box)
     result = dataclasses.replace(model, variables=variables)
-    KNOWN[result] = _seen(model)
+    OBSERVATIONS[result] = _observation(model)
     return result

@@ -1,4 +1,4 @@
-"""The walker of Flax NNX: the graph of modules and their variables, which are written in place."""
+"""The walker of Flax NNX: walks the graph of modules, and writes their variables in place."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "commit", "inspect", "loaded", "read", "shape_and_dtype"]
 
-SIMPLE = (  # what needs no more than its class
+SIMPLE = (  # layers whose class says everything
     (nnx.Linear, "dense"), (nnx.Embed, "embed"), (nnx.BatchNorm, "batch_norm"), (nnx.LayerNorm, "layer_norm"),
     (nnx.RMSNorm, "rms_norm"), ((nnx.GroupNorm, nnx.InstanceNorm), "group_norm"), (nnx.PReLU, "prelu"),
     (nnx.LoRA, "lora"), (nnx.MultiHeadAttention, "attention"), (nnx.LSTMCell, "lstm"),
@@ -40,66 +40,68 @@ def inspect(model: nnx.Module) -> Inventory:
     """Return the records of a module's parameters and statistics."""
     layers: dict[Key, Layer] = {}
     sharing: dict[int, list[tuple[Leaf, Any]]] = {}
-    unwritten: list[str] = []
+    skipped: list[str] = []
     for key, node, owner in _walk(model):
         if isinstance(node, nnx.Variable):
             sharing.setdefault(id(node), []).append((_leaf(key, node, owner), node))
         elif isinstance(node, nnx.Module):
             layers[key] = _layer(node)
         else:
-            unwritten.append("/".join(key))
+            skipped.append("/".join(key))
     leaves = []
-    for uses in sharing.values():
-        for leaf, node in uses:
+    for occurrences in sharing.values():
+        for leaf, node in occurrences:
             if leaf.collection in {"params", "batch_stats"} and jax_arrays.is_tensor(node.get_value()):
                 leaves.append(leaf)
             else:
-                unwritten.append(leaf.path)
-    records, others, _ = records_of(layers, leaves)
-    ties = [{leaf.path for leaf, _ in uses} for uses in sharing.values() if len(uses) > 1]
-    return Inventory("flax_nnx", _tied(records, ties), (*unwritten, *others))
+                skipped.append(leaf.path)
+    records, unwritten, _ = records_of(layers, leaves)
+    ties = [
+        {leaf.path for leaf, _ in occurrences} for occurrences in sharing.values() if len(occurrences) > 1
+    ]
+    return Inventory("flax_nnx", _tied(records, ties), (*skipped, *unwritten))
 
 
 def _tied(records: tuple[Record, ...], ties: list[set[str]]) -> tuple[Record, ...]:
-    """Return one record for all that shares memory: a table's, for heads are tied to it."""
+    """Return one record for variables that share memory: an embedding's, to which heads are tied."""
     groups: dict[frozenset[str], list[Record]] = {}
     group_of = {path: frozenset(paths) for paths in ties for path in paths}
     for record in records:
         shared = [group_of.get(path, frozenset({path})) for path, _ in record.stored]
         groups.setdefault(frozenset().union(*shared), []).append(record)
-    owners = []
+    tied_records = []
     for members in groups.values():
         first = min(members, key=lambda record: (record.kind != "embedding", record.path))
         others = sorted(record.path for record in members if record is not first)
-        owners.append(dataclasses.replace(first, ties=tuple(others)))
-    return tuple(owners)
+        tied_records.append(dataclasses.replace(first, ties=tuple(others)))
+    return tuple(tied_records)
 
 
 def _walk(model: Any) -> Iterator[tuple[Key, Any, Any]]:
     """Yield modules, variables and bare arrays with their path and the module around them.
 
-    What is shared comes at each of its paths.
+    A shared object is yielded at each of its paths.
     """
     stack: list[tuple[Key, Any, Any, frozenset[int]]] = [((), model, None, frozenset())]
     while stack:
-        key, node, owner, above = stack.pop()
+        key, node, owner, ancestors = stack.pop()
         if isinstance(node, nnx.Variable) or jax_arrays.is_tensor(node):
             yield key, node, owner
             continue
-        if id(node) in above:  # a module that knows the one around it
+        if id(node) in ancestors:  # a module that refers to a module around it
             continue
         if isinstance(node, nnx.Module):
             yield key, node, owner
-            owner = node  # of what it holds
+            owner = node  # of its children
         for word, child in reversed(_children(node).items()):
-            stack.append(((*key, word), child, owner, above | {id(node)}))
+            stack.append(((*key, word), child, owner, ancestors | {id(node)}))
 
 
 def _children(node: Any) -> dict[str, Any]:
-    """Return what a node of the graph holds, by the word of its path."""
+    """Return the children of a node of the graph, by the word of their path."""
     if isinstance(node, nnx.Pytree):
         names = [name for name in vars(node) if not name.startswith("_pytree__")]
-        if names == sorted(names):  # as nnx.merge and nnx.eval_shape leave them: "l_10" before "l_2"
+        if names == sorted(names):  # the order of nnx.merge and nnx.eval_shape: "l_10" before "l_2"
             names.sort(key=jax_arrays.by_number)
         return {name: getattr(node, name) for name in names}
     if isinstance(node, Mapping):
@@ -112,9 +114,9 @@ def _children(node: Any) -> dict[str, Any]:
 def _leaf(key: Key, variable: Any, owner: Any) -> Leaf:
     value = variable.get_value()
     is_adapter = isinstance(owner, nnx.LoRA) and key[-1] in {"lora_a", "lora_b"}
-    # What norms are kept: parameters in newer releases, bare arrays before.
-    kept = "scales" if isinstance(owner, nnx.WeightNorm) else _collection(variable)
-    collection = "params" if is_adapter else kept
+    # The scales of a weight norm: parameters in newer releases, bare arrays before.
+    variable_collection = "scales" if isinstance(owner, nnx.WeightNorm) else _collection(variable)
+    collection = "params" if is_adapter else variable_collection
     return Leaf(
         key=key, shape=tuple(getattr(value, "shape", ())), dtype=str(getattr(value, "dtype", "")),
         collection=collection,
@@ -122,12 +124,12 @@ def _leaf(key: Key, variable: Any, owner: Any) -> Leaf:
 
 
 def _collection(variable: Any) -> str:
-    known = (name for kind, name in COLLECTIONS if isinstance(variable, kind))
-    return next(known, type(variable).__name__)
+    names = (name for kind, name in COLLECTIONS if isinstance(variable, kind))
+    return next(names, type(variable).__name__)
 
 
 def _layer(module: Any) -> Layer:
-    """Return what a module says of itself."""
+    """Return the description of a module."""
     native = type(module).__name__
     for classes, what in SIMPLE:
         if isinstance(module, classes):
@@ -151,7 +153,7 @@ def _layer(module: Any) -> Layer:
 
 
 def _find(model: Any, path: str) -> tuple[Any, list[tuple[Any, str]]]:
-    """Return a variable by its path, and the nodes on the way to it, each with the word that leads on."""
+    """Return a variable by its path, and the nodes above it, each with the word that leads to the next."""
     for start in ("", *(f"{name}/" for _, name in COLLECTIONS[1:])):
         if path.startswith(start):
             chain: list[tuple[Any, str]] = []
@@ -182,7 +184,7 @@ def loaded(model: nnx.Module) -> frozenset[str]:  # noqa: ARG001  # NNX marks no
 
 
 def check(model: nnx.Module, paths: Collection[str]) -> None:
-    """Refuse variables that are being traced or normalised before use, and to leave some without values."""
+    """Refuse variables that are being traced or normalized before use, and to leave others without values."""
     written = set()
     for path in paths:
         variable, chain = _find(model, path)
@@ -203,9 +205,13 @@ def _check_variable(path: str, variable: Any, chain: list[tuple[Any, str]]) -> N
     for index, (node, word) in enumerate(chain):
         if word != "layer_instance" or not isinstance(node, (nnx.WeightNorm, nnx.SpectralNorm)):
             continue
-        inside = tuple(step for _, step in chain[index + 1 :])
-        chosen = getattr(node, "variable_filter", None)
-        if chosen(inside, variable) if chosen is not None else len(variable.get_value().shape) > 1:
+        inner_path = tuple(step for _, step in chain[index + 1 :])
+        variable_filter = getattr(node, "variable_filter", None)
+        if (
+            variable_filter(inner_path, variable)
+            if variable_filter is not None
+            else len(variable.get_value().shape) > 1
+        ):
             msg = (
                 f"{path!r} is normalised by {type(node).__name__} before its layer uses it, so that written "
                 f"values would not be those of the layer: skip={path!r}, or apply before it is wrapped."
@@ -214,7 +220,7 @@ def _check_variable(path: str, variable: Any, chain: list[tuple[Any, str]]) -> N
 
 
 def commit(model: nnx.Module, writes: Mapping[str, Write]) -> nnx.Module:
-    """Write in place; variables that share memory share it still."""
+    """Write in place; variables that share memory still share it."""
     variables = {path: _find(model, path)[0] for path in writes}
     for path, write in writes.items():
         variables[path].set_value(jax_arrays.replacement(variables[path].get_value(), write))

@@ -1,4 +1,4 @@
-"""What each tensor of a Haiku layer is: kind, role, layout and the numbers that fans are made of."""
+"""Describes each tensor of a Haiku layer: its kind, role, layout and the numbers that give its fans."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LAYERS", "STATE", "Site", "described", "described_state", "named_site"]
 
-# The Haiku classes that are known; what derives from one is one.
+# The Haiku classes that are known; a class derived from one is treated as it.
 LAYERS = (
     "Linear", "ConvND", "ConvNDTranspose", "DepthwiseConvND", "Embed", "Bias", "BatchNorm", "InstanceNorm",
     "LayerNorm", "GroupNorm", "RMSNorm", "LSTM", "ConvNDLSTM", "GRU", "VanillaRNN", "MultiHeadAttention",
@@ -31,8 +31,8 @@ LSTM_GATES = "igfo"
 GRU_GATES = "zrn"
 AVERAGES = {"mean_ema": "mean", "var_ema": "variance"}
 PROJECTIONS = {"query": "attention.query", "key": "attention.key", "value": "attention.value"}
-# Names that Haiku gives to modules without one. A convolution's is not here: its kernel does not say how
-# many groups it has.
+# Names that Haiku gives to modules without one. Convolutions are not here: a kernel does not say how many
+# groups it has.
 NAMES = {
     "linear": "Linear", "embed": "Embed", "bias": "Bias", "batch_norm": "BatchNorm",
     "instance_norm": "InstanceNorm", "layer_norm": "LayerNorm", "group_norm": "GroupNorm",
@@ -47,9 +47,9 @@ NAMES = {
 class Site:
     """Where a tensor is made.
 
-    ``layer`` is the Haiku class of the module that owns it, "" for another's or none; ``within`` that of
-    the module which calls it; ``native`` the class's own name; ``shape`` the shape of one copy;
-    ``groups`` those of a convolution.
+    ``layer`` is the Haiku class of the module that makes it, "" if it has none of them; ``within`` the Haiku
+    class of the module that calls that module; ``native`` the name of the module's own class; ``shape`` the
+    shape in one layer, without stacked axes; ``groups`` the groups of a convolution.
     """
 
     layer: str = ""
@@ -60,10 +60,10 @@ class Site:
 
 
 def named_site(bundle: str, name: str, shape: tuple[int, ...]) -> Site | None:
-    """Return what the names that Haiku gives prove; None if that is nothing."""
+    """Return the site that Haiku's default names prove; None if they prove none."""
     words = [word for word in bundle.split("/") if word != "~"]
     if not words:
-        return Site(shape=shape)  # made outside of any module
+        return Site(shape=shape)  # made outside any module
     layer, within = ("" if not word else NAMES.get(_unnumbered(word), "") for word in _ends(words))
     if layer == "ExponentialMovingAverage":
         within = "BatchNorm"  # whose averages have these names
@@ -91,28 +91,31 @@ def described(
     site: Site,
     shapes: Mapping[str, tuple[int, ...]],
 ) -> list[Record]:
-    """Return the records of one parameter: two where a matrix joins two; shapes are of one copy each."""
+    """Return the records of one parameter: two where one matrix joins two kernels.
+
+    ``shapes`` has the shape in one layer, by path.
+    """
     path = f"{bundle}/{name}"
-    found = _facts(site, bundle, name, shapes) or [loose(name, site.shape)]
-    return [_record(path, stored, dtype, site, facts) for facts in found]
+    facts_of_records = _facts(site, bundle, name, shapes) or [loose(name, site.shape)]
+    return [_record(path, stored, dtype, site, facts) for facts in facts_of_records]
 
 
 def described_state(bundle: str, name: str, stored: tuple[int, ...], dtype: str, site: Site) -> list[Record]:
-    """Return the record of one tensor of the state; none for what no recipe writes."""
+    """Return the record of one tensor of the state; [] if no recipe writes it."""
     words = [word for word in bundle.split("/") if word != "~"]
     role = AVERAGES.get(words[-1] if words else "")
     if site.layer != "ExponentialMovingAverage" or site.within != "BatchNorm" or role is None:
         return []
-    # What is not the average accumulates from 0, whatever the average starts from.
+    # The other tensors accumulate from 0, whatever the average starts from.
     facts = {"kind": "batch_norm", "role": role if name == "average" else "count"} | _flat(site.shape)
     return [_record(f"{STATE}{bundle}/{name}", stored, dtype, site, facts)]
 
 
 def _record(path: str, stored: tuple[int, ...], dtype: str, site: Site, facts: dict[str, Any]) -> Record:
     fields = {"shape": site.shape} | facts
-    whole = path + fields.pop("suffix", "")
+    full_path = path + fields.pop("suffix", "")
     lead = stored[: len(stored) - len(site.shape)]
-    return Record(name=whole, path=whole, dtype=dtype, native=site.native, **stacked(fields, lead))
+    return Record(name=full_path, path=full_path, dtype=dtype, native=site.native, **stacked(fields, lead))
 
 
 def _facts(  # noqa: PLR0911  # one return a layer
@@ -137,7 +140,7 @@ def _facts(  # noqa: PLR0911  # one return a layer
 def _matrix(
     site: Site, bundle: str, name: str, shapes: Mapping[str, tuple[int, ...]]
 ) -> list[dict[str, Any]]:
-    """Return what a linear layer holds, by itself or at work in another layer."""
+    """Return the facts of a linear layer's tensor, as that of the layer which uses it, if any."""
     weight = shapes[f"{bundle}/w"]
     match site.within:
         case "LSTM":
@@ -152,33 +155,34 @@ def _matrix(
 
 def _flat(shape: tuple[int, ...]) -> dict[str, Any]:
     """Return a vector's facts without the axes of length 1 that only make it broadcast."""
-    kept = tuple(size for size in shape if size != 1) or shape[:1]
-    return {"shape": kept, "layout": "O" * len(kept) if kept else None, "outputs": math.prod(kept)}
+    lengths = tuple(size for size in shape if size != 1) or shape[:1]
+    layout = "O" * len(lengths) if lengths else None
+    return {"shape": lengths, "layout": layout, "outputs": math.prod(lengths)}
 
 
 def _linear(kind: str, name: str, weight: tuple[int, ...]) -> dict[str, Any]:
-    found = {"kind": kind, "inputs": weight[0], "outputs": weight[1]}
-    return found | ({"role": "kernel", "layout": "IO"} if name == "w" else {"role": "bias", "layout": "O"})
+    facts = {"kind": kind, "inputs": weight[0], "outputs": weight[1]}
+    return facts | ({"role": "kernel", "layout": "IO"} if name == "w" else {"role": "bias", "layout": "O"})
 
 
 def _in_attention(bundle: str, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
-    above, _, word = bundle.rpartition("/")
+    parent, _, word = bundle.rpartition("/")
     if word not in PROJECTIONS:
         return {"place": "attention.out"}
-    inputs = {other: shapes.get(f"{above}/{other}/w", (0,))[0] for other in PROJECTIONS}
-    apart = [inputs[other] for other in ("key", "value") if inputs[other] != inputs["query"]]
-    return {"place": PROJECTIONS[word], "features": apart[0] if apart else 0}
+    inputs = {other: shapes.get(f"{parent}/{other}/w", (0,))[0] for other in PROJECTIONS}
+    other_inputs = [inputs[other] for other in ("key", "value") if inputs[other] != inputs["query"]]
+    return {"place": PROJECTIONS[word], "features": other_inputs[0] if other_inputs else 0}
 
 
 def _lstm(path: str, name: str, weight: tuple[int, ...]) -> list[dict[str, Any]]:
-    """Return an LSTM's one matrix as its two kernels: rows of the input, then rows of the state."""
+    """Return the facts of an LSTM's one matrix, as its two kernels: rows of the input, then of the state."""
     hidden = weight[1] // len(LSTM_GATES)
     features = weight[0] - hidden
-    found = {"kind": "lstm", "hidden": hidden, "features": features, "outputs": hidden}
+    facts = {"kind": "lstm", "hidden": hidden, "features": features, "outputs": hidden}
     if name == "b":
         # The forward pass adds 1 to the forget gate.
         parts = pieces(path, (weight[1],), 0, LSTM_GATES, shifts={"f": 1.0})
-        return [found | {"role": "bias", "layout": "O", "inputs": features} | parts]
+        return [facts | {"role": "bias", "layout": "O", "inputs": features} | parts]
     halves = []
     for suffix, role, start, rows in (
         ("#input", "kernel", 0, features),
@@ -186,48 +190,48 @@ def _lstm(path: str, name: str, weight: tuple[int, ...]) -> list[dict[str, Any]]
     ):
         shape = (rows, weight[1])
         half = {"suffix": suffix, "shape": shape, "role": role, "layout": "IO", "inputs": rows}
-        halves.append(found | half | pieces(path, shape, 1, LSTM_GATES, start=(start, 0)))
+        halves.append(facts | half | pieces(path, shape, 1, LSTM_GATES, start=(start, 0)))
     return halves
 
 
 def _rnn(
     bundle: str, name: str, weight: tuple[int, ...], shapes: Mapping[str, tuple[int, ...]]
 ) -> dict[str, Any]:
-    """Return what the first linear layer of an RNN, the input's, or the second, the state's, holds."""
-    above, _, word = bundle.rpartition("/")
+    """Return the facts of a linear layer of an RNN: the first is for the input, the second for the state."""
+    parent, _, word = bundle.rpartition("/")
     recurrent = word != "linear"
     hidden = weight[1]
-    features = shapes.get(f"{above}/linear/w", weight)[0]
-    found = {"kind": "rnn", "hidden": hidden, "features": features, "inputs": weight[0], "outputs": hidden}
+    features = shapes.get(f"{parent}/linear/w", weight)[0]
+    facts = {"kind": "rnn", "hidden": hidden, "features": features, "inputs": weight[0], "outputs": hidden}
     if name == "b":
-        return found | {"role": "recurrent_bias" if recurrent else "bias", "layout": "O"}
-    return found | {"role": "recurrent_kernel" if recurrent else "kernel", "layout": "IO"}
+        return facts | {"role": "recurrent_bias" if recurrent else "bias", "layout": "O"}
+    return facts | {"role": "recurrent_kernel" if recurrent else "kernel", "layout": "IO"}
 
 
 def _gru(
     site: Site, bundle: str, name: str, shapes: Mapping[str, tuple[int, ...]]
 ) -> list[dict[str, Any]] | None:
-    """Return a GRU's tensors. Its z keeps the new state where PyTorch's keeps the old; n is its a."""
+    """Return the facts of a GRU's tensor. Haiku's z weighs the new state, PyTorch's the old; its a is n."""
     inputs = shapes.get(f"{bundle}/w_i", ())
     if not inputs:
         return None
     hidden = inputs[1] // len(GRU_GATES)
-    found = {"kind": "gru", "hidden": hidden, "features": inputs[0], "outputs": hidden}
+    facts = {"kind": "gru", "hidden": hidden, "features": inputs[0], "outputs": hidden}
     role = {"w_i": "kernel", "w_h": "recurrent_kernel", "b": "bias"}[name]
-    found |= {"role": role, "layout": "O" if name == "b" else "IO"}
-    found["inputs"] = hidden if name == "w_h" else inputs[0]
-    return [found | pieces(f"{bundle}/{name}", site.shape, len(site.shape) - 1, GRU_GATES)]
+    facts |= {"role": role, "layout": "O" if name == "b" else "IO"}
+    facts["inputs"] = hidden if name == "w_h" else inputs[0]
+    return [facts | pieces(f"{bundle}/{name}", site.shape, len(site.shape) - 1, GRU_GATES)]
 
 
 def _conv(site: Site, bundle: str, name: str, weight: tuple[int, ...]) -> list[dict[str, Any]]:
-    """Return what a convolution holds; the two of a convolutional LSTM are its gates side by side."""
+    """Return the facts of a convolution's tensor; those of a convolutional LSTM have its gates as parts."""
     *window, last, end = weight
     space = SPATIAL[len(window)]
     transposed = site.layer == "ConvNDTranspose"
     inputs, outputs = (end, last) if transposed else (last, end)
     gated = site.within == "ConvNDLSTM"
     path = f"{bundle}/{name}"
-    found: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "kind": "conv_transpose" if transposed else "conv",
         "inputs": inputs,
         "outputs": outputs // len(LSTM_GATES) if gated else outputs // site.groups,
@@ -235,13 +239,13 @@ def _conv(site: Site, bundle: str, name: str, weight: tuple[int, ...]) -> list[d
         "groups": site.groups,
     }
     if name == "b":
-        found |= {"role": "bias", "layout": "O", "shape": (outputs,)}
+        facts |= {"role": "bias", "layout": "O", "shape": (outputs,)}
         if gated and bundle.endswith("input_to_hidden"):  # one of the two biases stands for both
-            return [found | pieces(path, (outputs,), 0, LSTM_GATES, shifts={"f": 1.0})]
-        return [found | {"outputs": outputs} if gated else found]
-    found |= {"role": "kernel", "layout": space + ("OI" if transposed else "IO")}
+            return [facts | pieces(path, (outputs,), 0, LSTM_GATES, shifts={"f": 1.0})]
+        return [facts | {"outputs": outputs} if gated else facts]
+    facts |= {"role": "kernel", "layout": space + ("OI" if transposed else "IO")}
     if gated:
-        return [found | pieces(path, weight, len(weight) - 1, LSTM_GATES)]
+        return [facts | pieces(path, weight, len(weight) - 1, LSTM_GATES)]
     if site.groups > 1:
-        found |= {"layout": f"{space}I(BO)", "sizes": (("B", site.groups),)}
-    return [found]
+        facts |= {"layout": f"{space}I(BO)", "sizes": (("B", site.groups),)}
+    return [facts]

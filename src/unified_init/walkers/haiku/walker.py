@@ -1,4 +1,4 @@
-"""The walker of Haiku's functions: what each parameter is, by evaluating ``init`` without values."""
+"""The walker of Haiku functions: evaluates ``init`` abstractly to see what each parameter is."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ CLASSES = {
 
 
 def inspect(model: Haiku) -> Inventory:
-    """Return the records of a function's parameters and of the state that they go with."""
+    """Return the records of a function's parameters and state."""
     leaves = _leaves(model)
     sites = _sites(model, leaves)
     shapes = {path: site.shape for path, site in sites.items()}
@@ -81,7 +81,7 @@ def check(model: Haiku, paths: Collection[str]) -> None:
 
 
 def commit(model: Haiku, writes: Mapping[str, Write]) -> Haiku:
-    """Return a new wrapper with new parameters and state; what is not written is the same array."""
+    """Return a new wrapper with new parameters and state; arrays that are not written stay the same."""
 
     def rebuilt(tree: Any, prefix: str) -> Any:
         new = {}
@@ -118,23 +118,23 @@ def _leaves(model: Haiku) -> dict[str, Any]:
 
 
 def _sites(model: Haiku, leaves: Mapping[str, Any]) -> dict[str, Site]:
-    """Return where each tensor is made, in order: by evaluation, or by the names that Haiku gives."""
+    """Return where each tensor is made, in order: by evaluating ``init``, or by Haiku's default names."""
     try:
-        made, expected = _evaluated(model)
+        made_sites, expected = _evaluated(model)
     except ArgumentValueError:
         if model.args or model.kwargs:
             raise
-        made = {}  # init takes arguments that were not given
+        made_sites = {}  # init takes arguments that were not given
     else:
         _check_fit(leaves, expected, stateful=model.state is not None)
     sites = {}
     unknown = []
-    for path, leaf in _ordered(leaves, made).items():
+    for path, leaf in _ordered(leaves, made_sites).items():
         bundle, _, name = path.removeprefix(STATE).rpartition("/")
         shape = tuple(leaf.shape)
-        site = made.get(path) or _beside(made, path, shape) or named_site(bundle, name, shape)
-        if site is None and (made or path.startswith(STATE)):
-            site = Site(shape=shape)  # of no layer that is known
+        site = made_sites.get(path) or _beside(made_sites, path, shape) or named_site(bundle, name, shape)
+        if site is None and (made_sites or path.startswith(STATE)):
+            site = Site(shape=shape)  # of an unknown layer
         if site is None:
             unknown.append(path)
             continue
@@ -157,13 +157,14 @@ def _sites(model: Haiku, leaves: Mapping[str, Any]) -> dict[str, Site]:
     return sites
 
 
-def _ordered(leaves: Mapping[str, Any], made: Mapping[str, Site]) -> dict[str, Any]:
-    """Return the tensors by the order in which ``init`` makes them, which JAX' sorted dicts do not keep.
+def _ordered(leaves: Mapping[str, Any], made_sites: Mapping[str, Site]) -> dict[str, Any]:
+    """Return the tensors in the order in which ``init`` makes them, which JAX' sorted dicts do not keep.
 
-    Those of one module come together. What it does not make is in the order of names, numbers as numbers.
+    Tensors of one module are together. Tensors that ``init`` does not make are in the order of their names,
+    with numbers compared as numbers.
     """
     ranks: dict[str, int] = {}
-    for path in made:
+    for path in made_sites:
         ranks.setdefault(path.rpartition("/")[0], len(ranks))
 
     def sort_key(path: str) -> tuple[Any, ...]:
@@ -174,25 +175,25 @@ def _ordered(leaves: Mapping[str, Any], made: Mapping[str, Site]) -> dict[str, A
     return {path: leaves[path] for path in sorted(leaves, key=sort_key)}
 
 
-def _beside(made: Mapping[str, Site], path: str, shape: tuple[int, ...]) -> Site | None:
-    """Return the site of state that is set and never asked for: its module's, for a moving average."""
+def _beside(made_sites: Mapping[str, Site], path: str, shape: tuple[int, ...]) -> Site | None:
+    """Return the site of a moving average that is set but never requested: that of its ``hidden``."""
     start = path.rpartition("/")[0]
-    near = made.get(f"{start}/hidden")
-    if not path.startswith(STATE) or near is None:
+    hidden = made_sites.get(f"{start}/hidden")
+    if not path.startswith(STATE) or hidden is None:
         return None
-    tail = shape[len(shape) - len(near.shape) :]
-    return dataclasses.replace(near, shape=tail)
+    tail = shape[len(shape) - len(hidden.shape) :]
+    return dataclasses.replace(hidden, shape=tail)
 
 
 def _evaluated(model: Haiku) -> tuple[dict[str, Site], dict[str, tuple[int, ...]]]:
-    """Return the site of each tensor that ``init`` asks for, and the shape of each that it returns."""
+    """Return the site of each tensor that ``init`` requests, and the shape of each that it returns."""
     running: list[hk.Module] = []
-    made: dict[str, Site] = {}
+    made_sites: dict[str, Site] = {}
 
     def create(prefix: str, proceed: Callable[..., Any], *args: Any) -> Any:
         shape, dtype, init, context = args
         path = f"{prefix}{context.lifted_prefix_name or ''}{context.full_name}"
-        made.setdefault(path, _site(context.module, running, tuple(shape)))
+        made_sites.setdefault(path, _site(context.module, running, tuple(shape)))
         return proceed(shape, dtype, init)
 
     def intercept(proceed: Any, args: Any, kwargs: Any, context: Any) -> Any:
@@ -225,7 +226,7 @@ def _evaluated(model: Haiku) -> tuple[dict[str, Site], dict[str, tuple[int, ...]
         raise ArgumentValueError(msg) from error
     stateful = isinstance(model.transformed, (hk.TransformedWithState, hk.MultiTransformedWithState))
     params, state = trees if stateful else (trees, {})
-    return made, _expected(params, state)
+    return made_sites, _expected(params, state)
 
 
 def _expected(params: Any, state: Any) -> dict[str, tuple[int, ...]]:
@@ -238,11 +239,11 @@ def _expected(params: Any, state: Any) -> dict[str, tuple[int, ...]]:
 
 
 def _check_fit(leaves: Mapping[str, Any], expected: Mapping[str, tuple[int, ...]], *, stateful: bool) -> None:
-    """Refuse parameters of another function; leading axes are copies of a whole network."""
-    wanted = {path for path in expected if stateful or not path.startswith(STATE)}
-    for path in sorted(wanted ^ set(leaves)):
-        what = "lack" if path in wanted else "have"
-        msg = f"`params` or `state` {what} {path!r}, which init with these arguments makes otherwise."
+    """Refuse parameters of another function; leading axes may stack whole networks."""
+    expected_paths = {path for path in expected if stateful or not path.startswith(STATE)}
+    for path in sorted(expected_paths ^ set(leaves)):
+        verb = "lack" if path in expected_paths else "have"
+        msg = f"`params` or `state` {verb} {path!r}, which init with these arguments makes otherwise."
         raise ArgumentValueError(msg)
     for path, leaf in leaves.items():
         shape = tuple(leaf.shape)
@@ -264,5 +265,5 @@ def _site(owner: Any, running: list[hk.Module], shape: tuple[int, ...]) -> Site:
 
 
 def _layer(module: Any) -> str:
-    """Return the name of the Haiku class that a module is of, or derives from; "" if it is none of them."""
+    """Return the known Haiku class of a module, or the one that it derives from; "" if there is none."""
     return next((CLASSES[cls] for cls in type(module).__mro__ if cls in CLASSES), "")

@@ -1,4 +1,4 @@
-"""Probing Keras models: the outputs of the layers of a functional or sequential one, on any backend."""
+"""Probing Keras models: the outputs of the layers of a functional or sequential model, on any backend."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ def probe(model: Any, batch: Any, loss: Callable[[Any], Any] | None) -> list[dic
     layers = [layer for layer in getattr(model, "layers", ()) if type(layer).__name__ != "InputLayer"]
     try:
         outputs = [layer.output for layer in layers]
-        # A name of its own: one made by Keras would count up the names of all later models.
-        inside = keras.Model(model.input, outputs, name="unified_init_probe")
+        # Named here: a name made by Keras would increase the numbers in the names of all later models.
+        inner_model = keras.Model(model.input, outputs, name="unified_init_probe")
     except (AttributeError, ValueError) as error:
         msg = (
             "`model` of probe() must be a functional or sequential keras.Model whose layers are called once "
             f"each, got {type(model).__name__}: {error}"
         )
         raise ArgumentTypeError(msg) from None
-    found = inside(batch, training=False)
+    layer_outputs = inner_model(batch, training=False)
     return [
         {"name": layer.name, "kind": type(layer).__name__, "shape": tuple(values.shape), **_moments(values)}
-        for layer, value in zip(layers, found, strict=True)
+        for layer, value in zip(layers, layer_outputs, strict=True)
         for values in _arrays(value)
     ]
 
 
 def _arrays(value: Any) -> list[Any]:
     """Return the floating-point arrays of an output."""
-    arrays = [get(str(backend_of(one))).to_numpy(one) for one in keras.tree.flatten(value)]
+    arrays = [get(str(backend_of(tensor))).to_numpy(tensor) for tensor in keras.tree.flatten(value)]
     return [array for array in arrays if array.dtype.kind not in "iub" and array.size]
 
 

@@ -1,10 +1,10 @@
-"""The walker of Keras models, on any backend of Keras: what they hold, and how it is written back.
+"""The walker of Keras models, on any backend of Keras: lists their variables, and assigns them.
 
 A path is the names of the layers below the model, then the variable's: "block/conv2d_3/kernel". Keras
-numbers the names that it makes over the whole process, so a second model of the same code has other
-paths. Streams do not depend on that: there, names of that form, "dense" and "dense_3" of a Dense, are
-numbered anew by their position among the layers of that form beside them. That holds for a name of that
-form which a user gave, too, for a saved model does not say who gave it; every other name is kept.
+numbers the names that it makes over the whole process, so a second model of the same code has other paths.
+Stream names do not depend on that: in them, names of that form ("dense" and "dense_3" of a Dense) are
+numbered again, by position among the siblings with names of that form. A name of that form which a user gave
+is numbered too, because a saved model does not say who gave it. Every other name is kept.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ __all__ = ["check", "commit", "inspect", "loaded", "read", "shape_and_dtype"]
 
 SHOWN = 5
 WRAPPED = ("kernel", "embeddings")  # what SpectralNormalization replaces
-# What Keras calls a variable without a name, on its several backends.
+# The names that Keras gives to variables without one, on its several backends.
 NAMELESS = re.compile(r"(?:jax_|nnx_)?variable(?:_\d+)?")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Held:
-    """A variable, and where it was found. ``stream`` is the path under names that no process changes."""
+class Occurrence:
+    """A variable at one of its paths. ``stream`` is that path in names that do not depend on the process."""
 
     path: str
     stream: str
@@ -51,42 +51,47 @@ class Held:
 
     @property
     def rank(self) -> tuple[bool, int]:
-        """The layer that made the variable comes first; others may hold it too, as wrappers do.
+        """Sort key: the layer that made the variable comes before others that hold it, such as wrappers.
 
-        Paths do not decide between equals, for they have numbers of the process.
+        Paths are not part of it, because they have numbers that depend on the process.
         """
         made = self.variable.path == f"{self.layer.path}/{self.variable.name}"
         return not made, self.path.count("/")
 
 
 def inspect(model: Any) -> Inventory:
-    """Return the records of a model or layer: its variables, but for seeds, metrics and optimizers."""
+    """Return the records of a model or layer: its variables, except seeds, metrics and optimizers."""
     _check_built(model)
-    sharing: dict[int, list[Held]] = {}
-    for held in _walk(model, None, "", "", ()):
-        sharing.setdefault(id(held.variable), []).append(held)
+    sharing: dict[int, list[Occurrence]] = {}
+    for occurrence in _walk(model, None, "", "", ()):
+        sharing.setdefault(id(occurrence.variable), []).append(occurrence)
     records: list[Record] = []
-    left = [path for path, _ in _seeds(model)]
-    for several in sharing.values():
-        first = min(several, key=lambda held: held.rank)
-        found = _records(first, sorted({held.path for held in several} - {first.path}))
-        records.extend(found)
-        if not found:
-            left.append(first.path)
-    return Inventory("keras", placed(records), tuple(left))
+    unwritten = [path for path, _ in _seeds(model)]
+    for occurrences in sharing.values():
+        first = min(occurrences, key=lambda occurrence: occurrence.rank)
+        first_records = _records(
+            first, sorted({occurrence.path for occurrence in occurrences} - {first.path})
+        )
+        records.extend(first_records)
+        if not first_records:
+            unwritten.append(first.path)
+    return Inventory("keras", placed(records), tuple(unwritten))
 
 
-def _records(held: Held, others: list[str]) -> list[Record]:
-    variable = held.variable
+def _records(occurrence: Occurrence, others: list[str]) -> list[Record]:
+    variable = occurrence.variable
     shape = _shape(variable)
-    found = []
-    for suffix, facts in described(held.layer, held.parent, held.path, variable.name, shape):
+    records = []
+    for suffix, facts in described(
+        occurrence.layer, occurrence.parent, occurrence.path, variable.name, shape
+    ):
         fields = {
-            "name": held.stream + suffix, "path": held.path + suffix, "shape": shape, "dtype": variable.dtype,
-            "ties": tuple(other + suffix for other in others), "native": type(held.layer).__name__,
+            "name": occurrence.stream + suffix, "path": occurrence.path + suffix,
+            "shape": shape, "dtype": variable.dtype,
+            "ties": tuple(other + suffix for other in others), "native": type(occurrence.layer).__name__,
         } | facts  # fmt: skip
-        found.append(Record(**fields))
-    return found
+        records.append(Record(**fields))
+    return records
 
 
 def _shape(variable: Any) -> tuple[int, ...]:
@@ -95,11 +100,11 @@ def _shape(variable: Any) -> tuple[int, ...]:
 
 def _check_built(model: Any) -> None:
     """Refuse layers whose variables do not exist yet."""
-    waiting = [layer for layer in model._flatten_layers() if not layer.built and _makes_variables(layer)]
-    if not waiting:
+    unbuilt = [layer for layer in model._flatten_layers() if not layer.built and _makes_variables(layer)]
+    if not unbuilt:
         return
-    names = [repr(layer.name) for layer in waiting[:SHOWN]]
-    more = f" and {len(waiting) - SHOWN} more" if len(waiting) > SHOWN else ""
+    names = [repr(layer.name) for layer in unbuilt[:SHOWN]]
+    more = f" and {len(unbuilt) - SHOWN} more" if len(unbuilt) > SHOWN else ""
     msg = (
         f"{type(model).__name__} {model.name!r} is not built: {', '.join(names)}{more} have no variables "
         "yet. Build it first: call it once on an input, or model.build(input_shape)."
@@ -108,18 +113,20 @@ def _check_built(model: Any) -> None:
 
 
 def _makes_variables(layer: Any) -> bool:
-    """Whether a layer may make variables when it is built; a sequence only has its layers build theirs."""
+    """Whether a layer may make variables when it is built. A sequence only builds its layers."""
     return type(layer).build not in {keras.layers.Layer.build, keras.Sequential.build}
 
 
-def _walk(layer: Any, parent: Any, path: str, stream: str, above: tuple[int, ...]) -> Iterator[Held]:
-    """Yield every variable of a layer and of those below, by every path that leads to it."""
-    for name, steady, variable in _own(layer):
-        yield Held(path + name, stream + steady, variable, layer, parent)
-    inside = (*above, id(layer))
-    for name, steady, child in _children(layer):
-        if id(child) not in inside:
-            yield from _walk(child, layer, f"{path}{name}/", f"{stream}{steady}/", inside)
+def _walk(
+    layer: Any, parent: Any, path: str, stream: str, ancestors: tuple[int, ...]
+) -> Iterator[Occurrence]:
+    """Yield every variable of a layer and of the layers below it, at each of its paths."""
+    for name, stream_name, variable in _own_variables(layer):
+        yield Occurrence(path + name, stream + stream_name, variable, layer, parent)
+    path_ids = (*ancestors, id(layer))
+    for name, stream_name, child in _children(layer):
+        if id(child) not in path_ids:
+            yield from _walk(child, layer, f"{path}{name}/", f"{stream}{stream_name}/", path_ids)
 
 
 def _seeds(model: Any) -> Iterator[tuple[str, Any]]:
@@ -140,22 +147,22 @@ def _own_seeds(layer: Any) -> Iterator[tuple[str, Any]]:
         yield f"{generator.name}/{generator.state.name}", generator.state
 
 
-def _own(layer: Any) -> list[tuple[str, str, Any]]:
-    """Return a layer's own variables, each with its name and its stream's."""
+def _own_variables(layer: Any) -> list[tuple[str, str, Any]]:
+    """Return a layer's own variables, each with its name and its stream name."""
     variables = _distinct([*layer._trainable_variables, *layer._non_trainable_variables])
     names = [variable.name for variable in variables]
     return _named(variables, [(name, "variable" if NAMELESS.fullmatch(name) else None) for name in names])
 
 
 def _children(layer: Any) -> list[tuple[str, str, Any]]:
-    """Return the layers right below one, each with its name and its stream's."""
+    """Return the layers directly below a layer, each with its name and its stream name."""
     children = _distinct(layer._layers)
-    found = []
+    bases = []
     for child in children:
         base = _snake_case(type(child).__name__)
-        made = re.fullmatch(rf"((?:forward_|backward_)?{base})(?:_\d+)?", child.name)
-        found.append((child.name, made[1] if made else None))
-    return _named(children, found)
+        match = re.fullmatch(rf"((?:forward_|backward_)?{base})(?:_\d+)?", child.name)
+        bases.append((child.name, match[1] if match else None))
+    return _named(children, bases)
 
 
 def _distinct(things: Sequence[Any]) -> list[Any]:
@@ -163,63 +170,62 @@ def _distinct(things: Sequence[Any]) -> list[Any]:
 
 
 def _snake_case(name: str) -> str:
-    """Return a class name as Keras makes a layer's name of it."""
+    """Return the layer name that Keras makes from a class name."""
     spaced = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", name))
     return re.sub("([a-z])([A-Z])", r"\1_\2", spaced).lower()
 
 
 def _named(things: Sequence[Any], names: Sequence[tuple[str, str | None]]) -> list[tuple[str, str, Any]]:
-    """Return things with unique names, and with unique names for streams.
+    """Return layers or variables with unique names, and with unique stream names.
 
-    ``names`` has for each its own name and, where Keras may have made that, what it was made of. Those are
-    numbered by position: the numbers that Keras gives are of the process, and one that a user gave may
-    stand between them.
+    ``names`` has the name of each and, where Keras may have made it, the name without its number (else None).
+    The latter are numbered by position, because the numbers that Keras gives depend on the process.
     """
     counts: dict[str, int] = {}
-    steady = []
+    stream_names = []
     for name, base in names:
         if base is None:
-            steady.append(name)
+            stream_names.append(name)
             continue
         rank = counts.setdefault(base, 0)
-        steady.append(f"{base}_{rank}" if rank else base)
+        stream_names.append(f"{base}_{rank}" if rank else base)
         counts[base] += 1
-    return list(zip(_unique([name for name, _ in names]), _unique(steady), things, strict=True))
+    return list(zip(_unique([name for name, _ in names]), _unique(stream_names), things, strict=True))
 
 
 def _unique(names: Sequence[str]) -> list[str]:
-    """Return names of which those that come again have their count behind them."""
+    """Return names made unique: the second "dense" becomes "dense#2"."""
     counts: dict[str, int] = {}
-    found = []
+    unique_names = []
     for name in names:
         counts[name] = counts.get(name, 0) + 1
-        found.append(name if counts[name] == 1 else f"{name}#{counts[name]}")
-    return found
+        unique_names.append(name if counts[name] == 1 else f"{name}#{counts[name]}")
+    return unique_names
 
 
 def _find(model: Any, path: str) -> Any:
-    """Return the variable of a path. A model has thousands: no names are made anew, as for streams."""
-    layer, rest = model, path
+    """Return the variable of a path. It is called per variable, so it makes no stream names."""
+    layer, remainder = model, path
     while True:
-        variable = _called([*layer._trainable_variables, *layer._non_trainable_variables], rest)
+        variable = _called([*layer._trainable_variables, *layer._non_trainable_variables], remainder)
         if variable is None:
-            variable = dict(_own_seeds(layer)).get(rest)
+            variable = dict(_own_seeds(layer)).get(remainder)
         if variable is not None:
             return variable
-        head, _, rest = rest.partition("/")
+        head, _, remainder = remainder.partition("/")
         layer = _called(layer._layers, head)
 
 
 def _called(things: Sequence[Any], name: str) -> Any:
-    """Return the thing of a name; "name#2" is the second one of it."""
+    """Return the layer or variable with a name; "name#2" is the second with that name."""
     for thing in things:
         if thing.name == name:
             return thing
     plain, _, count = name.partition("#")
     if not count.isdecimal():
         return None
-    same = [thing for thing in _distinct(things) if thing.name == plain]
-    return next(iter(same[int(count) - 1 : int(count)]), None)
+    namesakes = [thing for thing in _distinct(things) if thing.name == plain]
+    return next(iter(namesakes[int(count) - 1 : int(count)]), None)
 
 
 def _adapter() -> Any:
@@ -276,11 +282,11 @@ def _check_variable(model: Any, path: str, variable: Any) -> None:
 def commit(model: Any, writes: Mapping[str, Write]) -> Any:
     """Draw everything, then assign it: all or nothing."""
     adapter = _adapter()
-    ready = []
+    assignments = []
     for path, write in writes.items():
         variable = _find(model, path)
         current = None if write.covers else adapter.to_numpy(variable.value)
-        ready.append((variable, adapter.adopt(write.array(current), None)))
-    for variable, values in ready:
+        assignments.append((variable, adapter.adopt(write.array(current), None)))
+    for variable, values in assignments:
         variable.assign(values)
     return model

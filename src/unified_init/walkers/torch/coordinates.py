@@ -34,8 +34,8 @@ def trained(
     steps: int,
     seed: int,
 ) -> dict[tuple[str, int], float]:
-    """Return the mean absolute output of every layer before each step and behind the last."""
-    found: dict[tuple[str, int], float] = {}
+    """Return the mean absolute output of every layer, before each step and after the last."""
+    sizes: dict[tuple[str, int], float] = {}
     with kept_random_state(*parts_of(batch)), torch.enable_grad():
         torch.default_generator.manual_seed(seed)
         model = make_model(width)
@@ -43,23 +43,23 @@ def trained(
             msg = f"`make_model` must return a torch.nn.Module, got {type(model).__name__}."
             raise ArgumentTypeError(msg)
         rates, multipliers = prepare(model, seed)
-        made = optimizer(model) if callable(optimizer) else _optimizer(model, rates, optimizer, lr)
+        torch_optimizer = optimizer(model) if callable(optimizer) else _optimizer(model, rates, optimizer, lr)
         with _multiplied(model, multipliers):
             for step in range(steps):
-                output = _watched_step(model, batch, found, step)
-                made.zero_grad()
+                output = _watched_step(model, batch, sizes, step)
+                torch_optimizer.zero_grad()
                 (_distance(output) if loss is None else loss(output)).backward()
-                made.step()
-            _watched_step(model, batch, found, steps)
-    return found
+                torch_optimizer.step()
+            _watched_step(model, batch, sizes, steps)
+    return sizes
 
 
-def _watched_step(model: torch.nn.Module, batch: Any, found: dict[tuple[str, int], float], step: int) -> Any:
-    def seen(name: str, module: torch.nn.Module, output: torch.Tensor) -> None:
+def _watched_step(model: torch.nn.Module, batch: Any, sizes: dict[tuple[str, int], float], step: int) -> Any:
+    def record_size(name: str, module: torch.nn.Module, output: torch.Tensor) -> None:
         del module
-        found.setdefault((name, step), float(output.detach().abs().double().mean()))
+        sizes.setdefault((name, step), float(output.detach().abs().double().mean()))
 
-    with watched(model, seen):
+    with watched(model, record_size):
         return run(model, batch)
 
 
@@ -78,8 +78,10 @@ def _optimizer(
     groups: dict[float, list[torch.nn.Parameter]] = {}
     for path, parameter in model.named_parameters():
         groups.setdefault(lr * rates.get(path, (1.0, 1.0))[list(KINDS).index(kind)], []).append(parameter)
-    made: torch.optim.Optimizer = KINDS[kind]([{"params": some, "lr": rate} for rate, some in groups.items()])
-    return made
+    torch_optimizer: torch.optim.Optimizer = KINDS[kind](
+        [{"params": parameters, "lr": rate} for rate, parameters in groups.items()]
+    )
+    return torch_optimizer
 
 
 @contextlib.contextmanager

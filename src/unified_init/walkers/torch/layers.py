@@ -1,4 +1,4 @@
-"""What each tensor of a PyTorch layer is: kind, role, layout and the numbers that fans are made of."""
+"""Describes each tensor of a PyTorch layer: its kind, role, layout and the numbers that give its fans."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["described"]
 
-# What layers call their extents: a tensor may be empty if one of them is 0.
+# The attributes in which layers keep their sizes: a tensor may be empty if one of them is 0.
 SIZES = (
     "in_features", "out_features", "in_channels", "out_channels", "num_embeddings", "embedding_dim",
     "num_features", "hidden_size", "input_size", "num_parameters",
@@ -63,8 +63,9 @@ def _check_has_shape(module: nn.Module, path: str, native: torch.Tensor | Effect
         raise ArgumentValueError(msg)
 
 
-# The tensors that belong to a layer; whatever else is registered on it is the model's own.
-OWN = {
+# The tensors that belong to a layer. A model may register other ones on it, which are described by their
+# names.
+OWN_TENSORS = {
     "plain": {"weight", "bias"},
     "table": {"weight"},
     "attention": {
@@ -75,7 +76,7 @@ OWN = {
 
 
 def _family(module: nn.Module) -> str:
-    """Return which names a layer's own tensors have; "" where its description asks for them itself."""
+    """Return the key of OWN_TENSORS for a layer; "" for layers whose descriptions check the names."""
     if isinstance(module, nn.MultiheadAttention):
         return "attention"
     if isinstance(module, (nn.Embedding, nn.EmbeddingBag)):
@@ -85,14 +86,14 @@ def _family(module: nn.Module) -> str:
 
 
 def _is_conv1d(module: nn.Module) -> bool:
-    """Whether it is a linear layer of transformers that stores (in, out); others call convolutions so."""
+    """Whether it is the linear layer of transformers that stores (in, out), and not a convolution."""
     return type(module).__name__ == "Conv1D" and _of_transformers(module)
 
 
 def _of_transformers(module: nn.Module) -> bool:
     """Whether a class comes from transformers, or from code that it downloaded."""
-    # By the package's name, which is public: Conv1D has moved between its modules, those of the norms are
-    # private to each model, and downloaded code has no public path at all.
+    # By the package's name, which is public. Conv1D has moved between modules of it, the modules of the norms
+    # are private to each model, and downloaded code has no public path at all.
     return type(module).__module__.startswith(("transformers.", "transformers_modules."))
 
 
@@ -101,7 +102,7 @@ def _facts(  # noqa: PLR0911  # one return a layer
 ) -> dict[str, Any] | None:
     if re.search(r"\.lora_(embedding_)?[AB](\.|$)", path) or re.search(r"lora_[ab]$", name):
         return _lora(path, name, shape)
-    if name not in OWN.get(_family(module), {name}):
+    if name not in OWN_TENSORS.get(_family(module), {name}):
         return _free(module, name, shape)
     if isinstance(module, nn.MultiheadAttention):
         return _attention(module, name, shape, path)
@@ -155,9 +156,9 @@ def _parts(path: str, shape: tuple[int, ...], layout: str, labels: tuple[str, ..
     length = shape[axis] // len(labels)
     parts = []
     for index, label in enumerate(labels):
-        ends = [(0, size) for size in shape]
-        ends[axis] = (index * length, (index + 1) * length)
-        parts.append(Part(label=label, length=length, path=path, box=tuple(ends)))
+        box = [(0, size) for size in shape]
+        box[axis] = (index * length, (index + 1) * length)
+        parts.append(Part(label=label, length=length, path=path, box=tuple(box)))
     return {"axis": axis, "parts": tuple(parts)}
 
 
@@ -191,11 +192,12 @@ def _attention(module: nn.MultiheadAttention, name: str, shape: tuple[int, ...],
         }  # fmt: skip
     if name in {"bias_k", "bias_v"}:
         return facts | {"role": "token", "layout": "BIO", "place": "attention.extra"}
-    letter = {"q": "query", "k": "key", "v": "value"}[name[0]]
-    apart = module.kdim if module.kdim != width else module.vdim  # the inputs that keep them apart
+    projection = {"q": "query", "k": "key", "v": "value"}[name[0]]
+    # Keys or values of another width are why the three have separate tensors.
+    features = module.kdim if module.kdim != width else module.vdim
     return facts | {
-        "role": "kernel", "layout": "OI", "place": f"attention.{letter}", "inputs": shape[1],
-        "features": apart,
+        "role": "kernel", "layout": "OI", "place": f"attention.{projection}", "inputs": shape[1],
+        "features": features,
     }  # fmt: skip
 
 
@@ -227,7 +229,7 @@ NORM_ROLES = {
 }  # fmt: skip
 
 
-# Of transformers 5: their forward pass multiplies by 1 + weight.
+# Norms of transformers 5 whose forward pass multiplies by 1 + weight.
 CENTRED = frozenset({
     "GemmaRMSNorm", "Gemma2RMSNorm", "Gemma3RMSNorm", "MiniMaxM3VLRMSNorm", "MuseGlimmerTextCenteredRMSNorm",
     "MuseSparkTextCenteredRMSNorm", "MuseSparkTextInputScaledRMSNorm", "NemotronLayerNorm1P",
@@ -237,7 +239,7 @@ CENTRED = frozenset({
 
 
 def _norm(module: nn.Module, name: str, shape: tuple[int, ...], path: str) -> dict[str, Any] | None:
-    """Return what a tensor of a normalisation is, one of another library's by the name of its class."""
+    """Return the facts of a tensor of a normalization; those of other libraries are known by class name."""
     label = type(module).__name__
     if isinstance(module, _NormBase):
         kind = "group_norm" if "Instance" in label else "batch_norm"
@@ -262,10 +264,10 @@ def _norm(module: nn.Module, name: str, shape: tuple[int, ...], path: str) -> di
 
 
 def _lora(path: str, name: str, shape: tuple[int, ...]) -> dict[str, Any]:
-    down = "lora_A" in path or "lora_embedding_A" in path or name == "lora_a"
+    is_down = "lora_A" in path or "lora_embedding_A" in path or name == "lora_a"
     outputs, inputs = (shape[0], math.prod(shape[1:])) if len(shape) > 1 else (None, None)
     return {
-        "kind": "lora", "role": "adapter_a" if down else "adapter_b", "inputs": inputs, "outputs": outputs,
+        "kind": "lora", "role": "adapter_a" if is_down else "adapter_b", "inputs": inputs, "outputs": outputs,
         "layout": "OI" if len(shape) == 2 else None,  # noqa: PLR2004  # a matrix
     }  # fmt: skip
 
@@ -273,8 +275,8 @@ def _lora(path: str, name: str, shape: tuple[int, ...]) -> dict[str, Any]:
 def _free(  # noqa: PLR0911  # one return a kind
     module: nn.Module, name: str, shape: tuple[int, ...]
 ) -> dict[str, Any] | None:
-    """Return what a tensor without a known layer is; a buffer is left."""
-    if name in module._buffers:  # noqa: SLF001  # whether it is one has no public question
+    """Return the facts of a tensor without a known layer; None for a buffer, which no recipe writes."""
+    if name in module._buffers:  # noqa: SLF001  # there is no public way to ask
         return None
     label = type(module).__name__.lower()
     if isinstance(module, nn.PReLU):

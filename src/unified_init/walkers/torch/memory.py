@@ -1,4 +1,4 @@
-"""Memory of PyTorch's tensors: which ones are the same, and which overlap and would be written twice."""
+"""The memory of PyTorch tensors: which ones are the same, and which overlap and would be written twice."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["check_apart", "identity"]
 
 
 def identity(tensor: torch.Tensor) -> tuple[Any, ...]:
-    """Return what two tensors have in common if they are one: the same elements in the same order."""
+    """Return a key that is equal for tensors with the same elements in the same order."""
     try:
         address = tensor.data_ptr() if tensor.numel() and not adapter.wraps_others(tensor) else 0
     except RuntimeError:  # no memory of its own: sparse, transformed
@@ -31,23 +31,23 @@ def identity(tensor: torch.Tensor) -> tuple[Any, ...]:
 
 
 def check_apart(stored: Iterable[tuple[str, torch.Tensor]]) -> None:
-    """Refuse tensors of different paths that share elements; each can be written by itself."""
+    """Refuse tensors of different paths that share elements. Each of them alone could be written."""
     spans = sorted(
         ((str(tensor.device), tensor.data_ptr(), _extent(tensor), path, tensor) for path, tensor in stored),
         key=lambda span: span[:2],
     )
-    reaching: list[tuple[int, str, torch.Tensor]] = []
-    last = ""
+    open_spans: list[tuple[int, str, torch.Tensor]] = []
+    last_device = ""
     for device, start, length, path, tensor in spans:
-        ahead = [one for one in reaching if device == last and one[0] > start]
-        for _, other, held in ahead:
-            if other != path and _meet(held, tensor):
+        overlapping = [entry for entry in open_spans if device == last_device and entry[0] > start]
+        for _, other_path, other_tensor in overlapping:
+            if other_path != path and _meet(other_tensor, tensor):
                 msg = (
-                    f"{other!r} and {path!r} share memory and are not one tensor, so that it would be "
+                    f"{other_path!r} and {path!r} share memory and are not one tensor, so that it would be "
                     f"written twice: skip={path!r}, or give each its own memory with clone()."
                 )
                 raise ArgumentValueError(msg)
-        reaching, last = [*ahead, (start + length, path, tensor)], device
+        open_spans, last_device = [*overlapping, (start + length, path, tensor)], device
 
 
 def _extent(tensor: torch.Tensor) -> int:
@@ -57,16 +57,16 @@ def _extent(tensor: torch.Tensor) -> int:
 
 
 def _meet(first: torch.Tensor, second: torch.Tensor) -> bool:
-    """Whether two tensors whose ranges of addresses intersect have an element in common: columns may not."""
+    """Whether two tensors whose ranges of addresses overlap share an element; two columns do not."""
     start = min(first.data_ptr(), second.data_ptr())
-    stop = max(one.data_ptr() + _extent(one) for one in (first, second))
+    stop = max(tensor.data_ptr() + _extent(tensor) for tensor in (first, second))
     marks = np.zeros(stop - start, bool)
     _bytes_of(marks, first, start)[...] = True
     return bool(_bytes_of(marks, second, start).any())
 
 
 def _bytes_of(marks: Any, tensor: torch.Tensor, start: int) -> Any:  # arrays of any shape
-    """Return a view of one mark a byte that has a tensor's shape and strides."""
+    """Return a view of marks, one per byte, with a tensor's shape and strides."""
     width = tensor.element_size()
     strides = (*(step * width for step in tensor.stride()), 1)
     return as_strided(marks[tensor.data_ptr() - start :], (*tensor.shape, width), strides)

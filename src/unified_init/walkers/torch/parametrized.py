@@ -1,7 +1,7 @@
 """Effective weights: tensors of a PyTorch module that are computed from other parameters.
 
-A recipe speaks of the weight that the layer uses. It is written through the parametrization's own
-inverse, and refused where that does not give the weight back (spectral norm divides it by its norm).
+A recipe gives values to the weight that the layer uses. It is written through the parametrization's own
+inverse, and refused where the result would be another weight (spectral norm divides it by its norm).
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ class Effective:
 
     def value(self) -> torch.Tensor:
         """Return the weight as the layer sees it."""
-        with torch.no_grad(), _at_rest(self.module, self.name):
+        with torch.no_grad(), _in_eval_mode(self.module, self.name):
             if self.hook is not None:
                 computed: torch.Tensor = self.hook.compute_weight(self.module)
                 return computed
-            found: torch.Tensor = getattr(self.module, self.name)
-            return found.detach()
+            weight: torch.Tensor = getattr(self.module, self.name)
+            return weight.detach()
 
     @property
     def identity(self) -> tuple[int, str]:
-        """What it has in common with the same weight of its module at another path."""
+        """A key that is equal for the same weight at another path."""
         return (id(self.module), self.name)
 
     @property
@@ -59,7 +59,7 @@ class Effective:
         return self.value().dtype
 
     def check(self) -> None:
-        """Refuse a parametrization that would not give a written weight back."""
+        """Refuse a parametrization that would turn a written weight into another one."""
         current = self.value()
         if current.is_meta:
             msg = f"{self.path!r} is on the meta device and has no values to fill: materialise it first."
@@ -67,7 +67,7 @@ class Effective:
         if self.hook is not None:
             return
         if not self._gives_back(_probe(current)):
-            kinds = [type(one).__name__ for one in self.module.parametrizations[self.name]]
+            kinds = [type(step).__name__ for step in self.module.parametrizations[self.name]]
             msg = (
                 f"{self.path!r} is computed by {', '.join(kinds)}, which does not give a weight that is "
                 f"written back as it was: skip={self.path!r}, or apply before the parametrization."
@@ -75,28 +75,28 @@ class Effective:
             raise ComputedError(msg)
 
     def _gives_back(self, weight: torch.Tensor) -> bool:
-        """Whether the parametrizations return ``weight`` after it went through their inverses."""
+        """Whether the parametrizations return ``weight`` from what their inverses make of it."""
         steps = self.module.parametrizations[self.name]
         try:
-            with torch.no_grad(), _at_rest(self.module, self.name):
+            with torch.no_grad(), _in_eval_mode(self.module, self.name):
                 value: Any = weight.clone()
                 for step in reversed(list(steps)):
                     value = step.right_inverse(value)
-                for at, step in enumerate(steps):
-                    several = at == 0 and isinstance(value, (tuple, list))
-                    value = step(*value) if several else step(value)
+                for index, step in enumerate(steps):
+                    is_unpacked = index == 0 and isinstance(value, (tuple, list))
+                    value = step(*value) if is_unpacked else step(value)
         except (NotImplementedError, RuntimeError, AttributeError, ValueError):
             return False
-        allowed = max(TOLERANCE, 4.0 * torch.finfo(weight.dtype).eps)
-        return bool(torch.allclose(value, weight, rtol=allowed, atol=allowed))
+        tolerance = max(TOLERANCE, 4.0 * torch.finfo(weight.dtype).eps)
+        return bool(torch.allclose(value, weight, rtol=tolerance, atol=tolerance))
 
     @property
     def stored(self) -> list[torch.Tensor]:
-        """The tensors that it is computed from, and that are written for it."""
+        """The tensors from which it is computed, which are written in its place."""
         if self.hook is not None:
             return [getattr(self.module, f"{self.name}_{end}") for end in "gv"]
         steps = self.module.parametrizations[self.name]
-        names = ["original"] if steps.is_tensor else [f"original{at}" for at in range(steps.ntensors)]
+        names = ["original"] if steps.is_tensor else [f"original{index}" for index in range(steps.ntensors)]
         return [getattr(steps, name) for name in names]
 
     def assign(self, weight: torch.Tensor) -> None:
@@ -119,43 +119,42 @@ class Effective:
 def _probe(like: torch.Tensor) -> torch.Tensor:
     """Return a fixed weight of a tensor's shape and type, whatever the tensor holds.
 
-    It has both signs and no zeros, and is no fixed point of a normalisation, so that what one divides by
-    shows.
+    It has both signs and no zeros, and no normalization leaves it unchanged, so that a division shows.
     """
-    at = torch.arange(like.numel(), device=like.device)
-    return ((at * 37 % 64 - 31.5) / 16.0).to(like.dtype).reshape(like.shape)
+    index = torch.arange(like.numel(), device=like.device)
+    return ((index * 37 % 64 - 31.5) / 16.0).to(like.dtype).reshape(like.shape)
 
 
 def _keep_finite(magnitude: torch.Tensor, direction: torch.Tensor, dim: int) -> None:
-    """Mend what weight norm stores for slices whose norm is 0, by which it would divide.
+    """Replace the direction that weight norm stores for slices of norm 0, by which it would divide.
 
-    Their direction becomes one of norm other than 0: their own one in units of its largest value, where
-    the squares of small values underflowed, and ones where all are 0.
+    If only the squares of small values underflowed, it becomes the same direction in units of its largest
+    value; if all values are 0, it becomes ones.
     """
-    lost = magnitude == 0
-    if not lost.any():
+    has_zero_norm = magnitude == 0
+    if not has_zero_norm.any():
         return
     axes = [axis for axis in range(direction.ndim) if axis != dim]
     peak = direction.abs().amax(axes, keepdim=True) if axes else direction.abs()
-    empty = peak == 0
-    unit = torch.where(empty, 1.0, direction / peak.masked_fill(empty, 1.0))
+    is_zero = peak == 0
+    unit = torch.where(is_zero, 1.0, direction / peak.masked_fill(is_zero, 1.0))
     length = torch.norm_except_dim(unit, 2, dim) * peak.reshape(magnitude.shape)
-    direction.copy_(torch.where(lost.reshape(peak.shape), unit, direction))
-    magnitude.copy_(torch.where(lost, length, magnitude))
+    direction.copy_(torch.where(has_zero_norm.reshape(peak.shape), unit, direction))
+    magnitude.copy_(torch.where(has_zero_norm, length, magnitude))
 
 
 @contextlib.contextmanager
-def _at_rest(module: torch.nn.Module, name: str) -> Iterator[None]:
-    """Keep parametrizations from learning while they are looked at: spectral norm iterates when training."""
+def _in_eval_mode(module: torch.nn.Module, name: str) -> Iterator[None]:
+    """Compute the weight in evaluation mode: in training mode spectral norm would change its state."""
     steps = module.parametrizations[name] if parametrize.is_parametrized(module, name) else ()
-    modes = [(one, one.training) for step in steps for one in step.modules()]
-    for one, _ in modes:
-        one.training = False
+    modes = [(submodule, submodule.training) for step in steps for submodule in step.modules()]
+    for submodule, _ in modes:
+        submodule.training = False
     try:
         yield
     finally:
-        for one, mode in modes:
-            one.training = mode
+        for submodule, mode in modes:
+            submodule.training = mode
 
 
 def effective_weights(model: torch.nn.Module) -> Iterator[Effective]:
@@ -166,14 +165,14 @@ def effective_weights(model: torch.nn.Module) -> Iterator[Effective]:
 
 def effective_of(module: torch.nn.Module, prefix: str) -> Iterator[Effective]:
     """Yield the computed weights of one module, without those of its children."""
-    start = f"{prefix}." if prefix else ""
+    module_prefix = f"{prefix}." if prefix else ""
     if parametrize.is_parametrized(module):
         for name, steps in module.parametrizations.items():
-            inside = f"{start}parametrizations.{name}."
+            original_prefix = f"{module_prefix}parametrizations.{name}."
             tensors = [*steps.named_parameters(), *steps.named_buffers()]
-            paths = frozenset(inside + path for path, _ in tensors)
-            yield Effective(module, name, start + name, paths)
+            paths = frozenset(original_prefix + path for path, _ in tensors)
+            yield Effective(module, name, module_prefix + name, paths)
     for hook in module._forward_pre_hooks.values():  # noqa: SLF001  # the older weight_norm is one
         if type(hook).__name__ == "WeightNorm":
-            paths = frozenset({f"{start}{hook.name}_g", f"{start}{hook.name}_v"})
-            yield Effective(module, hook.name, start + hook.name, paths, hook)
+            paths = frozenset({f"{module_prefix}{hook.name}_g", f"{module_prefix}{hook.name}_v"})
+            yield Effective(module, hook.name, module_prefix + hook.name, paths, hook)

@@ -20,10 +20,10 @@ __all__ = ["probe"]
 
 def probe(model: torch.nn.Module, batch: Any, loss: Callable[[Any], Any] | None) -> list[dict[str, Any]]:
     """Return the moments of every layer's output, and of the loss's gradient there, in order of calls."""
-    found: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
     calls: dict[str, int] = {}
 
-    def seen(name: str, module: torch.nn.Module, output: torch.Tensor) -> None:
+    def note_output(name: str, module: torch.nn.Module, output: torch.Tensor) -> None:
         calls[name] = calls.get(name, 0) + 1
         row: dict[str, Any] = {
             "name": name if calls[name] == 1 else f"{name} (call {calls[name]})",
@@ -31,30 +31,34 @@ def probe(model: torch.nn.Module, batch: Any, loss: Callable[[Any], Any] | None)
             "shape": tuple(output.shape),
         }
         row["mean"], row["variance"] = _moments(output)
-        found.append(row)
+        rows.append(row)
         if output.requires_grad:
-            # On the tensor as it is now: what works in place behind it has a gradient of its own.
+            # On the tensor as it is now: an in-place operation after it has a gradient of its own.
             output.register_hook(lambda gradient: _note(row, gradient))
 
-    # Running statistics move in copies; nothing is added to the parameters' own gradients.
+    # Running statistics change in copies of the buffers, and no gradient is added to the parameters' own.
     buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    args, named = ((), batch) if isinstance(batch, dict) else (parts_of(batch), {})
-    with kept_random_state(*parts_of(batch)), watched(model, seen), torch.set_grad_enabled(loss is not None):
-        output = functional_call(model, buffers, args, named)
+    args, kwargs = ((), batch) if isinstance(batch, dict) else (parts_of(batch), {})
+    with (
+        kept_random_state(*parts_of(batch)),
+        watched(model, note_output),
+        torch.set_grad_enabled(loss is not None),
+    ):
+        output = functional_call(model, buffers, args, kwargs)
         if loss is not None:
             _differentiate(model, loss(output))
-    return found
+    return rows
 
 
 def _differentiate(model: torch.nn.Module, value: Any) -> None:
     if not isinstance(value, torch.Tensor) or value.numel() != 1:
         msg = f"`loss` must return a tensor of one value, got {value!r}."
         raise ArgumentTypeError(msg)
-    wanted = [one for one in model.parameters() if one.requires_grad]
-    if not wanted or not value.requires_grad:
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if not parameters or not value.requires_grad:
         msg = "`loss` needs parameters that require gradients and that it depends on; the model has none."
         raise ArgumentValueError(msg)
-    torch.autograd.grad(value, wanted, allow_unused=True)
+    torch.autograd.grad(value, parameters, allow_unused=True)
 
 
 def _moments(tensor: torch.Tensor) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""The walker of PyTorch modules: what they hold, and how it is written back."""
+"""The walker of PyTorch modules: lists their parameters and buffers, and writes them in place."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def inspect(model: torch.nn.Module) -> Inventory:
 
 
 def _check_eager(modules: Mapping[str, torch.nn.Module]) -> None:
-    """Refuse what TorchScript made: its modules do not say what layers they are."""
+    """Refuse modules of TorchScript, which do not say what layers they are."""
     for path, module in modules.items():
         if isinstance(module, torch.jit.ScriptModule):
-            where = f" at {path!r}" if path else ""
+            location = f" at {path!r}" if path else ""
             msg = (
-                f"`model` must be eager, got a {type(module).__name__}{where}, which does not say what its "
-                "layers are: apply before torch.jit.script or torch.jit.trace."
+                f"`model` must be eager, got a {type(module).__name__}{location}, which does not say what "
+                "its layers are: apply before torch.jit.script or torch.jit.trace."
             )
             raise ArgumentTypeError(msg)
 
@@ -73,7 +73,7 @@ def _leading(model: torch.nn.Module) -> str:
 
 
 def _owner(records: list[Record]) -> Record:
-    """Return the record of memory that several paths share: a table's, for heads are tied to it."""
+    """Return the record for memory that several paths share: an embedding's, to which heads are tied."""
     if len(records) == 1:
         return records[0]
     first = min(records, key=lambda record: (record.kind != "embedding", record.path))
@@ -83,7 +83,7 @@ def _owner(records: list[Record]) -> Record:
 
 def _natives(model: torch.nn.Module) -> dict[str, torch.Tensor | Effective]:
     """Return every tensor by path: parameters, buffers, and weights that are computed from others."""
-    # Of the base class: wrappers of checkpoints and shards name theirs otherwise than their modules.
+    # By the methods of the base class: wrappers for checkpoints and shards override them with other names.
     base = torch.nn.Module
     natives: dict[str, torch.Tensor | Effective] = dict(base.named_parameters(model, remove_duplicate=False))
     natives |= dict(base.named_buffers(model, remove_duplicate=False))
@@ -120,10 +120,8 @@ def _native(model: torch.nn.Module, path: str) -> torch.Tensor | Effective:
 
 def loaded(model: torch.nn.Module) -> frozenset[str]:
     """Return the paths of the parameters that transformers marks as loaded."""
-    marked = (
-        path for path, tensor in _natives(model).items() if getattr(tensor, "_is_hf_initialized", False)
-    )
-    return frozenset(marked)
+    paths = (path for path, tensor in _natives(model).items() if getattr(tensor, "_is_hf_initialized", False))
+    return frozenset(paths)
 
 
 def check(model: torch.nn.Module, paths: Collection[str]) -> None:
@@ -145,13 +143,15 @@ def check(model: torch.nn.Module, paths: Collection[str]) -> None:
 
 def commit(model: torch.nn.Module, writes: Mapping[str, Write]) -> torch.nn.Module:
     """Write in place, on the host without a copy."""
-    done = 0
+    written_count = 0
     try:
         for path, write in writes.items():
             _assign(_native(model, path), write)
-            done += 1
+            written_count += 1
     except BaseException as error:  # out of memory, an interrupt: what can be refused was refused before
-        error.add_note(f"apply() had written {done} of {len(writes)} tensors: calling it again writes all.")
+        error.add_note(
+            f"apply() had written {written_count} of {len(writes)} tensors: calling it again writes all."
+        )
         raise
     return model
 

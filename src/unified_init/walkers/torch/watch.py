@@ -1,4 +1,4 @@
-"""Watching a PyTorch model at work: what its layers return, and nothing of it changed."""
+"""Runs a PyTorch model and observes what its layers return, without changing the model."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def tensor_of(output: Any) -> torch.Tensor | None:  # whatever a layer returns
     if isinstance(output, dict):
         output = tuple(output.values())
     if isinstance(output, (tuple, list)):
-        return next((found for entry in output if (found := tensor_of(entry)) is not None), None)
+        return next((tensor for entry in output if (tensor := tensor_of(entry)) is not None), None)
     return None
 
 
 @contextlib.contextmanager
 def watched(
-    model: torch.nn.Module, seen: Callable[[str, torch.nn.Module, torch.Tensor], None]
+    model: torch.nn.Module, observe: Callable[[str, torch.nn.Module, torch.Tensor], None]
 ) -> Iterator[None]:
-    """Call ``seen`` with the name, the module and the output of every layer that is called."""
+    """Call ``observe`` with the name, the module and the output of every layer that is called."""
     handles = []
 
     def hook_of(name: str) -> Callable[..., None]:
@@ -36,7 +36,7 @@ def watched(
             del inputs
             tensor = tensor_of(output)
             if tensor is not None and tensor.numel():
-                seen(name, module, tensor)
+                observe(name, module, tensor)
 
         return hook
 
@@ -50,9 +50,9 @@ def watched(
 
 @contextlib.contextmanager
 def kept_random_state(*tensors: Any) -> Iterator[None]:  # parts of a batch
-    """Give the global generators back as they were: the host's, and those of the tensors' devices."""
-    found = [one.device for one in tensors if isinstance(one, torch.Tensor)]
-    cuda = sorted({device.index or 0 for device in found if device.type == "cuda"})
+    """Restore the global generators afterwards: the host's, and those of the tensors' devices."""
+    devices = [tensor.device for tensor in tensors if isinstance(tensor, torch.Tensor)]
+    cuda = sorted({device.index or 0 for device in devices if device.type == "cuda"})
     with torch.random.fork_rng(devices=cuda):
         yield
 

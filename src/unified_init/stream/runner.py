@@ -1,0 +1,21 @@
+"""What a runner is: the types that the host and its runners, NumPy and Numba, share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from unified_init.stream.table import Table
+    from unified_init.stream.walk import Walk
+
+__all__ = ["Filler", "Runner"]
+
+# Called as filler(array, start, key): writes the values at the flat positions ``start``, ``start + 1``, ...
+# into a one-dimensional array.
+Filler = Callable[["NDArray[Any]", int, tuple[int, int]], None]
+# Called as runner(walk, table, dtype): prepares all that does not depend on the key, and returns a filler.
+Runner = Callable[["Walk", "Table", "np.dtype[Any]"], Filler]
