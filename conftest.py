@@ -37,6 +37,8 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+pytest_plugins = ["tests.helpers.messages"]  # --write-messages, and the comparison with tests/messages.txt
+
 
 # The folders of tests whose layers, and the laws of those, are what recipes name: the newest releases'.
 OF_MODELS = tuple(

@@ -136,6 +136,19 @@ def tools(session: nox.Session) -> None:
     session.run(python, "-m", "pytest", *WORKERS, *folders, env=QUIET)
 
 
+@nox.session(venv_backend="none", default=False, requires=["frameworks"])
+def messages(session: nox.Session) -> None:
+    """Write ``tests/messages.txt`` from what tests are refused with; ``-- tests/law`` selects some."""
+    python = frameworks_bin(session, "python")
+    refusing = [
+        str(path)
+        for path in sorted(Path("tests").rglob("test_*.py"))
+        if "refused(" in path.read_text(encoding="utf-8") and path.name != "test_messages.py"
+    ]
+    session.run(python, "-m", "pytest", "--write-messages", *(session.posargs or refusing), env=QUIET)
+    session.run(python, "-m", "pytest", "tests/test_messages.py", env=QUIET)  # of what was written
+
+
 @nox.session(default=False)
 def coverage(session: nox.Session) -> None:
     """Add up what the test sessions covered last, and fail if that is not every line and branch."""

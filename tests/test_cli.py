@@ -7,11 +7,13 @@ import contextlib
 import dataclasses
 import importlib
 import json
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.helpers.messages import refused
 
 import unified_init as ui
 from unified_init import cli
@@ -23,6 +25,7 @@ from unified_init.parity.demo import (
     load,
     measure,
     missing_message,
+    select,
     verdict,
 )
 
@@ -180,60 +183,44 @@ def test_backend_selects(five: Path) -> None:
 @pytest.mark.usefixtures("twins")
 def test_a_requested_backend_that_is_missing_fails(five: Path) -> None:
     """Asked for and not there: the command to install it, and exit code 2."""
+    with refused(ui.ArgumentValueError) as caught:
+        select(["jax"], ["numpy", "torch"])
     result = demo("--json", five, "--backend", "jax")
     assert result.exit_code == 2
-    assert '`--backend jax` is not installed. To add it: pip install "unified-init[jax]"' in result.output
+    assert str(caught.value) in result.output
 
 
 def test_an_unknown_backend_fails(five: Path) -> None:
     """A name that is none of the four is refused, with the four."""
+    with refused(ui.ArgumentValueError) as caught:
+        select(["cupy"], ["numpy"])
     result = demo("--json", five, "--backend", "cupy")
     assert result.exit_code == 2
-    assert "`--backend` must be one of numpy, torch, tensorflow, jax, got 'cupy'." in result.output
-
-
-EXPECTED = (
-    "The model file must be a JSON object with `model`, `stream` and `parameters`, each of them with "
-    "`name`, `shape`, `layout` and `spec`, as in examples/gpt2_small.json; "
-)
+    assert str(caught.value) in result.output
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    "change",
     [
-        (
-            lambda tree: tree | {"stream": "threefry-0"},
-            "The model file must be for the stream 'threefry-1' of this release, got 'threefry-0'.",
-        ),
-        (
-            lambda tree: tree | {"parameters": []},
-            "The model file must have at least one parameter, got none in {path!r}.",
-        ),
-        (
-            lambda tree: tree | {"parameters": [{"name": "x"}]},
-            EXPECTED + "got {path!r}: KeyError: 'shape'.",
-        ),
-        (
-            lambda tree: [tree],
-            EXPECTED + "got {path!r}: TypeError: list indices must be integers or slices, not str.",
-        ),
+        lambda tree: tree | {"stream": "threefry-0"},
+        lambda tree: tree | {"parameters": []},
+        lambda tree: tree | {"parameters": [{"name": "x"}]},
+        lambda tree: [tree],
     ],
     ids=["stream", "empty", "incomplete", "list"],
 )
-def test_a_file_that_is_no_model_is_refused(
-    five: Path, change: Callable[[dict[str, Any]], object], message: str
-) -> None:
+def test_a_file_that_is_no_model_is_refused(five: Path, change: Callable[[dict[str, Any]], object]) -> None:
     """A wrong file gets a message of ours, before anything is drawn."""
     five.write_text(json.dumps(change(tree())), encoding="utf-8")
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError, hidden=re.escape(str(five))):
         load(five)
-    assert str(caught.value) == message.format(path=str(five))
 
 
 def test_a_file_that_is_no_json_is_refused(five: Path) -> None:
     """Neither is text that does not parse; the command prints the message and exits with 2."""
     five.write_text("{", encoding="utf-8")
-    with pytest.raises(ui.ArgumentValueError, match="JSONDecodeError") as caught:
+    varying = rf"{re.escape(str(five))}|(?<=JSONDecodeError: ).*"
+    with refused(ui.ArgumentValueError, hidden=varying) as caught:
         load(five)
     result = demo("--json", five)
     assert result.exit_code == 2
@@ -244,11 +231,8 @@ def test_the_default_file_is_called_by_its_name(monkeypatch: pytest.MonkeyPatch)
     """A message about the file of the package names it, not the path that nobody gave."""
     empty = json.dumps(tree() | {"parameters": []})
     monkeypatch.setattr(importlib.import_module("unified_init.parity.demo"), "_default_text", lambda: empty)
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError):
         load()
-    assert str(caught.value) == (
-        "The model file must have at least one parameter, got none in 'gpt2_small.json'."
-    )
 
 
 def test_version_is_that_of_the_package() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from tests.helpers.messages import refused
 
 import unified_init as ui
 from unified_init.auditing.duplicates import duplicates_of
@@ -467,7 +468,7 @@ def test_an_audit_is_text_a_table_and_json() -> None:
         "audit by recipe 'torch_default_corrected': 3 ok; false-alarm rate 1e-09"
     )
     assert len(audit) == 3
-    with pytest.raises(KeyError, match="the audit has no row 'none'"):
+    with refused(KeyError):
         audit["none"]
 
 
@@ -510,29 +511,26 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
     audit = ui.audit(linear(4, 4), ui.recipes.torch_default())
     monkeypatch.setitem(sys.modules, "rich.table", None)
-    with pytest.raises(ui.BackendError, match=r"^Audit.table\(\) needs rich") as caught:
+    with refused(ui.BackendError):
         audit.table()
-    assert str(caught.value) == (
-        'Audit.table() needs rich: pip install "unified-init[cli]", or print the audit.'
-    )
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ui.BackendError, match=r"^a chart needs matplotlib: pip install matplotlib.$"):
+    with refused(ui.BackendError):
         audit.chart(tmp_path / "none.png")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "error", "message"),
+    ("arguments", "error"),
     [
-        ({"recipe": "gpt2"}, ui.ArgumentTypeError, "`recipe` must be a Recipe"),
-        ({"alpha": 0.0}, ui.ArgumentValueError, "`alpha` must lie between 0 and 1"),
-        ({"alpha": "x"}, ui.ArgumentTypeError, "`alpha` must be a real number"),
-        ({"model": 3}, ui.ArgumentTypeError, "`model` must be"),
+        ({"recipe": "gpt2"}, ui.ArgumentTypeError),
+        ({"alpha": 0.0}, ui.ArgumentValueError),
+        ({"alpha": "x"}, ui.ArgumentTypeError),
+        ({"model": 3}, ui.ArgumentTypeError),
     ],
 )
-def test_bad_arguments_are_refused(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+def test_bad_arguments_are_refused(arguments: dict[str, Any], error: type[Exception]) -> None:
     """Each with the rule and what was received."""
     asked = {"model": linear(4, 4), "recipe": ui.recipes.torch_default()} | arguments
-    with pytest.raises(error, match=message):
+    with refused(error):
         ui.audit(**asked)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from tests.helpers.messages import refused
 
 import unified_init as ui
 from unified_init.auditing.coordinates import Curve
@@ -165,27 +166,25 @@ def test_a_check_is_text_and_a_picture(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "error", "message"),
+    ("arguments", "error"),
     [
-        ({"widths": (8, 8)}, ui.ArgumentValueError, "^`widths` must be two different ones or more, got \\(8, 8\\).$"),
-        ({"recipe": "gpt2"}, ui.ArgumentTypeError, "^`recipe` must be a Recipe, a MuP or None, got 'gpt2'.$"),
-        ({"optimizer": "lion"}, ui.ArgumentValueError, "`optimizer` must be 'adam' or 'sgd'"),
-        ({"seeds": ()}, ui.ArgumentValueError, "^`seeds` must have one seed or more.$"),
-        ({"steps": 0}, ui.ArgumentValueError, "`steps` must be at least 1"),
-        ({"make_model": 3}, ui.ArgumentTypeError,
-         "^`make_model` must be a function of the width that returns a model, got 3.$"),
-        ({"widths": 3}, ui.ArgumentTypeError, "^`widths` must be a sequence of integers, got 3.$"),
-        ({"widths": "64"}, ui.ArgumentTypeError, "^`widths` must be a sequence of integers, got '64'.$"),
-        ({"seeds": 3}, ui.ArgumentTypeError, "^`seeds` must be a sequence of integers, got 3.$"),
-        ({"loss": 3}, ui.ArgumentTypeError,
-         "^`loss` must be a function of the model's output or None, got 3.$"),
-        ({"make_model": lambda width: width}, ui.ArgumentTypeError, "`make_model` must return a torch"),
+        ({"widths": (8, 8)}, ui.ArgumentValueError),
+        ({"recipe": "gpt2"}, ui.ArgumentTypeError),
+        ({"optimizer": "lion"}, ui.ArgumentValueError),
+        ({"seeds": ()}, ui.ArgumentValueError),
+        ({"steps": 0}, ui.ArgumentValueError),
+        ({"make_model": 3}, ui.ArgumentTypeError),
+        ({"widths": 3}, ui.ArgumentTypeError),
+        ({"widths": "64"}, ui.ArgumentTypeError),
+        ({"seeds": 3}, ui.ArgumentTypeError),
+        ({"loss": 3}, ui.ArgumentTypeError),
+        ({"make_model": lambda width: width}, ui.ArgumentTypeError),
     ],
-)  # fmt: skip
-def test_bad_arguments_are_refused(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+)
+def test_bad_arguments_are_refused(arguments: dict[str, Any], error: type[Exception]) -> None:
     """Each with the rule and what was received."""
     asked: dict[str, Any] = {"make_model": mlp, "widths": (8, 16), "batch": batch(4, 8)} | arguments
-    with pytest.raises(error, match=message):
+    with refused(error):
         ui.coord_check(asked.pop("make_model"), asked.pop("widths"), asked.pop("batch"), **asked)
 
 
@@ -196,15 +195,12 @@ def test_models_that_cannot_be_compared_are_refused() -> None:
     def odd(width: int) -> Any:
         return torch.nn.Sequential(*(torch.nn.Linear(8, 8) for _ in range(width)))
 
-    with pytest.raises(
-        ui.ArgumentValueError,
-        match=r"^`make_model` must return the same layers at every width, got differences in ",
-    ):
+    with refused(ui.ArgumentValueError):
         ui.coord_check(odd, (1, 2), batch(4, 8))
 
     class Nothing(torch.nn.Linear):
         def forward(self, x: Any) -> str:
             return str(super().forward(x).shape)
 
-    with pytest.raises(ui.ArgumentTypeError, match="`loss` is needed"):
+    with refused(ui.ArgumentTypeError):
         ui.coord_check(lambda width: Nothing(8, width), (1, 2), batch(4, 8))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from tests.helpers.messages import refused
 
 import unified_init as ui
 
@@ -39,7 +40,7 @@ def test_activations_are_those_of_each_layer() -> None:
     assert probe["0"].mean == pytest.approx(float(hidden.mean()), rel=1e-12)
     assert probe["0"].variance == pytest.approx(float(hidden.var(unbiased=False)), rel=1e-12)
     assert probe["0"].gradient_mean is None
-    with pytest.raises(KeyError, match="the probe has no layer 'none'"):
+    with refused(KeyError):
         probe["none"]
 
 
@@ -153,11 +154,11 @@ def test_bad_losses_and_models_are_refused() -> None:
     import torch
 
     model = torch.nn.Linear(3, 2)
-    with pytest.raises(ui.ArgumentTypeError, match="`loss` must return a tensor of one value"):
+    with refused(ui.ArgumentTypeError, hidden="(?s)(?<=got ).*"):
         ui.probe(model, torch.ones(1, 3), lambda output: output)
-    with pytest.raises(ui.ArgumentValueError, match="`loss` needs parameters"):
+    with refused(ui.ArgumentValueError):
         ui.probe(model.requires_grad_(False), torch.ones(1, 3), lambda output: output.sum())  # noqa: FBT003
-    with pytest.raises(ui.ArgumentTypeError, match="`model` must be"):
+    with refused(ui.ArgumentTypeError):
         ui.probe(3, torch.ones(1, 3))
 
 
@@ -167,7 +168,7 @@ def test_a_framework_without_a_probe_is_said() -> None:
     import equinox
     import jax
 
-    with pytest.raises(ui.ArgumentTypeError, match="of probe"):
+    with refused(ui.ArgumentTypeError):
         ui.probe(equinox.nn.Linear(2, 2, key=jax.random.key(0)), None)
 
 
@@ -187,9 +188,9 @@ def test_a_keras_model_is_probed() -> None:
     assert [layer.name for layer in probe] == ["hidden", "drop", "last"]
     assert probe["hidden"].variance == pytest.approx(float(hidden.astype(np.float64).var()), rel=1e-5)
     assert probe["drop"].mean == probe["hidden"].mean
-    with pytest.raises(ui.ArgumentTypeError, match="`loss` of probe"):
+    with refused(ui.ArgumentTypeError):
         ui.probe(model, batch, lambda output: output)
-    with pytest.raises(ui.ArgumentTypeError, match="functional or sequential"):
+    with refused(ui.ArgumentTypeError, hidden="(?<=got Dense: ).*"):
         ui.probe(keras.layers.Dense(3), batch)
 
 
@@ -198,9 +199,8 @@ def test_a_loss_that_is_no_function_is_refused() -> None:
     """Before the model runs."""
     import torch
 
-    with pytest.raises(ui.ArgumentTypeError) as caught:
+    with refused(ui.ArgumentTypeError):
         ui.probe(torch.nn.Linear(2, 2), torch.ones(1, 2), loss=3)  # type: ignore[arg-type]
-    assert str(caught.value) == "`loss` must be a function of the model's output or None, got 3."
 
 
 @pytest.mark.needs("flax")
@@ -208,6 +208,5 @@ def test_a_model_that_cannot_be_probed_is_refused() -> None:
     """Flax's modules have no hooks."""
     from flax import nnx
 
-    with pytest.raises(ui.ArgumentTypeError) as caught:
+    with refused(ui.ArgumentTypeError):
         ui.probe(nnx.Linear(2, 3, rngs=nnx.Rngs(0)), 0)
-    assert str(caught.value) == ("`model` of probe() must be a torch.nn.Module or a keras.Model, got Linear.")

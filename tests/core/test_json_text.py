@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.helpers.messages import refused
 
 import unified_init as ui
 from unified_init.core import json_text
@@ -28,12 +29,12 @@ READERS = {
 )
 def test_every_reader_refuses_it(what: str, text: str, reason: str) -> None:
     """By the name of what was read, and with the reason."""
-    with pytest.raises(ui.ArgumentValueError, match=rf"^{what}: not JSON \({reason}"):
+    with refused(ui.ArgumentValueError, hidden=f"(?<={reason}).*"):  # Python's words, which change
         READERS[what](text)
 
 
 def test_only_text_is_read() -> None:
     """Bytes are no text; one value of each kind comes back as it is."""
-    with pytest.raises(ui.ArgumentTypeError):
+    with refused(ui.ArgumentTypeError):
         json_text.parse(b"{}", "spec")
     assert json_text.parse('{"a": [1, 2.5, null, {"b": "c"}]}', "spec") == {"a": [1, 2.5, None, {"b": "c"}]}

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.helpers.messages import refused
 from tests.helpers.strategies import geometries
 
 import unified_init as ui
@@ -112,9 +113,8 @@ def test_nan_is_refused(dtype: Any, place: int) -> None:
     """Equal values would have unequal digests."""
     values = np.zeros(1_048_600, dtype=dtype)
     values[place] = math.nan
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError):
         ui.digest(values)
-    assert str(caught.value) == "`tensor` must not hold NaN, which has many bit patterns."
 
 
 def test_infinities_have_digests() -> None:
@@ -124,34 +124,24 @@ def test_infinities_have_digests() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tensor", "message"),
-    [
-        ([1.0], "`tensor` must be an array of NumPy, torch, TensorFlow or JAX, got [1.0]."),
-        (None, "`tensor` must be an array of NumPy, torch, TensorFlow or JAX, got None."),
-        (2.0, "`tensor` must be an array of NumPy, torch, TensorFlow or JAX, got 2.0."),
-    ],
+    "tensor",
+    [[1.0], None, 2.0],
 )
-def test_only_arrays_have_digests(tensor: Any, message: str) -> None:
+def test_only_arrays_have_digests(tensor: Any) -> None:
     """A list has no element type."""
-    with pytest.raises(ui.ArgumentTypeError) as caught:
+    with refused(ui.ArgumentTypeError):
         ui.digest(tensor)
-    assert str(caught.value) == message
 
 
 def test_types_that_cannot_be_drawn_and_layouts_that_do_not_fit_are_refused() -> None:
     """Integers have no digest here, and a layout is checked as everywhere."""
-    with pytest.raises(ui.ArgumentValueError, match=r"^`dtype` must be one of .*; got dtype\('int64'\)\.$"):
+    with refused(ui.ArgumentValueError):
         ui.digest(np.arange(3))
-    with pytest.raises(
-        ui.ArgumentValueError, match=r"^`layout` 'OI' has 2 axes and the shape \(3,\) has 1: "
-    ):
+    with refused(ui.ArgumentValueError):
         ui.digest(np.zeros(3), layout="OI")
 
 
 def test_a_masked_array_has_no_digest() -> None:
     """What lies under a mask is no value."""
-    with pytest.raises(ui.ArgumentTypeError) as error:
+    with refused(ui.ArgumentTypeError):
         ui.digest(np.ma.masked_array(np.ones(3, dtype=np.float32), [True, False, False]))
-    assert str(error.value) == (
-        "`tensor` must have a value in every place, got a masked array: fill it first."
-    )

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.helpers.messages import refused
 
 import unified_init as ui
 
@@ -15,46 +16,35 @@ NORMAL = ui.normal(0.0, 1.0)
 
 def test_what_is_no_spec_is_refused() -> None:
     """By each of the three, before anything is imported."""
-    message = "`spec` must be an Initializer, got 'he_normal'."
     wrong: Any = "he_normal"
-    with pytest.raises(ui.ArgumentTypeError) as error:
+    with refused(ui.ArgumentTypeError):
         ui.as_jax(wrong)
-    assert str(error.value) == message
-    with pytest.raises(ui.ArgumentTypeError) as error:
+    with refused(ui.ArgumentTypeError):
         ui.as_torch(wrong, seed=0, name="w")
-    assert str(error.value) == message
-    with pytest.raises(ui.ArgumentTypeError) as error:
+    with refused(ui.ArgumentTypeError):
         ui.as_keras(wrong, seed=0, name="w")
-    assert str(error.value) == message
 
 
 def test_a_seed_is_needed_by_what_is_random_alone() -> None:
     """Zeros take None; a normal is refused."""
     assert ui.as_torch(ui.zeros(), seed=None, name="b").seed is None
-    with pytest.raises(ui.ArgumentTypeError, match=r"^Normal is random and needs `seed`"):
+    with refused(ui.ArgumentTypeError):
         ui.as_torch(NORMAL, seed=None, name="w")
 
 
 def test_a_keras_seed_is_a_number() -> None:
     """A generator could not be written into a saved model."""
     generator: Any = np.random.default_rng(0)
-    with pytest.raises(ui.ArgumentTypeError) as error:
+    with refused(ui.ArgumentTypeError, hidden=r"0x\w+"):
         ui.as_keras(NORMAL, seed=generator, name="w")
-    assert str(error.value) == (
-        f"`seed` of a Keras initializer is serialised and must be an int, got {generator!r}."
-    )
 
 
 def test_keras_is_asked_for_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the command that installs it."""
     monkeypatch.delitem(sys.modules, "unified_init.drawing.keras_initializer", raising=False)
     monkeypatch.setitem(sys.modules, "keras", None)
-    with pytest.raises(ui.BackendError) as error:
+    with refused(ui.BackendError):
         ui.as_keras(NORMAL, seed=0, name="w")
-    assert str(error.value) == (
-        "as_keras() needs Keras 3, which cannot be imported (import of keras halted; None in sys.modules): "
-        'install it with `pip install "unified-init[keras]"`.'
-    )
 
 
 @pytest.mark.needs("keras")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 import math
-import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.helpers.contained import contained
+from tests.helpers.messages import refused, source_of
 
 import unified_init as ui
 from unified_init.interop.from_native import BY_NAME
@@ -122,72 +122,35 @@ def _foreign(module: str, qualname: str) -> Any:
 CLOSURE = _foreign("jax._src.nn.initializers", "variance_scaling.<locals>.init")
 STRANGER = _foreign("elsewhere", "he_normal")
 IMPOSTOR = _foreign("tensorflow.python.ops.init_ops_v2", "Zeros")
-UNKNOWN = (
-    "`source` must be a dotted name, a Keras initializer or configuration, or an initializer "
-    "function or class "
-    "of a known framework, got {}."
-)
 
 
 @pytest.mark.parametrize(
-    ("call", "kind", "message"),
+    ("call", "kind"),
     [
-        (lambda: ui.from_native("mx.init.Load"), ui.ArgumentValueError,
-         "`source` 'mxnet.init.Load' stands for no law: it copies saved parameters."),
-        (lambda: ui.from_native("torch.nn.init.kaimng_normal_"), ui.ArgumentValueError,
-         ("`source` 'torch.nn.init.kaimng_normal_' is not the name of an initializer that is known. "
-         "Did you mean 'torch.nn.init.kaiming_normal_'?")),
-        (lambda: ui.from_native("a.b"), ui.ArgumentValueError,
-         ("`source` 'a.b' is not the name of an initializer that is known. A name looks like "
-         "'keras.initializers.he_normal'.")),
-        (lambda: ui.from_native("xavier_normal_"), ui.ArgumentValueError,
-         "`source` 'xavier_normal_' does not say whose it is: write 'torch.nn.init.xavier_normal_'."),
-        (lambda: ui.from_native("lecun_normal"), ui.ArgumentValueError,
-         ("`source` 'lecun_normal' does not say whose it is: write 'keras.initializers.lecun_normal' or "
-         "'tf.keras.initializers.lecun_normal' or 'tf.initializers.lecun_normal' or "
-         "'tf.compat.v1.initializers.lecun_normal' or 'jax.nn.initializers.lecun_normal' or "
-         "'flax.linen.initializers.lecun_normal' or 'flax.nnx.initializers.lecun_normal'.")),
-        (lambda: ui.from_native("glorot"), ui.ArgumentValueError,
-         ("`source` 'glorot' is not a name that is known: give the dotted name of a framework's initializer, "
-         "such as 'keras.initializers.he_normal'.")),
-        (lambda: ui.from_native("jax.nn.initializers.he_normal", in_axis=1), ui.ArgumentValueError,
-         ("`in_axis` of jax.nn.initializers.he_normal says which axis is which, got 1: leave it out, and "
-         "pass "
-         "layout= where the spec meets a shape.")),
-        (lambda: ui.from_native("keras.initializers.HeNormal", input_axes=(0,)), ui.ArgumentValueError,
-         ("`input_axes` of keras.initializers.HeNormal says which axis is which, got (0,): leave it out, and "
-         "pass layout= where the spec meets a shape.")),
-        (lambda: ui.from_native("paddle.nn.initializer.XavierNormal", 7), ui.ArgumentValueError,
-         ("`fan_in` of paddle.nn.initializer.XavierNormal fixes a fan, got 7: leave it out, and pass "
-         "fans=(fan_in, fan_out) where the spec meets a shape.")),
-        (lambda: ui.from_native("torch.nn.init.normal_", sigma=1), ui.ArgumentTypeError,
-         ("torch.nn.init.normal_ takes (mean=0.0, std=1.0, generator=None): got an unexpected keyword "
-         "argument "
-         "'sigma'.")),
-        (lambda: ui.from_native("jax.nn.initializers.constant"), ui.ArgumentTypeError,
-         "jax.nn.initializers.constant takes (value, dtype=None): missing a required argument: 'value'."),
-        (lambda: ui.from_native(CLOSURE), ui.ArgumentTypeError,
-         ("`source` is what jax.nn.initializers.variance_scaling returned, whose arguments cannot be read "
-         "back: "
-         "pass the function and its arguments, as in "
-         "from_native('jax.nn.initializers.variance_scaling', ...).")),
-        (lambda: ui.from_native(STRANGER), ui.ArgumentTypeError, UNKNOWN.format(repr(STRANGER))),
-        (lambda: ui.from_native(IMPOSTOR), ui.ArgumentTypeError, UNKNOWN.format(repr(IMPOSTOR))),
-        (lambda: ui.from_native(3), ui.ArgumentTypeError, UNKNOWN.format(3)),
-        (lambda: ui.from_native({"name": "HeNormal"}), ui.ArgumentTypeError,
-         ("`source` must be a Keras configuration, a dict with the entries 'class_name' and 'config', got "
-         "{'name': 'HeNormal'}.")),
-        (lambda: ui.from_native({"class_name": "HeNormall"}), ui.ArgumentValueError,
-         ("`source` 'keras.initializers.HeNormall' is not the name of an initializer that is known. Did "
-         "you mean "
-         "'keras.initializers.HeNormal'?")),
-        (lambda: ui.from_native(ui.zeros(), 1), ui.ArgumentTypeError,
-         "`source` Initializer(Constant(0.0)) has its arguments already, and takes no more."),
+        (lambda: ui.from_native("mx.init.Load"), ui.ArgumentValueError),
+        (lambda: ui.from_native("torch.nn.init.kaimng_normal_"), ui.ArgumentValueError),
+        (lambda: ui.from_native("a.b"), ui.ArgumentValueError),
+        (lambda: ui.from_native("xavier_normal_"), ui.ArgumentValueError),
+        (lambda: ui.from_native("lecun_normal"), ui.ArgumentValueError),
+        (lambda: ui.from_native("glorot"), ui.ArgumentValueError),
+        (lambda: ui.from_native("jax.nn.initializers.he_normal", in_axis=1), ui.ArgumentValueError),
+        (lambda: ui.from_native("keras.initializers.HeNormal", input_axes=(0,)), ui.ArgumentValueError),
+        (lambda: ui.from_native("paddle.nn.initializer.XavierNormal", 7), ui.ArgumentValueError),
+        (lambda: ui.from_native("torch.nn.init.normal_", sigma=1), ui.ArgumentTypeError),
+        (lambda: ui.from_native("jax.nn.initializers.constant"), ui.ArgumentTypeError),
+        (lambda: ui.from_native(CLOSURE), ui.ArgumentTypeError),
+        (lambda: ui.from_native(STRANGER), ui.ArgumentTypeError),
+        (lambda: ui.from_native(IMPOSTOR), ui.ArgumentTypeError),
+        (lambda: ui.from_native(3), ui.ArgumentTypeError),
+        (lambda: ui.from_native({"name": "HeNormal"}), ui.ArgumentTypeError),
+        (lambda: ui.from_native({"class_name": "HeNormall"}), ui.ArgumentValueError),
+        (lambda: ui.from_native(ui.zeros(), 1), ui.ArgumentTypeError),
     ],
-)  # fmt: skip
-def test_refusals(call: Callable[[], object], kind: type[Exception], message: str) -> None:
+    ids=source_of,
+)
+def test_refusals(call: Callable[[], object], kind: type[Exception]) -> None:
     """What cannot be read is refused in a sentence that says what to pass."""
-    with pytest.raises(kind, match=f"^{re.escape(message)}$"):
+    with refused(kind, hidden=r"0x\w+"):
         call()
 
 
@@ -295,9 +258,7 @@ def test_closures_of_jax_are_refused_by_the_name_of_their_maker() -> None:
     """An initializer that JAX has built already is opaque, and the message names its factory."""
     import jax
 
-    with pytest.raises(
-        ui.ArgumentTypeError, match=r"is what jax\.nn\.initializers\.variance_scaling returned"
-    ):
+    with refused(ui.ArgumentTypeError):
         ui.from_native(jax.nn.initializers.he_normal())
     partial = functools.partial(jax.nn.initializers.truncated_normal, stddev=0.02)
     assert ui.from_native(partial) == ui.truncated_normal(0.0, 0.02)

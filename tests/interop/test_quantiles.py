@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from scipy import stats
+from tests.helpers.messages import refused, source_of
 
 import unified_init as ui
 from unified_init.stream import numpy_runner
@@ -162,41 +163,24 @@ def test_ppf_and_isf_are_enough() -> None:
 
 
 @pytest.mark.parametrize(
-    ("quantile", "options", "message"),
+    ("quantile", "options"),
     [
-        (lambda p: -p, {}, "`quantile` must not decrease."),
-        (lambda p: p, {"upper": lambda p: p}, "`quantile` must not decrease."),
-        (lambda p: p, {"upper": lambda p: -1 - p}, "`quantile` must not decrease."),
-        (
-            lambda p: np.where(p < 0.1, np.nan, p),
-            {},
-            "`quantile` must be finite for every probability inside (0, 1).",
-        ),
-        (
-            lambda p: np.where(p < 0.1, -np.inf, p),
-            {},
-            "`quantile` must be finite for every probability inside (0, 1).",
-        ),
-        (lambda p: p[:5], {}, "`quantile` must return one value a probability, got shape (5,) for (22529,)."),
-        (lambda _: 1.0, {}, "`quantile` must return one value a probability, got shape () for (22529,)."),
-        (
-            lambda p: p - 0.5,
-            {"low": -0.25, "high": 1},
-            (
-                "`quantile` must stay between low and high, got values from "
-                "-0.4999999998835847 to 0.4999999998835847 for the interval -0.25 to 1.0."
-            ),
-        ),
-        (lambda p: p, {"low": math.nan}, "`low` must be a number, got nan."),
+        (lambda p: -p, {}),
+        (lambda p: p, {"upper": lambda p: p}),
+        (lambda p: p, {"upper": lambda p: -1 - p}),
+        (lambda p: np.where(p < 0.1, np.nan, p), {}),
+        (lambda p: np.where(p < 0.1, -np.inf, p), {}),
+        (lambda p: p[:5], {}),
+        (lambda _: 1.0, {}),
+        (lambda p: p - 0.5, {"low": -0.25, "high": 1}),
+        (lambda p: p, {"low": math.nan}),
     ],
+    ids=source_of,
 )
-def test_what_is_no_quantile_function_is_refused(
-    quantile: Any, options: dict[str, Any], message: str
-) -> None:
+def test_what_is_no_quantile_function_is_refused(quantile: Any, options: dict[str, Any]) -> None:
     """Decreasing, infinite, NaN, of another shape, outside its support."""
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError):
         ui.from_quantile(quantile, **options)
-    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize(
@@ -206,33 +190,23 @@ def test_what_is_no_quantile_function_is_refused(
 )
 def test_heavy_tails_are_refused(law: Any) -> None:
     """32 bits cannot hold both a far tail and 2e-7 std; the message says how far the tail reaches."""
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError, hidden=r"(?<=reaches )[^,]+|[^ ]+(?= standard)") as caught:
         ui.from_quantile(law)
     farthest = float(max(abs(law.ppf(2.0**-33)), abs(law.isf(2.0**-33))))
-    message = str(caught.value)
-    assert message.startswith(
-        "`quantile` has tails too heavy for 32-bit fixed point, or lies too far from 0: it reaches "
-        f"{farthest!r}, "
-    )
-    assert message.endswith(" standard deviations; truncate it, or centre it.")
+    assert f"reaches {farthest!r}, " in str(caught.value)
 
 
 def test_a_table_without_spread_is_refused() -> None:
     """A constant has no std that a table could resolve."""
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError):
         ui.from_quantile(lambda p: np.full_like(p, 3.0))
-    assert str(caught.value) == ("`quantile` must vary, got 3.0 everywhere: use constant(value).")
 
 
 @pytest.mark.parametrize("quantile", [3.0, None, "laplace"])
 def test_only_functions_and_distributions_are_taken(quantile: Any) -> None:
     """A name is no function."""
-    with pytest.raises(ui.ArgumentTypeError) as caught:
+    with refused(ui.ArgumentTypeError):
         ui.from_quantile(quantile)
-    assert str(caught.value) == (
-        f"`quantile` must be a function of probabilities or a frozen distribution with ppf and isf, "
-        f"got {quantile!r}."
-    )
     with pytest.raises(ui.ArgumentTypeError):
         ui.from_quantile(np.log, upper=3)  # type: ignore[arg-type]
 
@@ -241,14 +215,8 @@ def test_only_functions_and_distributions_are_taken(quantile: Any) -> None:
 def test_float64_is_refused(dtype: str) -> None:
     """A table of 32 bits would be no float64 draw."""
     spec = ui.from_quantile(stats.laplace())
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError):
         ui.draw(spec, 3, seed=0, dtype=dtype)
-    assert str(caught.value).startswith(
-        "a from_quantile() initializer holds a table for float32 draws: `dtype` must be float32 or narrower, "
-        "got a 64-bit one."
-        if dtype == "float64"
-        else "`dtype` complex128 is drawn from the untruncated normal"
-    )
 
 
 @pytest.mark.parametrize(

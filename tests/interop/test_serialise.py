@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import math
 import pickle
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from tests.helpers.messages import refused
 from tests.helpers.strategies import skewed, specs, triangular
 
 import unified_init as ui
@@ -174,96 +176,48 @@ def test_specs_do_not_change() -> None:
     assert spec == ui.he_normal()
 
 
-FIELDS = "the fields are schema, stream, distribution, scale, factor, upscale."
-KINDS = (
-    "`kind` must be 'Normal', 'TruncatedNormal', 'Uniform', 'Quantile', 'Constant', 'Orthogonal', "
-    "'DeltaOrthogonal', 'Identity', 'Dirac', 'Sparse', 'Hadamard', 'BilinearUpsampling' or 'Stft', got "
-)
 NORMAL = {"kind": "Normal"}
-FIXED = {"kind": "Fixed", "std": 1.0, "mean": 0.0}
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    "text",
     [
-        ("", "spec: not JSON (Expecting value: line 1 column 1 (char 0))."),
-        ("[1, 2", "spec: not JSON (Expecting ',' delimiter: line 1 column 6 (char 5))."),
-        ("[]", "spec: must be an object, got []."),
-        ("null", "spec: must be an object, got None."),
-        ("{}", "spec: missing fields schema, stream, distribution, scale, factor, upscale."),
-        (edited(factor=None), "spec: missing fields factor."),
-        (edited(gain=2), f"spec.gain: unknown field; {FIELDS}"),
-        (edited(schema=2), "spec.schema: must be 1, the schema of this release, got 2."),
-        (edited(schema=True), "spec.schema: must be 1, the schema of this release, got True."),
-        (edited(schema="1"), "spec.schema: must be 1, the schema of this release, got '1'."),
-        (edited(stream="threefry-2"), "spec.stream: must be 'threefry-1', got 'threefry-2'."),
-        (edited(distribution="Normal"), "spec.distribution: must be an object with a kind, got 'Normal'."),
-        (
-            edited(distribution={"std": 1}),
-            "spec.distribution: must be an object with a kind, got {'std': 1}.",
-        ),
-        (edited(scale=[1]), "spec.scale: must be an object with a kind, got [1]."),
-        (
-            edited(distribution={"kind": "normal"}),
-            f"spec.distribution.kind: {KINDS}'normal'. Did you mean 'Normal'?",
-        ),
-        (edited(distribution={"kind": "os.system"}), f"spec.distribution.kind: {KINDS}'os.system'."),
-        (
-            edited(distribution={"kind": ["Normal"]}),
-            f"spec.distribution.kind: {KINDS}['Normal']. Did you mean 'Normal'?",
-        ),
-        (
-            edited(scale={"kind": "Normal"}),
-            (
-                "spec.scale.kind: `kind` must be 'Fixed', 'Between', 'Interval', 'Gain', "
-                "'VarianceScaling' or 'InverseFan', got 'Normal'."
-            ),
-        ),
-        (
-            edited(distribution={"kind": "Normal", "std": 1}),
-            "spec.distribution.std: unknown field; the fields are kind.",
-        ),
-        (edited(scale={"kind": "Fixed", "std": 1.0}), "spec.scale: missing fields mean."),
-        (
-            edited(distribution=NORMAL, scale={"kind": "Fixed", "std": "1", "mean": 0}),
-            "spec.scale: `std` must be a real number, got '1'.",
-        ),
-        (
-            edited(distribution=NORMAL, scale={"kind": "Fixed", "std": "inf", "mean": 0}),
-            "spec.scale: `std` must be a real number, got 'inf'.",
-        ),
-        (
-            edited(distribution={"kind": "TruncatedNormal", "lower": "infinity", "upper": 2}),
-            "spec.distribution: `lower` must be a real number, got 'infinity'.",
-        ),
-        (
-            edited(distribution={"kind": "TruncatedNormal", "lower": 2, "upper": 1}),
-            "spec.distribution: `lower` must be less than `upper`, got 2.0 and 1.0.",
-        ),
-        (
-            edited(scale={"kind": "VarianceScaling", "scale": 2.0, "mode": "fan"}),
-            (
-                "spec.scale: `mode` must be 'fan_in', 'fan_out', 'fan_avg' or 'fan_geo_avg', got 'fan'. "
-                "Did you mean 'fan_in'?"
-            ),
-        ),
-        (
-            edited(factor=0),
-            "spec: `factor` must be positive and at least 2**-90, got 0.0.",
-        ),
-        (HE_NORMAL.replace('"factor": 1.0', '"factor": NaN'), "spec: `factor` must be a number, got nan."),
-        (edited(upscale=1.5), "spec: `upscale` must be an integer, got 1.5."),
-        (
-            edited(distribution={"kind": "Orthogonal"}),
-            "spec: `scale` of a Orthogonal must be Gain, got VarianceScaling(2.0, 'fan_in').",
-        ),
+        "",
+        "[1, 2",
+        "[]",
+        "null",
+        "{}",
+        edited(factor=None),
+        edited(gain=2),
+        edited(schema=2),
+        edited(schema=True),
+        edited(schema="1"),
+        edited(stream="threefry-2"),
+        edited(distribution="Normal"),
+        edited(distribution={"std": 1}),
+        edited(scale=[1]),
+        edited(distribution={"kind": "normal"}),
+        edited(distribution={"kind": "os.system"}),
+        edited(distribution={"kind": ["Normal"]}),
+        edited(scale={"kind": "Normal"}),
+        edited(distribution={"kind": "Normal", "std": 1}),
+        edited(scale={"kind": "Fixed", "std": 1.0}),
+        edited(distribution=NORMAL, scale={"kind": "Fixed", "std": "1", "mean": 0}),
+        edited(distribution=NORMAL, scale={"kind": "Fixed", "std": "inf", "mean": 0}),
+        edited(distribution={"kind": "TruncatedNormal", "lower": "infinity", "upper": 2}),
+        edited(distribution={"kind": "TruncatedNormal", "lower": 2, "upper": 1}),
+        edited(scale={"kind": "VarianceScaling", "scale": 2.0, "mode": "fan"}),
+        edited(factor=0),
+        HE_NORMAL.replace('"factor": 1.0', '"factor": NaN'),
+        edited(upscale=1.5),
+        edited(distribution={"kind": "Orthogonal"}),
     ],
+    ids=itertools.count(),
 )
-def test_a_text_that_is_no_spec_is_refused(text: str, message: str) -> None:
+def test_a_text_that_is_no_spec_is_refused(text: str) -> None:
     """The message has the path of the field and the rule that it breaks."""
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError):
         ui.from_json(text)
-    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "1" * 5000, '{"schema": 1' + "0" * 5000 + "}"], ids=len)
@@ -275,12 +229,10 @@ def test_hostile_text_is_refused_with_our_error(text: str) -> None:
 
 def test_only_specs_and_text_are_taken() -> None:
     """Both functions check what they are given."""
-    with pytest.raises(ui.ArgumentTypeError) as caught:
+    with refused(ui.ArgumentTypeError):
         ui.to_json(ui.Normal())  # type: ignore[arg-type]
-    assert str(caught.value) == "`spec` must be an Initializer, got Normal()."
-    with pytest.raises(ui.ArgumentTypeError) as caught:
+    with refused(ui.ArgumentTypeError):
         ui.from_json({"schema": 1})  # type: ignore[arg-type]
-    assert str(caught.value) == "`text` must be a string, got {'schema': 1}."
 
 
 def test_loading_imports_nothing_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.helpers.messages import refused
 from tests.helpers.strategies import geometries, indices
 
 import unified_init as ui
@@ -226,42 +227,40 @@ def test_both_runners_draw_the_same_bits(spec: ui.Initializer, dtype: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("index", "message"),
+    "index",
     [
-        ((0, 0, 0), "`index` has 3 entries for a tensor of 2 axes, shape (3, 4)."),
-        (3, "`index[0]` is out of range for an axis of length 3: 3."),
-        (-4, "`index[0]` is out of range for an axis of length 3: -4."),
-        ((0, 4), "`index[1]` is out of range for an axis of length 4: 4."),
-        (slice(0, 4), "`index[0]` is out of range for an axis of length 3: slice(0, 4, None)."),
-        ((0, slice(-5, None)), "`index[1]` is out of range for an axis of length 4: slice(-5, None, None)."),
-        (slice(None, None, -1), "`index[0]` must have a step of at least 1, got slice(None, None, -1)."),
-        (slice(None, None, 0), "`index[0]` must have a step of at least 1, got slice(None, None, 0)."),
+        (0, 0, 0),
+        3,
+        -4,
+        (0, 4),
+        slice(0, 4),
+        (0, slice(-5, None)),
+        slice(None, None, -1),
+        slice(None, None, 0),
     ],
 )
-def test_an_index_out_of_range_is_refused(index: Any, message: str) -> None:
+def test_an_index_out_of_range_is_refused(index: Any) -> None:
     """Nothing is clipped: a slice past the end is an error too."""
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError):
         ui.draw(NORMAL, (3, 4), seed=0, index=index)
-    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize(
-    ("index", "message"),
+    "index",
     [
-        ((0, "a"), "`index[1]` must be an int or a slice, got 'a'."),
-        (1.0, "`index[0]` must be an int or a slice, got 1.0."),
-        (True, "`index[0]` must be an int or a slice, got True."),
-        (..., "`index[0]` must be an int or a slice, got Ellipsis."),
-        ([0, 1], "`index[0]` must be an int or a slice, got [0, 1]."),
-        (np.arange(2), "`index[0]` must be an int or a slice, got array([0, 1])."),
-        (slice(1.5, None), "`index[0]` must have integer bounds, got start 1.5."),
-        ((0, slice(None, "b")), "`index[1]` must have integer bounds, got stop 'b'."),
-        (slice(None, None, np.bool_(1)), "`index[0]` must have integer bounds, got step np.True_."),
+        (0, "a"),
+        1.0,
+        True,
+        ...,
+        [0, 1],
+        np.arange(2),
+        slice(1.5, None),
+        (0, slice(None, "b")),
+        slice(None, None, np.bool_(1)),
     ],
     ids=str,
 )
-def test_an_index_of_the_wrong_type_is_refused(index: Any, message: str) -> None:
+def test_an_index_of_the_wrong_type_is_refused(index: Any) -> None:
     """Only ints and slices are indices: no arrays, no booleans, no ellipsis."""
-    with pytest.raises(ui.ArgumentTypeError) as caught:
+    with refused(ui.ArgumentTypeError):
         ui.draw(NORMAL, (3, 4), seed=0, index=index)
-    assert str(caught.value) == message

@@ -9,16 +9,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.helpers.messages import refused
 from tests.helpers.strategies import geometries
 
 import unified_init as ui
 from unified_init.law.layout import bind, parse
 
 PROBE = ui.variance_scaling(1.0, "fan_in", "uniform")
-LETTERS = (
-    "`layout` has one letter an axis, O (outputs), I (inputs), B (independent copies), "
-    "D, H, W (spatial), and parentheses that merge; got "
-)
 
 
 def fans(shape: tuple[int, ...], layout: str, sizes: dict[str, int] | None) -> tuple[Any, Any]:
@@ -136,121 +133,62 @@ def test_logical_strides_are_row_major_in_the_order_b_o_i_spatial(
 
 
 @pytest.mark.parametrize(
-    ("layout", "shape", "sizes", "message"),
+    ("layout", "shape", "sizes"),
     [
-        ("OX", (2, 3), None, LETTERS + "'X' in 'OX'."),
-        ("oi", (2, 3), None, LETTERS + "'o' in 'oi'."),
-        ("O I", (2, 3), None, LETTERS + "' ' in 'O I'."),
-        ("(OX)", (2,), None, LETTERS + "'X' in '(OX)'."),
-        *(
-            (bad, shape, None, f"`layout` must have matching, unnested, non-empty parentheses, got {bad!r}.")
-            for bad, shape in [
-                ("(O", (3,)),
-                ("O)", (3,)),
-                (")O(", (3,)),
-                ("((O)I)", (3,)),
-                ("(OI))", (3,)),
-                ("()", ()),
-                ("O()", (3,)),
-                ("()OI", ()),
-                ("O)I(B", (3,)),
-                ("(O(I)H)", ()),
-            ]
-        ),
-        ("OWW", (2, 3, 3), None, "`layout` may repeat O, I and B, not the spatial W; got 'OWW'."),
-        ("(HO)H", (6, 3), {"H": 3}, "`layout` may repeat O, I and B, not the spatial H; got '(HO)H'."),
-        (
-            "OI",
-            (2, 3, 4),
-            None,
-            (
-                "`layout` 'OI' has 2 axes and the shape (2, 3, 4) has 3: "
-                "give one letter, or one pair of parentheses, an axis."
-            ),
-        ),
-        (
-            "(BO)IHW",
-            (2, 3),
-            None,
-            (
-                "`layout` '(BO)IHW' has 4 axes and the shape (2, 3) has 2: "
-                "give one letter, or one pair of parentheses, an axis."
-            ),
-        ),
-        (None, (2, 3), {"B": 2}, "`sizes` says how merged axes split, and needs `layout`; got no layout."),
-        (
-            "OI",
-            (2, 3),
-            {"O": 2},
-            "`sizes` may name letters inside parentheses only, got 'O' with layout 'OI'.",
-        ),
-        (
-            "(BO)I",
-            (4, 3),
-            {"B": 2, "I": 3},
-            "`sizes` may name letters inside parentheses only, got 'I' with layout '(BO)I'.",
-        ),
-        (
-            "(BO)I",
-            (4, 3),
-            {"Q": 2},
-            "`sizes` may name letters inside parentheses only, got 'Q' with layout '(BO)I'.",
-        ),
-        (
-            "(OO)I",
-            (4, 3),
-            {"O": 2},
-            "`layout` may not repeat a letter inside one pair of parentheses, got '(OO)I'.",
-        ),
-        (
-            "(BO)I",
-            (4, 3),
-            None,
-            (
-                "`sizes` must give the size of all but one of the letters merged in (BO): "
-                "sizes for B, O are missing in layout '(BO)I'."
-            ),
-        ),
-        (
-            "(BOI)",
-            (8,),
-            {"O": 2},
-            (
-                "`sizes` must give the size of all but one of the letters merged in (BOI): "
-                "sizes for B, I are missing in layout '(BOI)'."
-            ),
-        ),
-        ("(BO)I", (10, 3), {"B": 4}, "`sizes` must divide the axis (BO) of length 10, got B=4."),
-        ("(BO)I", (10, 3), {"B": 2, "O": 4}, "`sizes` must divide the axis (BO) of length 10, got B=2, O=4."),
-        ("(BO)I", (16, 3), {"B": 2, "O": 4}, "`sizes` must divide the axis (BO) of length 16, got B=2, O=4."),
-        ("(BO)I", (4, 3), {"B": 0}, "`sizes['B']` must be at least 1, got 0."),
+        ("OX", (2, 3), None),
+        ("oi", (2, 3), None),
+        ("O I", (2, 3), None),
+        ("(OX)", (2,), None),
+        ("(O", (3,), None),
+        ("O)", (3,), None),
+        (")O(", (3,), None),
+        ("((O)I)", (3,), None),
+        ("(OI))", (3,), None),
+        ("()", (), None),
+        ("O()", (3,), None),
+        ("()OI", (), None),
+        ("O)I(B", (3,), None),
+        ("(O(I)H)", (), None),
+        ("OWW", (2, 3, 3), None),
+        ("(HO)H", (6, 3), {"H": 3}),
+        ("OI", (2, 3, 4), None),
+        ("(BO)IHW", (2, 3), None),
+        (None, (2, 3), {"B": 2}),
+        ("OI", (2, 3), {"O": 2}),
+        ("(BO)I", (4, 3), {"B": 2, "I": 3}),
+        ("(BO)I", (4, 3), {"Q": 2}),
+        ("(OO)I", (4, 3), {"O": 2}),
+        ("(BO)I", (4, 3), None),
+        ("(BOI)", (8,), {"O": 2}),
+        ("(BO)I", (10, 3), {"B": 4}),
+        ("(BO)I", (10, 3), {"B": 2, "O": 4}),
+        ("(BO)I", (16, 3), {"B": 2, "O": 4}),
+        ("(BO)I", (4, 3), {"B": 0}),
     ],
 )
 def test_a_layout_that_does_not_fit_is_refused(
-    layout: str | None, shape: tuple[int, ...], sizes: dict[str, int] | None, message: str
+    layout: str | None, shape: tuple[int, ...], sizes: dict[str, int] | None
 ) -> None:
     """The message says which argument, the rule, what was received and what to do."""
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError):
         ui.zeros().resolve(shape, layout=layout, sizes=sizes)
-    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize(
-    ("layout", "sizes", "message"),
+    ("layout", "sizes"),
     [
-        (5, None, "`layout` must be a string, got 5."),
-        (["O", "I"], None, "`layout` must be a string, got ['O', 'I']."),
-        ("OI", 4, "`sizes` must be a mapping of layout letters to integers, got 4."),
-        ("OI", [("B", 2)], "`sizes` must be a mapping of layout letters to integers, got [('B', 2)]."),
-        ("(BO)I", {"B": 2.0}, "`sizes['B']` must be an integer, got 2.0."),
-        ("(BO)I", {"B": True}, "`sizes['B']` must be an integer, got True."),
+        (5, None),
+        (["O", "I"], None),
+        ("OI", 4),
+        ("OI", [("B", 2)]),
+        ("(BO)I", {"B": 2.0}),
+        ("(BO)I", {"B": True}),
     ],
 )
-def test_a_layout_of_the_wrong_type_is_refused(layout: Any, sizes: Any, message: str) -> None:
+def test_a_layout_of_the_wrong_type_is_refused(layout: Any, sizes: Any) -> None:
     """A wrong type is a TypeError with the same grammar."""
-    with pytest.raises(ui.ArgumentTypeError) as caught:
+    with refused(ui.ArgumentTypeError):
         ui.zeros().resolve((4, 3), layout=layout, sizes=sizes)
-    assert str(caught.value) == message
 
 
 def test_an_empty_merged_axis_binds() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
+from tests.helpers.messages import refused
 
 import unified_init as ui
 
@@ -24,13 +24,6 @@ def record(path: str, base: str, shape: tuple[int, ...], **fields: Any) -> ui.Re
 def model(*records: ui.Record) -> ui.Inventory:
     """Return an inventory in the given order."""
     return ui.Inventory("torch", records)
-
-
-def refusal(a: ui.Inventory, b: ui.Inventory, **given: Any) -> str:
-    """Return the message of a match that is refused."""
-    with pytest.raises(ui.ArgumentValueError) as caught:
-        ui.match(a, b, **given)
-    return str(caught.value)
 
 
 def test_layouts_do_not_matter() -> None:
@@ -80,12 +73,8 @@ def test_an_order_that_the_weights_contradict_is_refused() -> None:
         record("side.w", "conv", (8, 4, 1, 1)), record("p.w", "norm", (8,)),
         record("main.w", "conv", (8, 4, 3, 3)), record("q.w", "norm", (8,)),
     )  # fmt: skip
-    assert refusal(a, b) == (
-        "`match` cannot decide: 'p.w' and 'bn1.w' look alike and are next in order, but the weights before them "
-        "are 'side.w' and 'conv1.w'; 'q.w' and 'bn3.w' look alike and are next in order, but the weights before "
-        "them are 'main.w' and 'down.w'. Say which is which with given={path in the second model: path in the "
-        "first}, None for one without a twin."
-    )
+    with refused(ui.ArgumentValueError):
+        ui.match(a, b)
     settled = ui.match(a, b, given={"p.w": "bn3.w"})
     assert dict(settled) == {"side.w": "down.w", "p.w": "bn3.w", "main.w": "conv1.w", "q.w": "bn1.w"}
 
@@ -118,20 +107,16 @@ def test_places_that_contradict_are_no_pair() -> None:
     b = layers(("b.wk", key), ("b.wq", query), ("b.wo", out))
     assert dict(ui.match(a, b)) == {"b.wq": "a.q", "b.wk": "a.k", "b.wo": "a.o"}
     c = layers(("c.x", query), ("c.y", query), ("c.o", ""))
-    assert refusal(a, c) == (
-        "`match` cannot decide: 'c.y' and 'a.k' look alike, but are attention.query and attention.key. Say which is "
-        "which with given={path in the second model: path in the first}, None for one without a twin."
-    )
+    with refused(ui.ArgumentValueError):
+        ui.match(a, c)
 
 
 def test_sides_that_contradict_are_no_pair() -> None:
     """An encoder is no decoder, a second layer no other direction."""
     a = model(record("lstm.encoder.w", "linear", (4, 4)), record("lstm.other.w", "linear", (4, 4)))
     b = model(record("net.decoder.w", "linear", (4, 4)), record("net.last.w", "linear", (4, 4)))
-    assert refusal(a, b) == (
-        "`match` cannot decide: 'net.decoder.w' and 'lstm.encoder.w' look alike, but are decoder and encoder. Say "
-        "which is which with given={path in the second model: path in the first}, None for one without a twin."
-    )
+    with refused(ui.ArgumentValueError):
+        ui.match(a, b)
     twin = model(record("x.dec.w", "linear", (4, 4)), record("x.enc.w", "linear", (4, 4)))
     other = model(record("y.encoder.w", "linear", (4, 4)), record("y.decoder.w", "linear", (4, 4)))
     assert dict(ui.match(twin, other)) == {"y.encoder.w": "x.enc.w", "y.decoder.w": "x.dec.w"}
@@ -141,34 +126,29 @@ def test_different_numbers_are_refused() -> None:
     """A bias that one model has not; None says that it has no twin."""
     a = model(record("w", "linear", (4, 3)), record("b", "bias", (4,)))
     b = model(record("kernel", "linear", (3, 4), layout="IO"))
-    assert refusal(a, b) == (
-        "`match` cannot decide: linear bias of extents (4, 1): 1 in the first model ('b'), 0 in the second (none). "
-        "Say which is which with given={path in the second model: path in the first}, None for one without a twin."
-    )
+    with refused(ui.ArgumentValueError):
+        ui.match(a, b)
     assert dict(ui.match(a, b, given={"b": None})) == {"kernel": "w"}
 
 
 def test_given_must_name_something() -> None:
     """On the right side."""
     a, b = model(record("w", "linear", (4, 3))), model(record("v", "linear", (4, 3)))
-    assert refusal(a, b, given={"x": "w"}) == "`given`: 'x' matches nothing."
-    assert refusal(a, b, given={"v": "weight"}) == "`given`: 'weight' matches nothing."
+    with refused(ui.ArgumentValueError):
+        ui.match(a, b, given={"x": "w"})
+    with refused(ui.ArgumentValueError):
+        ui.match(a, b, given={"v": "weight"})
 
 
 def test_given_must_pair_what_looks_alike() -> None:
     """And be a mapping of paths."""
     a = model(record("w", "linear", (4, 3)), record("b", "bias", (4,)))
     b = model(record("v", "linear", (4, 3)), record("c", "bias", (4,)))
-    assert refusal(a, b, given={"v": "b"}) == (
-        "`given` pairs 'v', a linear kernel of extents (4, 3), with 'b', a linear bias of extents (4, 1)."
-    )
-    for given, message in (
-        (["v"], "`given` must be a mapping of paths, got ['v']."),
-        ({"v": 3}, "`given` must be a string, got 3."),
-    ):
-        with pytest.raises(ui.ArgumentTypeError) as caught:
+    with refused(ui.ArgumentValueError):
+        ui.match(a, b, given={"v": "b"})
+    for given in (["v"], {"v": 3}):
+        with refused(ui.ArgumentTypeError):
             ui.match(a, b, given=given)  # type: ignore[arg-type]  # wrong on purpose
-        assert str(caught.value) == message
 
 
 def qkv(path: str) -> ui.Record:

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from tests.helpers.messages import refused
 
 import unified_init as ui
 
@@ -33,13 +34,6 @@ def model(*records: ui.Record) -> ui.Inventory:
 def recipe(*rules: ui.Rule) -> ui.Recipe:
     """Return a recipe of some rules."""
     return ui.Recipe("mine", rules)
-
-
-def refusal(inventory: ui.Inventory, wanted: ui.Recipe, **options: Any) -> str:
-    """Return the message of a plan that is refused."""
-    with pytest.raises(ui.UnifiedInitError) as caught:
-        ui.plan(inventory, wanted, **options)
-    return str(caught.value)
 
 
 ANY = ui.Rule(spec=ui.normal(0, 1))
@@ -87,34 +81,26 @@ def test_a_pattern_that_matches_nothing_suggests_one_that_does() -> None:
     """GPT-2's residual projections were once missed this way."""
     names = [record(f"h.{i}.attn.c_proj.weight") for i in range(2)]
     wrong = ui.Rule(spec=ui.normal(0, 0.002), name="c_proj.weight")
-    assert refusal(model(*names), recipe(wrong, ANY)) == (
-        "rule 0 of recipe 'mine' (name 'c_proj.weight') matches no parameter: 'c_proj.weight' matches nothing; "
-        "did you mean '*.c_proj.weight'?"
-    )
+    with refused(ui.UnifiedInitError):
+        ui.plan(model(*names), recipe(wrong, ANY))
 
 
 def test_a_rule_for_a_word_that_the_model_lacks_says_what_it_has() -> None:
     """The kinds that are there are listed."""
-    assert refusal(model(), recipe(ui.Rule(spec=ui.zeros(), kind="lstm"), ANY)) == (
-        "rule 0 of recipe 'mine' (kind 'lstm') matches no parameter: the model has no such kind, but linear."
-    )
+    with refused(ui.UnifiedInitError):
+        ui.plan(model(), recipe(ui.Rule(spec=ui.zeros(), kind="lstm"), ANY))
 
 
 def test_a_rule_behind_another_is_refused() -> None:
     """It would never decide anything."""
-    assert refusal(model(), recipe(ANY, ui.Rule(spec=ui.zeros(), role="bias"))) == (
-        "rule 1 of recipe 'mine' (role 'bias') decides nothing: rule 0 comes first for all it matches, such as "
-        "'fc.bias'."
-    )
+    with refused(ui.UnifiedInitError):
+        ui.plan(model(), recipe(ANY, ui.Rule(spec=ui.zeros(), role="bias")))
 
 
 def test_a_parameter_without_a_rule_is_refused() -> None:
     """With its kind, role and the nearest rule."""
-    assert refusal(model(), recipe(ui.Rule(spec=ui.ones(), kind="linear", role="kernel"))) == (
-        "no rule of recipe 'mine' matches 1 of 2 parameters: 'fc.bias' (linear, bias); the nearest rule to the "
-        "first is 0 (kind 'linear', role 'kernel'): add a rule, one with spec=None to leave them as they are, or "
-        "skip= them."
-    )
+    with refused(ui.UnifiedInitError):
+        ui.plan(model(), recipe(ui.Rule(spec=ui.ones(), kind="linear", role="kernel")))
 
 
 def test_an_optional_rule_may_match_nothing() -> None:
@@ -131,11 +117,8 @@ def test_a_rule_without_a_spec_leaves_a_parameter() -> None:
 def test_a_law_that_does_not_fit_names_parameter_and_rule() -> None:
     """A spec that needs what the layout does not say."""
     odd = record("w", layout=None, inputs=None, outputs=None, kind="parameter", role="parameter")
-    assert refusal(model(odd), recipe(ui.Rule(spec=ui.he_normal()))) == (
-        "'w', by rule 0 of recipe 'mine' (any parameter): he_normal needs fan_in, and a shape alone does not say "
-        "which axis is the input: pass layout=, 'OI' for torch.nn.Linear or 'IO' for a Keras or Flax Dense; got "
-        "shape (10, 20)."
-    )
+    with refused(ui.UnifiedInitError):
+        ui.plan(model(odd), recipe(ui.Rule(spec=ui.he_normal())))
 
 
 def test_blocks_scale_by_their_depth() -> None:
@@ -147,30 +130,24 @@ def test_blocks_scale_by_their_depth() -> None:
         .law
     )
     assert law.std == 0.5
-    assert refusal(model(record()), recipe(ui.Rule(spec=ui.normal(0, 1), by_block=-0.5))) == (
-        "'fc.weight', by rule 0 of recipe 'mine' (any parameter): `by_block` needs a record inside a block; this "
-        "one lies in none."
-    )
+    with refused(ui.UnifiedInitError):
+        ui.plan(model(record()), recipe(ui.Rule(spec=ui.normal(0, 1), by_block=-0.5)))
 
 
 def test_names_give_streams_and_must_name_something() -> None:
     """A map's key that no parameter has is an error; so is one stream for two parameters."""
     found = ui.plan(model(), recipe(ANY), names={"fc.weight": "twin/kernel"})
     assert [one.pieces[0].name for one in found] == ["twin/kernel", "fc.bias"]
-    assert refusal(model(), recipe(ANY), names={"weight": "x"}) == (
-        "`names`: 'weight' matches nothing; did you mean '*.weight'?"
-    )
-    assert refusal(model(), recipe(ANY), names={"fc.weight": "x", "fc.bias": "x"}) == (
-        "the stream 'x' would draw both 'fc.weight' and 'fc.bias', which would be equal: give one another name with "
-        "`names`."
-    )
+    with refused(ui.UnifiedInitError):
+        ui.plan(model(), recipe(ANY), names={"weight": "x"})
+    with refused(ui.UnifiedInitError):
+        ui.plan(model(), recipe(ANY), names={"fc.weight": "x", "fc.bias": "x"})
 
 
 def test_only_and_skip_must_match() -> None:
     """A pattern that selects nothing is a mistake."""
-    assert refusal(model(), recipe(ANY), only="fc.wieght") == (
-        "`only`: 'fc.wieght' matches nothing; the nearest is 'fc.weight'."
-    )
+    with refused(ui.UnifiedInitError):
+        ui.plan(model(), recipe(ANY), only="fc.wieght")
 
 
 def test_parts_are_drawn_apart_or_as_one() -> None:
@@ -193,128 +170,99 @@ def test_the_plan_is_json() -> None:
 
 def test_a_recipe_that_was_not_called_is_refused() -> None:
     """The message says to call it."""
-    message = refusal(model(), ui.recipes.torch_default)  # type: ignore[arg-type]  # the mistake
-    assert message.startswith(
-        "`recipe` must be a Recipe, such as unified_init.recipes.torch_default(), got <fun"
-    )
-    assert message.endswith(": call it.")
+    with refused(ui.UnifiedInitError, hidden=r"0x\w+"):
+        ui.plan(model(), ui.recipes.torch_default)  # type: ignore[arg-type]  # the mistake
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"only": 3}, "`only` must be a pattern or several, got 3."),
-        ({"skip": [3]}, "`skip` must be a string, got 3."),
-        ({"names": ["a"]}, "`names` must be a mapping of native paths to stream names, got ['a']."),
-        ({"names": {"fc.weight": 3}}, "`names` must be a string, got 3."),
-    ],
+    "options",
+    [{"only": 3}, {"skip": [3]}, {"names": ["a"]}, {"names": {"fc.weight": 3}}],
 )
-def test_options_of_a_wrong_type_are_refused(options: dict[str, Any], message: str) -> None:
+def test_options_of_a_wrong_type_are_refused(options: dict[str, Any]) -> None:
     """By name, with what was received."""
-    assert refusal(model(), recipe(ANY), **options) == message
+    with refused(ui.UnifiedInitError):
+        ui.plan(model(), recipe(ANY), **options)
 
 
 @pytest.mark.parametrize(
-    ("fields", "message"),
+    "fields",
     [
-        ({"spec": 3}, "`spec` of a rule must be an Initializer or None, got 3."),
-        ({"name": 3}, "`name` must be a string, got 3."),
-        ({"path": []}, "`path` must have at least one alternative, got []: leave it out for any."),
-        ({"kind": ()}, "`kind` must have at least one alternative, got (): leave it out for any."),
-        ({"optional": "false"}, "`optional` must be True, False, got 'false'."),
-        ({"fused": []}, "`fused` must be True, False or None, got []."),
-        ({"fans": (-1, None)}, "`fans[0]` must be positive and at least 2**-90, got -1.0."),
-        (
-            {"path": "re:a{99999999999999999999}"},
-            "`re:a{99999999999999999999}` is no regular expression: the repetition number is too large.",
-        ),
-        ({"block": "x"}, "`block` must be an integer, got 'x'."),
-        ({"block": -1}, "`block` must be at least 0, got -1."),
-        ({"depthwise": "yes"}, "`depthwise` must be True, False or None, got 'yes'."),
-        ({"predicate": 3}, "`predicate` must be a function of a record, got 3."),
-        ({"fans": (1,)}, "`fans` must be a convention or a pair (fan_in, fan_out), got (1,)."),
-        ({"unit": "half"}, "`unit` must be 'part' or 'whole', got 'half'."),
-        ({"padding": "ones"}, "`padding` must be 'drawn' or 'zero', got 'ones'."),
-        ({"parts": 3}, "`parts` must be (label, Initializer) pairs or a mapping, got 3."),
-        ({"parts": {"f": 1}}, "`parts` must give an Initializer a label, got 1 for 'f'."),
-        (
-            {"parts": {"f": ui.ones()}, "unit": "whole"},
-            "`parts` of a rule need unit='part' and a `spec` for the other parts.",
-        ),
+        {"spec": 3},
+        {"name": 3},
+        {"path": []},
+        {"kind": ()},
+        {"optional": "false"},
+        {"fused": []},
+        {"fans": (-1, None)},
+        {"path": "re:a{99999999999999999999}"},
+        {"block": "x"},
+        {"block": -1},
+        {"depthwise": "yes"},
+        {"predicate": 3},
+        {"fans": (1,)},
+        {"unit": "half"},
+        {"padding": "ones"},
+        {"parts": 3},
+        {"parts": {"f": 1}},
+        {"parts": {"f": ui.ones()}, "unit": "whole"},
     ],
 )
-def test_fields_of_a_rule_are_checked_where_they_are_given(fields: dict[str, Any], message: str) -> None:
+def test_fields_of_a_rule_are_checked_where_they_are_given(fields: dict[str, Any]) -> None:
     """The whole sentence."""
-    with pytest.raises(ui.UnifiedInitError) as caught:
+    with refused(ui.UnifiedInitError):
         ui.Rule(**({"spec": ui.zeros()} | fields))
-    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize(
-    ("rules", "message"),
-    [
-        (3, "`rules` must be a tuple of Rules, got 3."),
-        ((3,), "`rules` must be a tuple of Rules, got (3,)."),
-        ((), "`rules` of recipe 'x' must not be empty."),
-    ],
+    "rules",
+    [3, (3,), ()],
 )
-def test_rules_of_a_recipe_are_checked(rules: Any, message: str) -> None:
+def test_rules_of_a_recipe_are_checked(rules: Any) -> None:
     """The whole sentence."""
-    with pytest.raises(ui.UnifiedInitError) as caught:
+    with refused(ui.UnifiedInitError):
         ui.Recipe("x", rules)
-    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize(
-    ("fields", "message"),
+    "fields",
     [
-        ({"kind": "dense"}, "`kind` must be 'linear'"),
-        ({"layout": "OIH"}, "`layout` 'OIH' has 3 axes and the shape (10, 20) has 2"),
-        ({"axis": 0}, "`axis` and `parts` of 'fc.weight' go together, got 0 and ()."),
-        ({"padding": -1}, "`padding` must be at least 0, got -1."),
-        ({"ties": (3,)}, "`ties` must be a string, got 3."),
-        ({"ties": None}, "`ties` must be a tuple, got None."),
-        ({"parts": None}, "`parts` must be a tuple, got None."),
-        ({"parts": (3,)}, "`parts` must hold Parts, got 3."),
-        ({"sizes": 3}, "`sizes` must be (letter, size) pairs, got 3."),
-        (
-            {"axis": 2, "parts": (ui.Part(label="q", length=10, path="w"),)},
-            "`axis` of 'fc.weight' must be one of the axes of (10, 20), got 2.",
-        ),
+        {"kind": "dense"},
+        {"layout": "OIH"},
+        {"axis": 0},
+        {"padding": -1},
+        {"ties": (3,)},
+        {"ties": None},
+        {"parts": None},
+        {"parts": (3,)},
+        {"sizes": 3},
+        {"axis": 2, "parts": (ui.Part(label="q", length=10, path="w"),)},
     ],
 )
-def test_fields_of_a_record_are_checked(fields: dict[str, Any], message: str) -> None:
+def test_fields_of_a_record_are_checked(fields: dict[str, Any]) -> None:
     """A record may come from a file."""
-    with pytest.raises(ui.UnifiedInitError) as caught:
+    with refused(ui.UnifiedInitError):
         record(**fields)
-    assert str(caught.value).startswith(message)
 
 
 @pytest.mark.parametrize("box", ["x", ((0,),), ((0, "1"),), ((3, 1),)])
 def test_a_box_is_pairs_of_integers(box: Any) -> None:
     """A start and a stop behind it, for each axis."""
-    with pytest.raises(ui.ArgumentTypeError) as caught:
+    with refused(ui.ArgumentTypeError):
         ui.Part(label="q", length=1, path="w", box=box)
-    assert str(caught.value) == f"`box` of part 'q' must be (start, stop) pairs of integers, got {box!r}."
 
 
 def test_an_inventory_holds_records_and_each_path_once() -> None:
     """Whatever else is refused."""
-    for records, message in (
-        ((3,), "`records` must hold Records, got 3."),
-        (3, "`records` must be a tuple, got 3."),
-        ((record(), record()), "`records` must have one record a path, got 'fc.weight' twice."),
-    ):
-        with pytest.raises(ui.UnifiedInitError) as caught:
+    for records in ((3,), 3, (record(), record())):
+        with refused(ui.UnifiedInitError):
             ui.Inventory("torch", records)  # type: ignore[arg-type]  # one of them is wrong
-        assert str(caught.value) == message
 
 
 def test_what_is_not_there_is_a_key_error() -> None:
     """In inventories and in plans."""
     inventory = model()
     for holder in (inventory, ui.plan(inventory, recipe(ANY))):
-        with pytest.raises(KeyError, match="the model has no parameter 'nothing'"):
+        with refused(KeyError):
             holder["nothing"]
 
 
@@ -341,18 +289,15 @@ def test_a_plan_is_a_table() -> None:
 
 def test_a_path_that_matches_nothing_suggests_the_nearest() -> None:
     """Native paths as well as stream names."""
-    assert refusal(model(), recipe(ui.Rule(spec=ui.ones(), path="fc.wieght"), ANY)) == (
-        "rule 0 of recipe 'mine' (path 'fc.wieght') matches no parameter: 'fc.wieght' matches nothing; the nearest "
-        "is 'fc.weight'."
-    )
+    with refused(ui.UnifiedInitError):
+        ui.plan(model(), recipe(ui.Rule(spec=ui.ones(), path="fc.wieght"), ANY))
 
 
 def test_conditions_that_hold_apart_and_never_together_have_no_hint() -> None:
     """The rule itself is shown."""
     never = ui.Rule(spec=ui.ones(), path="*.weight", role="bias")
-    assert refusal(model(), recipe(never, ANY)) == (
-        "rule 0 of recipe 'mine' (role 'bias', path '*.weight') matches no parameter."
-    )
+    with refused(ui.UnifiedInitError):
+        ui.plan(model(), recipe(never, ANY))
 
 
 def test_rules_go_before_those_of_a_recipe() -> None:
@@ -367,29 +312,24 @@ def test_a_label_that_no_part_has_is_refused() -> None:
     gates = tuple(ui.Part(label=label, length=5, path="w", box=((0, 5), (0, 20))) for label in "if")
     fused = record("w", kind="lstm", parts=gates, axis=0)
     rule = ui.Rule(spec=ui.zeros(), kind="lstm", parts=(("forget", ui.ones()),))
-    assert refusal(model(fused), recipe(rule)) == (
-        "`parts` of rule 0 of recipe 'mine' (kind 'lstm') names 'forget', which none of its parameters has; their "
-        "parts are f, i."
-    )
+    with refused(ui.UnifiedInitError):
+        ui.plan(model(fused), recipe(rule))
     assert ui.plan(model(fused), recipe(dataclasses.replace(rule, optional=True)))["w"].rule == 0
 
 
 def test_a_predicate_that_fails_is_named() -> None:
     """With its error."""
     rule = ui.Rule(spec=ui.zeros(), predicate=lambda one: one.nothing)  # type: ignore[attr-defined]  # the mistake
-    assert refusal(model(), recipe(rule)) == (
-        "`predicate` of the rule (predicate <lambda>) failed on 'fc.weight': AttributeError: 'Record' object has no "
-        "attribute 'nothing'."
-    )
+    with refused(ui.UnifiedInitError):
+        ui.plan(model(), recipe(rule))
 
 
 def test_a_tie_has_one_stream() -> None:
     """Two names for one memory contradict each other."""
     tied = record("a", ties=("b",))
     assert ui.plan(model(tied), recipe(ANY), names={"b": "x"})["a"].pieces[0].name == "x"
-    assert refusal(model(tied), recipe(ANY), names={"a": "x", "b": "y"}) == (
-        "`names` gives 'a', which is tied, several streams: ['x', 'y']."
-    )
+    with refused(ui.UnifiedInitError):
+        ui.plan(model(tied), recipe(ANY), names={"a": "x", "b": "y"})
 
 
 def test_nothing_is_drawn_for_a_tensor_without_values() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.helpers.messages import refused
 
 import unified_init as ui
 from unified_init.drawing.eager import program_of
@@ -246,7 +247,7 @@ def test_bad_seeds_inside_torch_compile_are_refused() -> None:
         def program(seed: Any = seed) -> Any:
             return ui.draw(ui.normal(0.0, 1.0), (3,), seed=seed, backend="torch")
 
-        with pytest.raises(ui.UnifiedInitError, match=r"`seed`"):
+        with refused(ui.UnifiedInitError):
             torch.compile(program)()
 
 

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.helpers.messages import refused
 
 import unified_init as ui
 from unified_init.parity.variants import EAGER, Variant, draw, reference
 from unified_init.testing.bits import differing
 
 NORMAL = ui.normal(0.0, 1.0)
-
-
-def refusal(call: Any) -> str:
-    """Return the message of one of our errors."""
-    with pytest.raises(ui.UnifiedInitError) as caught:
-        call()
-    return str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -54,22 +49,17 @@ def test_torch_targets_that_cannot_be_written_are_refused() -> None:
     """Expanded, sparse, lazy and inference tensors: a sentence each."""
     import torch
 
-    assert refusal(lambda: ui.fill(torch.zeros(4).expand(6, 4), NORMAL, seed=0)) == (
-        "`tensor` must have memory of its own for every element, got an expanded tensor of shape (6, 4) "
-        "and strides (0, 1): clone() it."
-    )
-    assert refusal(lambda: ui.fill(torch.zeros(2, 2).to_sparse(), NORMAL, seed=0)) == (
-        "`tensor` must be dense, got the layout torch.sparse_coo."
-    )
-    assert refusal(lambda: ui.fill(torch.nn.LazyLinear(3).weight, NORMAL, seed=0)) == (
-        "`tensor` is a lazy parameter without a shape: run the module once first."
-    )
+    with refused(ui.UnifiedInitError):
+        ui.fill(torch.zeros(4).expand(6, 4), NORMAL, seed=0)
+    with refused(ui.UnifiedInitError):
+        ui.fill(torch.zeros(2, 2).to_sparse(), NORMAL, seed=0)
+    with refused(ui.UnifiedInitError):
+        ui.fill(torch.nn.LazyLinear(3).weight, NORMAL, seed=0)
     with torch.inference_mode():
         made = torch.zeros(3)
         assert ui.fill(made, NORMAL, seed=0) is made
-    assert refusal(lambda: ui.fill(made, NORMAL, seed=0)) == (
-        "`tensor` was made in inference mode and can be written in that mode alone: clone() it."
-    )
+    with refused(ui.UnifiedInitError):
+        ui.fill(made, NORMAL, seed=0)
 
 
 @pytest.mark.needs("torch", "tensorflow", "jax")
@@ -80,29 +70,20 @@ def test_absent_devices_are_refused_and_leave_a_generator_alone() -> None:
     generator = torch.Generator().manual_seed(0)
     state = generator.get_state()
     if not torch.cuda.is_available():
-        assert refusal(lambda: ui.draw(NORMAL, 3, seed=generator, backend="torch", device="cuda")).startswith(
-            "`device` of the torch backend must be a device that torch has, got 'cuda': "
-        )
-    assert refusal(lambda: ui.draw(NORMAL, 3, seed=generator, backend="torch", device="nowhere")).startswith(
-        "`device` of the torch backend must be a device that torch has, got 'nowhere': "
-    )
-    assert (
-        refusal(lambda: ui.draw(NORMAL, 3, seed=generator, backend="tensorflow", device="/device:TPU:7"))
-        == "`device` '/device:TPU:7' is not one of TensorFlow's: it has none of that kind."
-    )
-    assert refusal(
-        lambda: ui.draw(NORMAL, 3, seed=generator, backend="tensorflow", device="nonsense")
-    ).startswith("`device` of the tensorflow backend must be a device name, got 'nonsense': ")
-    assert refusal(lambda: ui.draw(NORMAL, 3, seed=generator, backend="jax", device="tpu:99")).startswith(
-        "`device` 'tpu:99' is not one of JAX's: "
-    )
-    assert refusal(lambda: ui.draw(NORMAL, 3, seed=generator, backend="jax", device="cpu:-1")) == (
-        "`device` of the jax backend must be a jax.Device, a Sharding or a platform, got 'cpu:-1'."
-    )
-    assert refusal(lambda: ui.draw(NORMAL, 3, seed=generator, backend="jax", dtype="float64")) == (
-        "`dtype` float64 needs JAX with 64-bit types, which are off: set jax_enable_x64, or choose a "
-        "narrower dtype."
-    )
+        with pytest.raises(ui.UnifiedInitError, match="must be a device that torch has, got 'cuda': "):
+            ui.draw(NORMAL, 3, seed=generator, backend="torch", device="cuda")
+    with refused(ui.UnifiedInitError, hidden="(?<='nowhere': ).*"):
+        ui.draw(NORMAL, 3, seed=generator, backend="torch", device="nowhere")
+    with refused(ui.UnifiedInitError):
+        ui.draw(NORMAL, 3, seed=generator, backend="tensorflow", device="/device:TPU:7")
+    with refused(ui.UnifiedInitError, hidden="(?s)(?<='nonsense': ).*"):
+        ui.draw(NORMAL, 3, seed=generator, backend="tensorflow", device="nonsense")
+    with refused(ui.UnifiedInitError, hidden="(?s)(?<=JAX's: ).*"):
+        ui.draw(NORMAL, 3, seed=generator, backend="jax", device="tpu:99")
+    with refused(ui.UnifiedInitError):
+        ui.draw(NORMAL, 3, seed=generator, backend="jax", device="cpu:-1")
+    with refused(ui.UnifiedInitError):
+        ui.draw(NORMAL, 3, seed=generator, backend="jax", dtype="float64")
     assert torch.equal(generator.get_state(), state)
 
 
@@ -122,24 +103,18 @@ def test_backend_device_and_seed_must_not_disagree() -> None:
     import jax
     import torch
 
-    assert refusal(lambda: ui.draw(NORMAL, 3, seed=0, backend="jax", device=torch.device("cpu"))) == (
-        "`backend` 'jax' and `device` device(type='cpu'), which is of torch, disagree."
-    )
+    with refused(ui.UnifiedInitError):
+        ui.draw(NORMAL, 3, seed=0, backend="jax", device=torch.device("cpu"))
 
     def traced(key: Any) -> Any:
         return ui.draw(NORMAL, 3, seed=key, backend="torch")
 
-    assert refusal(lambda: jax.jit(traced)(jax.random.key(0))) == (
-        "`seed` is traced by jax and has no value that torch could use: draw with the framework that "
-        "traces, or outside the trace."
-    )
-    assert refusal(lambda: ui.draw(NORMAL, 3, seed=jax.random.split(jax.random.key(0)))) == (
-        "`seed` must be one JAX key, got keys of shape (2,): use jax.vmap."
-    )
-    assert refusal(lambda: ui.draw(NORMAL, 3, seed=jax.numpy.zeros(3))) == (
-        "`seed` must be a JAX key (jax.random.key, or legacy uint32[2]), an int or a generator, got a JAX "
-        "array of type float32 and shape (3,)."
-    )
+    with refused(ui.UnifiedInitError):
+        jax.jit(traced)(jax.random.key(0))
+    with refused(ui.UnifiedInitError):
+        ui.draw(NORMAL, 3, seed=jax.random.split(jax.random.key(0)))
+    with refused(ui.UnifiedInitError):
+        ui.draw(NORMAL, 3, seed=jax.numpy.zeros(3))
 
 
 @pytest.mark.needs("jax")
@@ -191,11 +166,11 @@ def test_traced_tensors_have_no_digest() -> None:
     import tensorflow as tf
     import torch
 
-    with pytest.raises(ui.UnifiedInitError, match=r"^a traced JAX array has no values yet"):
+    with refused(ui.UnifiedInitError):
         jax.jit(ui.digest)(np.zeros(3, dtype=np.float32))
-    with pytest.raises(ui.UnifiedInitError, match=r"^a traced TensorFlow tensor has no values yet"):
+    with refused(ui.UnifiedInitError):
         tf.function(lambda x: tf.constant(ui.digest(x)), autograph=False)(tf.zeros(3))
-    with pytest.raises(ui.UnifiedInitError, match=r"^`tensor` must be an array with values, got Generator"):
+    with refused(ui.UnifiedInitError, hidden="(?<=got Generator: ).*"):
         ui.digest(torch.Generator())
 
 
@@ -224,14 +199,11 @@ def test_what_is_of_torch_and_no_tensor_is_refused() -> None:
     from unified_init.backends import _torch
 
     seed = torch.tensor(3)
-    assert refusal(lambda: ui.draw(NORMAL, 3, seed=seed)) == (
-        "`seed` must be an int from 0 to 2**64 - 1, a JAX key or a framework's generator object, "
-        "got tensor(3)."
-    )
+    with refused(ui.UnifiedInitError):
+        ui.draw(NORMAL, 3, seed=seed)
     target: Any = torch.Generator()
-    assert refusal(lambda: ui.fill(target, NORMAL, seed=0)) == (
-        "`tensor` must be a torch.Tensor, got Generator."
-    )
+    with refused(ui.UnifiedInitError):
+        ui.fill(target, NORMAL, seed=0)
     # Off the host there is no memory to share; the tensor is then drawn where it lies, and copied.
     assert _torch.writable(torch.empty(2, device="meta")) is None
 
@@ -241,9 +213,10 @@ def test_truth_values_of_torch_are_no_lengths() -> None:
     """``operator.index`` takes them for 0 and 1."""
     import torch
 
-    assert refusal(lambda: ui.draw(NORMAL, (3, torch.tensor(data=True)), seed=0)) == (
-        refusal(lambda: ui.draw(NORMAL, (3, True), seed=0)).replace("True", "tensor(True)")
-    )
+    with refused(ui.UnifiedInitError):
+        ui.draw(NORMAL, (3, torch.tensor(data=True)), seed=0)
+    with refused(ui.UnifiedInitError):
+        ui.draw(NORMAL, (3, True), seed=0)
 
 
 @pytest.mark.needs("tensorflow")
@@ -252,10 +225,8 @@ def test_a_tensor_of_tensorflow_is_no_seed() -> None:
     import tensorflow as tf
 
     seed = tf.constant([1, 2])
-    assert refusal(lambda: ui.draw(NORMAL, 3, seed=seed)) == (
-        "`seed` must be an int from 0 to 2**64 - 1, a JAX key or a framework's generator object, "
-        f"got {seed!r}."
-    )
+    with refused(ui.UnifiedInitError, hidden=re.escape(repr(seed))):
+        ui.draw(NORMAL, 3, seed=seed)
 
 
 @pytest.mark.needs("jax")
@@ -264,10 +235,8 @@ def test_a_device_of_jax_is_no_seed() -> None:
     import jax
 
     device = jax.devices()[0]
-    assert refusal(lambda: ui.draw(NORMAL, 3, seed=device)) == (
-        "`seed` must be an int from 0 to 2**64 - 1, a JAX key or a framework's generator object, "
-        f"got {device!r}."
-    )
+    with refused(ui.UnifiedInitError, hidden=re.escape(repr(device))):
+        ui.draw(NORMAL, 3, seed=device)
 
 
 @pytest.mark.needs("jax")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from tests.helpers.messages import refused
 
 import unified_init as ui
 from unified_init.backends import registry
@@ -75,9 +76,7 @@ def test_the_meta_device_has_no_values() -> None:
 
     tensor = ui.draw(SPEC, (6, 4), seed=0, backend="torch", device="meta", dtype="float16", **OPTIONS)
     assert (tensor.device.type, tensor.shape, tensor.dtype) == ("meta", (6, 4), torch.float16)
-    with pytest.raises(
-        ui.UnifiedInitError, match=r"^a tensor on the meta device has no values, got shape \(6, 4\)\.$"
-    ):
+    with refused(ui.UnifiedInitError):
         ui.digest(tensor)
 
 
@@ -127,19 +126,11 @@ def test_what_cannot_be_filled_is_refused() -> None:
     import tensorflow as tf
     import torch
 
-    with pytest.raises(ui.UnifiedInitError) as error:
+    with refused(ui.UnifiedInitError):
         ui.fill(torch.empty(3, device="meta"), ui.zeros())
-    assert str(error.value) == (
-        "`tensor` is on the meta device and has no values to fill: materialise it first, for example "
-        "with to_empty(); got shape (3,)."
-    )
-    for tensor, name in ((jnp.zeros(3), "ArrayImpl"), (tf.zeros(3), "EagerTensor")):
-        with pytest.raises(ui.UnifiedInitError) as error:
+    for tensor in (jnp.zeros(3), tf.zeros(3)):
+        with refused(ui.UnifiedInitError):
             ui.fill(tensor, ui.zeros())
-        assert str(error.value) == (
-            "`tensor` must be a NumPy array or a torch tensor, which can be written in place; "
-            f"got {name}: use draw() and assign its result."
-        )
 
 
 def test_digests_are_equal_across_backends_and_layouts(chosen_backends: tuple[str, ...]) -> None:
@@ -191,7 +182,7 @@ def test_as_jax_is_a_value() -> None:
     assert init == ui.as_jax(ui.he_normal(), layout="IO")
     assert hash(init) == hash(ui.as_jax(ui.he_normal(), layout="IO"))
     assert pickle.loads(pickle.dumps(init)) == init  # noqa: S301  # our own pickle
-    with pytest.raises(ui.UnifiedInitError, match=r"^he_normal needs fan_in, and a shape alone"):
+    with refused(ui.UnifiedInitError):
         ui.as_jax(ui.he_normal())(jax.random.key(0), (300, 100))
 
 

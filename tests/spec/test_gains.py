@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import itertools
 import math
-import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate
+from tests.helpers.messages import refused
 
 import unified_init as ui
 from unified_init.spec.gains import GAINS, squared_gain
 
 CONVOLUTIONS = [f"conv{dims}d" for dims in (1, 2, 3)] + [f"conv_transpose{dims}d" for dims in (1, 2, 3)]
-KNOWN = (
-    "linear, conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d, sigmoid, tanh, "
-    "relu, leaky_relu, selu, gelu, silu, swish, elu, mish"
-)
 
 
 @pytest.mark.parametrize(
@@ -93,29 +89,20 @@ def test_gains_equal_those_of_torch(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"),
-    [
-        ("relu6", " Did you mean 'relu'?"),
-        ("softplus_or_so", ""),
-        (3, ""),
-        (["relu"], " Did you mean 'relu'?"),
-    ],
+    "name",
+    ["relu6", "softplus_or_so", 3, ["relu"]],
 )
-def test_an_unknown_nonlinearity_is_never_one(name: object, hint: str) -> None:
+def test_an_unknown_nonlinearity_is_never_one(name: object) -> None:
     """A name without a gain is an error that suggests the nearest one."""
-    message = (
-        f"`nonlinearity` must be one with a known gain ({KNOWN}), got {name!r}: for another, give its gain "
-        f"as a number.{hint}"
-    )
-    with pytest.raises(ui.ArgumentValueError, match=f"^{re.escape(message)}$"):
+    with refused(ui.ArgumentValueError):
         ui.calculate_gain(name)  # type: ignore[arg-type]
 
 
 def test_a_slope_must_be_a_finite_number() -> None:
     """A bool or an infinity is no slope."""
-    with pytest.raises(ui.ArgumentTypeError, match=r"^`param` must be a real number, got True\.$"):
+    with refused(ui.ArgumentTypeError):
         ui.calculate_gain("leaky_relu", param=True)
-    with pytest.raises(ui.ArgumentValueError, match=r"^`param` must be finite, got inf\.$"):
+    with refused(ui.ArgumentValueError):
         ui.calculate_gain("leaky_relu", math.inf)
 
 
@@ -128,7 +115,7 @@ def test_the_depth_factor_is_one_over_the_root_of_the_branches(n_layer: int, per
 
 def test_depth_is_counted() -> None:
     """No layers, or half of one, is an error."""
-    with pytest.raises(ui.ArgumentValueError, match=r"^`n_layer` must be at least 1, got 0\.$"):
+    with refused(ui.ArgumentValueError):
         ui.depth_factor(0)
-    with pytest.raises(ui.ArgumentTypeError, match=r"^`per_layer` must be an integer, got 0\.5\.$"):
+    with refused(ui.ArgumentTypeError):
         ui.depth_factor(12, per_layer=0.5)  # type: ignore[arg-type]

@@ -10,19 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from tests.helpers.messages import refused, source_of
 from tests.helpers.strategies import bounds, elementwise, skewed, triangular
 
 import unified_init as ui
 from unified_init.spec.scales import fan
 
-NO_LAYOUT = (
-    ", and a shape alone does not say which axis is the {role}: pass layout=, 'OI' for torch.nn.Linear or "
-    "'IO' for a Keras or Flax Dense; got shape {shape}."
-)
-NO_AXIS = (
-    ", and layout {layout!r} has no axis {axis}: pass fans=(fan_in, fan_out), for a bias those of its "
-    "kernel; got shape {shape}."
-)
 SPECS_OF_MODE = {
     mode: ui.variance_scaling(1.0, mode, "untruncated_normal")
     for mode in ("fan_in", "fan_out", "fan_avg", "fan_geo_avg")
@@ -45,58 +38,50 @@ def anything(value: Any) -> Any:
 @pytest.mark.parametrize("shape", [(), (7,), (300, 100), (2, 3, 4)])
 def test_a_fan_spec_without_a_layout_is_refused_on_every_shape(shape: tuple[int, ...]) -> None:
     """No rank has a default: vectors, scalars and matrices alike need a layout."""
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError):
         ui.he_normal().resolve(shape)
-    assert str(caught.value) == "he_normal needs fan_in" + NO_LAYOUT.format(role="input", shape=shape)
 
 
 def test_the_message_of_the_design_to_the_letter() -> None:
     """The sentence that the project holds up as its model."""
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError):
         ui.he_normal().resolve((300, 100))
-    assert str(caught.value) == (
-        "he_normal needs fan_in, and a shape alone does not say which axis is the input: pass layout=, "
-        "'OI' for torch.nn.Linear or 'IO' for a Keras or Flax Dense; got shape (300, 100)."
-    )
 
 
 @pytest.mark.parametrize(
-    ("spec", "needs"),
+    "spec",
     [
-        (ui.kaiming_normal(mode="fan_out"), "Normal needs fan_out"),
-        (ui.siren(), "Uniform needs fan_in"),
-        (ui.he_uniform(), "he_uniform needs fan_in"),
-        (ui.glorot_normal(), "glorot_normal needs fan_in"),
-        (ui.icnr(ui.lecun_normal(), 2), "lecun_normal needs fan_in"),
-        (ui.Initializer(triangular().distribution, ui.VarianceScaling(1, "fan_in")), "Quantile needs fan_in"),
+        ui.kaiming_normal(mode="fan_out"),
+        ui.siren(),
+        ui.he_uniform(),
+        ui.glorot_normal(),
+        ui.icnr(ui.lecun_normal(), 2),
+        ui.Initializer(triangular().distribution, ui.VarianceScaling(1, "fan_in")),
     ],
 )
-def test_a_message_names_the_preset_and_the_fan(spec: ui.Initializer, needs: str) -> None:
+def test_a_message_names_the_preset_and_the_fan(spec: ui.Initializer) -> None:
     """A preset is called by its name, any other spec by its distribution."""
-    role = "output" if "fan_out" in needs else "input"
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError):
         spec.resolve((6, 4))
-    assert str(caught.value) == needs + NO_LAYOUT.format(role=role, shape=(6, 4))
 
 
 @pytest.mark.parametrize(
-    ("spec", "shape", "layout", "name", "axis"),
+    ("spec", "shape", "layout"),
     [
-        (ui.he_normal(), (7,), "O", "he_normal needs fan_in", "I"),
-        (ui.he_normal(), (3, 3, 8, 1), "HWBO", "he_normal needs fan_in", "I"),
-        (ui.glorot_uniform(), (7,), "O", "glorot_uniform needs fan_in", "I"),
-        (ui.glorot_uniform(), (7,), "I", "glorot_uniform needs fan_out", "O"),
-        (ui.kaiming_uniform(mode="fan_out"), (7, 3), "BI", "Uniform needs fan_out", "O"),
-        (ui.he_normal(), (), "", "he_normal needs fan_in", "I"),
+        (ui.he_normal(), (7,), "O"),
+        (ui.he_normal(), (3, 3, 8, 1), "HWBO"),
+        (ui.glorot_uniform(), (7,), "O"),
+        (ui.glorot_uniform(), (7,), "I"),
+        (ui.kaiming_uniform(mode="fan_out"), (7, 3), "BI"),
+        (ui.he_normal(), (), ""),
     ],
 )
 def test_a_layout_without_the_axis_refuses_its_fan(
-    spec: ui.Initializer, shape: tuple[int, ...], layout: str, name: str, axis: str
+    spec: ui.Initializer, shape: tuple[int, ...], layout: str
 ) -> None:
     """A bias has no inputs of its own; the message says whose fans to pass."""
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError):
         spec.resolve(shape, layout=layout)
-    assert str(caught.value) == name + NO_AXIS.format(layout=layout, axis=axis, shape=shape)
 
 
 def test_only_the_fan_that_is_needed_must_be_there() -> None:
@@ -152,23 +137,15 @@ def test_a_scalar_is_drawn_as_the_first_value() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "shape", "layout", "name"),
-    [
-        (ui.he_normal(), (7, 0), "OI", "fan_in"),
-        (ui.he_normal(), (7, 2, 0), "OIW", "fan_in"),
-        (ui.glorot_uniform(), (0, 7), "OI", "fan_out"),
-    ],
+    ("spec", "shape", "layout"),
+    [(ui.he_normal(), (7, 0), "OI"), (ui.he_normal(), (7, 2, 0), "OIW"), (ui.glorot_uniform(), (0, 7), "OI")],
 )
 def test_an_empty_axis_inside_a_needed_fan_is_an_error(
-    spec: ui.Initializer, shape: tuple[int, ...], layout: str, name: str
+    spec: ui.Initializer, shape: tuple[int, ...], layout: str
 ) -> None:
     """A fan of 0 divides nothing."""
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError):
         spec.resolve(shape, layout=layout)
-    assert str(caught.value) == (
-        f"{spec.label} divides by {name}, which is 0 for shape {shape} with layout {layout!r}: "
-        "give the fans with fans=(fan_in, fan_out)."
-    )
 
 
 def test_an_empty_axis_outside_the_needed_fan_is_fine() -> None:
@@ -313,299 +290,157 @@ def test_resolve_is_pure() -> None:
 
 # --- refusals ---------------------------------------------------------------------------------
 
-RULE_OF_NORMAL = "must be Fixed or VarianceScaling or InverseFan, got "
-RULE_OF_CUT = "must be Fixed or Between or VarianceScaling or InverseFan, got "
-
 
 @pytest.mark.parametrize(
-    ("distribution", "scale", "message"),
+    ("distribution", "scale"),
     [
-        (ui.Orthogonal(), ui.Fixed(1.0), "`scale` of a Orthogonal must be Gain, got Fixed(1.0)."),
-        (
-            ui.Identity(),
-            ui.VarianceScaling(1.0, "fan_in"),
-            "`scale` of a Identity must be Gain, got VarianceScaling(1.0, 'fan_in').",
-        ),
-        (ui.Normal(), ui.Gain(2.0), f"`scale` of a Normal {RULE_OF_NORMAL}Gain(2.0)."),
-        (ui.Normal(), ui.Interval(0, 1), f"`scale` of a Normal {RULE_OF_NORMAL}Interval(0.0, 1.0)."),
-        (ui.TruncatedNormal(-2, 2), None, f"`scale` of a TruncatedNormal {RULE_OF_CUT}None."),
-        (
-            ui.Uniform(),
-            ui.Fixed(1.0, 2.0),
-            "`scale` of a Uniform must be Interval or VarianceScaling or InverseFan, got Fixed(1.0, 2.0).",
-        ),
-        (ui.Sparse(0.5), ui.Gain(), "`scale` of a Sparse must be Fixed, got Gain()."),
-        (ui.Constant(0.0), ui.Fixed(1.0), "`scale` of a Constant must be Gain, got Fixed(1.0)."),
-        ("normal", ui.Fixed(1.0), "`distribution` must be a distribution of this library, got 'normal'."),
-        (ui.Gain(), ui.Gain(), "`distribution` must be a distribution of this library, got Gain()."),
+        (ui.Orthogonal(), ui.Fixed(1.0)),
+        (ui.Identity(), ui.VarianceScaling(1.0, "fan_in")),
+        (ui.Normal(), ui.Gain(2.0)),
+        (ui.Normal(), ui.Interval(0, 1)),
+        (ui.TruncatedNormal(-2, 2), None),
+        (ui.Uniform(), ui.Fixed(1.0, 2.0)),
+        (ui.Sparse(0.5), ui.Gain()),
+        (ui.Constant(0.0), ui.Fixed(1.0)),
+        ("normal", ui.Fixed(1.0)),
+        (ui.Gain(), ui.Gain()),
     ],
     ids=str,
 )
-def test_parts_that_do_not_fit_are_refused(distribution: Any, scale: Any, message: str) -> None:
+def test_parts_that_do_not_fit_are_refused(distribution: Any, scale: Any) -> None:
     """Each distribution names the scale rules that it takes."""
-    with pytest.raises(ui.ArgumentTypeError) as caught:
+    with refused(ui.ArgumentTypeError):
         ui.Initializer(distribution, scale)
-    assert str(caught.value) == message
-
-
-SMALL = (
-    "must be positive and at least 2**-90, got {!r}: "
-    "use zeros() or constant(value) for values that do not vary."
-)
 
 
 @pytest.mark.parametrize(
-    ("make", "message"),
+    "make",
     [
-        (
-            lambda: ui.Initializer(ui.Sparse(0.5), ui.Fixed(1.0, 2.0)),
-            "`mean` of a sparse initializer must be 0, got 2.0.",
-        ),
-        (lambda: ui.he_normal() * 0, "`factor` must be positive and at least 2**-90, got 0.0."),
-        (lambda: ui.he_normal() * -1, "`factor` must be positive and at least 2**-90, got -1.0."),
-        (lambda: ui.he_normal() * math.inf, "`factor` must be finite, got inf."),
-        (lambda: ui.he_normal() * math.nan, "`factor` must be a number, got nan."),
-        (lambda: ui.normal(0, 0), "`std` " + SMALL.format(0.0)),
-        (lambda: ui.normal(0, 2.0**-91), "`std` " + SMALL.format(2.0**-91)),
-        (lambda: ui.normal(-math.inf, 1), "`mean` must be finite, got -inf."),
-        (
-            lambda: ui.uniform(1, 1),
-            (
-                "`low` must be less than `high`, got 1.0 and 1.0: "
-                "use constant(value) for values that do not vary."
-            ),
-        ),
-        (lambda: ui.uniform(0, 2.0**-95), "`high - low` " + SMALL.format(2.0**-95)),
-        (lambda: ui.uniform(-1.7e308, 1.7e308), "`high - low` must be finite, got inf."),
-        (lambda: ui.VarianceScaling(-2, "fan_in"), "`scale` " + SMALL.format(-2.0)),
-        (
-            lambda: ui.VarianceScaling(2, "fanin"),
-            (
-                "`mode` must be 'fan_in', 'fan_out', 'fan_avg' or "
-                "'fan_geo_avg', got 'fanin'. Did you mean 'fan_in'?"
-            ),
-        ),
-        (
-            lambda: ui.InverseFan(1, "in"),
-            "`mode` must be 'fan_in', 'fan_out', 'fan_avg' or 'fan_geo_avg', got 'in'.",
-        ),
-        (lambda: ui.orthogonal(0), "`gain` " + SMALL.format(0.0)),
-        (lambda: ui.TruncatedNormal(2, 2), "`lower` must be less than `upper`, got 2.0 and 2.0."),
-        (lambda: ui.TruncatedNormal(math.nan, 2), "`lower` must be a number, got nan."),
-        (
-            lambda: ui.TruncatedNormal(38, 39),
-            (
-                "`lower` and `upper` must leave some mass of the normal within "
-                "37 sigmas of its mean, got 38.0 and 39.0."
-            ),
-        ),
-        (
-            lambda: ui.TruncatedNormal(-math.inf, -40),
-            (
-                "`lower` and `upper` must leave some mass of the normal "
-                "within 37 sigmas of its mean, got -inf and -40.0."
-            ),
-        ),
-        (
-            lambda: ui.TruncatedNormal(0, 1e-6),
-            (
-                "`lower` and `upper` must enclose at least 1e-5 of the mass "
-                "beyond the nearer one, got 0.0 and 1e-06: between such bounds use uniform(low, high)."
-            ),
-        ),
-        (lambda: ui.sparse(1.5), "`sparsity` must be a fraction between 0 and 1, got 1.5."),
-        (lambda: ui.dirac(0), "`groups` must be at least 1, got 0."),
-        (
-            lambda: ui.constant([[1, 2], [3]]),
-            "`value` must be rectangular: its nested sequences have different lengths.",
-        ),
-        (lambda: ui.constant([1, math.inf]), "`value` must be finite, got inf."),
-        (lambda: ui.stft("left"), "`side` must be 'real' or 'imag', got 'left'."),
-        (
-            lambda: ui.stft(window="hanning"),
-            (
-                "`window` must be 'hann', 'hamming', 'blackman' or 'boxcar', "
-                "got 'hanning'. Did you mean 'hann'?"
-            ),
-        ),
-        (lambda: ui.stft(scaling="none"), "`scaling` must be 'density' or 'spectrum', got 'none'."),
-        (
-            lambda: ui.icnr(ui.orthogonal(), 2),
-            (
-                "`upscale` repeats independent draws; its base must be a normal, "
-                "truncated normal, uniform or quantile initializer, got Orthogonal()."
-            ),
-        ),
-        (lambda: ui.icnr(ui.he_normal(), 0), "`factor` must be at least 1, got 0."),
-        (
-            lambda: ui.Initializer(ui.Normal(), ui.Fixed(1.0), upscale=0),
-            "`upscale` must be at least 1, got 0.",
-        ),
-        (
-            lambda: ui.Quantile("AAAA", 0, 0.0, 1.0, -1.0, 1.0),
-            (
-                "`knots` must be base64 of 22529 or 45058 int32 "
-                "numbers, got 4 characters that are not: make it with from_quantile()."
-            ),
-        ),
-        (
-            lambda: ui.Quantile("?", 0, 0.0, 1.0, -1.0, 1.0),
-            (
-                "`knots` must be base64 of 22529 or 45058 int32 "
-                "numbers, got 1 characters that are not: make it with from_quantile()."
-            ),
-        ),
+        lambda: ui.Initializer(ui.Sparse(0.5), ui.Fixed(1.0, 2.0)),
+        lambda: ui.he_normal() * 0,
+        lambda: ui.he_normal() * -1,
+        lambda: ui.he_normal() * math.inf,
+        lambda: ui.he_normal() * math.nan,
+        lambda: ui.normal(0, 0),
+        lambda: ui.normal(0, 2.0**-91),
+        lambda: ui.normal(-math.inf, 1),
+        lambda: ui.uniform(1, 1),
+        lambda: ui.uniform(0, 2.0**-95),
+        lambda: ui.uniform(-1.7e308, 1.7e308),
+        lambda: ui.VarianceScaling(-2, "fan_in"),
+        lambda: ui.VarianceScaling(2, "fanin"),
+        lambda: ui.InverseFan(1, "in"),
+        lambda: ui.orthogonal(0),
+        lambda: ui.TruncatedNormal(2, 2),
+        lambda: ui.TruncatedNormal(math.nan, 2),
+        lambda: ui.TruncatedNormal(38, 39),
+        lambda: ui.TruncatedNormal(-math.inf, -40),
+        lambda: ui.TruncatedNormal(0, 1e-6),
+        lambda: ui.sparse(1.5),
+        lambda: ui.dirac(0),
+        lambda: ui.constant([[1, 2], [3]]),
+        lambda: ui.constant([1, math.inf]),
+        lambda: ui.stft("left"),
+        lambda: ui.stft(window="hanning"),
+        lambda: ui.stft(scaling="none"),
+        lambda: ui.icnr(ui.orthogonal(), 2),
+        lambda: ui.icnr(ui.he_normal(), 0),
+        lambda: ui.Initializer(ui.Normal(), ui.Fixed(1.0), upscale=0),
+        lambda: ui.Quantile("AAAA", 0, 0.0, 1.0, -1.0, 1.0),
+        lambda: ui.Quantile("?", 0, 0.0, 1.0, -1.0, 1.0),
     ],
+    ids=source_of,
 )
-def test_arguments_are_checked_where_they_are_given(make: Any, message: str) -> None:
+def test_arguments_are_checked_where_they_are_given(make: Any) -> None:
     """A constructor refuses what no shape could make right."""
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError):
         make()
-    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize(
-    ("make", "message"),
+    "make",
     [
-        (lambda: ui.he_normal() * anything("2"), "`factor` must be a real number, got '2'."),
-        (lambda: ui.normal(0, anything(None)), "`std` must be a real number, got None."),
-        (lambda: ui.normal(anything(value=True), 1), "`mean` must be a real number, got True."),
-        (lambda: ui.constant("1"), "`value` must be a real number or an array of real numbers, got '1'."),
-        (
-            lambda: ui.constant([1, True]),
-            "`value` must be a real number or an array of real numbers, got True.",
-        ),
-        (lambda: ui.dirac(anything(1.0)), "`groups` must be an integer, got 1.0."),
-        (lambda: ui.stft(periodic=anything(1)), "`periodic` must be True or False, got 1."),
-        (lambda: ui.Quantile(anything(b""), 0, 0.0, 1.0, -1.0, 1.0), "`knots` must be a string, got b''."),
+        lambda: ui.he_normal() * anything("2"),
+        lambda: ui.normal(0, anything(None)),
+        lambda: ui.normal(anything(value=True), 1),
+        lambda: ui.constant("1"),
+        lambda: ui.constant([1, True]),
+        lambda: ui.dirac(anything(1.0)),
+        lambda: ui.stft(periodic=anything(1)),
+        lambda: ui.Quantile(anything(b""), 0, 0.0, 1.0, -1.0, 1.0),
     ],
+    ids=source_of,
 )
-def test_arguments_of_the_wrong_type_are_refused(make: Any, message: str) -> None:
+def test_arguments_of_the_wrong_type_are_refused(make: Any) -> None:
     """A wrong type is a TypeError with the same grammar; nothing is converted by chance."""
-    with pytest.raises(ui.ArgumentTypeError) as caught:
+    with refused(ui.ArgumentTypeError):
         make()
-    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize(
-    ("fans", "error", "message"),
+    ("fans", "error"),
     [
-        (5, ui.ArgumentTypeError, "`fans` must be a pair (fan_in, fan_out), got 5."),
-        ((5,), ui.ArgumentTypeError, "`fans` must be a pair (fan_in, fan_out), got (5,)."),
-        ("ab", ui.ArgumentTypeError, "`fans` must be a pair (fan_in, fan_out), got 'ab'."),
-        (("5", None), ui.ArgumentTypeError, "`fans[0]` must be a real number, got '5'."),
-        ((5, 0), ui.ArgumentValueError, "`fans[1]` must be positive and at least 2**-90, got 0.0."),
-        ((None, 5), ui.ArgumentValueError, "he_normal needs fan_in, and `fans` gives None for it."),
+        (5, ui.ArgumentTypeError),
+        ((5,), ui.ArgumentTypeError),
+        ("ab", ui.ArgumentTypeError),
+        (("5", None), ui.ArgumentTypeError),
+        ((5, 0), ui.ArgumentValueError),
+        ((None, 5), ui.ArgumentValueError),
     ],
 )
-def test_fans_must_be_a_pair_of_positive_numbers(fans: Any, error: type[Exception], message: str) -> None:
+def test_fans_must_be_a_pair_of_positive_numbers(fans: Any, error: type[Exception]) -> None:
     """None stands for a fan that is not needed, and for no other."""
-    with pytest.raises(error) as caught:
+    with refused(error):
         ui.he_normal().resolve((3, 4), fans=fans)
-    assert str(caught.value) == message
 
 
 def test_a_scale_that_becomes_too_small_or_too_large_is_refused() -> None:
     """What only the shape decides is refused by the law, with the numbers."""
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError):
         ui.he_normal().scaled(2.0**-88).resolve((3, 200), layout="OI")
-    scale = math.sqrt(2 / 200) / 0.87962566103423978 * 2.0**-88
-    assert str(caught.value) == (
-        f"he_normal has the scale {scale!r} about 0.0 and the std {scale * 0.87962566103423978!r} on "
-        "shape (3, 200); all must be finite, scale and std 2**-90 or more."
-    )
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError):
         ui.normal(1e300, 1.0).scaled(1e10).resolve(3)
-    assert str(caught.value) == (
-        "Normal has the scale 10000000000.0 about inf and the std 10000000000.0 on shape (3,); "
-        "all must be finite, scale and std 2**-90 or more."
-    )
 
 
 def test_a_mode_without_fans_is_refused() -> None:
     """The scale rule itself, asked without the fans that it needs."""
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError):
         fan("fan_avg", 3.0, None)
-    assert str(caught.value) == "`mode` 'fan_avg' needs fans that are not known, got 3.0 and None."
-
-
-def icnr_message(shape: tuple[int, ...], layout: str | None) -> str:
-    """Return what icnr says of a shape that it does not fit."""
-    return (
-        "icnr with factor 2 needs a layout with spatial axes and one O axis that factor**(number of "
-        f"spatial axes) divides, got shape {shape} with layout {layout!r}."
-    )
-
-
-MATRIX = (
-    "{} on a tensor that is not a matrix needs layout=, such as 'OIHW', to say which axes are rows; "
-    "got shape (2, 3, 4)."
-)
-TAPS = (
-    "{} fills convolution kernels: pass a layout with O and spatial axes, such as 'OIHW'; "
-    "got shape {} with layout {!r}."
-)
-STFT = (
-    "stft fills kernels stored as (window length, 1, frequencies), layout 'WIO' or none, "
-    "got shape {} with layout {!r}."
-)
 
 
 @pytest.mark.parametrize(
-    ("spec", "shape", "layout", "message"),
+    ("spec", "shape", "layout"),
     [
-        *(
-            (spec, (2, 3, 4), None, MATRIX.format(spec.label))
-            for spec in (ui.orthogonal(), ui.identity(), ui.hadamard())
-        ),
-        (ui.sparse(0.5), (2, 3, 4), None, MATRIX.format("sparse")),
-        (ui.orthogonal(), (3, 4), "BO", "orthogonal needs a layout with both O and I, got 'BO'."),
-        (ui.sparse(0.5), (3, 4), "IB", "sparse needs a layout with both O and I, got 'IB'."),
-        (
-            ui.identity(),
-            (3, 3, 5),
-            "OIW",
-            "identity fills matrices: use dirac() for a convolution, got shape (3, 3, 5).",
-        ),
-        (ui.dirac(), (3, 3), None, TAPS.format("dirac", (3, 3), None)),
-        (ui.dirac(), (3, 3), "OI", TAPS.format("dirac", (3, 3), "OI")),
-        (ui.delta_orthogonal(), (3, 3), "IW", TAPS.format("delta_orthogonal", (3, 3), "IW")),
-        (ui.bilinear_upsampling(), (3, 3), "OI", TAPS.format("bilinear_upsampling", (3, 3), "OI")),
-        (ui.dirac(3), (4, 3, 3), "OIW", "`groups` of dirac must divide the outputs, got 3 and 4."),
-        (
-            ui.delta_orthogonal(),
-            (3, 16, 8),
-            "WIO",
-            ("delta_orthogonal needs at least as many outputs as inputs, got 8 and 16 for shape (3, 16, 8)."),
-        ),
-        (
-            ui.constant([1, 2, 3]),
-            (3, 4),
-            None,
-            "`value` of a constant must broadcast to the shape, got (3,) for (3, 4).",
-        ),
-        (
-            ui.constant([[1, 2]]),
-            (2,),
-            None,
-            "`value` of a constant must broadcast to the shape, got (1, 2) for (2,).",
-        ),
-        (ui.stft(), (16, 2, 9), None, STFT.format((16, 2, 9), None)),
-        (ui.stft(), (16, 9), None, STFT.format((16, 9), None)),
-        (ui.stft(), (16, 1, 9), "OIW", STFT.format((16, 1, 9), "OIW")),
-        (ui.icnr(ui.normal(0, 1), 2), (8, 3), "OI", icnr_message((8, 3), "OI")),
-        (ui.icnr(ui.normal(0, 1), 2), (6, 3, 3, 3), "OIHW", icnr_message((6, 3, 3, 3), "OIHW")),
-        (ui.icnr(ui.normal(0, 1), 2), (4, 4, 3), "OOW", icnr_message((4, 4, 3), "OOW")),
-        (ui.icnr(ui.normal(0, 1), 2), (8,), None, icnr_message((8,), None)),
+        (ui.orthogonal(), (2, 3, 4), None),
+        (ui.identity(), (2, 3, 4), None),
+        (ui.hadamard(), (2, 3, 4), None),
+        (ui.sparse(0.5), (2, 3, 4), None),
+        (ui.orthogonal(), (3, 4), "BO"),
+        (ui.sparse(0.5), (3, 4), "IB"),
+        (ui.identity(), (3, 3, 5), "OIW"),
+        (ui.dirac(), (3, 3), None),
+        (ui.dirac(), (3, 3), "OI"),
+        (ui.delta_orthogonal(), (3, 3), "IW"),
+        (ui.bilinear_upsampling(), (3, 3), "OI"),
+        (ui.dirac(3), (4, 3, 3), "OIW"),
+        (ui.delta_orthogonal(), (3, 16, 8), "WIO"),
+        (ui.constant([1, 2, 3]), (3, 4), None),
+        (ui.constant([[1, 2]]), (2,), None),
+        (ui.stft(), (16, 2, 9), None),
+        (ui.stft(), (16, 9), None),
+        (ui.stft(), (16, 1, 9), "OIW"),
+        (ui.icnr(ui.normal(0, 1), 2), (8, 3), "OI"),
+        (ui.icnr(ui.normal(0, 1), 2), (6, 3, 3, 3), "OIHW"),
+        (ui.icnr(ui.normal(0, 1), 2), (4, 4, 3), "OOW"),
+        (ui.icnr(ui.normal(0, 1), 2), (8,), None),
     ],
 )
 def test_structured_laws_refuse_shapes_without_meaning(
-    spec: ui.Initializer, shape: tuple[int, ...], layout: str | None, message: str
+    spec: ui.Initializer, shape: tuple[int, ...], layout: str | None
 ) -> None:
     """A structured law says which axes it needs."""
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError):
         spec.resolve(shape, layout=layout)
-    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize("layout", ["OIW", "WIO"])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.helpers.contained import contained
+from tests.helpers.messages import refused, source_of
 
 import unified_init as ui
 from unified_init.spec import presets
@@ -173,36 +173,24 @@ def test_gains_multiply_and_scales_are_their_squares(gain: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("call", "message"),
+    "call",
     [
-        (lambda: ui.variance_scaling(1.0, "fan_in", "normal"),
-         ("`distribution` 'normal' means truncated in Keras and TensorFlow, untruncated in JAX and PyTorch: "
-         "write 'truncated_normal' or 'untruncated_normal'.")),
-        (lambda: ui.variance_scaling(1.0, "fan_in", "unifrom"),
-         ("`distribution` must be 'truncated_normal', 'untruncated_normal' or 'uniform', got 'unifrom'. "
-         "Did you mean 'uniform'?")),
-        (lambda: ui.kaiming_normal(mode="fanin"),
-         ("`mode` must be 'fan_in', 'fan_out', 'fan_avg' or 'fan_geo_avg', got 'fanin'. Did you mean "
-         "'fan_in'?")),
-        (lambda: ui.trunc_normal(a=2, b=-2),
-         "`a` must be less than `b`, both absolute bounds, got 2.0 and -2.0."),
-        (lambda: ui.siren(first=1),  # type: ignore[arg-type]
-         "`first` must be True or False, got 1."),
-        (lambda: ui.icnr(ui.he_normal, 2),  # type: ignore[arg-type]
-         f"`base` must be an Initializer, such as he_normal(), got {ui.he_normal!r}."),
-        (lambda: ui.icnr(ui.he_normal(), 0), "`factor` must be at least 1, got 0."),
-        (lambda: ui.xavier_uniform("relu"),  # type: ignore[arg-type]
-         "`gain` must be a real number, got 'relu'."),
-        (lambda: ui.xavier_normal(0.0),
-         ("`gain` must be positive and at least 2**-90, got 0.0: use zeros() or constant(value) for values "
-         "that do not vary.")),
-        (lambda: ui.kaiming_uniform(a=math.inf), "`a` must be finite, got inf."),
+        lambda: ui.variance_scaling(1.0, "fan_in", "normal"),
+        lambda: ui.variance_scaling(1.0, "fan_in", "unifrom"),
+        lambda: ui.kaiming_normal(mode="fanin"),
+        lambda: ui.trunc_normal(a=2, b=-2),
+        lambda: ui.siren(first=1),  # type: ignore[arg-type]
+        lambda: ui.icnr(ui.he_normal, 2),  # type: ignore[arg-type]
+        lambda: ui.icnr(ui.he_normal(), 0),
+        lambda: ui.xavier_uniform("relu"),  # type: ignore[arg-type]
+        lambda: ui.xavier_normal(0.0),
+        lambda: ui.kaiming_uniform(a=math.inf),
     ],
-    ids=lambda value: "" if callable(value) else str(value).partition(" at 0x")[0],  # no addresses
-)  # fmt: skip
-def test_presets_refuse(call: Callable[[], object], message: str) -> None:
+    ids=source_of,
+)
+def test_presets_refuse(call: Callable[[], object]) -> None:
     """A bad argument is refused where it is given, by name."""
-    with pytest.raises(ui.UnifiedInitError, match=f"^{re.escape(message)}$"):
+    with refused(ui.UnifiedInitError, hidden=r"0x\w+"):
         call()
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import stats
+from tests.helpers.messages import refused
 
 import unified_init as ui
 from unified_init.stream import host, numpy_runner, threefry
@@ -18,20 +19,11 @@ from unified_init.stream import host, numpy_runner, threefry
 NORMAL = ui.normal(0.0, 1.0)
 
 
-def refusal(call: Any) -> str:
-    """Return the message of one of our errors."""
-    with pytest.raises(ui.UnifiedInitError) as caught:
-        call()
-    return str(caught.value)
-
-
 def test_a_law_narrower_than_its_parent_allows_is_refused() -> None:
     """Where the realised std falls below 2**-90, float32 would need subnormal numbers."""
     spec = ui.truncated_normal(0, 2.0**-85, 0, 1e-4)
-    assert refusal(lambda: ui.draw(spec, 3, seed=1)) == (
-        "TruncatedNormal has the scale 2.5849394142282115e-26 about 0.0 and the std 7.465147399177969e-31 on "
-        "shape (3,); all must be finite, scale and std 2**-90 or more."
-    )
+    with refused(ui.UnifiedInitError):
+        ui.draw(spec, 3, seed=1)
 
 
 def test_far_bounds_cost_nothing() -> None:
@@ -57,11 +49,10 @@ def test_a_quantile_function_may_work_in_place() -> None:
 
 def test_discrete_laws_and_batches_are_refused() -> None:
     """A table interpolates, so it can hold one continuous law."""
-    message = refusal(lambda: ui.from_quantile(stats.poisson(3)))
-    assert message.startswith("`quantile` must be of a continuous law, got the discrete <scipy.stats.")
-    assert refusal(lambda: ui.from_quantile(stats.norm(loc=[0, 1]))) == (
-        "`quantile` must be one distribution, got a batch of shape (2,)."
-    )
+    with refused(ui.UnifiedInitError, hidden="(?<=discrete )<.*>"):
+        ui.from_quantile(stats.poisson(3))
+    with refused(ui.UnifiedInitError):
+        ui.from_quantile(stats.norm(loc=[0, 1]))
 
 
 def test_settings_of_floating_point_errors_change_nothing() -> None:
@@ -80,10 +71,8 @@ def test_settings_of_floating_point_errors_change_nothing() -> None:
 def test_arrays_that_overlap_themselves_are_refused() -> None:
     """Two elements in one place cannot hold two values."""
     view = np.lib.stride_tricks.as_strided(np.zeros(4, dtype=np.float32), (6, 4), (0, 4), writeable=True)
-    assert refusal(lambda: ui.fill(view, NORMAL, seed=0)) == (
-        "`tensor` must have memory of its own for every element, got a NumPy array of shape (6, 4) and "
-        "strides (0, 4): copy it."
-    )
+    with refused(ui.UnifiedInitError):
+        ui.fill(view, NORMAL, seed=0)
 
 
 @pytest.mark.parametrize("shape", [(2**62,), (2**45, 3), (1,) * 65])
@@ -91,10 +80,8 @@ def test_tensors_that_cannot_be_had_are_refused_before_a_generator_is_read(shape
     """Too large, or of too many axes: our error, and the generator is where it was."""
     generator = np.random.default_rng(0)
     state = generator.bit_generator.state
-    message = refusal(lambda: ui.draw(NORMAL, shape, seed=generator))
-    assert message.startswith(
-        f"a tensor of shape {shape} takes {4 * math.prod(shape)} bytes, which cannot be had: "
-    )
+    with refused(ui.UnifiedInitError, hidden="(?<=cannot be had: ).*"):
+        ui.draw(NORMAL, shape, seed=generator)
     assert generator.bit_generator.state == state
 
 
@@ -110,7 +97,8 @@ def test_steps_and_offsets_beyond_int64_are_met() -> None:
 def test_json_with_a_field_twice_is_refused() -> None:
     """JSON would keep the last without a word."""
     text = ui.to_json(NORMAL).replace('"factor": 1.0', '"factor": 1.0, "factor": 2.0')
-    assert refusal(lambda: ui.from_json(text)) == "spec: not JSON (the field 'factor' stands twice)."
+    with refused(ui.UnifiedInitError):
+        ui.from_json(text)
 
 
 def test_constants_that_are_no_arrays_are_refused() -> None:
@@ -118,7 +106,8 @@ def test_constants_that_are_no_arrays_are_refused() -> None:
     nested: Any = 1.0
     for _ in range(5000):
         nested = [nested]
-    assert refusal(lambda: ui.constant(nested)) == "`value` is nested too deeply to be an array."
+    with refused(ui.UnifiedInitError):
+        ui.constant(nested)
     data = json.loads(ui.to_json(ui.constant(1.0)))
     for _ in range(400):
         data["distribution"]["value"] = [data["distribution"]["value"]]
@@ -136,9 +125,8 @@ def test_constants_that_are_no_arrays_are_refused() -> None:
             return "Unknown()"
 
     value: Any = Unknown()
-    assert refusal(lambda: ui.constant(value)) == (
-        "`value` must be an array whose values are known, got Unknown()."
-    )
+    with refused(ui.UnifiedInitError):
+        ui.constant(value)
 
 
 def test_a_subclass_of_a_rule_is_no_rule() -> None:
@@ -147,7 +135,7 @@ def test_a_subclass_of_a_rule_is_no_rule() -> None:
     class Mine(ui.Fixed):
         """A rule of one's own."""
 
-    with pytest.raises(ui.ArgumentTypeError, match=r"^`scale` of a Normal must be Fixed or "):
+    with refused(ui.ArgumentTypeError):
         ui.Initializer(ui.Normal(), Mine(1.0))
 
 
@@ -218,20 +206,22 @@ def test_without_affinity_all_processors_count(monkeypatch: pytest.MonkeyPatch) 
 def test_an_array_of_a_truth_value_is_no_length() -> None:
     """True is 1 for ``operator.index``; its arrays are refused as it is."""
     length: Any = np.array(1, dtype=bool)
-    assert refusal(lambda: ui.draw(ui.ones(), (3, length))) == (
-        refusal(lambda: ui.draw(ui.ones(), (3, True))).replace("True", "array(True)")
-    )
+    with refused(ui.UnifiedInitError):
+        ui.draw(ui.ones(), (3, length))
+    with refused(ui.UnifiedInitError):
+        ui.draw(ui.ones(), (3, True))
 
 
 def test_a_tabulated_law_needs_an_interval() -> None:
     """Its ends in the wrong order are refused."""
     table: Any = ui.from_quantile(lambda p: p).distribution
-    assert refusal(lambda: dataclasses.replace(table, low=1.0, high=0.0)) == (
-        "`low` must be less than `high`, got 1.0 and 0.0."
-    )
+    with refused(ui.UnifiedInitError):
+        dataclasses.replace(table, low=1.0, high=0.0)
 
 
 def test_what_is_no_array_has_no_digest() -> None:
     """Objects of a framework that hold no values get our error."""
-    assert refusal(lambda: ui.digest(np.random.default_rng(0))).startswith("`dtype` must be ")
-    assert refusal(lambda: ui.digest([1.0])).startswith("`tensor` must be an array of NumPy")
+    with refused(ui.UnifiedInitError):
+        ui.digest(np.random.default_rng(0))
+    with refused(ui.UnifiedInitError):
+        ui.digest([1.0])

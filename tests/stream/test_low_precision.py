@@ -8,6 +8,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
+from tests.helpers.messages import refused
 from tests.helpers.strategies import skewed, triangular
 
 import unified_init as ui
@@ -84,33 +85,22 @@ def test_a_bfloat16_normal_is_neither_coarse_nor_biased() -> None:
     assert abs(values.std() - 1) < 5 / math.sqrt(2 * 2**20)
 
 
-def refusal(spec: ui.Initializer, dtype: str) -> str:
-    """Return what a draw of a spec in a type says."""
-    with pytest.raises(ui.ArgumentValueError) as caught:
-        ui.draw(spec, (8, 8), seed=0, dtype=dtype)
-    return str(caught.value)
-
-
 @pytest.mark.parametrize(
-    ("spec", "dtype", "reach", "largest"),
+    ("spec", "dtype"),
     [
-        (ui.constant(65505.0), "float16", 65505.0, 65504.0),
-        (ui.constant([1.0] * 7 + [-500.0]), "float8_e4m3fn", 500.0, 448.0),
-        (ui.identity(1e5), "float8_e5m2", 1e5, 57344.0),
-        (ui.orthogonal(449.0), "float8_e4m3fn", 449.0, 448.0),
-        (ui.constant(1e39), "float32", 1e39, 3.4028234663852886e38),
-        (ui.constant(3.4e38), "bfloat16", 3.4e38, 3.3895313892515355e38),
-        (ui.constant(1e39), "complex64", 1e39, 3.4028234663852886e38),
+        (ui.constant(65505.0), "float16"),
+        (ui.constant([1.0] * 7 + [-500.0]), "float8_e4m3fn"),
+        (ui.identity(1e5), "float8_e5m2"),
+        (ui.orthogonal(449.0), "float8_e4m3fn"),
+        (ui.constant(1e39), "float32"),
+        (ui.constant(3.4e38), "bfloat16"),
+        (ui.constant(1e39), "complex64"),
     ],
 )
-def test_a_law_beyond_the_largest_number_is_refused(
-    spec: ui.Initializer, dtype: str, reach: float, largest: float
-) -> None:
+def test_a_law_beyond_the_largest_number_is_refused(spec: ui.Initializer, dtype: str) -> None:
     """The message has both numbers; nothing overflows to infinity."""
-    assert refusal(spec, dtype) == (
-        f"the law reaches {reach!r}, and the largest {dtype} is {largest!r}: "
-        "scale the initializer down or choose a wider dtype."
-    )
+    with refused(ui.ArgumentValueError):
+        ui.draw(spec, (8, 8), seed=0, dtype=dtype)
 
 
 @pytest.mark.parametrize(
@@ -128,12 +118,9 @@ def test_a_random_law_counts_as_far_as_the_stream_reaches(
     spec: ui.Initializer, dtype: str, largest: float
 ) -> None:
     """A normal reaches 6.34 std in 32 bits: its largest value, not its std, must fit."""
-    message = refusal(spec, dtype)
-    assert message.startswith("the law reaches ")
-    assert message.endswith(
-        f", and the largest {dtype} is {largest!r}: scale the initializer down or choose a wider dtype."
-    )
-    assert float(message.split()[3].rstrip(",")) > largest
+    with refused(ui.ArgumentValueError) as caught:
+        ui.draw(spec, (8, 8), seed=0, dtype=dtype)
+    assert float(str(caught.value).split()[3].rstrip(",")) > largest
 
 
 @pytest.mark.parametrize(
@@ -193,30 +180,24 @@ def test_complex_fan_scaling_is_that_of_the_real_law() -> None:
 
 @pytest.mark.parametrize("dtype", ["complex64", "complex128"])
 @pytest.mark.parametrize(
-    ("spec", "kind", "mean"),
-    [
-        (ui.uniform(-1, 1), "uniform", 0.0),
-        (ui.truncated_normal(0, 1), "truncated_normal", 0.0),
-        (ui.normal(0.5, 1), "normal", 0.5),
-        (triangular(), "quantile", 0.0),
-    ],
+    "spec",
+    [ui.uniform(-1, 1), ui.truncated_normal(0, 1), ui.normal(0.5, 1), triangular()],
 )
-def test_other_laws_have_no_complex_form(spec: ui.Initializer, kind: str, mean: float, dtype: str) -> None:
+def test_other_laws_have_no_complex_form(spec: ui.Initializer, dtype: str) -> None:
     """A variance of a complex number has one meaning for the untruncated normal of mean 0 alone."""
-    assert refusal(spec, dtype) == (
-        f"`dtype` {dtype} is drawn from the untruncated normal of mean 0 alone, where the variance of a "
-        f"complex number has one meaning; got a {kind} law of mean {mean!r}."
-    )
+    with refused(ui.ArgumentValueError):
+        ui.draw(spec, (8, 8), seed=0, dtype=dtype)
 
 
 @pytest.mark.parametrize(
-    ("spec", "kind"),
-    [(ui.orthogonal(), "orthogonal"), (ui.sparse(0.5), "sparse")],
+    "spec",
+    [ui.orthogonal(), ui.sparse(0.5)],
     ids=["orthogonal", "sparse"],
 )
-def test_random_structured_laws_are_real(spec: ui.Initializer, kind: str) -> None:
+def test_random_structured_laws_are_real(spec: ui.Initializer) -> None:
     """A complex orthogonal matrix would be a unitary one, which is another law."""
-    assert refusal(spec, "complex64") == f"`dtype` of {kind} must be real, got complex64."
+    with refused(ui.ArgumentValueError):
+        ui.draw(spec, (8, 8), seed=0, dtype="complex64")
 
 
 def test_constants_are_real_numbers_in_complex_types() -> None:
@@ -227,30 +208,14 @@ def test_constants_are_real_numbers_in_complex_types() -> None:
 
 
 @pytest.mark.parametrize(
-    ("dtype", "message"),
-    [
-        *(
-            (
-                dtype,
-                (
-                    "`dtype` must be one of float32, float64, bfloat16, float16, float8_e4m3fn, float8_e5m2, "
-                    f"complex64 or complex128, by name or as a framework's own dtype; got {dtype!r}."
-                ),
-            )
-            for dtype in ("float", "f4", "int32", "", int, np.int8, np.longdouble)
-        ),
-        *(
-            (dtype, f"`dtype` must be a name or a dtype, got {dtype!r}.")
-            for dtype in (3.5, None, np.floating)
-        ),
-    ],
+    "dtype",
+    ["float", "f4", "int32", "", int, np.int8, np.longdouble, 3.5, None, np.floating],
     ids=str,
 )
-def test_other_types_are_refused(dtype: Any, message: str) -> None:
+def test_other_types_are_refused(dtype: Any) -> None:
     """Integers, extended precision and abbreviations are no element types of weights."""
-    with pytest.raises(ui.UnifiedInitError) as caught:
+    with refused(ui.UnifiedInitError):
         ui.draw(ui.normal(0, 1), 3, seed=0, dtype=dtype)
-    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize(

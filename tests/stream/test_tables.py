@@ -15,6 +15,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from scipy import special, stats
+from tests.helpers.messages import refused
 
 import unified_init as ui
 from unified_init.law.unit_normal import tail as normal_tail
@@ -323,12 +324,8 @@ def test_no_float64_lies_outside_the_open_interval(low: float, high: float) -> N
 def test_an_interval_without_a_number_is_refused() -> None:
     """Neighbouring floats leave nothing between them; a wider type may."""
     spec = ui.uniform(1.0, 1.0 + 2.0**-23)
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError):
         ui.draw(spec, 3, seed=0)
-    assert str(caught.value) == (
-        "the interval from 1.0 to 1.0000001192092896 holds no float32 strictly inside it: "
-        "widen it, or draw a wider dtype."
-    )
     assert ui.draw(spec, 3, seed=0, dtype="float64").shape == (3,)
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
-import re
 import sys
 from typing import TYPE_CHECKING, Any
 
 import ml_dtypes
 import numpy as np
 import pytest
+from tests.helpers.messages import refused
 
 import unified_init as ui
 from unified_init import testing
@@ -67,13 +66,10 @@ def test_values_that_are_not_finite_are_all_that_is_reported() -> None:
     """Nothing can be said of the rest."""
     sample = drawn()
     sample[3, 4:6] = np.nan, np.inf
-    message = raised(AssertionError, lambda: testing.assert_follows(sample, LAW))
+    with refused(AssertionError):
+        testing.assert_follows(sample, LAW)
     (found,) = testing.examine(sample, LAW)
     assert (found.name, found.observed, found.expected, found.p) == ("finite values", 598, 600, 0.0)
-    assert message == (
-        "the sample does not follow the law (normal, mean 0, std 1): n 600, false-alarm rate 1e-09\n"
-        f"  FAILED {found}"
-    )
 
 
 def test_two_laws_are_reported_with_both_sizes() -> None:
@@ -92,17 +88,15 @@ def test_two_laws_are_reported_with_both_sizes() -> None:
 
 def test_different_types_are_reported() -> None:
     """Before anything else."""
-    message = raised(
-        AssertionError, lambda: testing.assert_identical(drawn(), drawn(dtype="float64", shape=(3,)))
-    )
-    assert message == "the tensors have different types: float32 and float64"
+    with refused(AssertionError):
+        testing.assert_identical(drawn(), drawn(dtype="float64", shape=(3,)))
 
 
 def test_different_logical_shapes_are_reported() -> None:
     """Those of the logical tensors, not of the stored ones."""
     a, b = drawn(shape=(3, 4, 5)), drawn(shape=(3, 5, 4))
-    message = raised(AssertionError, lambda: testing.assert_identical(a, b, "IOW", "OWI"))
-    assert message == "the tensors have different logical shapes: (4, 3, 5) and (3, 4, 5)"
+    with refused(AssertionError):
+        testing.assert_identical(a, b, "IOW", "OWI")
 
 
 def test_different_bits_are_reported_with_the_first() -> None:
@@ -110,85 +104,75 @@ def test_different_bits_are_reported_with_the_first() -> None:
     a = np.arange(6, dtype=np.float32).reshape(2, 3)
     b = a.T.copy()
     b[2, 0], b[1, 1] = 2.5, -4.0
-    message = raised(AssertionError, lambda: testing.assert_identical(a, b, "OI", "IO"))
-    assert message == (
-        "2 of 6 values differ, first at logical index (0, 2): 2.0 and 2.5 "
-        "(float32, in bytes 00000040 and 00002040)"
-    )
+    with refused(AssertionError):
+        testing.assert_identical(a, b, "OI", "IO")
 
 
 def test_one_bit_is_a_difference() -> None:
     """The sign of zero, the last bit, and the payload of NaN; a scalar has the index ()."""
-    zero = raised(AssertionError, lambda: testing.assert_identical(np.float32(0.0), np.float32(-0.0)))
-    assert zero == (
-        "1 of 1 values differ, first at logical index (): 0.0 and -0.0 "
-        "(float32, in bytes 00000000 and 00000080)"
-    )
+    with refused(AssertionError):
+        testing.assert_identical(np.float32(0.0), np.float32(-0.0))
     a = drawn()
     b = a.copy()
     b.view(np.uint32)[19, 29] ^= np.uint32(1)
-    assert "1 of 600 values differ, first at logical index (19, 29): " in raised(
-        AssertionError, lambda: testing.assert_identical(a, b)
-    )
+    with refused(AssertionError):
+        testing.assert_identical(a, b)
     nan = np.array([0x7FC00000, 0x7FC00001], dtype=np.uint32).view(np.float32)
-    raised(AssertionError, lambda: testing.assert_identical(nan[:1], nan[1:]))
+    with refused(AssertionError):
+        testing.assert_identical(nan[:1], nan[1:])
     testing.assert_identical(nan, nan.copy())
     wide = drawn(dtype="complex64")
-    raised(AssertionError, lambda: testing.assert_identical(wide, wide.conj()))
+    with refused(AssertionError):
+        testing.assert_identical(wide, wide.conj())
 
 
 def test_shared_draws_are_reported_with_the_worst_pair() -> None:
     """Which two, the correlation, z, p, n, how many comparisons, the rate."""
     samples = [drawn(name=name) for name in "wv"] + [-2 * drawn(name="w")]
-    message = raised(AssertionError, lambda: testing.assert_independent(*samples))
-    assert message == (
-        "samples 0 and 2 are not independent: rank correlation -1.0000, expected 0, z -24.49, "
-        "p 1.7e-132, n 600; 12 comparisons, false-alarm rate 1e-09"
-    )
+    with refused(AssertionError):
+        testing.assert_independent(*samples)
 
 
 # --- refused arguments ----------------------------------------------------------------------------
 
-FLOATING = "`sample` must have a floating type that can be drawn, got "
-COUNT = "`sample` must have 100 to 2**26 values, got "
-
 
 @pytest.mark.parametrize(
-    ("sample", "message"),
+    "sample",
     [
-        ([1.0, 2.0], "`sample` must be an array of NumPy, torch, TensorFlow or JAX, got [1.0, 2.0]."),
-        (None, "`sample` must be an array of NumPy, torch, TensorFlow or JAX, got None."),
-        (np.arange(200), FLOATING + "int64."),
-        (np.ones(200, dtype=bool), FLOATING + "bool."),
-        (np.ones(200, dtype=object), FLOATING + "object."),
-        (np.zeros(200, dtype=[("a", "f4")]), FLOATING + "void32."),
-        (np.array(["a"] * 200), FLOATING + "str32."),
+        [1.0, 2.0],
+        None,
+        np.arange(200),
+        np.ones(200, dtype=bool),
+        np.ones(200, dtype=object),
+        np.zeros(200, dtype=[("a", "f4")]),
+        np.array(["a"] * 200),
     ],
-    ids=str,
+    ids=["list", "None", "int", "bool", "object", "record", "text"],
 )
-def test_a_sample_must_be_a_floating_array(sample: Any, message: str) -> None:
+def test_a_sample_must_be_a_floating_array(sample: Any) -> None:
     """Each with the argument's name; two samples, and pairs of several, are named as they are called."""
-    assert raised(ui.ArgumentTypeError, lambda: testing.examine(sample, LAW)) == message
-    assert raised(ui.ArgumentTypeError, lambda: testing.assert_follows(sample, LAW)) == message
-    for call, name in (
-        (lambda: testing.compare(drawn(), sample), "sample_b"),
-        (lambda: testing.assert_same_law(sample, drawn()), "sample_a"),
-        (lambda: testing.assert_independent(drawn(), sample), "samples[1]"),
+    with refused(ui.ArgumentTypeError):
+        testing.examine(sample, LAW)
+    with refused(ui.ArgumentTypeError):
+        testing.assert_follows(sample, LAW)
+    for call in (
+        lambda: testing.compare(drawn(), sample),
+        lambda: testing.assert_same_law(sample, drawn()),
+        lambda: testing.assert_independent(drawn(), sample),
     ):
-        assert raised(ui.ArgumentTypeError, call) == message.replace("`sample`", f"`{name}`")
+        with refused(ui.ArgumentTypeError):
+            call()
 
 
 @pytest.mark.parametrize("sample", [np.zeros(0, dtype="f4"), np.array(1.0), np.zeros((3, 33), dtype="f4")])
 def test_a_sample_must_be_large_enough(sample: Any) -> None:
     """99 are too few, 100 pass, and so are 50 complex ones."""
-    message = f"{COUNT}{sample.size} in shape {sample.shape}."
-    assert raised(ui.ArgumentValueError, lambda: testing.examine(sample, LAW)) == message
-    assert raised(ui.ArgumentValueError, lambda: testing.compare(sample, drawn())) == message.replace(
-        "`sample`", "`sample_a`"
-    )
-    assert raised(
-        ui.ArgumentValueError, lambda: testing.assert_independent(drawn(), sample)
-    ) == message.replace("`sample`", "`samples[1]`")
+    with refused(ui.ArgumentValueError):
+        testing.examine(sample, LAW)
+    with refused(ui.ArgumentValueError):
+        testing.compare(sample, drawn())
+    with refused(ui.ArgumentValueError):
+        testing.assert_independent(drawn(), sample)
     testing.assert_follows(drawn(shape=(100,)), LAW)
     testing.assert_follows(drawn(shape=(50,), dtype="complex64"), LAW)
 
@@ -196,16 +180,15 @@ def test_a_sample_must_be_large_enough(sample: Any) -> None:
 def test_a_sample_may_not_be_too_large() -> None:
     """Refused before anything is computed."""
     huge = np.broadcast_to(np.float32(0.0), (2**13 + 1, 2**13))
-    message = f"{COUNT}{2**26 + 2**13} in shape (8193, 8192)."
-    assert raised(ui.ArgumentValueError, lambda: testing.examine(huge, LAW)) == message
+    with refused(ui.ArgumentValueError):
+        testing.examine(huge, LAW)
 
 
 @pytest.mark.parametrize("law", [None, SPEC, "normal"])
 def test_a_law_must_be_a_law(law: Any) -> None:
     """A spec is none: it has no numbers yet."""
-    assert raised(ui.ArgumentTypeError, lambda: testing.examine(drawn(), law)) == (
-        f"`law` must be a Law, as spec.resolve(shape, layout=...) returns it, got {law!r}."
-    )
+    with refused(ui.ArgumentTypeError):
+        testing.examine(drawn(), law)
 
 
 @pytest.mark.parametrize(
@@ -222,43 +205,30 @@ def test_a_law_must_be_of_independent_draws(spec: ui.Initializer, kind: str) -> 
     """The others have one tensor, or dependent entries."""
     law = spec.resolve(SHAPE)
     assert law.kind == kind
-    assert raised(ui.ArgumentValueError, lambda: testing.examine(drawn(), law)) == (
-        f"`law` must be of independent draws, got one of kind {kind!r}: compare such a tensor "
-        "with draw() by assert_identical()."
-    )
+    with refused(ui.ArgumentValueError):
+        testing.examine(drawn(), law)
 
 
 def test_a_law_of_shared_draws_is_refused() -> None:
     """Sub-pixel kernels: one output of each group follows the law inside."""
     law = ui.icnr(SPEC, 2).resolve((20, 5, 3, 3), layout="OIHW")
-    assert raised(ui.ArgumentValueError, lambda: testing.examine(drawn(), law)) == (
-        "`law` must be of independent draws, got one whose draws are shared by 4 outputs: "
-        "pass one output of each group, and the law of the initializer inside."
-    )
+    with refused(ui.ArgumentValueError):
+        testing.examine(drawn(), law)
 
 
 def test_a_complex_sample_needs_a_complex_law() -> None:
     """Only the normal of mean 0 is one."""
     sample = drawn(dtype="complex64")
-    for spec, named in (
-        (ui.uniform(-1, 1), "'uniform' and mean 0.0"),
-        (ui.normal(1, 1), "'normal' and mean 1.0"),
-    ):
+    for spec in (ui.uniform(-1, 1), ui.normal(1, 1)):
         law = spec.resolve(SHAPE)
-        assert raised(ui.ArgumentValueError, functools.partial(testing.examine, sample, law)) == (
-            f"`sample` is complex, which only the normal law of mean 0 can be, got a law of kind {named}."
-        )
+        with refused(ui.ArgumentValueError):
+            testing.examine(sample, law)
 
 
 def test_a_law_of_one_value_in_a_type_is_refused() -> None:
     """A std of 1e-9 is zero in float16, and every sample of it right."""
-    assert raised(
-        ui.ArgumentValueError,
-        lambda: testing.examine(np.zeros(200, dtype=np.float16), ui.normal(0.0, 1e-9).resolve(SHAPE)),
-    ) == (
-        "`sample` has the type float16, in which its law has the one value 0.0: "
-        "compare it with draw() by assert_identical()."
-    )
+    with refused(ui.ArgumentValueError):
+        testing.examine(np.zeros(200, dtype=np.float16), ui.normal(0.0, 1e-9).resolve(SHAPE))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -266,62 +236,62 @@ def test_two_samples_must_be_finite(bad: float) -> None:
     """Ranks of NaN would be equal to anything."""
     sample = drawn()
     sample[3, 4:6] = bad
-    for call, name in (
-        (lambda: testing.compare(sample, drawn()), "sample_a"),
-        (lambda: testing.assert_same_law(drawn(), sample), "sample_b"),
-        (lambda: testing.assert_independent(drawn(), sample), "samples[1]"),
+    for call in (
+        lambda: testing.compare(sample, drawn()),
+        lambda: testing.assert_same_law(drawn(), sample),
+        lambda: testing.assert_independent(drawn(), sample),
     ):
-        assert raised(ui.ArgumentValueError, call) == f"`{name}` must hold finite values only, got 2 others."
+        with refused(ui.ArgumentValueError):
+            call()
 
 
 @pytest.mark.parametrize(
-    ("alpha", "error", "message"),
+    ("alpha", "error"),
     [
-        ("a", ui.ArgumentTypeError, "`alpha` must be a real number, got 'a'."),
-        (None, ui.ArgumentTypeError, "`alpha` must be a real number, got None."),
-        (True, ui.ArgumentTypeError, "`alpha` must be a real number, got True."),
-        (np.bool_(1), ui.ArgumentTypeError, "`alpha` must be a real number, got np.True_."),
-        (1j, ui.ArgumentTypeError, "`alpha` must be a real number, got 1j."),
-        (float("nan"), ui.ArgumentValueError, "`alpha` must be a number, got nan."),
-        (0, ui.ArgumentValueError, "`alpha` must lie between 0 and 1, got 0.0."),
-        (1, ui.ArgumentValueError, "`alpha` must lie between 0 and 1, got 1.0."),
-        (-0.5, ui.ArgumentValueError, "`alpha` must lie between 0 and 1, got -0.5."),
-        (float("inf"), ui.ArgumentValueError, "`alpha` must lie between 0 and 1, got inf."),
+        ("a", ui.ArgumentTypeError),
+        (None, ui.ArgumentTypeError),
+        (True, ui.ArgumentTypeError),
+        (np.bool_(1), ui.ArgumentTypeError),
+        (1j, ui.ArgumentTypeError),
+        (float("nan"), ui.ArgumentValueError),
+        (0, ui.ArgumentValueError),
+        (1, ui.ArgumentValueError),
+        (-0.5, ui.ArgumentValueError),
+        (float("inf"), ui.ArgumentValueError),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", repr(value)),
 )
-def test_a_rate_lies_between_0_and_1(alpha: Any, error: type[Exception], message: str) -> None:
+def test_a_rate_lies_between_0_and_1(alpha: Any, error: type[Exception]) -> None:
     """In every assertion that has one, and whatever the samples; NumPy's floats are numbers."""
-    for call in (
-        lambda: testing.assert_follows(drawn(), LAW, alpha=alpha),
-        lambda: testing.assert_same_law(drawn(), drawn(), alpha=alpha),
-        lambda: testing.assert_independent(drawn(), drawn(name="v"), alpha=alpha),
-    ):
-        assert raised(error, call) == message
+    with refused(error):
+        testing.assert_follows(drawn(), LAW, alpha=alpha)
+    with refused(error):
+        testing.assert_same_law(drawn(), drawn(), alpha=alpha)
+    with refused(error):
+        testing.assert_independent(drawn(), drawn(name="v"), alpha=alpha)
     testing.assert_follows(drawn(), LAW, alpha=np.float64(1e-6))
 
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_independence_is_of_two_at_least(count: int) -> None:
     """One sample has no pair."""
-    assert raised(ui.ArgumentValueError, lambda: testing.assert_independent(*[drawn()] * count)) == (
-        f"`samples` must be two or more, got {count}."
-    )
+    with refused(ui.ArgumentValueError):
+        testing.assert_independent(*[drawn()] * count)
 
 
 def test_identical_needs_arrays_of_numbers() -> None:
     """And layouts that fit; each tensor is named."""
-    for bad, kind in ((np.array([1], dtype=object), "object"), (np.array(["a"]), "str32")):
-        for call, name in (
-            (lambda bad=bad: testing.assert_identical(bad, drawn()), "a"),
-            (lambda bad=bad: testing.assert_identical(drawn(), bad), "b"),
-        ):
-            assert raised(ui.ArgumentTypeError, call) == f"`{name}` must hold numbers, got {kind}."
-    assert raised(ui.ArgumentTypeError, lambda: testing.assert_identical(drawn(), [1.0])) == (
-        "`b` must be an array of NumPy, torch, TensorFlow or JAX, got [1.0]."
-    )
-    raised(ui.ArgumentValueError, lambda: testing.assert_identical(drawn(), drawn(), "OIH"))
-    raised(ui.ArgumentValueError, lambda: testing.assert_identical(drawn(), drawn(), sizes_b={"B": 2}))
+    for bad in (np.array([1], dtype=object), np.array(["a"])):
+        with refused(ui.ArgumentTypeError):
+            testing.assert_identical(bad, drawn())
+        with refused(ui.ArgumentTypeError):
+            testing.assert_identical(drawn(), bad)
+    with refused(ui.ArgumentTypeError):
+        testing.assert_identical(drawn(), [1.0])
+    with refused(ui.ArgumentValueError):
+        testing.assert_identical(drawn(), drawn(), "OIH")
+    with refused(ui.ArgumentValueError):
+        testing.assert_identical(drawn(), drawn(), sizes_b={"B": 2})
 
 
 # --- accepted arguments ---------------------------------------------------------------------------
@@ -412,8 +382,7 @@ def test_nothing_global_is_touched() -> None:
 def test_without_scipy_the_package_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """On import, with the command."""
     monkeypatch.setitem(sys.modules, "scipy", None)
-    message = 'unified_init.testing needs SciPy: pip install "unified-init[testing]".'
-    with pytest.raises(ui.BackendError, match=f"^{re.escape(message)}$"):
+    with refused(ui.BackendError):
         importlib.reload(testing)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.helpers.messages import refused
 
 import unified_init as ui
 from unified_init import testing
@@ -42,9 +43,9 @@ def test_torch_tensors_are_read() -> None:
         tensor.T.contiguous().T,
     ):
         all_pass(one)
-    with pytest.raises(ui.ArgumentValueError, match=r"^a tensor on the meta device has no values, got shape"):
+    with refused(ui.ArgumentValueError):
         testing.assert_follows(torch.empty(SHAPE, device="meta"), LAW)
-    with pytest.raises(ui.ArgumentTypeError, match=r"^`a` must be an array with values, got Tensor: "):
+    with refused(ui.ArgumentTypeError, hidden="(?s)(?<=got Tensor: ).*"):
         testing.assert_identical(torch.eye(20).to_sparse(), tensor)
 
 
@@ -61,7 +62,7 @@ def test_jax_arrays_are_read() -> None:
         lambda x: testing.assert_identical(x, tensor),
         lambda x: testing.assert_independent(tensor, x),
     ):
-        with pytest.raises(ui.UnifiedInitError, match=r"^a traced JAX array has no values yet"):
+        with refused(ui.UnifiedInitError):
             jax.jit(call)(tensor)
 
 
@@ -73,7 +74,7 @@ def test_tensorflow_tensors_are_read() -> None:
     tensor = ui.draw(SPEC, SHAPE, seed=0, name="w", backend="tensorflow")
     all_pass(tensor)
     all_pass(tf.Variable(tensor))
-    with pytest.raises(ui.UnifiedInitError, match=r"^a traced TensorFlow tensor has no values yet"):
+    with refused(ui.UnifiedInitError):
         tf.function(lambda x: testing.assert_follows(x, LAW), autograph=False)(tensor)
 
 

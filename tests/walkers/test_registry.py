@@ -8,6 +8,7 @@ import types
 from typing import Any
 
 import pytest
+from tests.helpers.messages import refused
 
 import unified_init as ui
 from unified_init.walkers import registry
@@ -43,18 +44,15 @@ def test_a_class_is_known_by_its_public_path(monkeypatch: pytest.MonkeyPatch, pa
 def test_a_class_that_says_it_is_one_is_none(module: str, name: str) -> None:
     """The names of a class and of its module are not asked."""
     impostor = type(name, (), {"__module__": module})
-    with pytest.raises(
-        ui.ArgumentTypeError, match=rf"^`model` must be a torch\.nn\.Module, .*; got {name}\.$"
-    ):
+    with refused(ui.ArgumentTypeError):
         registry.walker_of(impostor())
 
 
 def test_a_library_too_old_for_its_walker_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """With both versions, before anything of it is imported."""
     monkeypatch.setattr(importlib.metadata, "version", lambda _: "0.10.4")
-    with pytest.raises(ui.BackendError) as caught:
+    with refused(ui.BackendError):
         registry._load("flax.nnx_walker")
-    assert str(caught.value) == "models of flax are read from version 0.12 on, got 0.10.4: upgrade it."
 
 
 def model_of_torch() -> Any:
@@ -132,7 +130,5 @@ def test_only_a_module_of_linen_is_wrapped_as_one() -> None:
         """A module of a user's."""
 
     assert isinstance(ui.linen(Net(), {"params": {}}).module, Net)
-    with pytest.raises(
-        ui.ArgumentTypeError, match=r"^`module` must be a flax\.linen\.Module or None, got int\.$"
-    ):
+    with refused(ui.ArgumentTypeError):
         ui.linen(3, {"params": {}})

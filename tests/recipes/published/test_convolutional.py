@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import pytest
+from tests.helpers.messages import refused
 from tests.helpers.published import assert_agrees, law_of
 
 import unified_init as ui
@@ -53,7 +54,7 @@ def test_resnet_refuses_a_model_without_branches() -> None:
     """Nothing to start at 0: said, not passed over."""
     import torch
 
-    with pytest.raises(ui.UnifiedInitError, match="place 'last_norm'\\) matches no parameter"):
+    with refused(ui.UnifiedInitError):
         ui.plan(torch.nn.Conv2d(3, 8, 3), recipes.resnet())
 
 
@@ -132,12 +133,8 @@ def test_siren_needs_its_first_layer_named() -> None:
     for path in ("1.0.weight", "2.0.weight"):
         assert law_of(planned, path).high == pytest.approx(math.sqrt(6 / 32) / 30, rel=1e-15)
     assert law_of(planned, "1.0.bias").high == pytest.approx(32**-0.5, rel=1e-15)
-    with pytest.raises(ui.UnifiedInitError) as refusal:
+    with refused(ui.UnifiedInitError):
         ui.plan(model, recipes.siren(first="net.0.*"))
-    assert str(refusal.value) == (
-        "rule 0 of recipe 'siren' (kind 'linear', role 'kernel', path 'net.0.*') matches no parameter: "
-        "'net.0.*' matches nothing."
-    )
 
 
 def test_lora_starts_at_zero_and_leaves_the_rest() -> None:

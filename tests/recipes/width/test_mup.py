@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 import pytest
+from tests.helpers.messages import refused
 
 import unified_init as ui
 
@@ -157,7 +158,7 @@ def test_parameters_are_classed_by_what_grows() -> None:
     assert table["norm.weight"].std == 0.0
     assert "attn.in_proj_weight" in str(table)
     assert json.loads(table.to_json())["rows"][0]["path"] == table.rows[0].path
-    with pytest.raises(KeyError, match="the table has no row 'none'"):
+    with refused(KeyError):
         table["none"]
 
 
@@ -235,11 +236,8 @@ def test_at_the_width_of_the_base_nothing_changes() -> None:
 def test_a_law_that_does_not_fit_names_parameter_and_rule() -> None:
     """As a plan of the base does."""
     deep = ui.Recipe("mine", (ui.Rule(spec=ui.normal(0.0, 1.0), by_block=-0.5),))
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError):
         ui.recipes.mup(deep, base=inventory(4, 4), delta=inventory(8, 8)).table(inventory(4, 4))
-    assert str(caught.value) == (
-        "'w', by rule 0 of recipe 'mine' (any parameter): `by_block` needs a record inside a block; this one lies in none."
-    )
 
 
 @pytest.mark.needs("transformers")
@@ -262,36 +260,38 @@ def inventory(*shape: int, layout: str | None = "OI", kind: str = "linear") -> u
 
 
 @pytest.mark.parametrize(
-    ("base", "delta", "here", "message"),
+    ("base", "delta", "here"),
     [
-        (inventory(4, 4), inventory(4, 4), None, "`delta` must have another width"),
-        (inventory(4, 4), inventory(4, 4, 1, layout="OIW"), None, "`delta` must have the base's axes"),
-        (inventory(4, 4), ui.Inventory("torch", ()), None, "is in one of the two alone"),
-        (inventory(4, 4), inventory(8, 4), inventory(8, 5), "an axis that base and delta share"),
-        (inventory(4, 4, 3, layout="OIW"), inventory(4, 4, 5, layout="OIW"), inventory(4, 4, 3, layout="OIW"),
-         "another window"),
-        (inventory(4, 4, layout=None), inventory(8, 8, layout=None), inventory(8, 8, layout=None),
-         "no layout says which are inputs"),
+        (inventory(4, 4), inventory(4, 4), None),
+        (inventory(4, 4), inventory(4, 4, 1, layout="OIW"), None),
+        (inventory(4, 4), ui.Inventory("torch", ()), None),
+        (inventory(4, 4), inventory(8, 4), inventory(8, 5)),
+        (
+            inventory(4, 4, 3, layout="OIW"),
+            inventory(4, 4, 5, layout="OIW"),
+            inventory(4, 4, 3, layout="OIW"),
+        ),
+        (inventory(4, 4, layout=None), inventory(8, 8, layout=None), inventory(8, 8, layout=None)),
     ],
-)  # fmt: skip
+)
 def test_models_that_do_not_match_are_refused(
-    base: ui.Inventory, delta: ui.Inventory, here: ui.Inventory | None, message: str
+    base: ui.Inventory, delta: ui.Inventory, here: ui.Inventory | None
 ) -> None:
     """Each with the parameter and both shapes."""
     recipe = ui.Recipe("mine", (ui.Rule(spec=ui.normal(0.0, 1.0)),))
-    with pytest.raises(ui.ArgumentValueError, match=message):
+    with refused(ui.ArgumentValueError):
         ui.recipes.mup(recipe, base=base, delta=delta).table(here or base)
 
 
 def test_bad_arguments_are_refused() -> None:
     """No recipe, no inventory, and a parameter without a rule."""
     recipe = ui.Recipe("mine", (ui.Rule(spec=ui.normal(0.0, 1.0), role="bias"),))
-    with pytest.raises(ui.ArgumentTypeError, match="`recipe` must be a Recipe"):
+    with refused(ui.ArgumentTypeError):
         ui.recipes.mup("gpt2", base=inventory(4, 4), delta=inventory(8, 8))  # type: ignore[arg-type]
-    with pytest.raises(ui.ArgumentTypeError, match="`delta` must be an Inventory"):
+    with refused(ui.ArgumentTypeError, hidden="(?s)(?<=got ).*"):
         ui.recipes.mup(recipe, base=inventory(4, 4), delta=mlp(8))
     growing = ui.recipes.mup(recipe, base=inventory(4, 4), delta=inventory(8, 8))
-    with pytest.raises(ui.ArgumentTypeError, match="`inventory` must be an Inventory"):
+    with refused(ui.ArgumentTypeError, hidden="(?s)(?<=got ).*"):
         growing.table(mlp(8))
-    with pytest.raises(ui.ArgumentValueError, match="no rule of recipe 'mine' matches 'w'"):
+    with refused(ui.ArgumentValueError):
         growing.recipe_for(inventory(4, 4))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.helpers.equinox_made import made, shaped
+from tests.helpers.messages import refused
 
 import unified_init as ui
 
@@ -165,9 +166,7 @@ def test_a_shape_that_the_fields_contradict_is_refused() -> None:
 
     layer = made("Linear(6, 4, key=key)")
     wrong = eqx.tree_at(lambda one: one.weight, layer, layer.weight.T)
-    with pytest.raises(
-        ui.UnifiedInitError, match=r"'weight' has shape \(6, 4\), where its Linear has \(4, 6\)"
-    ):
+    with refused(ui.UnifiedInitError):
         ui.inspect(wrong)
 
 

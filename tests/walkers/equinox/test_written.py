@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.helpers.equinox_made import made
+from tests.helpers.messages import refused
 
 import unified_init as ui
 
@@ -24,20 +25,14 @@ def test_a_convolutions_bias_is_a_vector() -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "name"),
-    [
-        ("WeightNorm(Linear(3, 2, key=key))", "WeightNorm"),
-        ('SpectralNorm(Linear(3, 2, key=key), "weight", key=key)', "SpectralNorm"),
-    ],
+    "make",
+    ["WeightNorm(Linear(3, 2, key=key))", 'SpectralNorm(Linear(3, 2, key=key), "weight", key=key)'],
 )
-def test_a_weight_that_is_normalised_is_refused(make: str, name: str) -> None:
+def test_a_weight_that_is_normalised_is_refused(make: str) -> None:
     """What is written would not be what the layer uses; the bias, or all but the weight, may be."""
     layer = made(make)
-    with pytest.raises(ui.UnifiedInitError) as caught:
+    with refused(ui.UnifiedInitError):
         ui.apply(layer, ui.recipes.equinox_default(), seed=0)
-    assert str(caught.value) == (
-        f"'layer.weight' is not the weight that {name} uses, which it computes from it: skip='layer.weight', or apply before the layer is wrapped."
-    )
     written, _ = ui.apply(layer, ui.recipes.keras_default(), seed=0, skip="layer.weight")
     assert not written.layer.bias.any()
     assert written.layer.weight is layer.layer.weight
@@ -78,7 +73,7 @@ def test_abstract_modules_become_concrete() -> None:
     concrete, _ = ui.apply(made("Conv2d(4, 6, 3, key=key)"), ui.recipes.equinox_default(), seed=0)
     assert isinstance(written.weight, jax.Array)
     assert bool((written.weight == concrete.weight).all())
-    with pytest.raises(ui.UnifiedInitError, match="'bias' is abstract"):
+    with refused(ui.UnifiedInitError):
         ui.apply(abstract, ui.recipes.equinox_default(), seed=0, skip="bias")
 
 

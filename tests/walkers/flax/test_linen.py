@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.helpers.messages import refused
 
 import unified_init as ui
 
@@ -204,9 +205,7 @@ def test_a_bare_tree_asks_for_what_they_do_not() -> None:
             return nn.Dense(3, name="head")(nn.ConvTranspose(6, (3, 3))(x))
 
     whole = abstract(Model(), ones(1, 4, 4, 2))
-    with pytest.raises(
-        ui.ArgumentValueError, match=r"'ConvTranspose_0/bias' of shape .*'head/kernel'.*linen"
-    ):
+    with refused(ui.ArgumentValueError):
         ui.inspect(ui.linen(None, whole.variables))
 
 
@@ -222,13 +221,8 @@ def test_a_bare_tree_does_not_guess_the_groups_of_a_convolution(groups: int) -> 
 
     whole = abstract(Model(), ones(1, 4, 4, 4))
     assert ui.inspect(whole)["Conv_0/kernel"].fans == (36 // groups, 54 // groups)
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError):
         ui.inspect(ui.linen(None, whole.variables))
-    assert str(caught.value) == (
-        f"the name and the shape of 'Conv_0/bias' of shape (6,), 'Conv_0/kernel' of shape (3, 3, {4 // groups}, 6) "
-        "do not say what its axes are: pass the module and an example input, unified_init.linen(module, "
-        "variables, x)."
-    )
 
 
 @pytest.mark.parametrize("wrapper", ["WeightNorm", "SpectralNorm"])
@@ -246,7 +240,7 @@ def test_normalised_weights_are_refused(wrapper: str) -> None:
 
     variables = Model().init(jax.random.key(0), ones(1, 2))
     model = ui.linen(Model(), variables, ones(1, 2))
-    with pytest.raises(ui.ArgumentValueError, match=f"'Dense_1/kernel' is normalised by {wrapper}.*skip="):
+    with refused(ui.ArgumentValueError):
         ui.apply(model, ui.recipes.flax_linen_default(), seed=0)
     new, report = ui.apply(model, ui.recipes.flax_linen_default(), seed=0, skip="Dense_1/kernel")
     assert report.written == ("Dense_0/bias", "Dense_0/kernel", "Dense_1/bias")
@@ -254,16 +248,12 @@ def test_normalised_weights_are_refused(wrapper: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "match"),
-    [
-        ((1, {"params": {}}), "`module` must be a flax.linen.Module"),
-        ((None, [1]), "`variables` must be the dict"),
-        ((None, {"kernel": 1}), "'params', got 'kernel'"),
-    ],
+    "args",
+    [(1, {"params": {}}), (None, [1]), (None, {"kernel": 1})],
 )
-def test_what_is_no_model_is_refused(args: tuple[Any, ...], match: str) -> None:
+def test_what_is_no_model_is_refused(args: tuple[Any, ...]) -> None:
     """A module, and the whole dict of its variables."""
-    with pytest.raises(ui.UnifiedInitError, match=match):
+    with refused(ui.UnifiedInitError):
         ui.linen(*args)
 
 
@@ -272,11 +262,11 @@ def test_variables_of_another_module_are_refused() -> None:
     import flax.linen as nn
 
     variables = abstract(nn.Dense(4), ones(1, 3)).variables
-    with pytest.raises(ui.ArgumentValueError, match=r"'bias' has the shape \(4,\).*\(5,\)"):
+    with refused(ui.ArgumentValueError):
         ui.inspect(ui.linen(nn.Dense(5), variables, ones(1, 3)))
-    with pytest.raises(ui.ArgumentValueError, match="lack 'scale'"):
+    with refused(ui.ArgumentValueError):
         ui.inspect(ui.linen(nn.LayerNorm(), {"params": {"bias": ones(3)}}, ones(1, 3)))
-    with pytest.raises(ui.ArgumentValueError, match="'bias' was not reached"):
+    with refused(ui.ArgumentValueError):
         ui.inspect(ui.linen(nn.Dense(4, use_bias=False), variables, ones(1, 3)))
 
 
@@ -285,5 +275,5 @@ def test_inputs_that_the_module_does_not_take_are_refused() -> None:
     import flax.linen as nn
 
     variables = abstract(nn.Dense(4), ones(1, 3)).variables
-    with pytest.raises(ui.ArgumentValueError, match=r"`args` of linen.*TypeError"):
+    with refused(ui.ArgumentValueError, hidden=r"(?s)(?<=it raised TypeError).*"):
         ui.inspect(ui.linen(nn.Dense(4), variables, ones(1, 3), wrong=1))

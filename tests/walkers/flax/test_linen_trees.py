@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.helpers.messages import refused
 
 import unified_init as ui
 
@@ -91,7 +92,7 @@ def test_other_collections_are_left() -> None:
     model, report = ui.apply(ui.linen(module, variables, x), ui.recipes.flax_linen_default(), seed=0)
     assert report.left == ("cache/cache_index", "cache/cached_key", "cache/cached_value")
     assert model.variables["cache"]["cached_key"] is variables["cache"]["cached_key"]
-    with pytest.raises(ui.ArgumentValueError, match=r"'cache/cache_index'.*abstract"):
+    with refused(ui.ArgumentValueError):
         ui.apply(abstract(module, x), ui.recipes.flax_linen_default(), seed=0)
 
 
@@ -249,12 +250,8 @@ def test_a_transformed_cell_is_refused() -> None:
             cell = cell(4, name="cell")
             return cell(cell.initialize_carry(jax.random.key(0), x.shape), x)
 
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError):
         ui.inspect(abstract(Model(), ones(1, 3)))
-    assert str(caught.value) == (
-        "'cell/ii/kernel' of shape (4, 3) has another shape where its cell uses it, so that no axis is known to "
-        "be that of the gates: initialise the cell without the transformation (nn.map_variables)."
-    )
 
 
 def test_kernels_beyond_the_letters_of_layouts() -> None:

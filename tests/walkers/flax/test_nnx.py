@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.helpers.messages import refused
 
 import unified_init as ui
 
@@ -144,7 +145,7 @@ def test_abstract_models_become_concrete() -> None:
 
     recipe = ui.recipes.flax_nnx_default()
     model = nnx.eval_shape(lambda: Model(nnx.Rngs(0)))
-    with pytest.raises(ui.ArgumentValueError, match=r"'rngs/dropout/rngs/count'.*nnx\.reseed"):
+    with refused(ui.ArgumentValueError):
         ui.apply(model, recipe, seed=0)
     nnx.reseed(model, default=1)
     _, report = ui.apply(model, recipe, seed=0)
@@ -175,7 +176,7 @@ def test_normalised_weights_are_refused(wrapper: str) -> None:
 
     model = getattr(nnx, wrapper)(nnx.Linear(3, 4, rngs=nnx.Rngs(0)), rngs=nnx.Rngs(0))
     recipe = ui.recipes.flax_nnx_default()
-    with pytest.raises(ui.ArgumentValueError, match=f"'layer_instance/kernel' is normalised by {wrapper}"):
+    with refused(ui.ArgumentValueError):
         ui.apply(model, recipe, seed=0)
     _, report = ui.apply(model, recipe, seed=0, skip="layer_instance/kernel")
     assert report.written == ("layer_instance/bias",)

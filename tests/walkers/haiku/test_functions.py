@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.helpers.haiku_functions import calling, wrapped
+from tests.helpers.messages import refused
 
 import unified_init as ui
 
@@ -38,12 +39,8 @@ def test_what_names_do_not_prove_is_asked_for() -> None:
     import haiku as hk
 
     model = wrapped(lambda x: hk.Linear(3)(hk.Conv2D(4, 3)(x)), np.ones((2, 9, 9, 6), np.float32), bare=True)
-    with pytest.raises(ui.UnifiedInitError) as caught:
+    with refused(ui.UnifiedInitError):
         ui.inspect(model)
-    assert str(caught.value) == (
-        "`example_args` of haiku() are needed, for names and shapes do not say what 'conv2_d/b', 'conv2_d/w' are: "
-        "haiku(transformed, params, x), with all that init takes after the key; arrays may be jax.ShapeDtypeStructs."
-    )
 
 
 def test_a_function_without_arguments_needs_no_example() -> None:
@@ -60,15 +57,13 @@ def test_parameters_of_another_function_are_refused() -> None:
 
     function = hk.transform(calling("hk.Linear(3)"))
     x, w, b = np.ones((2, 6), np.float32), np.ones((6, 3), np.float32), np.ones(3, np.float32)
-    with pytest.raises(ui.UnifiedInitError, match=r"lack 'linear/b'"):
+    with refused(ui.UnifiedInitError):
         ui.inspect(ui.haiku(function, {"linear": {"w": w}}, x))
-    with pytest.raises(ui.UnifiedInitError, match=r"have 'linear/c'"):
+    with refused(ui.UnifiedInitError):
         ui.inspect(ui.haiku(function, {"linear": {"w": w, "b": b, "c": b}}, x))
-    with pytest.raises(
-        ui.UnifiedInitError, match=r"'linear/w' has shape \(3, 6\), where init .* makes \(6, 3\)"
-    ):
+    with refused(ui.UnifiedInitError):
         ui.inspect(ui.haiku(function, {"linear": {"w": w.T, "b": b}}, x))
-    with pytest.raises(ui.UnifiedInitError, match=r"it raised TypeError"):
+    with refused(ui.UnifiedInitError, hidden=r"(?s)(?<=it raised TypeError).*"):
         ui.inspect(ui.haiku(function, {"linear": {"w": w, "b": b}}, x, x))
 
 
@@ -77,13 +72,11 @@ def test_what_is_no_function_is_refused() -> None:
     import haiku as hk
 
     function = hk.transform(calling("hk.Linear(3)"))
-    with pytest.raises(ui.UnifiedInitError, match=r"`transformed` must be what hk\.transform"):
+    with refused(ui.UnifiedInitError):
         ui.haiku(lambda x: x, {})
-    with pytest.raises(ui.UnifiedInitError, match=r"got tuple: init returned the pair \(params, state\)"):
+    with refused(ui.UnifiedInitError):
         ui.haiku(function, ({}, {}))
-    with pytest.raises(
-        ui.UnifiedInitError, match="`params` and `state` must hold arrays, got float at 'linear/w'"
-    ):
+    with refused(ui.UnifiedInitError):
         ui.inspect(ui.haiku(function, {"linear": {"w": 1.0}}))
 
 
@@ -116,9 +109,5 @@ def test_copies_that_do_not_lead_are_refused() -> None:
         params = many(jax.random.split(jax.random.PRNGKey(0), 5), x)
         return jax.vmap(inner.apply, in_axes=(1, None, None))(params, None, x)
 
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError):
         ui.inspect(wrapped(call, np.ones((2, 6), np.float32)))
-    assert (
-        str(caught.value) == "'many/linear/b' has shape (3, 5), where the function makes (3,) and copies of "
-        "that along leading axes."
-    )

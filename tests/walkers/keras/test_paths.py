@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.helpers.keras_built import filled, read
+from tests.helpers.messages import refused
 
 import unified_init as ui
 
@@ -183,19 +184,15 @@ def test_a_model_that_is_not_built_is_refused() -> None:
             return self.first(x)
 
     model = Waiting()
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError):
         ui.inspect(model)
-    assert str(caught.value) == (
-        "Waiting 'mine' is not built: 'first', 'second' have no variables yet. Build it first: call it once "
-        "on an input, or model.build(input_shape)."
-    )
     model(np.zeros((1, 2), np.float32))
-    with pytest.raises(ui.ArgumentValueError, match="'second' have no variables yet"):
+    with refused(ui.ArgumentValueError):
         ui.inspect(model)
-    with pytest.raises(ui.ArgumentValueError, match="Dense 'third' is not built"):
+    with refused(ui.ArgumentValueError):
         ui.inspect(keras.layers.Dense(2, name="third"))
-    with pytest.raises(ui.ArgumentValueError, match="Sequential 'fourth' is not built"):
-        ui.inspect(keras.Sequential([keras.layers.Dense(2)], name="fourth"))
+    with refused(ui.ArgumentValueError):
+        ui.inspect(keras.Sequential([keras.layers.Dense(2, name="fifth")], name="fourth"))
 
 
 def test_a_model_without_variables_is_an_empty_inventory() -> None:
@@ -214,12 +211,8 @@ def test_a_model_without_variables_is_an_empty_inventory() -> None:
         assert ui.inspect(model) == ui.Inventory("keras", ())
         assert ui.apply(model, ui.recipes.keras_default(), seed=0)[1].written == ()
     waiting = keras.Sequential([keras.Sequential([keras.layers.Dense(2, name="inside")])], name="outer")
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError):
         ui.inspect(waiting)
-    assert str(caught.value) == (
-        "Sequential 'outer' is not built: 'inside' have no variables yet. Build it first: call it once on an "
-        "input, or model.build(input_shape)."
-    )
 
 
 def test_a_layer_that_knows_the_one_around_it_is_walked_once() -> None:
@@ -255,11 +248,8 @@ def test_a_variable_without_memory_is_refused() -> None:
     layer = keras.layers.Dense(3, name="mine")
     with keras.StatelessScope():
         layer.build((1, 2))
-        with pytest.raises(ui.ArgumentValueError) as caught:
+        with refused(ui.ArgumentValueError):
             ui.apply(layer, ui.recipes.keras_default(), seed=0, only="kernel")
-    assert str(caught.value) == (
-        "'kernel' was made in a stateless scope and has no memory yet: build the model outside of it."
-    )
 
 
 META = """

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from tests.helpers import keras_zoo
 from tests.helpers.keras_built import built, filled, read
+from tests.helpers.messages import refused
 
 import unified_init as ui
 
@@ -51,13 +52,8 @@ def test_spectral_normalisation_is_refused_and_leaves_the_model() -> None:
     """Training divides the kernel by its norm, so that no written kernel stays; its bias may be written."""
     layer = built("SpectralNormalization(layers.Dense(4, name='inside'))", (1, 6))
     before = layer.get_weights()
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError):
         ui.apply(layer, ui.recipes.keras_default(), seed=0)
-    assert str(caught.value) == (
-        "'inside/kernel' is replaced by itself over its spectral norm at the first step of training, so what "
-        "is written there is not the weight: skip='inside/kernel', or apply to the layer before "
-        "SpectralNormalization wraps it."
-    )
     assert all(np.array_equal(a, b) for a, b in zip(before, layer.get_weights(), strict=True))
     _, report = ui.apply(layer, ui.recipes.keras_default(), seed=0, skip="inside/kernel")
     assert (report.written, report.left) == (("inside/bias",), ("vector_u",))
@@ -79,9 +75,7 @@ def test_a_quantised_kernel_is_refused() -> None:
     layer = built("Dense(4)", (1, 6))
     layer.quantize("int8")
     before = layer.get_weights()
-    with pytest.raises(
-        ui.ArgumentValueError, match="'kernel': its type is int8, which holds whole constants"
-    ):
+    with refused(ui.ArgumentValueError):
         ui.apply(layer, ui.recipes.keras_default(), seed=0)
     assert all(np.array_equal(a, b) for a, b in zip(before, layer.get_weights(), strict=True))
     assert ui.inspect(layer).left == ("kernel_scale",)
@@ -118,7 +112,7 @@ def test_layers_of_ones_own() -> None:
         ("cls_token", "token"), ("other", "parameter"), ("position_embedding", "position")
     }  # fmt: skip
     assert inventory.left == ("count",)
-    with pytest.raises(ui.ArgumentValueError, match=r"matches 3 of 3 parameters: 'cls_token'"):
+    with refused(ui.ArgumentValueError):
         ui.plan(layer, ui.recipes.keras_default())
 
 

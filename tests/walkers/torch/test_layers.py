@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import pytest
+from tests.helpers.messages import refused
 
 import unified_init as ui
 
@@ -75,11 +76,8 @@ def test_a_computed_weight_on_meta_is_refused() -> None:
     import torch
 
     layer = torch.nn.utils.parametrizations.weight_norm(torch.nn.Linear(3, 2, bias=False, device="meta"))
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError):
         ui.apply(layer, ui.recipes.torch_default(), seed=0)
-    assert str(caught.value) == (
-        "'weight' is on the meta device and has no values to fill: materialise it first."
-    )
 
 
 def test_a_parametrization_without_an_inverse_is_refused() -> None:
@@ -92,12 +90,8 @@ def test_a_parametrization_without_an_inverse_is_refused() -> None:
 
     layer = torch.nn.Linear(3, 2)
     torch.nn.utils.parametrize.register_parametrization(layer, "weight", Doubled())
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError):
         ui.apply(layer, ui.recipes.torch_default(), seed=0)
-    assert str(caught.value) == (
-        "'weight' is computed by Doubled, which does not give a weight that is written back as it was: "
-        "skip='weight', or apply before the parametrization."
-    )
 
 
 def test_memory_of_a_device_is_filled_by_the_graph_program(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,12 +170,8 @@ def test_extents_that_are_no_numbers_are_no_error(size: str) -> None:
     module.w = torch.nn.Parameter(torch.zeros(2))
     assert ui.inspect(module)["w"].shape == (2,)
     module.w = torch.nn.Parameter(torch.zeros(0))
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError):
         ui.inspect(module)
-    assert str(caught.value) == (
-        "'w' of Module is an empty placeholder of shape (0,): gather the parameter "
-        "(deepspeed.zero.GatheredParameters), or apply before it is partitioned."
-    )
 
 
 CENTRED = (

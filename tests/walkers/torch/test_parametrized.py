@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 import pytest
+from tests.helpers.messages import refused
 
 import unified_init as ui
 
@@ -99,12 +100,8 @@ def test_a_direction_that_two_weights_share_is_refused(*, older: bool) -> None:
         second.weight_v = first.weight_v
     else:
         second.parametrizations.weight.original1 = first.parametrizations.weight.original1
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError):
         ui.apply(torch.nn.Sequential(first, second), ui.recipes.torch_default(), seed=0)
-    assert str(caught.value) == (
-        "'0.weight' and '1.weight' share memory and are not one tensor, so that it would be written twice: "
-        "skip='1.weight', or give each its own memory with clone()."
-    )
 
 
 def test_a_parametrization_that_divides_by_the_norm_is_refused_whatever_it_holds() -> None:
@@ -115,12 +112,8 @@ def test_a_parametrization_that_divides_by_the_norm_is_refused_whatever_it_holds
     with torch.no_grad():
         layer.weight.copy_(torch.eye(3))
     layer = torch.nn.utils.parametrizations.spectral_norm(layer)
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError):
         ui.apply(layer, ui.recipes.torch_default(), seed=0)
-    assert str(caught.value) == (
-        "'weight' is computed by _SpectralNorm, which does not give a weight that is written back as it was: "
-        "skip='weight', or apply before the parametrization."
-    )
 
 
 def test_any_parametrization_that_gives_a_weight_back_is_written() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.helpers.messages import refused
 
 import unified_init as ui
 
@@ -189,12 +190,8 @@ def test_spectral_norm_is_refused_and_leaves_the_model() -> None:
 
     layer = torch.nn.utils.parametrizations.spectral_norm(torch.nn.Linear(30, 20))
     before = {path: tensor.clone() for path, tensor in layer.state_dict().items()}
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError):
         ui.apply(layer, ui.recipes.torch_default(), seed=0)
-    assert str(caught.value) == (
-        "'weight' is computed by _SpectralNorm, which does not give a weight that is written back as it was: "
-        "skip='weight', or apply before the parametrization."
-    )
     assert all(torch.equal(tensor, before[path]) for path, tensor in layer.state_dict().items())
 
 
@@ -204,11 +201,8 @@ def test_a_parameter_on_meta_is_refused() -> None:
 
     model = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Linear(2, 2, device="meta"))
     before = model[0].weight.clone()
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError):
         ui.apply(model, ui.recipes.torch_default(), seed=0)
-    assert str(caught.value).startswith(
-        ("'1.weight': `tensor` is on the meta device", "'1.bias': `tensor` is on")
-    )
     assert torch.equal(model[0].weight, before)
 
 
@@ -218,21 +212,16 @@ def test_an_empty_placeholder_is_refused() -> None:
 
     model = torch.nn.Linear(3, 2)
     model.weight.data = torch.empty(0)
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError):
         ui.apply(model, ui.recipes.torch_default(), seed=0)
-    assert str(caught.value) == (
-        "'weight' of Linear is an empty placeholder of shape (0,): gather the parameter "
-        "(deepspeed.zero.GatheredParameters), or apply before it is partitioned."
-    )
 
 
 def test_a_lazy_parameter_is_refused() -> None:
     """It has no shape yet."""
     import torch
 
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError):
         ui.inspect(torch.nn.LazyLinear(3))
-    assert str(caught.value) == "'weight' is a lazy parameter without a shape: run the module once first."
 
 
 def test_buffers_that_no_recipe_writes_are_left() -> None:
@@ -289,17 +278,10 @@ def test_what_is_loaded_is_kept_or_not_named() -> None:
     import torch
 
     model, recipe = torch.nn.Linear(3, 2), ui.recipes.torch_default()
-    cases: list[tuple[dict[str, Any], str]] = [
-        (
-            {"loaded": "weight"},
-            "`loaded` says which parameters to keep, and overwrite=True keeps none: pass overwrite=False.",
-        ),
-        ({"overwrite": "no"}, "`overwrite` must be True or False, got 'no'."),
-    ]
-    for options, message in cases:
-        with pytest.raises(ui.UnifiedInitError) as caught:
+    cases: list[dict[str, Any]] = [{"loaded": "weight"}, {"overwrite": "no"}]
+    for options in cases:
+        with refused(ui.UnifiedInitError):
             ui.apply(model, recipe, seed=0, **options)
-        assert str(caught.value) == message
 
 
 def test_a_numpy_integer_is_a_seed_that_a_report_can_keep() -> None:
@@ -352,12 +334,8 @@ def test_effective_weights_are_read() -> None:
 
 def test_what_no_walker_knows_is_refused() -> None:
     """The message lists what can be read."""
-    with pytest.raises(ui.ArgumentTypeError) as caught:
+    with refused(ui.ArgumentTypeError):
         ui.inspect({"w": 1})
-    assert str(caught.value) == (
-        "`model` must be a torch.nn.Module, a keras.Model, a Flax NNX or Equinox module, or "
-        "unified_init.linen(module, variables) or unified_init.haiku(transformed, params) for those two; got dict."
-    )
 
 
 def test_a_report_is_json() -> None:
@@ -378,9 +356,8 @@ def test_a_pattern_of_loaded_paths_must_match() -> None:
     model.register_buffer("mask", torch.ones(2))
     recipe = ui.recipes.torch_default()
     assert ui.apply(model, recipe, seed=0, loaded=["weight", "mask"], overwrite=False)[1].kept == ("weight",)
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError):
         ui.apply(model, recipe, seed=0, loaded="wieght", overwrite=False)
-    assert str(caught.value) == "`loaded`: 'wieght' matches no parameter of the model."
 
 
 def test_an_integer_parameter_takes_whole_constants_alone() -> None:
@@ -392,11 +369,8 @@ def test_an_integer_parameter_takes_whole_constants_alone() -> None:
     ui.apply(model, ui.Recipe("x", (ui.Rule(spec=ui.constant(-2)),)))
     assert model.codes.tolist() == [-2, -2, -2]
     for spec in (ui.normal(0, 1), ui.constant(0.5), ui.constant(300)):
-        with pytest.raises(ui.ArgumentValueError) as caught:
+        with refused(ui.ArgumentValueError):
             ui.apply(model, ui.Recipe("x", (ui.Rule(spec=spec),)), seed=0)
-        assert str(caught.value) == (
-            f"'codes': its type is int8, which holds whole constants in its range alone; the rule gives {spec!r}."
-        )
         assert model.codes.tolist() == [-2, -2, -2]
 
 
@@ -412,11 +386,8 @@ def test_a_traced_seed_is_refused() -> None:
         ui.apply(model, ui.recipes.torch_default(), seed=key)
         return key
 
-    with pytest.raises(ui.ArgumentTypeError) as caught:
+    with refused(ui.ArgumentTypeError):
         jax.jit(traced)(jax.random.key(0))
-    assert str(caught.value) == (
-        "`seed` of apply() must be known when it is called, got a key that is being traced."
-    )
 
 
 def test_pieces_that_overlap_are_refused() -> None:
@@ -441,9 +412,8 @@ def test_pieces_that_overlap_are_refused() -> None:
         for name in ("a", "b")
     ]
     planned = ui.plan(ui.Inventory("torch", tuple(records)), ui.Recipe("x", (ui.Rule(spec=ui.zeros()),)))
-    with pytest.raises(ui.ArgumentValueError) as caught:
+    with refused(ui.ArgumentValueError):
         writes_of(_torch, torch.nn.Linear(3, 2), list(planned))
-    assert str(caught.value) == "'weight' would be written twice: 2 pieces cover 12 of its 6 values."
 
 
 @pytest.mark.filterwarnings("ignore:Initializing zero-element tensors is a no-op:UserWarning")

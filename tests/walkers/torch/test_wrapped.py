@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.helpers.messages import refused
 
 import unified_init as ui
 
@@ -106,10 +107,6 @@ def test_what_torchscript_made_is_refused(how: str) -> None:
 
     layer = torch.nn.Linear(3, 2)
     made: Any = torch.jit.script(layer) if how == "script" else torch.jit.trace(layer, torch.ones(1, 3))
-    for model, where in ((made, ""), (torch.nn.Sequential(made), " at '0'")):
-        with pytest.raises(ui.ArgumentTypeError) as caught:
+    for model in (made, torch.nn.Sequential(made)):
+        with refused(ui.ArgumentTypeError):
             ui.inspect(model)
-        assert str(caught.value) == (
-            f"`model` must be eager, got a {type(made).__name__}{where}, which does not say what its layers "
-            "are: apply before torch.jit.script or torch.jit.trace."
-        )
