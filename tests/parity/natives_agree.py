@@ -17,7 +17,7 @@ from tests.parity.natives import (
 )
 from tests.parity.natives_keras import CASES as KERAS_CASES
 from tests.parity.natives_keras import case_key, shape_of
-from tools.pages.difference_rows import Place
+from tools.pages.difference_rows import Setting
 
 import unified_init as ui
 from unified_init.spec.distributions import AT_2_SIGMA, Normal, TruncatedNormal
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 __all__ = ["CASES", "Case", "wrong_laws"]
 
 # Few shapes: JAX compiles each. The matrices are also those of the rows of the table.
-OI, OIHW = Place((2048, 512), "OI"), Place((256, 64, 4, 4), "OIHW")
-IO, HWIO = Place((512, 2048), "IO"), Place((4, 4, 64, 256), "HWIO")
-SHORT_OI, SHORT_HWIO = Place((40, 24, 3, 3), "OIHW"), Place((3, 3, 24, 40), "HWIO")
+OI, OIHW = Setting((2048, 512), "OI"), Setting((256, 64, 4, 4), "OIHW")
+IO, HWIO = Setting((512, 2048), "IO"), Setting((4, 4, 64, 256), "HWIO")
+SHORT_OI, SHORT_HWIO = Setting((40, 24, 3, 3), "OIHW"), Setting((3, 3, 24, 40), "HWIO")
 FLAT = {"minval": -0.2, "maxval": 1.3}
 MOVED = {"mean": 0.4, "stddev": 0.3}
 OUT_NORMAL = {"scale": 3.0, "mode": "fan_out", "distribution": "normal"}
@@ -105,7 +105,7 @@ class Case:
 
     name: str
     arguments: tuple[tuple[str, Any], ...]
-    place: Place
+    place: Setting
     draw: Callable[[Keras], Array]
     needs: tuple[str, ...]
     backend: str = ""
@@ -132,7 +132,9 @@ class Case:
         )
 
 
-def _place(name: str, arguments: dict[str, Any], places: tuple[Place, Place, Place], *, odd: bool) -> Place:
+def _place(
+    name: str, arguments: dict[str, Any], places: tuple[Setting, Setting, Setting], *, odd: bool
+) -> Setting:
     """Return a matrix, or a kernel for every other initializer that has fans; less where all is exact."""
     matrix, kernel, short = places
     word = name.rpartition(".")[2]
@@ -147,7 +149,7 @@ def _place(name: str, arguments: dict[str, Any], places: tuple[Place, Place, Pla
 
 def _cases() -> tuple[Case, ...]:
     found = []
-    peers: tuple[tuple[str, Calls, Any, tuple[Place, Place, Place], str], ...] = (
+    peers: tuple[tuple[str, Calls, Any, tuple[Setting, Setting, Setting], str], ...] = (
         ("torch.nn.init.", TORCH, _torch, (OI, OIHW, SHORT_OI), "torch"),
         ("jax.nn.initializers.", JAX, jax_draw, (IO, HWIO, SHORT_HWIO), "jax"),
         ("tf.compat.v1.initializers.", TF1, tf1_draw, (IO, HWIO, SHORT_HWIO), "tensorflow"),
@@ -162,7 +164,7 @@ def _cases() -> tuple[Case, ...]:
     for backend in KERAS_BACKENDS:
         for word, arguments in KERAS_CASES:
             shape = shape_of(word)
-            place = Place(shape, "WIO" if word == "STFT" else "HWIO" if len(shape) > 2 else "IO")
+            place = Setting(shape, "WIO" if word == "STFT" else "HWIO" if len(shape) > 2 else "IO")
             found.append(
                 Case(f"keras.initializers.{word}", tuple(arguments.items()), place,
                      functools.partial(_from_keras, backend, case_key(word, arguments)), ("keras", backend),
@@ -171,7 +173,7 @@ def _cases() -> tuple[Case, ...]:
     return tuple(found)
 
 
-def _drawn(draw: Any, word: str, place: Place, position: int, arguments: dict[str, Any], _: Keras) -> Array:
+def _drawn(draw: Any, word: str, place: Setting, position: int, arguments: dict[str, Any], _: Keras) -> Array:
     if draw is jax_draw:
         without_geo_avg(arguments)
     return draw(word, place.shape, 100 + position, **arguments)

@@ -1,6 +1,6 @@
 """Calls that differ in something other than the law of one value: the rows.
 
-Numbers are counts, or those of laws. None is read off a sample.
+Numbers are counts, or those of laws. None is measured on a sample.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ __all__ = ["COMPLEX", "EMPTY", "FAULTS", "LOW_PRECISION", "SEEDS", "STRUCTURE"]
 
 TORCH_INIT, KERAS, JAX = "torch.nn.init.", "keras.initializers.", "jax.nn.initializers."
 TF1, HAIKU = "tf.compat.v1.initializers.", "haiku.initializers."
-# P(|z| > 2), z a unit normal: the share that truncation at two sigmas is to remove.
+# P(|z| > 2), z a unit normal: the share that truncation at two sigmas should remove.
 OUTSIDE_2 = math.erfc(math.sqrt(2))
 
 STRUCTURE = Topic(
@@ -66,7 +66,7 @@ LOW_PRECISION = Topic(
     ),
 )  # fmt: skip
 
-# The mean square of a complex normal with its modulus cut at 2, over what JAX divides by for it.
+# The mean square of a complex normal with its modulus truncated at 2, over the number by which JAX divides.
 JAX_COMPLEX = (1 - 4 * math.exp(-4) / (1 - math.exp(-4))) / 0.95311164380491208**2
 POWER = "mean square of the modulus, over its target"
 COMPLEX = Topic(

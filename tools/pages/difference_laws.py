@@ -1,13 +1,13 @@
 """Calls whose law is not the one that their name, arguments or shape suggest: the rows.
 
-Numbers are the laws' own. None is read off a sample.
+Numbers are those of the laws. None is measured on a sample.
 """
 
 from __future__ import annotations
 
 import math
 
-from tools.pages.difference_rows import FactRow, LawRow, Place, Topic
+from tools.pages.difference_rows import FactRow, LawRow, Setting, Topic
 
 from unified_init.spec.distributions import STD_TRUNCATED_AT_2
 
@@ -17,9 +17,9 @@ C2 = STD_TRUNCATED_AT_2
 # P(|z| > 2 / C2), z a unit normal: the share of an untruncated normal beyond the bounds of a truncated
 # one of the same std. The test integrates it.
 BEYOND = math.erfc(2 / C2 / math.sqrt(2))
-FLAT = Place((2**20,))
-TORCH_DENSE, DENSE = Place((2048, 512), "OI"), Place((512, 2048), "IO")
-EMBEDDING = Place((2**14, 64))
+FLAT = Setting((2**20,))
+TORCH_DENSE, DENSE = Setting((2048, 512), "OI"), Setting((512, 2048), "IO")
+EMBEDDING = Setting((2**14, 64))
 TORCH_INIT, KERAS, JAX = "torch.nn.init.", "keras.initializers.", "jax.nn.initializers."
 TF1, HAIKU = "tf.compat.v1.initializers.", "haiku.initializers."
 
@@ -139,58 +139,60 @@ FANS = Topic(
         LawRow("torch.Conv2d groups", TORCH_INIT + 'kaiming_normal_(w, mode="fan_out")',
                "w of Conv2d(256, 256, 3, groups=4): fan_out of all groups, 2304",
                "kaiming_normal(mode='fan_out')",
-               Place((256, 64, 3, 3), "(BO)IHW", (("B", 4),), (576, 2304)), "kaiming_normal(mode='fan_out')",
-               Place((256, 64, 3, 3), "(BO)IHW", (("B", 4),)), 0.5),
+               Setting((256, 64, 3, 3), "(BO)IHW", (("B", 4),), (576, 2304)),
+               "kaiming_normal(mode='fan_out')",
+               Setting((256, 64, 3, 3), "(BO)IHW", (("B", 4),)), 0.5),
         LawRow("torch.Conv2d depthwise", TORCH_INIT + "xavier_normal_(w)",
                "w of Conv2d(384, 384, 7, groups=384): fans 49 and 18816",
-               "xavier_normal()", Place((384, 1, 7, 7), "(BO)IHW", (("B", 384),), (49, 18816)),
-               "xavier_normal()", Place((384, 1, 7, 7), "(BO)IHW", (("B", 384),)), math.sqrt(2 / 385)),
+               "xavier_normal()", Setting((384, 1, 7, 7), "(BO)IHW", (("B", 384),), (49, 18816)),
+               "xavier_normal()", Setting((384, 1, 7, 7), "(BO)IHW", (("B", 384),)), math.sqrt(2 / 385)),
         LawRow("keras.DepthwiseConv2D", "keras.layers.DepthwiseConv2D(7).kernel",
                "on 384 channels: fans 18816 and 49", "glorot_uniform()",
-               Place((7, 7, 384, 1), "HWBO", (), (18816, 49)), "glorot_uniform()",
-               Place((7, 7, 384, 1), "HWBO", (), (49, 49)), math.sqrt(2 / 385)),
+               Setting((7, 7, 384, 1), "HWBO", (), (18816, 49)), "glorot_uniform()",
+               Setting((7, 7, 384, 1), "HWBO", (), (49, 49)), math.sqrt(2 / 385)),
         LawRow("torch.ConvTranspose2d", TORCH_INIT + "kaiming_normal_(w)",
                "w of ConvTranspose2d(256, 64, 3): fan_in of the outputs, 576",
-               "kaiming_normal()", Place((256, 64, 3, 3), "IOHW", (), (576, 2304)), "kaiming_normal()",
-               Place((256, 64, 3, 3), "IOHW"), 2.0),
+               "kaiming_normal()", Setting((256, 64, 3, 3), "IOHW", (), (576, 2304)), "kaiming_normal()",
+               Setting((256, 64, 3, 3), "IOHW"), 2.0),
         LawRow("keras.Conv2DTranspose", 'keras.layers.Conv2DTranspose(64, 3, kernel_initializer="he_normal")',
                "on 256 channels: fan_in of the outputs, 576", "he_normal()",
-               Place((3, 3, 64, 256), "HWOI", (), (576, 2304)), "he_normal()",
-               Place((3, 3, 64, 256), "HWOI"), 2.0),
+               Setting((3, 3, 64, 256), "HWOI", (), (576, 2304)), "he_normal()",
+               Setting((3, 3, 64, 256), "HWOI"), 2.0),
         LawRow("flax.ConvTranspose", "flax.linen.ConvTranspose(64, (3, 3), transpose_kernel=True)",
                "on 256 channels: fan_in of the outputs, 576", "lecun_normal()",
-               Place((3, 3, 64, 256), "HWOI", (), (576, 2304)), "lecun_normal()",
-               Place((3, 3, 64, 256), "HWOI"), 2.0),
+               Setting((3, 3, 64, 256), "HWOI", (), (576, 2304)), "lecun_normal()",
+               Setting((3, 3, 64, 256), "HWOI"), 2.0),
         LawRow("torch.MultiheadAttention", "torch.nn.MultiheadAttention(512, 8).in_proj_weight",
                "fan_out of query, key and value together: 1536", "xavier_uniform()",
-               Place((1536, 512), "(BO)I", (("B", 3),), (512, 1536)), "xavier_uniform()",
-               Place((1536, 512), "(BO)I", (("B", 3),)), math.sqrt(1 / 2)),
+               Setting((1536, 512), "(BO)I", (("B", 3),), (512, 1536)), "xavier_uniform()",
+               Setting((1536, 512), "(BO)I", (("B", 3),)), math.sqrt(1 / 2)),
         LawRow("keras.GlorotUniform heads", KERAS + "GlorotUniform()((512, 8, 64))",
                "a convolution 512 wide: fans 4096 and 32768", "glorot_uniform()",
-               Place((512, 8, 64), "IOO", (), (4096, 32768)), "glorot_uniform()",
-               Place((512, 8, 64), "IOO"), 1 / 6),
+               Setting((512, 8, 64), "IOO", (), (4096, 32768)), "glorot_uniform()",
+               Setting((512, 8, 64), "IOO"), 1 / 6),
         LawRow("jax.glorot_uniform heads", JAX + "glorot_uniform()(key, (512, 8, 64))",
                "a convolution 512 wide: fans 4096 and 32768", "glorot_uniform()",
-               Place((512, 8, 64), "IOO", (), (4096, 32768)), "glorot_uniform()",
-               Place((512, 8, 64), "IOO"), 1 / 6),
+               Setting((512, 8, 64), "IOO", (), (4096, 32768)), "glorot_uniform()",
+               Setting((512, 8, 64), "IOO"), 1 / 6),
         LawRow("jax.he_normal OIHW", JAX + "he_normal()(key, (256, 64, 3, 3))",
                "an axis of space for the inputs: fan_in 49152", "he_normal()",
-               Place((256, 64, 3, 3), "OIHW", (), (49152, None)), "he_normal()",
-               Place((256, 64, 3, 3), "OIHW"), math.sqrt(576 / 49152)),
+               Setting((256, 64, 3, 3), "OIHW", (), (49152, None)), "he_normal()",
+               Setting((256, 64, 3, 3), "OIHW"), math.sqrt(576 / 49152)),
         LawRow("flax.DenseGeneral", "flax.linen.DenseGeneral(256, axis=-1, batch_dims=(0,)).kernel",
                "fan_in times the batch of 16: 4096", "lecun_normal()",
-               Place((16, 256, 256), "BIO", (), (4096, None)), "lecun_normal()",
-               Place((16, 256, 256), "BIO"), 0.25),
+               Setting((16, 256, 256), "BIO", (), (4096, None)), "lecun_normal()",
+               Setting((16, 256, 256), "BIO"), 0.25),
         LawRow("flax.ConvLocal", "flax.linen.ConvLocal(32, (3, 3)).kernel",
                "fan_in times the 16 x 16 places: 36864", "lecun_normal()",
-               Place((16, 16, 144, 32), "BBIO", (), (36864, None)), "lecun_normal()",
-               Place((16, 16, 144, 32), "BBIO"), 1 / 16),
+               Setting((16, 16, 144, 32), "BBIO", (), (36864, None)), "lecun_normal()",
+               Setting((16, 16, 144, 32), "BBIO"), 1 / 16),
         LawRow("torch.Bilinear", "torch.nn.Bilinear(64, 64, 256).weight", "fan_in of the first input: 64",
-               "kaiming_uniform(5**0.5)", Place((256, 64, 64), "OII", (), (64, None)),
-               "kaiming_uniform(5**0.5)", Place((256, 64, 64), "OII"), 8.0),
+               "kaiming_uniform(5**0.5)", Setting((256, 64, 64), "OII", (), (64, None)),
+               "kaiming_uniform(5**0.5)", Setting((256, 64, 64), "OII"), 8.0),
         LawRow("haiku.VarianceScaling fan_in_axes", HAIKU + "VarianceScaling(fan_in_axes=(1,))",
                "ignored on a matrix: fan_in 512", "lecun_normal()",
-               Place((512, 2048), "OI", (), (512, None)), "lecun_normal()", Place((512, 2048), "OI"), 2.0),
+               Setting((512, 2048), "OI", (), (512, None)),
+               "lecun_normal()", Setting((512, 2048), "OI"), 2.0),
     ),
 )  # fmt: skip
 
@@ -203,19 +205,21 @@ ORTHOGONAL = Topic(
     (
         LawRow("torch.orthogonal_ transposed", TORCH_INIT + "orthogonal_(w)",
                "w of ConvTranspose2d(64, 32, 3): 64 rows, the inputs", "orthogonal()",
-               Place((64, 32, 3, 3), "OIHW"), "orthogonal()", Place((64, 32, 3, 3), "IOHW"), math.sqrt(2)),
+               Setting((64, 32, 3, 3), "OIHW"),
+               "orthogonal()", Setting((64, 32, 3, 3), "IOHW"), math.sqrt(2)),
         LawRow("keras.Orthogonal transposed", KERAS + "Orthogonal()",
                "kernel of Conv2DTranspose(32, 3) on 64 channels: 64 columns, the inputs", "orthogonal()",
-               Place((3, 3, 32, 64), "HWIO"), "orthogonal()", Place((3, 3, 32, 64), "HWOI"), math.sqrt(2)),
+               Setting((3, 3, 32, 64), "HWIO"),
+               "orthogonal()", Setting((3, 3, 32, 64), "HWOI"), math.sqrt(2)),
         LawRow("torch.orthogonal_ depthwise", TORCH_INIT + "orthogonal_(w)",
                "w of Conv2d(64, 64, 3, groups=64): one matrix of 64 rows, not 64 of one", "orthogonal()",
-               Place((64, 1, 3, 3), "OIHW"), "orthogonal()",
-               Place((64, 1, 3, 3), "(BO)IHW", (("B", 64),)), 3 / 8),
+               Setting((64, 1, 3, 3), "OIHW"), "orthogonal()",
+               Setting((64, 1, 3, 3), "(BO)IHW", (("B", 64),)), 3 / 8),
         LawRow("keras.LSTM", "keras.layers.LSTM(64).cell.recurrent_kernel", "one matrix for the four gates",
-               "orthogonal()", Place((64, 256), "IO"), "orthogonal()",
-               Place((64, 256), "I(BO)", (("B", 4),)), 0.5),
+               "orthogonal()", Setting((64, 256), "IO"), "orthogonal()",
+               Setting((64, 256), "I(BO)", (("B", 4),)), 0.5),
         LawRow("flax.OptimizedLSTMCell", "flax.nnx.OptimizedLSTMCell(16, 64, rngs=rngs).dense_h.kernel",
                "one matrix for the four gates; flax.linen's has four", "orthogonal()",
-               Place((64, 256), "IO"), "orthogonal()", Place((64, 256), "I(BO)", (("B", 4),)), 0.5),
+               Setting((64, 256), "IO"), "orthogonal()", Setting((64, 256), "I(BO)", (("B", 4),)), 0.5),
     ),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The kinds of rows in the table of differences, and the releases that it was checked with."""
+"""The kinds of rows in the table of differences, and the releases on which it was checked."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from unified_init.law.law import Fans, Law
     from unified_init.spec.initializer import Initializer
 
-__all__ = ["CHECKED", "FactRow", "LawRow", "Place", "Topic"]
+__all__ = ["CHECKED", "FactRow", "LawRow", "Setting", "Topic"]
 
 # The releases that every row was measured on, by the first word of its key.
 CHECKED = {
@@ -24,8 +24,8 @@ CHECKED = {
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Place:
-    """Where a spec meets a shape: the arguments of ``Initializer.resolve``."""
+class Setting:
+    """The arguments with which a spec is resolved: shape, layout, sizes and fans."""
 
     shape: tuple[int, ...]
     layout: str | None = None
@@ -33,7 +33,7 @@ class Place:
     fans: Fans | None = None
 
     def law(self, spec: Initializer) -> Law:
-        """Return the law of a spec here."""
+        """Return the law of a spec in this setting."""
         return spec.resolve(self.shape, layout=self.layout, sizes=dict(self.sizes) or None, fans=self.fans)
 
 
@@ -43,25 +43,25 @@ class LawRow:
 
     Args:
         key: peer, dot, name; identifies the row.
-        call: the peer's call, without what does not touch the law.
-        draws: what it draws, in words.
+        call: the peer's call, without arguments that do not change the law.
+        draws: its law, in words.
         ours: our expression of exactly that law.
-        at: where it meets the shape.
-        against: our expression of the law that a reader would take it for.
-        against_at: where that meets the shape, if elsewhere.
-        value: the quantity of theirs.
+        at: the setting in which ours is resolved.
+        against: our expression of the law that a reader would expect.
+        against_at: the setting in which that is resolved.
+        value: the quantity of the peer's law.
         quantity: "std": over that of ``against``. "beyond": the share of the values beyond the bounds of
-            whichever of the two laws has any.
-        without: the quantity of ``against``; a reader expects it.
+            the one of the two laws that has bounds.
+        without: the quantity of ``against``, which a reader expects.
     """
 
     key: str
     call: str
     draws: str
     ours: str
-    at: Place
+    at: Setting
     against: str
-    against_at: Place
+    against_at: Setting
     value: float
     quantity: str = "std"
     without: float = 1.0
@@ -76,10 +76,10 @@ class FactRow:
         call: the peer's call.
         draws: what it does, in words.
         ours: our expression in its place.
-        quantity: what is compared.
-        value: theirs; the name of an error's class, where that is what they give.
-        without: the same of ``versus``.
-        versus: "ours", or what else is compared with.
+        quantity: the quantity that is compared.
+        value: the peer's; the name of an error's class, where the call raises it.
+        without: that of ``versus``.
+        versus: "ours", or the other side of the comparison.
     """
 
     key: str

@@ -6,7 +6,7 @@ import dataclasses
 import sys
 import textwrap
 
-from tools.pages.difference_rows import CHECKED, FactRow, LawRow, Place, Topic
+from tools.pages.difference_rows import CHECKED, FactRow, LawRow, Setting, Topic
 from tools.pages.differences import DIFFERENCES
 
 __all__ = ["differences_page"]
@@ -28,8 +28,8 @@ This page is generated: `python -m tools.pages.differences_page > docs/differenc
 
 def differences_page() -> str:
     """Return the page."""
-    *most, last = CHECKED.values()
-    head = HEAD.format(releases=f"{', '.join(most)} and {last}")
+    *names, last = CHECKED.values()
+    head = HEAD.format(releases=f"{', '.join(names)} and {last}")
     return "\n".join([head, *map(_section, DIFFERENCES)])
 
 
@@ -43,7 +43,7 @@ def _row(row: LawRow | FactRow) -> str:
     if isinstance(row, FactRow):
         difference = f"{row.quantity}: **{_number(row.value)}**, {row.versus} {_number(row.without)}"
         return f"| `{row.call}` | {row.draws} | `{row.ours}` | {difference} |\n"
-    ours, other = _both(row)
+    ours, other = _two_expressions(row)
     if row.quantity == "std":
         difference = f"std: **{_number(row.value)}** times that of {other}"
     else:
@@ -54,8 +54,8 @@ def _row(row: LawRow | FactRow) -> str:
     return f"| `{row.call}` | {row.draws} | {ours} | {difference} |\n"
 
 
-def _both(row: LawRow) -> tuple[str, str]:
-    """Return both expressions, with their arguments where they do not meet the shape in the same way."""
+def _two_expressions(row: LawRow) -> tuple[str, str]:
+    """Return both expressions, with their arguments where the two settings differ."""
     if row.at == row.against_at:
         return f"`{row.ours}`", f"`{row.against}`"
     ours = f"`{row.ours}` with `{_arguments(row.at)}`"
@@ -66,13 +66,13 @@ def _both(row: LawRow) -> tuple[str, str]:
     return ours, f"the same with `{_arguments(row.against_at)}`"
 
 
-def _arguments(place: Place) -> str:
-    found = [f"layout={place.layout!r}"]
-    if place.sizes:
-        found.append(f"sizes={dict(place.sizes)!r}")
-    if place.fans is not None:
-        found.append(f"fans={place.fans!r}")
-    return ", ".join(found)
+def _arguments(setting: Setting) -> str:
+    arguments = [f"layout={setting.layout!r}"]
+    if setting.sizes:
+        arguments.append(f"sizes={dict(setting.sizes)!r}")
+    if setting.fans is not None:
+        arguments.append(f"fans={setting.fans!r}")
+    return ", ".join(arguments)
 
 
 def _number(value: float | str) -> str:

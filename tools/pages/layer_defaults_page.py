@@ -1,6 +1,6 @@
-"""The text of docs/layer_defaults.md: what each framework's defaults give to one standard set of layers.
+"""The text of docs/layer_defaults.md: the laws of each framework's defaults on a standard set of layers.
 
-The layers are records written here; a row is what a recipe gives to one, so no framework is needed.
+The layers are records, and a row is the assignment of a recipe to a record, so no framework is needed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULTS", "layer_defaults_page"]
 
-# Each with its corrected form; Equinox's fans are the true ones.
+# Each with its corrected form; Equinox needs none, because its fans are the true ones.
 DEFAULTS: dict[str, tuple[Callable[[], Recipe], Callable[[], Recipe] | None]] = {
     "torch": (recipes.torch_default, recipes.torch_default_corrected),
     "keras": (recipes.keras_default, recipes.keras_default_corrected),
@@ -65,7 +65,7 @@ This page is generated: `python -m tools.pages.layer_defaults_page > docs/layer_
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Row:
-    """What one tensor gets by one recipe: the law as a formula, its std and that over PyTorch's."""
+    """The law of one tensor by one recipe: as a formula, its std, and the ratio of that to PyTorch's."""
 
     tensor: str
     formula: str
@@ -84,8 +84,8 @@ def _section(layer: StandardLayer) -> str:
     lines = [f"## {layer.title}", "", textwrap.fill(intro, 110), "", HEADINGS, "|---|---|---|---|---|"]
     for record in layer.records:
         lines += [
-            f"| `{row.tensor}` | {_together(who)} | {row.formula} | {row.std} | {row.ratio} |"
-            for row, who in _merged(layer, record)
+            f"| `{row.tensor}` | {_joined_names(defaults)} | {row.formula} | {row.std} | {row.ratio} |"
+            for row, defaults in _merged(layer, record)
         ]
     return "\n".join(lines) + "\n"
 
@@ -103,14 +103,14 @@ def _merged(layer: StandardLayer, record: Record) -> list[tuple[Row, list[str]]]
     return list(rows.items())
 
 
-def _together(who: Sequence[str]) -> str:
-    """Return names with a default and its corrected form joined."""
-    shown = []
-    for name in who:
-        if name.endswith(" corrected") and name.removesuffix(" corrected") in who:
+def _joined_names(defaults: Sequence[str]) -> str:
+    """Return the names as text, a default and its corrected form joined by "+"."""
+    groups = []
+    for name in defaults:
+        if name.endswith(" corrected") and name.removesuffix(" corrected") in defaults:
             continue
-        shown.append(f"{name} + corrected" if f"{name} corrected" in who else name)
-    return ", ".join(shown)
+        groups.append(f"{name} + corrected" if f"{name} corrected" in defaults else name)
+    return ", ".join(groups)
 
 
 def _row(layer: StandardLayer, record: Record, recipe: Recipe) -> Row:
@@ -150,23 +150,25 @@ def _formula(layer: StandardLayer, record: Record, piece: Piece) -> str:
     if not isinstance(scale, VarianceScaling):
         return f"U({law.high:g})" if law.kind == "uniform" else f"{NORMALS[law.kind]}(std {law.std:.4g})"
     number = scale.scale * (3.0 if law.kind == "uniform" else 1.0)
-    fans = [_fan(layer, value) for value in _used(scale.mode, law)]
+    fans = [_fan(layer, value) for value in _fans_of_mode(scale.mode, law)]
     if len(fans) > 1:  # fan_avg: twice the number over the sum
-        number, below = number * 2.0, f"({' + '.join(fans)})"
+        number, denominator = number * 2.0, f"({' + '.join(fans)})"
     else:
-        below = fans[0] if " " not in fans[0] else f"({fans[0]})"
+        denominator = fans[0] if " " not in fans[0] else f"({fans[0]})"
     root = math.sqrt(number)
-    above = (
-        f"{root:.4g}/√{below}" if math.isclose(root, round(root, 4), rel_tol=1e-4) and root <= 1.0 else None
+    root_text = (
+        f"{root:.4g}/√{denominator}"
+        if math.isclose(root, round(root, 4), rel_tol=1e-4) and root <= 1.0
+        else None
     )
-    text = above or f"√({number:.4g}/{below})"
+    text = root_text or f"√({number:.4g}/{denominator})"
     return f"U({text})" if law.kind == "uniform" else f"{NORMALS[law.kind]}(std {text})"
 
 
 NORMALS = {"normal": "N", "truncated_normal": "TN"}
 
 
-def _used(mode: str, law: Law) -> tuple[float | None, ...]:
+def _fans_of_mode(mode: str, law: Law) -> tuple[float | None, ...]:
     return {"fan_in": (law.fan_in,), "fan_out": (law.fan_out,)}.get(mode, (law.fan_in, law.fan_out))
 
 
@@ -174,11 +176,11 @@ def _fan(layer: StandardLayer, value: float | None) -> str:
     """Return a fan as a product of the layer's symbols, the shortest first."""
     symbols = dict(layer.symbols)
     products = [
-        chosen for count in range(1, len(symbols) + 1) for chosen in itertools.combinations(symbols, count)
+        factors for count in range(1, len(symbols) + 1) for factors in itertools.combinations(symbols, count)
     ]
-    for multiple, chosen in itertools.product((1, 3, 4), products):
-        if multiple * math.prod(symbols[symbol] for symbol in chosen) == value:
-            return " ".join([*([str(multiple)] if multiple > 1 else []), *chosen])
+    for multiple, factors in itertools.product((1, 3, 4), products):
+        if multiple * math.prod(symbols[symbol] for symbol in factors) == value:
+            return " ".join([*([str(multiple)] if multiple > 1 else []), *factors])
     for first, second in itertools.combinations(symbols, 2):
         if symbols[first] + symbols[second] == value:
             return f"{first} + {second}"

@@ -51,16 +51,16 @@ def names_page() -> str:
 
 
 def _under(entries: tuple[Entry, ...]) -> str:
-    """Return where the names of a section live."""
-    places = dict.fromkeys(name.rpartition(".")[0] for entry in entries for name in entry.names)
-    return f"Under {', '.join(f'`{place}`' for place in places)}."
+    """Return the line with the prefixes of a section's names."""
+    prefixes = dict.fromkeys(name.rpartition(".")[0] for entry in entries for name in entry.names)
+    return f"Under {', '.join(f'`{prefix}`' for prefix in prefixes)}."
 
 
 def _row(entry: Entry) -> str:
-    word, *others = dict.fromkeys(name.rpartition(".")[2] for name in entry.names)
-    arguments = ", ".join(str(one) for one in entry.parameters if one.name in entry.kept)
-    theirs = ", ".join([f"`{word}({arguments})`", *(f"`{other}`" for other in others)])
-    return f"| {theirs} | `{entry.expression}` | {entry.differs} |\n"
+    word, *synonyms = dict.fromkeys(name.rpartition(".")[2] for name in entry.names)
+    arguments = ", ".join(str(parameter) for parameter in entry.parameters if parameter.name in entry.kept)
+    their_names = ", ".join([f"`{word}({arguments})`", *(f"`{synonym}`" for synonym in synonyms)])
+    return f"| {their_names} | `{entry.expression}` | {entry.differs} |\n"
 
 
 if __name__ == "__main__":

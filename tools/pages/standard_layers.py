@@ -15,7 +15,7 @@ __all__ = ["LAYERS", "StandardLayer"]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class StandardLayer:
-    """A layer: its records, and the sizes that fans are made of, by symbol."""
+    """A layer: its records, and the sizes from which its fans are computed, by symbol."""
 
     title: str
     symbols: tuple[tuple[str, int], ...]
@@ -70,10 +70,10 @@ def _parts(path: str, shape: tuple[int, ...], labels: str) -> dict[str, Any]:
     if not labels:
         return {}
     length = shape[0] // len(labels)
-    rest = tuple((0, size) for size in shape[1:])
+    other_axes = tuple((0, size) for size in shape[1:])
     parts = tuple(
-        Part(label=label, length=length, path=path, box=((at * length, (at + 1) * length), *rest))
-        for at, label in enumerate(labels)
+        Part(label=label, length=length, path=path, box=((index * length, (index + 1) * length), *other_axes))
+        for index, label in enumerate(labels)
     )
     return {"axis": 0, "parts": parts}
 
@@ -89,7 +89,7 @@ def _fused(width: int) -> Iterator[Record]:
     yield _record("out_proj.bias", (width,), "O", "attention", "bias", **facts)
 
 
-def _apart(width: int, features: int) -> Iterator[Record]:
+def _separate(width: int, features: int) -> Iterator[Record]:
     for word, inputs in (("query", width), ("key", features)):
         facts: dict[str, Any] = {
             "inputs": inputs, "outputs": width, "place": f"attention.{word}",
@@ -158,11 +158,11 @@ LAYERS = (
         "Queries, keys and values as one matrix (3 I, I); all are as wide as the model.",
     ),
     StandardLayer(
-        "Attention, separate", (("I", 128),), tuple(_apart(128, 128))[:1],
+        "Attention, separate", (("I", 128),), tuple(_separate(128, 128))[:1],
         "A query of its own, where keys are as wide: what PyTorch fuses, and its recipe draws as if it were.",
     ),
     StandardLayer(
-        "Attention, keys of another width", (("O", 128), ("I", 80)), tuple(_apart(128, 80)),
+        "Attention, keys of another width", (("O", 128), ("I", 80)), tuple(_separate(128, 80)),
         "O inputs of queries, I of keys: what PyTorch keeps apart as well.",
     ),
     StandardLayer("PReLU", (), (_record("weight", (1,), "O", "prelu", "slope"),), "One slope."),

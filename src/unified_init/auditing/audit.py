@@ -1,4 +1,4 @@
-"""Audits: what a recipe expects of every parameter of a model, and what is there. Needs SciPy."""
+"""Audits: compares every parameter of a model with what a recipe expects. Needs SciPy."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ ALPHA = 1e-9
 
 
 def audit(model: Any, recipe: Recipe, *, alpha: float = ALPHA) -> Audit:
-    """Return what every parameter of a model holds, against what a recipe gives it.
+    """Compare every parameter of a model with the law that a recipe gives it.
 
     For each: ratio = observed std / law's std, z-scores by the exact distribution of the sums, and the
     statistics of ``unified_init.testing.examine`` at alpha / number of parameters. Constants, identities
@@ -99,20 +99,20 @@ def audit(model: Any, recipe: Recipe, *, alpha: float = ALPHA) -> Audit:
         except Exception as error:  # noqa: BLE001  # on meta, or a type that its framework cannot hand over
             rows.append(_row(expectation, "unread", notes=(str(error),)))
             continue
-        row = _judged(expectation, values, rate / len(expectations), blocks, others)
-        computed = _computed(walker, model, expectation) if row.verdict == "differs" else ""
-        if computed:
-            row = dataclasses.replace(row, verdict="unexamined", notes=(computed,))
-        if expectation.piece is None or expectation.piece.law.random:  # not those that a formula gives
+        row = _judge(expectation, values, rate / len(expectations), blocks, others)
+        reason = _computed_reason(walker, model, expectation) if row.verdict == "differs" else ""
+        if reason:
+            row = dataclasses.replace(row, verdict="unexamined", notes=(reason,))
+        if expectation.piece is None or expectation.piece.law.random:  # a formula may give two the same
             unique[len(rows)] = values
         rows.append(row)
-    for index, same in duplicates_of(unique).items():
-        rows[index] = _with_duplicates(rows[index], tuple(expectations[other].path for other in same))
+    for index, indices in duplicates_of(unique).items():
+        rows[index] = _with_duplicates(rows[index], tuple(expectations[other].path for other in indices))
     return Audit(recipe.name, inventory.framework, rate, tuple(rows), unused)
 
 
-def _computed(walker: Walker, model: Any, expectation: Expectation) -> str:
-    """Return why a tensor cannot hold what a rule gives it, where its layer computes it from others."""
+def _computed_reason(walker: Walker, model: Any, expectation: Expectation) -> str:
+    """Return why a tensor cannot have the values of a rule, if its layer computes it from others; else ""."""
     try:
         walker.check(model, [path for path, _ in expectation.record.stored])
     except ComputedError as error:
@@ -123,17 +123,17 @@ def _computed(walker: Walker, model: Any, expectation: Expectation) -> str:
 
 
 def _with_duplicates(row: AuditRow, others: tuple[str, ...]) -> AuditRow:
-    shown = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")  # noqa: PLR2004
+    listing = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")  # noqa: PLR2004
     verdict = "faulty" if row.verdict in {"ok", "differs"} else row.verdict
     return dataclasses.replace(
-        row, verdict=verdict, duplicates=others, notes=(*row.notes, f"holds the same values as {shown}")
+        row, verdict=verdict, duplicates=others, notes=(*row.notes, f"holds the same values as {listing}")
     )
 
 
-def _judged(
+def _judge(
     expectation: Expectation, values: NDArray[Any], rate: float, blocks: int, others: Mapping[float, str]
 ) -> AuditRow:
-    """Return the row of a tensor: what it holds, and whether its law allows it."""
+    """Return the row of a tensor: its numbers, and the verdict on them."""
     padding: tuple[str, ...] = ()
     if expectation.zero_row is not None:
         if values[expectation.zero_row].any():
@@ -168,8 +168,8 @@ def _judged(
     except UnifiedInitError as error:
         return _row(expectation, "unexamined", observed, notes=(str(error),))
     failed = verdict(findings, rate)
-    low = tuple(low_precision_notes(findings, failed, values.dtype.name))
-    notes = [*padding, *faithful_note(expectation), *low]
+    low_precision = tuple(low_precision_notes(findings, failed, values.dtype.name))
+    notes = [*padding, *faithful_note(expectation), *low_precision]
     if failed:
         notes += causes_of(expectation, observed, blocks, others)
     if failed and not notes:
@@ -178,7 +178,7 @@ def _judged(
             for finding in failed[:2]
         ]
     constant = observed.std == 0.0 and observed.size > 1
-    word = "faulty" if low or constant else "differs" if failed or padding else "ok"
+    word = "faulty" if low_precision or constant else "differs" if failed or padding else "ok"
     return _row(expectation, word, observed, findings, tuple(notes))
 
 

@@ -1,4 +1,4 @@
-"""Causes: what a std that is not the expected one would be right for, and other faults with a name."""
+"""Causes: explanations of a std that is not the expected one, and other faults that have a name."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from unified_init.errors import UnifiedInitError
 from unified_init.law.layout import bind
 from unified_init.recipes.fan_conventions import CONVENTIONS
+from unified_init.spec.distributions import STD_TRUNCATED_AT_2
 from unified_init.spec.scales import FAN_MODES, InverseFan, VarianceScaling
 from unified_init.stream.dtypes import DTYPES
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["causes_of", "faithful_note", "low_precision_notes"]
 
 OWNERS = {"own": "the true fans", "torch": "PyTorch's fans", "keras": "Keras' fans", "haiku": "Haiku's fans"}
-AT_2_SIGMA = 0.8796256610342398  # std of a unit normal that is truncated at 2
 SHAPES = {"uniform": 1.8, "normal": 3.0, "normal truncated at 2 sigma": 2.3658}  # kurtosis
 KINDS = {"uniform": "uniform", "normal": "normal", "truncated_normal": "normal truncated at 2 sigma"}
 ERRORS = 4.0  # standard errors within which a cause explains a std
@@ -38,13 +38,13 @@ FAR = 5.0  # standard errors
 def causes_of(
     expectation: Expectation, observed: Observed, blocks: int, others: Mapping[float, str]
 ) -> Iterator[str]:
-    """Yield what explains values that do not follow the law of their rule.
+    """Yield explanations of values that do not follow the law of their rule.
 
     Args:
         expectation: with a piece of independent draws.
-        observed: what the tensor holds.
-        blocks: how many repeated blocks the model has.
-        others: what the recipe gives to other parameters, by std.
+        observed: the numbers of the tensor.
+        blocks: the number of repeated blocks of the model.
+        others: the sources of other stds in the recipe, by std.
     """
     piece = expectation.piece
     assert piece is not None  # noqa: S101  # the caller's condition
@@ -53,13 +53,13 @@ def causes_of(
         yield f"all values are {observed.mean:.6g}, where the law is random"
         return
     error = math.sqrt(max(observed.kurtosis - 1.0, 0.1) / (4.0 * observed.examined))
-    allowed = ERRORS * error + ROUNDING
+    tolerance = ERRORS * error + ROUNDING
     ratio = observed.std / expected
-    if abs(math.log(ratio)) > allowed:
+    if abs(math.log(ratio)) > tolerance:
         causes = [
             cause
             for std, cause in _distinct(_hypotheses(expectation.record, piece, blocks, others))
-            if abs(math.log(std / expected)) > SAME and abs(math.log(observed.std / std)) <= allowed
+            if abs(math.log(std / expected)) > SAME and abs(math.log(observed.std / std)) <= tolerance
         ]
         text = f"std {observed.std:.4g} is {ratio:.3g} of the {expected:.4g} of the law"
         yield f"{text}: {' or '.join(causes[:2])}" if causes else text
@@ -78,9 +78,9 @@ def _distinct(pairs: Iterator[tuple[float, str]]) -> list[tuple[float, str]]:
 def _hypotheses(
     record: Record, piece: Piece, blocks: int, others: Mapping[float, str]
 ) -> Iterator[tuple[float, str]]:
-    """Yield stds and what they would be right for, the likeliest cause first."""
+    """Yield stds with the cause that would give them, the likeliest first."""
     std = piece.law.std
-    yield from _of_fans(record, piece)
+    yield from _fan_hypotheses(record, piece)
     if blocks:
         yield std * math.sqrt(2 * blocks), f"that without the depth factor 1/sqrt(2 * {blocks})"
         yield std / math.sqrt(2 * blocks), f"that with a depth factor 1/sqrt(2 * {blocks})"
@@ -88,18 +88,18 @@ def _hypotheses(
         layer = record.block + 1
         yield std / math.sqrt(layer), f"that divided by sqrt({layer}), the number of the layer"
         yield std / math.sqrt(2 * layer), f"that divided by sqrt(2 * {layer}), the number of the layer"
-    for other, what in others.items():
-        yield other, f"that of {what}"
-    yield std * AT_2_SIGMA, "that without the correction for truncation at 2 sigma"
-    yield std / AT_2_SIGMA, "that with a correction for truncation which the law does not have"
+    for other_std, source in others.items():
+        yield other_std, f"that of {source}"
+    yield std * STD_TRUNCATED_AT_2, "that without the correction for truncation at 2 sigma"
+    yield std / STD_TRUNCATED_AT_2, "that with a correction for truncation which the law does not have"
     yield std / math.sqrt(3), "a std was taken for a half-width"
     yield std * math.sqrt(3), "a half-width was taken for a std"
     yield std**2, "a variance was taken for a std"
     yield math.sqrt(std), "the square root of the std"
 
 
-def _of_fans(record: Record, piece: Piece) -> Iterator[tuple[float, str]]:
-    """Yield what the rule would give with other fans, and what the frameworks' own layers have."""
+def _fan_hypotheses(record: Record, piece: Piece) -> Iterator[tuple[float, str]]:
+    """Yield the stds of the rule with other fans, and those of the frameworks' own layers."""
     fan_in, fan_out = record.fans
     tables: list[tuple[Fans, str]] = [
         (convention(record), OWNERS.get(name, f"the fans of {name!r}"))
@@ -112,39 +112,39 @@ def _of_fans(record: Record, piece: Piece) -> Iterator[tuple[float, str]]:
     if record.groups > 1 and fan_out is not None and fan_in is not None:
         tables.append(((fan_in * record.groups, fan_out * record.groups), "the fans of all groups together"))
     if piece.spec.needs:
-        for fans, what in tables:
-            yield from _with(record, piece, piece.spec, fans, f"that of {what}")
-    yield from _of_frameworks(tables)
+        for fans, description in tables:
+            yield from _std_with_fans(record, piece, piece.spec, fans, f"that of {description}")
+    yield from _framework_hypotheses(tables)
     if isinstance(piece.spec.scale, (VarianceScaling, InverseFan)):
         for mode in FAN_MODES:
             scale = dataclasses.replace(piece.spec.scale, mode=mode)
             spec = dataclasses.replace(piece.spec, scale=scale)
-            for fans, what in tables:
-                yield from _with(record, piece, spec, fans, f"that of {mode} of {what}")
+            for fans, description in tables:
+                yield from _std_with_fans(record, piece, spec, fans, f"that of {mode} of {description}")
 
 
-def _of_frameworks(tables: Sequence[tuple[Fans, str]]) -> Iterator[tuple[float, str]]:
-    """Yield the stds of layers that were left at a framework's default."""
-    for (first, second), owner in tables:
-        if not first or not second:
+def _framework_hypotheses(tables: Sequence[tuple[Fans, str]]) -> Iterator[tuple[float, str]]:
+    """Yield the stds of layers that a framework's default initialized."""
+    for (fan_in, fan_out), owner in tables:
+        if not fan_in or not fan_out:
             continue
-        yield 1.0 / math.sqrt(3.0 * first), f"PyTorch's default for a layer, with {owner}"
-        yield math.sqrt(2.0 / first), f"He's, with {owner}"
-        yield math.sqrt(2.0 / second), f"He's by fan_out, with {owner}"
-        yield 1.0 / math.sqrt(first), f"LeCun's, with {owner}"
-        yield math.sqrt(2.0 / (first + second)), f"Glorot's, with {owner}"
+        yield 1.0 / math.sqrt(3.0 * fan_in), f"PyTorch's default for a layer, with {owner}"
+        yield math.sqrt(2.0 / fan_in), f"He's, with {owner}"
+        yield math.sqrt(2.0 / fan_out), f"He's by fan_out, with {owner}"
+        yield 1.0 / math.sqrt(fan_in), f"LeCun's, with {owner}"
+        yield math.sqrt(2.0 / (fan_in + fan_out)), f"Glorot's, with {owner}"
 
 
-def _with(
-    record: Record, piece: Piece, spec: Initializer, fans: Fans, what: str
+def _std_with_fans(
+    record: Record, piece: Piece, spec: Initializer, fans: Fans, description: str
 ) -> Iterator[tuple[float, str]]:
     geometry = bind(piece.shape, record.layout, dict(record.sizes) or None)
     try:
         law = spec.law(geometry, fans)
     except UnifiedInitError:  # a fan that is not known
         return
-    given = [f"{name} {_number(value)}" for name, value in zip(("fan_in", "fan_out"), fans, strict=True)]
-    yield law.std, f"{what} ({', '.join(given)})"
+    fan_texts = [f"{name} {_number(value)}" for name, value in zip(("fan_in", "fan_out"), fans, strict=True)]
+    yield law.std, f"{description} ({', '.join(fan_texts)})"
 
 
 def _number(value: float | None) -> str:
@@ -152,7 +152,7 @@ def _number(value: float | None) -> str:
 
 
 def _shape(piece: Piece, observed: Observed) -> Iterator[str]:
-    """Say if the values have the kurtosis of another distribution."""
+    """Yield a note if the values have the kurtosis of another distribution."""
     expected = SHAPES.get(KINDS.get(piece.law.kind, ""))
     if expected is None:
         return
@@ -163,21 +163,24 @@ def _shape(piece: Piece, observed: Observed) -> Iterator[str]:
 
 
 def faithful_note(expectation: Expectation) -> Iterator[str]:
-    """Say what the true fans would give, where a rule has a framework's."""
+    """Yield a note on the std that the true fans would give, where a rule has a framework's fans."""
     piece, record = expectation.piece, expectation.record
     if piece is None or not piece.spec.needs or not piece.law.std > 0.0:
         return
-    own = next(_with(record, piece, piece.spec, record.fans, ""), None)
-    if own is None or abs(math.log(piece.law.std / own[0])) <= SAME:
+    true_fans_std = next(_std_with_fans(record, piece, piece.spec, record.fans, ""), None)
+    if true_fans_std is None or abs(math.log(piece.law.std / true_fans_std[0])) <= SAME:
         return
-    which = "group-correct" if record.groups > 1 else "true"
-    given = f"fan_in {_number(piece.law.fan_in)}, fan_out {_number(piece.law.fan_out)}"
-    ratio = piece.law.std / own[0]
-    yield f"as its rule says, the std is {ratio:.3g} of what the {which} fans give:{own[1]}, not ({given})"
+    fans_word = "group-correct" if record.groups > 1 else "true"
+    rule_fans = f"fan_in {_number(piece.law.fan_in)}, fan_out {_number(piece.law.fan_out)}"
+    ratio = piece.law.std / true_fans_std[0]
+    yield (
+        f"as its rule says, the std is {ratio:.3g} of what the {fans_word} fans give:{true_fans_std[1]}, "
+        f"not ({rule_fans})"
+    )
 
 
 def low_precision_notes(findings: Sequence[Finding], failed: Sequence[Finding], dtype: str) -> Iterator[str]:
-    """Say if values of a narrow type were drawn in that type: few of them differ, and the mean is off."""
+    """Yield notes if values were drawn in a narrow type: few distinct ones, and a mean that is off."""
     if dtype not in DTYPES or not DTYPES[dtype].narrow:
         return
     for finding in findings:

@@ -1,4 +1,4 @@
-"""What charts share: a figure, its colours and its file. Matplotlib is imported when one is drawn."""
+"""What the charts share: a figure, its colors and its file. Matplotlib is imported when one is drawn."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Curve:
     Args:
         name: the layer's path; "" is the model.
         step: steps of training before.
-        sizes: mean absolute values, one a width; the geometric mean over the seeds.
+        sizes: mean absolute values, one per width; the geometric mean over the seeds.
         slope: d log(size) / d log(width), by least squares; NaN where a size is 0.
 
     Raises:
@@ -62,12 +62,12 @@ class Curve:
 @public
 @dataclasses.dataclass(frozen=True, slots=True)
 class CoordCheck:
-    """The sizes of all layers' activations over width and training, and what they say.
+    """The sizes of all layers' activations over width and training, and a verdict.
 
     Args:
         widths: increasing.
         steps: of training.
-        curves: one a layer and step, from step 0.
+        curves: one per layer and step, from step 0.
 
     Raises:
         TypeError: a field is missing.
@@ -89,14 +89,14 @@ class CoordCheck:
 
     @property
     def verdict(self) -> str:
-        """What the steepest slope says: "stable" below 0.1, "grows" above 0.3, "unclear" between."""
+        """The verdict by the steepest slope: "stable" below 0.1, "grows" above 0.3, "unclear" between."""
         slope = math.nan if self.worst is None else self.worst.slope
         if slope < STABLE:
             return "stable"
         return "grows" if slope > GROWS else "unclear"
 
     def __str__(self) -> str:
-        """Return the slopes, a row a layer and a column a step."""
+        """Return the slopes, one row per layer and one column per step."""
         names = list(dict.fromkeys(curve.name for curve in self.curves))
         slopes = {(curve.name, curve.step): f"{curve.slope:+.3f}" for curve in self.curves}
         head = ["slope of log|x| by log width", *(f"step {step}" for step in range(self.steps + 1))]
@@ -122,7 +122,7 @@ class CoordCheck:
         return json.dumps(tree, indent=indent)
 
     def chart(self, path: str | Path) -> None:
-        """Draw the sizes over the width, a panel a step, into a PNG; needs matplotlib."""
+        """Draw the sizes over the width, one panel per step, into a PNG; needs matplotlib."""
         _coord_chart(self, path)
 
 
@@ -140,8 +140,8 @@ def coord_check(
 ) -> CoordCheck:
     """Train a PyTorch model for a few steps at several widths and return how its activations grow.
 
-    slope = d log mean|x| / d log width, for every layer after every step. Under muP none grows: slopes lie
-    below 0.1. In the standard parametrisation with Adam some layer's lie above 0.3.
+    slope = d log mean|x| / d log width, for every layer after every step. Under muP none grows: slopes are
+    below 0.1. In the standard parametrization with Adam some are above 0.3.
 
     Args:
         make_model: a function of the width that returns a ``torch.nn.Module``; it is trained.
@@ -193,8 +193,8 @@ def coord_check(
         raise ArgumentTypeError(msg)
     if not callable(optimizer):
         checks.choice("optimizer", optimizer, OPTIMIZERS)
-    chosen = _counts("seeds", seeds, least=0)
-    if not chosen:
+    seed_numbers = _counts("seeds", seeds, least=0)
+    if not seed_numbers:
         msg = "`seeds` must have one seed or more."
         raise ArgumentValueError(msg)
     checks.count("steps", steps)
@@ -204,7 +204,7 @@ def coord_check(
     runs = {
         width: [
             run(make_model, width, batch, optimizer=optimizer, lr=lr, steps=steps, seed=seed)
-            for seed in chosen
+            for seed in seed_numbers
         ]
         for width in sorted(set(sizes))
     }
@@ -232,7 +232,7 @@ def _prepare(
     multipliers: dict[str, float] = {}
     for row in table:
         record = inventory[row.path]
-        if row.multiplier != 1.0:  # of a table that is tied to the head, the head's
+        if row.multiplier != 1.0:  # of an embedding that is tied to the head, the head's
             multipliers |= dict.fromkeys(
                 record.ties if record.kind == "embedding" else (row.path,), row.multiplier
             )
@@ -245,8 +245,8 @@ def _curves(runs: dict[int, list[dict[tuple[str, int], float]]]) -> list[Curve]:
     keys = list(every_run[0])
     for run in every_run:
         if list(run) != keys:
-            odd = sorted({name for name, _ in set(run) ^ set(keys)})
-            msg = f"`make_model` must return the same layers at every width, got differences in {odd[:3]}."
+            names = sorted({name for name, _ in set(run) ^ set(keys)})
+            msg = f"`make_model` must return the same layers at every width, got differences in {names[:3]}."
             raise ArgumentValueError(msg)
     curves = []
     for name, step in keys:
@@ -270,7 +270,7 @@ def _slope(widths: list[int], sizes: list[float]) -> float:
 
 
 def _coord_chart(check: CoordCheck, path: str | Path) -> None:
-    """Draw the size of every layer's activations over the width: a panel a step, level where it is stable."""
+    """Draw the size of every layer's activations over the width, one panel per step."""
     figure, panels = charts.figure_of(check.steps + 1, width=2.5 * (check.steps + 1) + 2.0, shared=True)
     colours: Any = importlib.import_module("matplotlib").colormaps["viridis"]
     names = list(dict.fromkeys(curve.name for curve in check.curves))
@@ -282,13 +282,13 @@ def _coord_chart(check: CoordCheck, path: str | Path) -> None:
             axes.plot(check.widths, curve.sizes, marker="o", markersize=3, color=shade, label=label)
         slopes = [curve.slope for curve in curves if not math.isnan(curve.slope)]
         steepest = f", steepest {max(slopes):+.2f}" if slopes else ""
-        when = f"step {step}" if step else "at the start"
+        moment = f"step {step}" if step else "at the start"
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
-        axes.set_title(f"{when}{steepest}", fontsize=9, color=charts.INK, loc="left")
+        axes.set_title(f"{moment}{steepest}", fontsize=9, color=charts.INK, loc="left")
         axes.set_xlabel("width", fontsize=9, color=charts.INK)
     panels[0].set_ylabel("mean |activation|", fontsize=9, color=charts.INK)
     handles, labels = panels[-1].get_legend_handles_labels()
-    few = slice(None, None, max(1, -(-len(labels) // LISTED)))
-    figure.legend(handles[few], labels[few], fontsize=7, frameon=False, loc="outside right upper")
+    selection = slice(None, None, max(1, -(-len(labels) // LISTED)))
+    figure.legend(handles[selection], labels[selection], fontsize=7, frameon=False, loc="outside right upper")
     charts.save(figure, path)

@@ -1,7 +1,7 @@
-"""Expectations: what a recipe expects of each tensor of a model, or why it expects nothing.
+"""Expectations: the law that a recipe expects of each tensor of a model, or why it expects none.
 
-Where ``plan`` refuses a recipe that does not fit a model, an audit says so in a row: each record is asked
-about on its own.
+Where ``plan`` refuses a recipe that does not fit a model, an audit says so in the row of the record: each
+record is assigned separately.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ NO_RULE, NO_LAW, LEFT, OK = "no rule", "no law", "left", "ok"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Expectation:
-    """What is expected of one tensor: a record, one part of it or all its parts as one.
+    """The expectation of one tensor: of a record, of one part of it, or of all its parts as one.
 
-    ``piece`` is what the rule gives it; without one ``why`` says why nothing is expected, and ``reason``
-    has the message of an error.
+    ``piece`` has the law. Without it, ``why`` says why nothing is expected, and ``reason`` has the message of
+    an error.
     """
 
     record: Record
@@ -61,7 +61,7 @@ class Expectation:
 
 
 def expectations_of(inventory: Inventory, recipe: Recipe) -> Iterator[Expectation]:
-    """Yield what is expected of each tensor, in order of the paths."""
+    """Yield the expectation of each tensor, in the order of the inventory."""
     for record in inventory:
         try:
             assignment = assign(record, recipe)
@@ -71,7 +71,7 @@ def expectations_of(inventory: Inventory, recipe: Recipe) -> Iterator[Expectatio
         if assignment is None:
             yield Expectation(record, why=NO_RULE)
             continue
-        if not assignment.pieces:  # a tensor without values follows every law
+        if not assignment.pieces:  # an empty tensor follows every law
             yield Expectation(record, assignment.rule, why=LEFT if record.size else OK)
         for piece in assignment.pieces:
             yield Expectation(record, assignment.rule, piece, assignment.zero_row)
@@ -99,6 +99,6 @@ def read_tensor(read: Callable[[str], NDArray[Any]], expectation: Expectation) -
 
 
 def _region(values: NDArray[Any], part: Part, record: Record) -> NDArray[Any]:
-    inside = values if part.box is None else values[tuple(slice(*ends) for ends in part.box)]
-    shaped = inside.reshape(record.part_shape(part))
+    region = values if part.box is None else values[tuple(slice(*ends) for ends in part.box)]
+    shaped = region.reshape(record.part_shape(part))
     return shaped + shaped.dtype.type(part.shift) if part.shift else shaped

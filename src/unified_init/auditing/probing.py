@@ -1,4 +1,4 @@
-"""Probes: what a batch becomes on its way through a model, layer by layer."""
+"""Probes: the activations of a model on a batch, layer by layer."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PROBES = {"torch.walker": "torch.probe", "keras.walker": "keras.probe"}
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ProbedLayer:
-    """What one layer returned.
+    """The output of one layer, in numbers.
 
     Args:
         name: its path; "" is the model itself. A layer that is called again has "(call 2)" behind it.
@@ -61,7 +61,7 @@ class Probe:
     """Activations, and gradients if there was a loss, of every layer in the order of their calls.
 
     Args:
-        layers: one a call.
+        layers: one per call.
 
     Raises:
         TypeError: a field is missing.
@@ -119,8 +119,8 @@ def probe(model: Any, batch: Any, loss: Callable[[Any], Any] | None = None) -> P
     Args:
         model: a ``torch.nn.Module``, or a functional or sequential ``keras.Model``.
         batch: the model's argument; a tuple of several, or a dict of named ones.
-        loss: a function of the model's output that returns one value; without it no gradients. For
-            PyTorch alone.
+        loss: a function of the model's output that returns one value; without it no gradients. Only
+            for PyTorch.
 
     Returns:
         The probe.
@@ -154,8 +154,8 @@ def probe(model: Any, batch: Any, loss: Callable[[Any], Any] | None = None) -> P
 def _cells(layer: ProbedLayer) -> tuple[str, ...]:
     gradient = (layer.gradient_mean, _root(layer.gradient_variance))
     numbers = (layer.mean, _root(layer.variance), *gradient)
-    shown = ("" if value is None else f"{value:.4g}" for value in numbers)
-    return (layer.name or "(model)", layer.kind, str(layer.shape), *shown)
+    texts = ("" if value is None else f"{value:.4g}" for value in numbers)
+    return (layer.name or "(model)", layer.kind, str(layer.shape), *texts)
 
 
 def _root(variance: float | None) -> float | None:

@@ -1,4 +1,4 @@
-"""The result of an audit: a row per parameter, as text, as a table of rich, as JSON and as a chart."""
+"""The result of an audit: one row per parameter, as text, as a rich table, as JSON and as a chart."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ HEADINGS = (
 )  # fmt: skip
 COLOURS = {"ok": "green", "left": "dim", "unexamined": "yellow", "no rule": "yellow"}
 SHORT = {"float32": "f32", "bfloat16": "bf16", "float16": "f16", "float64": "f64"}
-NAMED = 12  # the most parameters whose names are written beside their points
+NAMED = 12  # up to so many bad parameters are named beside their points
 
 
 @public
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRow:
-    """One parameter, or one part of a fused one: what its rule gives and what it holds.
+    """One parameter, or one part of a fused one: its law and its values, in numbers.
 
     Args:
         path: native path, with the label of a part.
@@ -51,8 +51,8 @@ class AuditRow:
         law: name of the initializer, or of its distribution; "" without one.
         fan_in: the fan that the law used.
         fan_out: the same, of the outputs.
-        expected_mean: the law's.
-        expected_std: the law's.
+        expected_mean: the mean of the law.
+        expected_std: the std of the law.
         size: number of values.
         examined: number of values that the statistics are of: all, or a fixed sub-sample.
         mean: observed, as are the following.
@@ -62,11 +62,11 @@ class AuditRow:
         kurtosis: the fourth standardised moment: 3 for a normal.
         distinct: number of different values among those examined.
         z_mean: the mean's distance from the law's in standard errors; None where no statistics are made.
-        z_std: the same of the variance.
-        z_kurtosis: the same of the kurtosis.
+        z_std: the same for the variance.
+        z_kurtosis: the same for the kurtosis.
         p: the probability of values that are as unlikely, if they follow the law.
         verdict: one of ``VERDICTS``.
-        notes: what is wrong, and why; what a framework's fans differ from.
+        notes: what is wrong, and why; how a framework's fans differ from the true ones.
         ties: other paths of the same memory.
         duplicates: other parameters that hold the same values, or begin with them.
 
@@ -121,13 +121,13 @@ class AuditRow:
 @public
 @dataclasses.dataclass(frozen=True, slots=True)
 class Audit:
-    """A model held against a recipe. ``print`` shows it; ``failed`` has the rows that are not right.
+    """A model compared with a recipe. ``print`` shows it; ``failed`` has the rows that are not right.
 
     Args:
         recipe: name of the recipe.
         framework: whose model it is.
         alpha: the false-alarm rate over the whole model.
-        rows: one a parameter, or a part of a fused one, in order of the paths.
+        rows: one per parameter, or per part of a fused one, in order of the paths.
         unused: rules that decide nothing and are not optional, in words.
 
     Raises:
@@ -260,21 +260,21 @@ def _notes(audit: Audit) -> Iterator[str]:
 
 
 def _audit_chart(audit: Audit, path: str | Path) -> None:
-    """Draw observed over expected std, a point a random parameter, from the first layer to the last."""
+    """Draw observed over expected std, one point per random parameter, from the first layer to the last."""
     rows = sorted((row for row in audit if row.ratio > 0.0), key=lambda row: _natural(row.path))
     figure, (axes,) = charts.figure_of(1, width=min(14.0, 6.0 + 0.05 * len(rows)))
     groups = ((False, charts.GOOD, "as the law has it"), (True, charts.WRONG, "differs or faulty"))
-    for wrong, colour, label in groups:
-        points = [(index, row.ratio) for index, row in enumerate(rows) if (row.verdict in BAD) == wrong]
+    for is_bad, colour, label in groups:
+        points = [(index, row.ratio) for index, row in enumerate(rows) if (row.verdict in BAD) == is_bad]
         if points:
             axes.scatter(*zip(*points, strict=True), s=18, color=colour, label=label, zorder=3)
-    bad = [(index, row) for index, row in enumerate(rows) if row.verdict in BAD]
-    for index, row in bad if len(bad) <= NAMED else ():
+    bad_rows = [(index, row) for index, row in enumerate(rows) if row.verdict in BAD]
+    for index, row in bad_rows if len(bad_rows) <= NAMED else ():
         text = f"{row.path}  \N{MULTIPLICATION SIGN}{row.ratio:.3g}"
-        right = index > len(rows) / 2
+        in_right_half = index > len(rows) / 2
         axes.annotate(
-            text, (index, row.ratio), xytext=(-6 if right else 6, 5), textcoords="offset points",
-            ha="right" if right else "left", fontsize=charts.TEXT, color=charts.INK,
+            text, (index, row.ratio), xytext=(-6 if in_right_half else 6, 5), textcoords="offset points",
+            ha="right" if in_right_half else "left", fontsize=charts.TEXT, color=charts.INK,
         )  # fmt: skip
     axes.axhline(1.0, color=charts.INK, linewidth=1.0, zorder=2)
     ratios = [row.ratio for row in rows] or [1.0]
@@ -292,5 +292,5 @@ def _audit_chart(audit: Audit, path: str | Path) -> None:
 
 
 def _natural(path: str) -> list[tuple[int, str]]:
-    """Return a key that sorts block 10 behind block 9."""
+    """Return a sort key that puts block 10 after block 9."""
     return [(int(word), "") if word.isdigit() else (-1, word) for word in re.split(r"(\d+)", path)]

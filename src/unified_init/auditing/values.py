@@ -1,4 +1,4 @@
-"""What a tensor holds, and whether it follows a law: the numbers of one row of an audit."""
+"""Measures a tensor's values and tests them against a law: the numbers of one row of an audit."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Observed", "examinable", "findings_of", "observe", "sample_of", "structural_fault"]
 
-ROWS = 256  # of an orthogonal matrix that are held against each other
-LOOSE = 1e-4  # what products of orthonormal float32 vectors may be off by; a narrow type adds its own
+ROWS = 256  # of an orthogonal matrix that are multiplied with each other
+LOOSE = 1e-4  # allowed error of products of orthonormal float32 vectors; a narrow type adds its own
 EPSILONS = {"bfloat16": 2.0**-7, "float16": 2.0**-10, "float8_e4m3fn": 2.0**-3, "float8_e5m2": 2.0**-2}
 SLACK = 4 * 2.0**-24  # other libraries' arithmetic may pass an end by some ulps of float32
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Observed:
-    """What a tensor holds. All but the ends and ``finite`` are of the ``examined`` values."""
+    """The numbers of a tensor. ``low``, ``high`` and ``finite`` are of all values, the others of a sample."""
 
     size: int
     examined: int
@@ -54,8 +54,8 @@ def sample_of(values: NDArray[Any], limit: int = LIMIT) -> NDArray[Any]:
     while values.size > limit:
         axis = int(np.argmax(values.shape))
         length = values.shape[axis]
-        kept = max(1, length * limit // values.size)
-        values = values.take(np.arange(kept) * length // kept, axis=axis)
+        count = max(1, length * limit // values.size)
+        values = values.take(np.arange(count) * length // count, axis=axis)
     return values
 
 
@@ -63,16 +63,16 @@ def observe(values: NDArray[Any], sample: NDArray[Any]) -> Observed:
     """Return the moments of a sample, and the ends of all values."""
     if not values.size:
         return Observed(0, 0, 0, *(math.nan,) * 5, 0)
-    wide = np.abs(values) if values.dtype.kind == "c" else values
-    wide = wide.astype(np.float32) if wide.dtype.itemsize < 4 else wide  # noqa: PLR2004  # narrow floats
+    reals = np.abs(values) if values.dtype.kind == "c" else values
+    reals = reals.astype(np.float32) if reals.dtype.itemsize < 4 else reals  # noqa: PLR2004  # narrow floats
     flat = (np.real(sample) if sample.dtype.kind == "c" else sample).astype(np.float64).reshape(-1)
     with np.errstate(all="ignore"):
         mean = float(flat.mean())
         variance = float(np.mean((flat - mean) ** 2))
         fourth = float(np.mean((flat - mean) ** 4))
         kurtosis = fourth / variance**2 if variance**2 > 0.0 else math.nan
-        ends = float(wide.min()), float(wide.max())
-    finite = int(np.isfinite(wide).sum())
+        ends = float(reals.min()), float(reals.max())
+    finite = int(np.isfinite(reals).sum())
     return Observed(
         values.size, flat.size, finite, mean, math.sqrt(variance) if variance >= 0.0 else math.nan,
         *ends, kurtosis, int(np.unique(flat).size),
@@ -80,10 +80,11 @@ def observe(values: NDArray[Any], sample: NDArray[Any]) -> Observed:
 
 
 def findings_of(sample: NDArray[Any], piece: Piece) -> tuple[Finding, ...]:
-    """Return what the statistics say of a sample under a law of independent draws."""
+    """Return the findings of a sample under a law of independent draws."""
     if sample.size >= FEWEST:
         return examine(sample, piece.law)
-    # The sums that a hundred values allow are not at hand: the distance of distributions is exact for any.
+    # Below a hundred values the statistics of sums are not exact. The distance of distributions is, for any
+    # size.
     population = population_of(piece.law, sample.dtype.name)
     flat = sample.astype(np.float64).reshape(-1)
     ends = np.array([piece.law.low, piece.law.high])
@@ -98,15 +99,20 @@ def findings_of(sample: NDArray[Any], piece: Piece) -> tuple[Finding, ...]:
 
 
 def examinable(piece: Piece, dtype: str) -> bool:
-    """Whether the values are independent draws that statistics can be made of."""
-    known = DTYPES.get(dtype)
-    return piece.law.independent and piece.law.repeat == 1 and known is not None and not known.is_complex
+    """Whether the values are independent draws, which statistics can test."""
+    element_type = DTYPES.get(dtype)
+    return (
+        piece.law.independent
+        and piece.law.repeat == 1
+        and element_type is not None
+        and not element_type.is_complex
+    )
 
 
 def structural_fault(values: NDArray[Any], record: Record, piece: Piece) -> str | None:
-    """Return what is wrong with values that are given by a formula, or orthogonal; "" if nothing is.
+    """Return the fault of values that a formula gives, or that are orthogonal; "" if there is none.
 
-    None says that such a law is not examined.
+    None means that such a law is not examined.
     """
     law = piece.law
     if not law.random:
@@ -118,7 +124,7 @@ def structural_fault(values: NDArray[Any], record: Record, piece: Piece) -> str 
 
 def _expected(values: NDArray[Any], record: Record, piece: Piece) -> NDArray[Any]:
     dtype = DTYPES.get(values.dtype.name)
-    if dtype is None:  # integers, which hold constants alone
+    if dtype is None:  # integers, which can only hold a constant
         return np.full(values.shape, piece.law.mean)
     geometry = bind(piece.shape, record.layout, dict(record.sizes) or None)
     program = make_program(piece.law, geometry, index=None, name="", dtype=dtype)
@@ -126,11 +132,11 @@ def _expected(values: NDArray[Any], record: Record, piece: Piece) -> NDArray[Any
 
 
 def _unequal(values: NDArray[Any], expected: NDArray[Any]) -> str:
-    wrong = values != expected
-    count = int(wrong.sum())
+    is_wrong = values != expected
+    count = int(is_wrong.sum())
     if not count:
         return ""
-    first = tuple(map(int, np.argwhere(wrong)[0]))
+    first = tuple(map(int, np.argwhere(is_wrong)[0]))
     return (
         f"{count:,} of {values.size:,} values are not those of the law: at {first} "
         f"{float(values[first].real):.6g} where {float(expected[first].real):.6g} is due"
@@ -138,18 +144,18 @@ def _unequal(values: NDArray[Any], expected: NDArray[Any]) -> str:
 
 
 def _not_orthogonal(values: NDArray[Any], record: Record, piece: Piece, unit: OrthogonalMatrices) -> str:
-    """Say how far the shorter side's vectors are from orthogonal ones of one length."""
+    """Return how far the vectors of the shorter side are from orthonormal ones; "" if within tolerance."""
     geometry = bind(piece.shape, record.layout, dict(record.sizes) or None)
     matrices = to_logical(np, values.astype(np.float64), geometry)
     matrices = matrices.reshape(unit.groups, unit.rows, unit.columns)
     gain = piece.law.scale
-    worst = 0.0
+    largest = 0.0
     for matrix in matrices[:ROWS]:
         rows = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
         rows = sample_of(rows, ROWS * rows.shape[1])[:ROWS]
         gram = rows @ rows.T / gain**2
-        worst = max(worst, float(np.abs(gram - np.eye(len(gram))).max()))
-    allowed = max(LOOSE, 2.0 * EPSILONS.get(values.dtype.name, 0.0))
-    if worst <= allowed:
+        largest = max(largest, float(np.abs(gram - np.eye(len(gram))).max()))
+    tolerance = max(LOOSE, 2.0 * EPSILONS.get(values.dtype.name, 0.0))
+    if largest <= tolerance:
         return ""
-    return f"not orthogonal: products of its vectors are off by {worst:.3g} (allowed {allowed:.3g})"
+    return f"not orthogonal: products of its vectors are off by {largest:.3g} (allowed {tolerance:.3g})"

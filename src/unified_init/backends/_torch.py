@@ -181,7 +181,7 @@ def _check_memory(tensor: torch.Tensor) -> None:
 
 
 def wraps_others(tensor: torch.Tensor) -> bool:
-    """Whether a subclass answers for tensors of its own (sharded, quantised, faked), not for its memory."""
+    """Whether a subclass wraps other tensors (sharded, quantized, faked), which have its values."""
     return type(tensor).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__
 
 

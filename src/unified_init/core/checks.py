@@ -108,10 +108,10 @@ def choice(name: str, value: object, options: Sequence[str]) -> str:
     """Return ``value`` if it is one of ``options``; suggest the nearest one if it is not."""
     if isinstance(value, str) and value in options:
         return options[options.index(value)]  # a plain str, whatever subclass was given
-    listed = ", ".join(repr(option) for option in options[:-1]) + f" or {options[-1]!r}"
+    listing = ", ".join(repr(option) for option in options[:-1]) + f" or {options[-1]!r}"
     matches = difflib.get_close_matches(str(value), options, n=1)
     hint = f" Did you mean {matches[0]!r}?" if matches else ""
-    msg = f"`{name}` must be {listed}, got {value!r}.{hint}"
+    msg = f"`{name}` must be {listing}, got {value!r}.{hint}"
     raise ArgumentValueError(msg)
 
 

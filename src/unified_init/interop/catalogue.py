@@ -136,10 +136,10 @@ TF2_ENTRIES = (
 # --- TensorFlow 1 ---------------------------------------------------------------------------------
 
 
-def v1(word: str, *, alone: bool = True) -> tuple[str, ...]:
-    """Return the names of TensorFlow 1; ``alone`` if TensorFlow 2 gave tf.X_initializer no new meaning."""
-    listed = (f"tf.compat.v1.initializers.{word}", f"tf.compat.v1.{word}_initializer")
-    return (*listed, f"tf.{word}_initializer") if alone else listed
+def v1(word: str, *, unprefixed: bool = True) -> tuple[str, ...]:
+    """Return the names of TensorFlow 1; ``unprefixed`` adds tf.X_initializer, if its law is the same in 2."""
+    names_v1 = (f"tf.compat.v1.initializers.{word}", f"tf.compat.v1.{word}_initializer")
+    return (*names_v1, f"tf.{word}_initializer") if unprefixed else names_v1
 
 
 def v1_only(word: str) -> tuple[str, ...]:
@@ -148,14 +148,14 @@ def v1_only(word: str) -> tuple[str, ...]:
 
 
 TF1_ENTRIES = (
-    Entry(v1("zeros", alone=False), "dtype=None", p.zeros),
-    Entry(v1("ones", alone=False), "dtype=None", p.ones),
-    Entry(v1("constant", alone=False), "value=0, dtype=None, verify_shape=False", p.constant),
-    Entry(v1("random_uniform", alone=False), "minval=0.0, maxval=None, seed=None, dtype=None",
+    Entry(v1("zeros", unprefixed=False), "dtype=None", p.zeros),
+    Entry(v1("ones", unprefixed=False), "dtype=None", p.ones),
+    Entry(v1("constant", unprefixed=False), "value=0, dtype=None, verify_shape=False", p.constant),
+    Entry(v1("random_uniform", unprefixed=False), "minval=0.0, maxval=None, seed=None, dtype=None",
           lambda minval, maxval: p.uniform(minval, 1.0 if maxval is None else maxval),
           "uniform(minval, 1.0 if maxval is None else maxval)",
           "TensorFlow 2's tf.random_uniform_initializer is on (-0.05, 0.05)"),
-    Entry(v1("random_normal", alone=False), "mean=0.0, stddev=1.0, seed=None, dtype=None", p.normal,
+    Entry(v1("random_normal", unprefixed=False), "mean=0.0, stddev=1.0, seed=None, dtype=None", p.normal,
           differs="TensorFlow 2's tf.random_normal_initializer has std 0.05"),
     Entry(v1("truncated_normal"), "mean=0.0, stddev=1.0, seed=None, dtype=None", p.truncated_normal,
           differs=UNCORRECTED),
@@ -305,7 +305,7 @@ FRAMEWORKS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
 
 _BASE = "it is the base class"
 _OPERATION = "it is an operation of a TensorFlow 1 graph that runs initializers"
-# Public names beside the initializers that stand for no law, and why.
+# Public names among the initializers that have no law, and why.
 EXCLUDED: dict[str, str] = (
     {
         "torch.nn.init.calculate_gain": "it is a gain, which calculate_gain gives",

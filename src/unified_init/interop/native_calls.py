@@ -69,7 +69,7 @@ class Case:
 
     @property
     def gain(self) -> float:
-        """What the natural size of a structured distribution is multiplied by."""
+        """The multiplier of the natural size of a structured distribution."""
         return self.law.scale
 
     @property
@@ -120,7 +120,7 @@ def _call(name: str, **arguments: object) -> str:
 # --- PyTorch --------------------------------------------------------------------------------------
 
 
-def _torch(case: Case) -> str:  # noqa: C901, PLR0911  # one case a distribution
+def _torch(case: Case) -> str:  # noqa: C901, PLR0911  # one case per distribution
     law, gain = case.law, case.gain
     match case.distribution:
         case Normal() | Uniform() as dist:
@@ -184,7 +184,7 @@ def _fill(name: str, **arguments: object) -> str:
 # --- Keras ----------------------------------------------------------------------------------------
 
 
-def _keras(case: Case) -> str:  # noqa: PLR0911  # one case a distribution
+def _keras(case: Case) -> str:  # noqa: PLR0911  # one case per distribution
     law, gain = case.law, case.gain
     match case.distribution:
         case Normal() | TruncatedNormal() | Uniform() as dist:

@@ -42,7 +42,7 @@ class Law:
         fan_in: the fan that the scale rule may use; None where the shape does not say.
         fan_out: the same, of the outputs.
         loc: the value that the unit variable's zero becomes.
-        scale: what the unit variable is multiplied by.
+        scale: the multiplier of the unit variable.
         repeat: how many neighbouring outputs share one draw (sub-pixel convolutions); else 1.
 
     Example:

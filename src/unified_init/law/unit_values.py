@@ -161,7 +161,7 @@ class FourierKernels:
 
 Independent = UnitNormal | UnitTruncatedNormal | UnitUniform | UnitQuantile
 Orthogonal = OrthogonalMatrices | DeltaOrthogonalKernels
-# What no seed changes.
+# Laws that draw nothing: no seed changes their values.
 Unrandom = (
     ConstantValues
     | IdentityMatrices

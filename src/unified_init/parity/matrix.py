@@ -82,7 +82,7 @@ ENTRIES = (
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Expected:
-    """What the reference drew for an entry: values, digest, and how likely they are under the law."""
+    """The reference's draw of an entry: values, digest, and how likely they are under the law."""
 
     entry: Entry
     values: NDArray[Any]
@@ -92,7 +92,7 @@ class Expected:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Cell:
-    """What one variant drew for an entry, beside the reference.
+    """One variant's draw of an entry, compared with the reference's.
 
     Args:
         variant: the variant.

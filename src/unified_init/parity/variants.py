@@ -64,7 +64,7 @@ EAGER = (
 # Without torch.compile, which takes seconds to compile each draw.
 COMPILED = (Variant.TENSORFLOW_FUNCTION, Variant.TENSORFLOW_XLA, Variant.JAX_JIT)
 
-# What ``draw`` takes for an argument that is left out.
+# The defaults of the arguments of ``draw``.
 DEFAULTS: dict[str, Any] = {
     "name": "", "layout": None, "sizes": None, "fans": None, "index": None, "dtype": "float32",
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Gains: what a standard deviation is multiplied by, for a nonlinearity or for depth."""
+"""Gains: multipliers of a standard deviation, for a nonlinearity or for depth."""
 
 from __future__ import annotations
 

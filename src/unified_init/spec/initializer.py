@@ -100,8 +100,8 @@ class Initializer:
             msg = f"`distribution` must be a distribution of this library, got {self.distribution!r}."
             raise ArgumentTypeError(msg)
         if type(self.scale) not in rules:
-            listed = " or ".join(rule.__name__ for rule in rules)
-            msg = f"`scale` of a {type(self.distribution).__name__} must be {listed}, got {self.scale!r}."
+            listing = " or ".join(rule.__name__ for rule in rules)
+            msg = f"`scale` of a {type(self.distribution).__name__} must be {listing}, got {self.scale!r}."
             raise ArgumentTypeError(msg)
         if isinstance(self.scale, Fixed) and self.scale.mean and isinstance(self.distribution, Sparse):
             msg = f"`mean` of a sparse initializer must be 0, got {self.scale.mean!r}."

@@ -1,7 +1,7 @@
 """Haar-distributed orthogonal matrices (Stewart 1980): products of Householder reflections.
 
 The reflections' vectors are drawn directly, so nothing is factorised. Blocks of reflections are
-applied as matrix products (compact WY), in an order that depends on the shape alone.
+applied as matrix products (compact WY), in an order that depends only on the shape.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def orthogonal(xp: Any, normals: Any) -> Any:  # noqa: ANN401  # of any framewor
     return result * -sign[:, None, :]
 
 
-def _apply(xp: Any, panel: Any, weight: Any, built: Any) -> Any:  # noqa: ANN401
+def _apply(xp: Any, panel: Any, weight: Any, later_columns: Any) -> Any:  # noqa: ANN401
     """Apply one block of reflections to the columns made so far, and to its own columns of the identity.
 
     The product of the block's reflections is I - V T^-1 V^T (compact WY): V has their vectors as columns, T
@@ -63,9 +63,9 @@ def _apply(xp: Any, panel: Any, weight: Any, built: Any) -> Any:  # noqa: ANN401
         [xp.broadcast_to(identity[None], (groups, width, width)),
          xp.zeros((groups, height - width, width), dtype=dtype)], axis=1
     )  # fmt: skip
-    if built is None:
+    if later_columns is None:
         return own_columns - xp.matmul(panel, xp.matmul(xp.linalg.inv(gram), head))
-    above = xp.zeros((groups, width, built.shape[2]), dtype=dtype)
-    columns = xp.concat([own_columns, xp.concat([above, built], axis=1)], axis=2)
-    inner_products = xp.concat([head, xp.matmul(transposed[:, :, width:], built)], axis=2)
+    zeros = xp.zeros((groups, width, later_columns.shape[2]), dtype=dtype)
+    columns = xp.concat([own_columns, xp.concat([zeros, later_columns], axis=1)], axis=2)
+    inner_products = xp.concat([head, xp.matmul(transposed[:, :, width:], later_columns)], axis=2)
     return columns - xp.matmul(panel, xp.matmul(xp.linalg.inv(gram), inner_products))

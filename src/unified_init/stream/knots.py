@@ -58,7 +58,7 @@ class Format:
 
     @property
     def bias(self) -> int:
-        """What is subtracted from a pattern without its fraction bits to get a row.
+        """The number that is subtracted from a pattern, without its fraction bits, to get a row.
 
         The pattern of tail 1 is the exponent bias with a mantissa of 0. It must give row 1, since row 0 is
         that of tail 0.

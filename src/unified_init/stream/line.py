@@ -31,13 +31,16 @@ ROWS = 1 << FORMAT32.leading  # rows that a word can select; the table has one m
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Half:
-    """What the rows of one half hold.
+    """The rows of one half, as numbers of a line.
 
     Row 0: knot, slope. Row r: excess = (r * rise + start) >> BITS, base = first + r * step + excess, and
     slope = (the next row's base - base + upward) >> drop.
 
     Example: the bases 0, 10, 21, 31, 42 are steps of 10 and excesses 0, 0, 1, 1, 2. The excess rises by one
     half per row, so rise is 2**20 (one half of 2**21) and start is 0.
+
+    >>> [0 + row * 10 + ((row * 2**20 + 0) >> BITS) for row in range(5)]
+    [0, 10, 21, 31, 42]
     """
 
     knot: int  # of row 0

@@ -91,7 +91,8 @@ def _values32(table: Table, word: NDArray[np.uint32], scratch: Scratch, out: NDA
     # The row. As a float the tail is 2**octave * 1.mantissa, and its pattern is
     #     127 + octave (8 bits), leading bits of the mantissa (10), fraction (13).
     # Without the fraction, and less the bias 127 * 1024 - 1, that is 1 + octave * 1024 + leading bits. Tail 0
-    # has the pattern 0, and would get a negative row: the maximum makes it row 0.
+    # has the pattern 0, and would get a negative row: the maximum makes it row 0. (A uniform law has another
+    # bias, and one octave.)
     np.copyto(out, value, casting="unsafe")
     row = np.right_shift(pattern, FORMAT32.fraction, out=value)
     row -= np.int32(table.bias)

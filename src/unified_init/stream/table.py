@@ -21,6 +21,19 @@ row is 1 + 12 * 1024 + 226: octave 12, of 1024 rows, and the 10 leading bits of 
 at the tail 5000 and ends at 5004; the 13 bits left are 2048, a quarter of 8192. The row's base is -1267712020
 and its slope 43639, so the value is -1267712020 + (43639 * 2048 >> 13) = -1267701111, in units of 2**-28:
 -4.7225547. The word 0x00001389 has the same tail in the upper half: 4.7225547.
+
+    >>> import unified_init as ui
+    >>> table = compile_table(ui.normal(0.0, 1.0).resolve(1), 32)
+    >>> hex(np.float32(5001).view(np.int32)), 0x459C4800 >> 13, table.bias
+    ('0x459c4800', 142562, 130047)
+    >>> row = 142562 - 130047
+    >>> row == 1 + 12 * 1024 + 226, 0x459C4800 & 8191, table.rows[row].tolist(), table.slope_shift
+    (True, 2048, [-1267712020, 43639], 13)
+    >>> (-1267712020 + (43639 * 2048 >> 13)) * 2.0**table.exponent
+    -4.72255465015769
+    >>> from unified_init.stream.numpy_runner import values32
+    >>> values32(table, np.array([0x80001389, 0x00001389], dtype=np.uint32)).tolist()
+    [-4.722554683685303, 4.722554683685303]
 """
 
 from __future__ import annotations

@@ -94,9 +94,9 @@ def _dims(axis: AxisMap) -> list[tuple[int, int] | NDArray[np.int64]]:
         base = axis.start * axis.terms[0][2]
         pair = (axis.length, axis.step * axis.terms[0][2])
         return [pair] if base == 0 else [np.full(1, base, dtype=np.int64), pair]
-    whole = axis.start == 0 and axis.step == 1
-    full = axis.length == axis.terms[0][0] * axis.terms[0][1]
-    if whole and full:
+    is_unsliced = axis.start == 0 and axis.step == 1
+    is_full = axis.length == axis.terms[0][0] * axis.terms[0][1]
+    if is_unsliced and is_full:
         pairs = [(modulus, stride) for _, modulus, stride in axis.terms]
         return [*pairs, (axis.terms[-1][0], 0)]
     position = axis.start + axis.step * np.arange(axis.length, dtype=np.int64)

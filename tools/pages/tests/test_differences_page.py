@@ -138,11 +138,11 @@ def test_the_exact_numbers_of_other_rows_are_integrals() -> None:
     )
 
 
-def test_two_calls_in_two_places_are_shown_with_both() -> None:
+def test_two_calls_in_two_places_are_shown_with_two_expressions() -> None:
     """A row that compares another call elsewhere says where each of them stands."""
     row = next(row for row in LAW_ROWS if row.at != row.against_at and row.against == row.ours)
-    here, there = differences_page_room._both(row)
+    here, there = differences_page_room._two_expressions(row)
     other = dataclasses.replace(row, against="ui.normal(0, 1)")
     place = differences_page_room._arguments(row.against_at)
-    assert differences_page_room._both(other) == (here, f"`ui.normal(0, 1)` with `{place}`")
+    assert differences_page_room._two_expressions(other) == (here, f"`ui.normal(0, 1)` with `{place}`")
     assert "ui.normal" not in there

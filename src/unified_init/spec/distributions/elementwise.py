@@ -101,7 +101,7 @@ class TruncatedNormal:
 
     @property
     def mass(self) -> float:
-        """Probability that the parent normal lies between the bounds."""
+        """Probability that the parent normal is between the bounds."""
         if self.lower >= 0:
             return tail(self.lower) - tail(self.upper)
         if self.upper <= 0:

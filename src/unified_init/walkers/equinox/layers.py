@@ -27,18 +27,18 @@ PROJECTIONS = {
 
 
 def facts_of(
-    owner: Any, name: str, above: tuple[eqx.Module, str] | None, shape: tuple[int, ...], path: str
+    owner: Any, name: str, parent: tuple[eqx.Module, str] | None, shape: tuple[int, ...], path: str
 ) -> tuple[dict[str, Any], tuple[int, ...]]:
     """Return the facts of a tensor, and the leading axes along which its layers are stacked.
 
     Args:
         owner: the object that holds it: a module, or a container such as a list.
         name: its field there.
-        above: the nearest module above the owner, and the field that leads on.
+        parent: the nearest module above the owner, and the field that leads on.
         shape: its shape.
         path: its path, for messages.
     """
-    facts = _known(owner, name, above)
+    facts = _known(owner, name, parent)
     if facts is None:
         return {"shape": shape} | loose(name, shape), ()
     native = facts.pop("native")
@@ -52,12 +52,12 @@ def facts_of(
     return facts, lead
 
 
-def _known(  # noqa: PLR0911  # one return a layer
-    owner: Any, name: str, above: tuple[eqx.Module, str] | None
+def _known(  # noqa: PLR0911  # one return per layer
+    owner: Any, name: str, parent: tuple[eqx.Module, str] | None
 ) -> dict[str, Any] | None:
     """Return the facts of a tensor of Equinox's own layers; ``native`` is the shape in one layer."""
     if isinstance(owner, nn.Linear) and name in {"weight", "bias"}:
-        return _linear(owner, name) | (_in_attention(*above) if above else {})
+        return _linear(owner, name) | (_in_attention(*parent) if parent else {})
     if isinstance(owner, (nn.Conv, nn.ConvTranspose)) and name in {"weight", "bias"}:
         return _conv(owner, name)
     if isinstance(owner, nn.Embedding) and name == "weight":

@@ -74,11 +74,11 @@ def check(model: eqx.Module, paths: Collection[str]) -> None:
 def commit(model: eqx.Module, writes: Mapping[str, Write]) -> eqx.Module:
     """Return a new module; arrays that are not written are the same objects in both."""
     pairs, structure = tree_util.tree_flatten_with_path(model)
-    new = []
+    new_leaves = []
     for keys, leaf in pairs:
         write = writes.get(_path(keys))
-        new.append(leaf if write is None else jax_arrays.replacement(leaf, write))
-    return tree_util.tree_unflatten(structure, new)
+        new_leaves.append(leaf if write is None else jax_arrays.replacement(leaf, write))
+    return tree_util.tree_unflatten(structure, new_leaves)
 
 
 def _leaves(model: eqx.Module) -> Iterator[tuple[str, Any, list[tuple[Any, str]]]]:

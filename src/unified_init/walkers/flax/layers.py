@@ -66,11 +66,11 @@ def records_of(
     A leaf belongs to the nearest layer above it.
     """
     owned: dict[Key, dict[Key, Leaf]] = {}
-    lost = []
+    unowned = []
     for leaf in leaves:
         owner = _owner(leaf.key, layers)
         if owner is None:
-            lost.append(leaf)
+            unowned.append(leaf)
         else:
             owned.setdefault(owner, {})[(leaf.collection, *leaf.key[len(owner) :])] = leaf
     records: list[Record] = []
@@ -89,7 +89,7 @@ def records_of(
                 unwritten.append(leaf.path)
             else:
                 records.append(record)
-    return placed(records), tuple(unwritten), tuple(lost)
+    return placed(records), tuple(unwritten), tuple(unowned)
 
 
 def _owner(key: Key, layers: Mapping[Key, Layer]) -> Key | None:
@@ -135,7 +135,7 @@ def _record(
     )
 
 
-def _rank(layer: Layer, name: str) -> int | None:  # noqa: PLR0911  # one return a tensor
+def _rank(layer: Layer, name: str) -> int | None:  # noqa: PLR0911  # one return per tensor
     """Return how many axes a tensor of a layer has, where the layer says."""
     match layer.what, name:
         case "dense", "kernel":
@@ -157,7 +157,7 @@ def _rank(layer: Layer, name: str) -> int | None:  # noqa: PLR0911  # one return
     return None
 
 
-def _facts(  # noqa: PLR0911  # one return a layer
+def _facts(  # noqa: PLR0911  # one return per layer
     layer: Layer, collection: str, name: str, layer_shape: tuple[int, ...], kernel: tuple[int, ...] | None
 ) -> dict[str, Any] | None:
     if layer.what in NORMS and name in NORM_ROLES:

@@ -25,7 +25,7 @@ SIMPLE = (  # layers whose class says everything
 )  # fmt: skip
 
 
-def layer_of(module: Any, args: Any, kwargs: Any) -> Layer:  # noqa: PLR0911  # one return a layer
+def layer_of(module: Any, args: Any, kwargs: Any) -> Layer:  # noqa: PLR0911  # one return per layer
     """Return the description of a module that is called with these arguments."""
     native = type(module).__name__
     for classes, what in SIMPLE:

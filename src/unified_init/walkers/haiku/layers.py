@@ -118,7 +118,7 @@ def _record(path: str, stored: tuple[int, ...], dtype: str, site: Site, facts: d
     return Record(name=full_path, path=full_path, dtype=dtype, native=site.native, **stacked(fields, lead))
 
 
-def _facts(  # noqa: PLR0911  # one return a layer
+def _facts(  # noqa: PLR0911  # one return per layer
     site: Site, bundle: str, name: str, shapes: Mapping[str, tuple[int, ...]]
 ) -> list[dict[str, Any]] | None:
     weight = shapes.get(f"{bundle}/w", ())
@@ -240,7 +240,7 @@ def _conv(site: Site, bundle: str, name: str, weight: tuple[int, ...]) -> list[d
     }
     if name == "b":
         facts |= {"role": "bias", "layout": "O", "shape": (outputs,)}
-        if gated and bundle.endswith("input_to_hidden"):  # one of the two biases stands for both
+        if gated and bundle.endswith("input_to_hidden"):  # the 1 is added to one of the two biases
             return [facts | pieces(path, (outputs,), 0, LSTM_GATES, shifts={"f": 1.0})]
         return [facts | {"outputs": outputs} if gated else facts]
     facts |= {"role": "kernel", "layout": space + ("OI" if transposed else "IO")}

@@ -84,14 +84,14 @@ def commit(model: Haiku, writes: Mapping[str, Write]) -> Haiku:
     """Return a new wrapper with new parameters and state; arrays that are not written stay the same."""
 
     def rebuilt(tree: Any, prefix: str) -> Any:
-        new = {}
+        new_tree = {}
         for bundle, entries in tree.items():
             inner = {}
             for name, leaf in entries.items():
                 write = writes.get(f"{prefix}{bundle}/{name}")
                 inner[name] = leaf if write is None else jax_arrays.replacement(leaf, write)
-            new[bundle] = type(entries)(inner)
-        return type(tree)(new)
+            new_tree[bundle] = type(entries)(inner)
+        return type(tree)(new_tree)
 
     state = None if model.state is None else rebuilt(model.state, STATE)
     return dataclasses.replace(model, params=rebuilt(model.params, ""), state=state)
@@ -147,10 +147,10 @@ def _sites(model: Haiku, leaves: Mapping[str, Any]) -> dict[str, Site]:
         sites[path] = site
     if unknown:
         more = f" and {len(unknown) - SHOWN} more" if len(unknown) > SHOWN else ""
-        shown = ", ".join(map(repr, sorted(unknown)[:SHOWN]))
+        listing = ", ".join(map(repr, sorted(unknown)[:SHOWN]))
         msg = (
             f"`example_args` of haiku() are needed, for names and shapes do not say what "
-            f"{shown}{more} are: haiku(transformed, params, x), with all "
+            f"{listing}{more} are: haiku(transformed, params, x), with all "
             "that init takes after the key; arrays may be jax.ShapeDtypeStructs."
         )
         raise ArgumentValueError(msg)

@@ -55,7 +55,7 @@ def described(
     return () if facts is None else (("", facts),)
 
 
-def _facts(  # noqa: C901, PLR0911  # one return a layer
+def _facts(  # noqa: C901, PLR0911  # one return per layer
     layer: Any, parent: Any, path: str, name: str, shape: tuple[int, ...]
 ) -> Facts | None:
     if getattr(layer, "quantization_mode", None) is not None and SCALES.fullmatch(name):

@@ -55,8 +55,8 @@ class Occurrence:
 
         Paths are not part of it, because they have numbers that depend on the process.
         """
-        made = self.variable.path == f"{self.layer.path}/{self.variable.name}"
-        return not made, self.path.count("/")
+        is_maker = self.variable.path == f"{self.layer.path}/{self.variable.name}"
+        return not is_maker, self.path.count("/")
 
 
 def inspect(model: Any) -> Inventory:
@@ -165,8 +165,8 @@ def _children(layer: Any) -> list[tuple[str, str, Any]]:
     return _named(children, bases)
 
 
-def _distinct(things: Sequence[Any]) -> list[Any]:
-    return list({id(thing): thing for thing in things}.values())
+def _distinct(objects: Sequence[Any]) -> list[Any]:
+    return list({id(obj): obj for obj in objects}.values())
 
 
 def _snake_case(name: str) -> str:
@@ -175,7 +175,7 @@ def _snake_case(name: str) -> str:
     return re.sub("([a-z])([A-Z])", r"\1_\2", spaced).lower()
 
 
-def _named(things: Sequence[Any], names: Sequence[tuple[str, str | None]]) -> list[tuple[str, str, Any]]:
+def _named(objects: Sequence[Any], names: Sequence[tuple[str, str | None]]) -> list[tuple[str, str, Any]]:
     """Return layers or variables with unique names, and with unique stream names.
 
     ``names`` has the name of each and, where Keras may have made it, the name without its number (else None).
@@ -190,7 +190,7 @@ def _named(things: Sequence[Any], names: Sequence[tuple[str, str | None]]) -> li
         rank = counts.setdefault(base, 0)
         stream_names.append(f"{base}_{rank}" if rank else base)
         counts[base] += 1
-    return list(zip(_unique([name for name, _ in names]), _unique(stream_names), things, strict=True))
+    return list(zip(_unique([name for name, _ in names]), _unique(stream_names), objects, strict=True))
 
 
 def _unique(names: Sequence[str]) -> list[str]:
@@ -216,15 +216,15 @@ def _find(model: Any, path: str) -> Any:
         layer = _called(layer._layers, head)
 
 
-def _called(things: Sequence[Any], name: str) -> Any:
+def _called(objects: Sequence[Any], name: str) -> Any:
     """Return the layer or variable with a name; "name#2" is the second with that name."""
-    for thing in things:
-        if thing.name == name:
-            return thing
+    for obj in objects:
+        if obj.name == name:
+            return obj
     plain, _, count = name.partition("#")
     if not count.isdecimal():
         return None
-    namesakes = [thing for thing in _distinct(things) if thing.name == plain]
+    namesakes = [obj for obj in _distinct(objects) if obj.name == plain]
     return next(iter(namesakes[int(count) - 1 : int(count)]), None)
 
 

@@ -97,7 +97,7 @@ def _of_transformers(module: nn.Module) -> bool:
     return type(module).__module__.startswith(("transformers.", "transformers_modules."))
 
 
-def _facts(  # noqa: PLR0911  # one return a layer
+def _facts(  # noqa: PLR0911  # one return per layer
     module: nn.Module, parent: nn.Module | None, name: str, shape: tuple[int, ...], path: str
 ) -> dict[str, Any] | None:
     if re.search(r"\.lora_(embedding_)?[AB](\.|$)", path) or re.search(r"lora_[ab]$", name):
@@ -272,7 +272,7 @@ def _lora(path: str, name: str, shape: tuple[int, ...]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _free(  # noqa: PLR0911  # one return a kind
+def _free(  # noqa: PLR0911  # one return per kind
     module: nn.Module, name: str, shape: tuple[int, ...]
 ) -> dict[str, Any] | None:
     """Return the facts of a tensor without a known layer; None for a buffer, which no recipe writes."""

@@ -31,7 +31,7 @@ def identity(tensor: torch.Tensor) -> tuple[Any, ...]:
 
 
 def check_apart(stored: Iterable[tuple[str, torch.Tensor]]) -> None:
-    """Refuse tensors of different paths that share elements. Each of them alone could be written."""
+    """Refuse tensors of different paths that share elements, though each could be written by itself."""
     spans = sorted(
         ((str(tensor.device), tensor.data_ptr(), _extent(tensor), path, tensor) for path, tensor in stored),
         key=lambda span: span[:2],
