@@ -121,7 +121,7 @@ def test_a_fan_is_asked_for_and_never_guessed(chosen_backends: tuple[str, ...], 
 
 @by_variant
 def test_every_draw_leaves_global_state_alone(variant: Variant) -> None:
-    """P5: every preset; the fixture of tests/conftest.py compares what a process shares."""
+    """P5: every preset; the fixture of conftest.py compares what a process shares."""
     for name in presets_of(variant, ON_ONE_CASE):
         assert drawn(variant, name, ON_ONE_CASE[name][1]).size > 0
 

@@ -1,6 +1,6 @@
 """Golden digests: the values of the released stream, which never change.
 
-``python tests/test_golden.py --write`` writes ``golden.json`` anew, for a stream that is not yet released.
+``python tests/stream/test_golden.py --write`` writes ``golden.json`` anew, for a stream that is not yet released.
 Orthogonal draws are not in it: their bits are promised on one machine alone.
 """
 
