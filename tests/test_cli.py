@@ -17,8 +17,8 @@ from tests.helpers.messages import refused
 
 import unified_init as ui
 from unified_init import cli
+from unified_init.backends.registry import NAMES
 from unified_init.parity.demo import (
-    BACKENDS,
     DemoModel,
     DemoTensor,
     Outcome,
@@ -169,7 +169,7 @@ def test_one_backend_has_nothing_to_compare_and_is_no_failure(
 
 def test_nothing_is_missing_when_all_are_installed() -> None:
     """No advice where none is needed."""
-    assert missing_message(BACKENDS) is None
+    assert missing_message(NAMES) is None
 
 
 @pytest.mark.usefixtures("twins")

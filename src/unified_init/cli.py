@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import unified_init as ui
+from unified_init.backends.registry import NAMES
 from unified_init.parity.demo import (
-    BACKENDS,
     INSTALL,
     DemoModel,
     Outcome,
@@ -138,7 +138,7 @@ def _add_demo(app: "typer.Typer") -> None:
         seed: Annotated[int, typer.Option(min=0, max=2**64 - 1, help="The seed of every tensor.")] = 0,
         backend: Annotated[
             list[str] | None,
-            typer.Option(metavar="NAME", help=f"Of {', '.join(BACKENDS)}; repeatable. All installed ones."),
+            typer.Option(metavar="NAME", help=f"Of {', '.join(NAMES)}; repeatable. All installed ones."),
         ] = None,
         path: Annotated[
             Path | None,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import unified_init as ui
+from unified_init.backends.registry import NAMES
 from unified_init.errors import ArgumentValueError
 from unified_init.interop.serialise import from_dict
 from unified_init.stream.host import LARGE
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 __all__ = [
-    "BACKENDS",
     "INSTALL",
     "DemoModel",
     "DemoTensor",
@@ -38,7 +38,6 @@ __all__ = [
 ]
 
 MODEL = "gpt2_small.json"
-BACKENDS = ("numpy", "torch", "tensorflow", "jax")
 START = LARGE  # values of a first draw: so many that the fastest runner is loaded too
 INSTALL = 'pip install "unified-init[{extras}]"'
 
@@ -202,7 +201,7 @@ def differing(model: DemoModel, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
 
 def missing_message(installed: Sequence[str]) -> str | None:
     """Say which backends are not installed and how to add them, or None if all are."""
-    missing = [name for name in BACKENDS if name not in installed]
+    missing = [name for name in NAMES if name not in installed]
     if not missing:
         return None
     return f"Not installed: {', '.join(missing)}. To add: {INSTALL.format(extras=','.join(missing))}"
@@ -231,8 +230,8 @@ def select(requested: Sequence[str], installed: Sequence[str]) -> list[str]:
         ArgumentValueError: one of those requested is unknown or not installed.
     """
     for name in requested:
-        if name not in BACKENDS:
-            msg = f"`--backend` must be one of {', '.join(BACKENDS)}, got {name!r}."
+        if name not in NAMES:
+            msg = f"`--backend` must be one of {', '.join(NAMES)}, got {name!r}."
             raise ArgumentValueError(msg)
         if name not in installed:
             msg = f"`--backend {name}` is not installed. To add it: {INSTALL.format(extras=name)}"
