@@ -132,7 +132,8 @@ def parity(session: nox.Session) -> None:
 def tools(session: nox.Session) -> None:
     """Test what only developers run: the generated pages, the benchmarks, the microscope."""
     python = frameworks_bin(session, "python")
-    folders = session.posargs or ("tools", "benchmarks/tests", "microscope/tests")
+    extending = "tools/tests/test_extending.py"
+    folders = session.posargs or ("tools/pages", extending, "benchmarks/tests", "microscope/tests")
     session.run(python, "-m", "pytest", *WORKERS, *folders, env=QUIET)
 
 
