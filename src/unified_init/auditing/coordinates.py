@@ -73,7 +73,9 @@ class CoordCheck:
         TypeError: a field is missing.
 
     Example:
-        >>> CoordCheck((64, 128), 1, (Curve("fc", 1, (1.0, 2.0), 1.0),)).verdict
+        >>> import unified_init as ui
+        >>> from unified_init.auditing.coordinates import Curve
+        >>> ui.CoordCheck((64, 128), 1, (Curve("fc", 1, (1.0, 2.0), 1.0),)).verdict
         'grows'
     """
 
