@@ -14,7 +14,6 @@ import mlx.core as mx
 import numpy as np
 
 from unified_init import ArgumentValueError, BackendError
-from unified_init.backends import graph
 from unified_init.backends import trace as program_trace
 
 if TYPE_CHECKING:
@@ -103,17 +102,7 @@ def ops(target: None) -> Ops:
 
 
 def trace(program: Program, key: Key | None, target: None) -> mx.array:
-    """Run the graph program on the CPU, as inside a function that ``mx.compile`` traces."""
+    """Run the graph program, also inside a function that ``mx.compile`` traces."""
     functions = ops(target)
-
-    def run(named: Key, args: graph.Arguments, index: Any, dtype: str) -> Any:
-        columns, numbers, unit = args
-        constants = (
-            tuple(map(functions.constant, columns)),
-            functions.constant(numbers),
-            functions.constant(unit),
-        )
-        return graph.elementwise(functions, named, constants, index, dtype)
-
     with mx.stream(mx.cpu):
-        return program_trace.draw(functions, program, key, run)
+        return program_trace.draw(functions, program, key, program_trace.inline(functions))

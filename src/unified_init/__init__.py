@@ -11,10 +11,12 @@ import importlib
 from typing import TYPE_CHECKING
 
 # Bound at once: the package of this name would take its place when something imports it.
-from unified_init.backends.registry import backends, register_backend
+from unified_init.backends.registry import backends as backends
+from unified_init.backends.registry import register_backend as register_backend
 
 if TYPE_CHECKING:
     # What follows is for type checkers: `as` and `*` say that a name is exported.
+    __all__: list[str]
     from unified_init import recipes as recipes
     from unified_init.auditing.audit import audit as audit
     from unified_init.auditing.coordinates import CoordCheck as CoordCheck
@@ -84,30 +86,25 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# The home of each public name. Importing the package costs next to nothing: the first use of any name that
-# draws imports all of those modules, and each name of whole models its own.
+# The homes of the public names: modules, and what each has. (Presets are in their own ``__all__``.) Importing
+# the package costs next to nothing. The first use of a name that draws imports all of those modules, and
+# each name of whole models its own.
 _HOMES = {
     "drawing.api": "draw fill",
     "drawing.digests": "digest",
+    "drawing.wrap": "as_jax as_keras as_torch",
+    "errors": "ArgumentTypeError ArgumentValueError BackendError UnifiedInitError",
+    "interop.from_native": "from_native",
+    "interop.quantiles": "from_quantile",
+    "interop.serialise": "from_json to_json",
+    "law.law": "STREAM Law",
     "spec.distributions": (
         "BilinearUpsampling Constant DeltaOrthogonal Dirac Hadamard Identity Normal Orthogonal "
         "Quantile Sparse Stft TruncatedNormal Uniform"
     ),
-    "errors": "ArgumentTypeError ArgumentValueError BackendError UnifiedInitError",
     "spec.gains": "calculate_gain depth_factor",
     "spec.initializer": "Initializer",
-    "interop.from_native": "from_native",
-    "drawing.wrap": "as_jax as_keras as_torch",
-    "law.law": "STREAM Law",
-    "spec.presets": (
-        "bilinear_upsampling constant delta_orthogonal dirac glorot_normal glorot_uniform "
-        "hadamard he_normal he_uniform icnr identity kaiming_normal kaiming_uniform lecun_normal "
-        "lecun_uniform normal ones orthogonal siren sparse stft trunc_normal truncated_normal "
-        "uniform uniform_unit_scaling variance_scaling xavier_normal xavier_uniform zeros"
-    ),
-    "interop.quantiles": "from_quantile",
     "spec.scales": "Between Fixed Gain Interval InverseFan VarianceScaling",
-    "interop.serialise": "from_json to_json",
 }
 _MODEL_HOMES = {
     "models.applying": "Report apply inspect plan",
@@ -123,9 +120,7 @@ _MODEL_HOMES = {
     "recipes.rule": "Recipe Rule",
     "recipes.recipe_json": "recipe_from_json recipe_from_yaml recipe_schema recipe_to_json",
 }
-_HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 _MODEL_HOME = {name: module for module, names in _MODEL_HOMES.items() for name in names.split()}
-__all__ = ["backends", "recipes", "register_backend", *_HOME, *_MODEL_HOME]  # noqa: PLE0604  # keys are text
 
 
 def __getattr__(name: str) -> object:
@@ -135,17 +130,32 @@ def __getattr__(name: str) -> object:
     if name in _MODEL_HOME:
         globals()[name] = getattr(importlib.import_module(f"{__name__}.{_MODEL_HOME[name]}"), name)
         return globals()[name]
-    if name not in _HOME:
-        near = difflib.get_close_matches(name, __all__, n=1)
-        hint = f". Did you mean {near[0]!r}?" if near and not name.startswith("_") else ""
-        msg = f"module {__name__!r} has no attribute {name!r}{hint}"
+    if name.startswith("_") and name != "__all__":
+        msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
-    for key, home in _HOME.items():
-        globals()[key] = getattr(importlib.import_module(f"{__name__}.{home}"), key)
-    value: object = globals()[name]
-    return value
+    globals().update(_drawing_names())
+    if name in globals():
+        value: object = globals()[name]
+        return value
+    near = difflib.get_close_matches(name, globals()["__all__"], n=1)
+    hint = f". Did you mean {near[0]!r}?" if near else ""
+    msg = f"module {__name__!r} has no attribute {name!r}{hint}"
+    raise AttributeError(msg)
+
+
+def _drawing_names() -> dict[str, object]:
+    """Import all that is not of whole models, and list the public names as ``__all__``."""
+    from unified_init.spec import presets  # noqa: PLC0415  # on first use, as everything here
+
+    values: dict[str, object] = {name: getattr(presets, name) for name in presets.__all__}
+    for home, names in _HOMES.items():
+        module = importlib.import_module(f"{__name__}.{home}")
+        values.update({name: getattr(module, name) for name in names.split()})
+    public = ["backends", "recipes", "register_backend", *values, *_MODEL_HOME]
+    return {**values, "__all__": sorted(public)}
 
 
 def __dir__() -> list[str]:
     """List the public names, used or not."""
-    return sorted(__all__)
+    public: list[str] = __getattr__("__all__")  # type: ignore[assignment]
+    return public

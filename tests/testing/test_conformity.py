@@ -73,11 +73,41 @@ def test_the_example_on_mlx_conforms() -> None:
         ui.draw(ui.zeros(), 3, dtype="float8_e5m2", backend="mlx")
 
 
-def wrong(**functions: Any) -> str:
-    """Return what the kit says of NumPy's adapter with other functions."""
+class Array(np.ndarray):
+    """An array of the framework of the wrong adapters, whose top-level package is ``wrong``."""
+
+
+Array.__module__ = "wrong.core"
+
+
+def adopt(array: Any, target: None) -> Any:
+    """Return a buffer as an array of that framework."""
+    del target
+    return np.asarray(array).view(Array)
+
+
+def trace(program: Any, key: Any, target: None) -> Any:
+    """Run the graph program."""
+    return adopt(_numpy.trace(program, key, target), target)
+
+
+def adapter(**functions: Any) -> types.ModuleType:
+    """Return NumPy's adapter for that framework, with other functions."""
     module = types.ModuleType("wrong_adapter")
     vars(module).update({name: value for name, value in vars(_numpy).items() if not name.startswith("__")})
-    vars(module).update(functions)
+    vars(module).update({"adopt": adopt, "trace": trace} | functions)
+    return module
+
+
+def test_an_adapter_from_outside_conforms() -> None:
+    """The one that the wrong ones below differ from."""
+    ui.register_backend("wrong", adapter())
+    assert testing.check_backend("wrong").faults == ()
+
+
+def wrong(**functions: Any) -> str:
+    """Return what the kit says of an adapter with other functions."""
+    module = adapter(**functions)
     ui.register_backend("wrong", module)
     with pytest.raises(AssertionError) as caught:
         testing.check_backend("wrong")
@@ -103,11 +133,14 @@ def logical_shift(x: Any, distance: Any) -> Any:
 @pytest.mark.parametrize(
     ("functions", "fault"),
     [
-        ({"adopt": lambda array, target: array * np.float32(1.0000001)}, "eager: differs by "),
-        ({"adopt": lambda array, target: array.astype(np.float32)}, "expected float64"),
-        ({"adopt": lambda array, target: np.atleast_1d(array)}, "float32 (1,), expected float32 ()"),
+        ({"adopt": lambda array, target: adopt(array * np.float32(1.0000001), target)}, "eager: differs by "),
+        ({"adopt": lambda array, target: adopt(array.astype(np.float32), target)}, "expected float64"),
         (
-            {"adopt": lambda tensor, target: tensor},
+            {"adopt": lambda array, target: adopt(np.atleast_1d(array), target)},
+            "float32 (1,), expected float32 ()",
+        ),
+        (
+            {"adopt": lambda tensor, target: adopt(np.array(tensor), target)},
             "adopt takes (tensor, target), declared is (array, target)",
         ),
         (
@@ -117,10 +150,17 @@ def logical_shift(x: Any, distance: Any) -> Any:
         ({"ops": ops(cast=lambda x, dtype: np.trunc(x).astype(dtype) & ~1)}, "int32 cast to float32 "),
         ({"ops": ops(constant=lambda array: np.asarray(array).astype(np.int64))}, "int32 + must wrap: "),
         (
-            {"trace": lambda program, key, target: np.zeros(program.index.shape, np.float32)},
+            {"trace": lambda program, key, target: adopt(np.zeros(program.index.shape, np.float32), target)},
             "graph program: ",
         ),
         ({"trace": lambda program, key, target: 1 // 0}, "graph program: ZeroDivisionError: "),
+        ({"trace": _numpy.trace}, "graph program: is a tensor of numpy, not of wrong"),
+        ({"root_key": lambda seed: (1, 2)}, "root_key: must return None for what is no seed"),
+        ({"resolve_device": lambda device, dtype: None}, "resolve_device: an unknown device is not refused"),
+        (
+            {"resolve_device": lambda device, dtype: float(dtype)},
+            "is refused by ValueError, which is none of ours",
+        ),
         ({"to_numpy": lambda tensor: np.asarray(tensor)[..., ::-1]}, "eager: differs by "),
     ],
     ids=[
@@ -133,6 +173,10 @@ def logical_shift(x: Any, distance: Any) -> Any:
         "promoted",
         "zeros",
         "raises",
+        "another's",
+        "any seed",
+        "any device",
+        "not ours",
         "reversed",
     ],
 )

@@ -70,9 +70,9 @@ def test_an_example_applies_and_runs(tmp_path: Path, name: str) -> None:
 
 
 def test_a_preset_touches_few_files() -> None:
-    """At most four of source; with its page and its test, six."""
+    """At most three of source; with its page, its test and its digests, six."""
     sources = re.findall(r"^\+\+\+ b/(\S+)$", block(SECTIONS["preset"], "diff"), re.MULTILINE)
-    assert len(sources) <= 4
+    assert len(sources) <= 3
     table = SECTIONS["preset"].partition("Worked example")[0]
     assert len(re.findall(r"^\| `", table, re.MULTILINE)) <= 6
 
@@ -97,5 +97,5 @@ def test_the_program_of_the_backend_runs(tmp_path: Path) -> None:
     example = ROOT / "examples" / "mlx_backend"
     done = run(program, ROOT / "src", example, tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "554 draws compared, 0 faults" in done.stdout
+    assert re.search(r"\d{3} draws compared, 0 faults", done.stdout)
     assert 'mlx = "unified_init_mlx"' in (example / "pyproject.toml").read_text(encoding="utf-8")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from unified_init.backends import graph
 from unified_init.backends.trace import draw as trace_program
+from unified_init.backends.trace import inline
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.stream.dtypes import DTYPES
 from unified_init.stream.threefry import root_key as int_root_key
@@ -84,7 +83,7 @@ def trace(program: Program, key: Key | None, target: None) -> Any:
     """Run the graph program in NumPy."""
     del target
     with np.errstate(over="ignore"):  # the key is two scalars; NumPy warns where scalars overflow
-        return trace_program(OPS, program, key, functools.partial(graph.elementwise, OPS))
+        return trace_program(OPS, program, key, inline(ops(None)))
 
 
 def check_target(tensor: Any) -> None:

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from unified_init.backends import graph
 from unified_init.backends.trace import draw as trace_program
+from unified_init.backends.trace import inline
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.stream.threefry import root_key as int_root_key
 
@@ -169,16 +170,12 @@ def compiled(index: IndexMap, dtype: str, *, xla: bool) -> Any:
 def trace(program: Program, key: Key | None, target: str | None) -> tf.Tensor:
     """Run the graph program: in the function being traced, or compiled on a device."""
     with tf.device(target):
-        return trace_program(OPS, program, key, _compiled if tf.executing_eagerly() else _inline)
+        return trace_program(OPS, program, key, _compiled if tf.executing_eagerly() else inline(ops(target)))
 
 
 def _as_tensors(args: graph.Arguments) -> graph.Arguments:
     columns, numbers, unit = args
     return tuple(map(tf.constant, columns)), tf.constant(numbers), tf.constant(unit)
-
-
-def _inline(key: Key, args: graph.Arguments, index: IndexMap, dtype: str) -> tf.Tensor:
-    return graph.elementwise(OPS, key, _as_tensors(args), index, dtype)
 
 
 def _compiled(key: Key, args: graph.Arguments, index: IndexMap, dtype: str) -> tf.Tensor:

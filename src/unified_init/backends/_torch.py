@@ -9,8 +9,8 @@ import ml_dtypes
 import numpy as np
 import torch
 
-from unified_init.backends import graph
 from unified_init.backends.trace import draw as trace_program
+from unified_init.backends.trace import inline
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.law.unit_values import Orthogonal
 from unified_init.stream.dtypes import DTYPES
@@ -225,11 +225,5 @@ def trace(program: Program, key: Key | None, target: torch.device | None) -> tor
     """Run the graph program on a device. Orthogonal matrices are made on the host and copied."""
     if isinstance(program.law.unit, Orthogonal):
         return adopt(on_host(program, key), None).to(target)
-    here = ops(target)
-
-    def run(stream_key: Key, args: graph.Arguments, index: Any, dtype: str) -> Any:
-        columns, numbers, unit = args
-        tensors = tuple(map(here.constant, columns)), here.constant(numbers), here.constant(unit)
-        return graph.elementwise(here, stream_key, tensors, index, dtype)
-
-    return trace_program(here, program, key, run)
+    functions = ops(target)
+    return trace_program(functions, program, key, inline(functions))

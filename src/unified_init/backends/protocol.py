@@ -117,7 +117,7 @@ class Namespace(Protocol):
         """Join along an axis."""
 
     def eye(self, rows: int, columns: int, /, *, dtype: Any) -> Any:
-        """Return ones on the main diagonal."""
+        """Return ones on the main diagonal; the type is one of the framework's."""
 
     def matmul(self, x: Any, y: Any, /) -> Any:
         """Multiply stacks of matrices."""
@@ -144,7 +144,7 @@ class Namespace(Protocol):
         """Choose between two arrays."""
 
     def zeros(self, shape: tuple[int, ...], /, *, dtype: Any) -> Any:
-        """Return zeros."""
+        """Return zeros; the type is one of the framework's."""
 
     def zeros_like(self, x: Any, /) -> Any:
         """Return zeros of a shape and type."""
@@ -154,7 +154,7 @@ class Ops(Protocol):
     """What the graph program asks of a framework.
 
     Beside these functions it uses the operators ``+ - * // % & | ^ ~ < > >=`` of arrays with arrays and with
-    Python ints. On int32 and int64 sums and products must wrap modulo the width, ``//`` rounds to minus
+    Python ints, and takes entries (``x[i]``) and slices. On int32 and int64 sums and products must wrap modulo the width, ``//`` rounds to minus
     infinity, and nothing is promoted to another type. ``testing.check_backend`` tests each of these.
     """
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-import importlib.metadata
 import importlib.util
 import sys
 from types import ModuleType
@@ -88,7 +87,9 @@ def register_backend(name: str, module: ModuleType | str) -> None:
 @functools.cache
 def _declared() -> Mapping[str, str]:
     """Return the adapters that installed distributions declare: dotted paths by name."""
-    points = importlib.metadata.entry_points(group=GROUP)
+    from importlib import metadata  # noqa: PLC0415  # 20 ms, which most processes need not pay
+
+    points = metadata.entry_points(group=GROUP)
     return {point.name: point.value for point in points if point.name not in PACKAGES}
 
 

@@ -24,12 +24,23 @@ if TYPE_CHECKING:
     from unified_init.backends.protocol import Key, Ops
     from unified_init.stream.program import Program
 
-__all__ = ["Run", "draw"]
+__all__ = ["Run", "draw", "inline"]
 
 # ruff: noqa: ANN401  # arrays of any framework
 
 # ``graph.elementwise``, possibly compiled by the framework: (named key, table, index map, dtype) to a tensor.
 Run = Callable[[Any, Arguments, IndexMap, str], Any]
+
+
+def inline(ops: Ops) -> Run:
+    """Return ``graph.elementwise``, not compiled: in a trace, a table's columns become constants of it."""
+
+    def run(key: Key, args: Arguments, index: IndexMap, dtype: str) -> Any:
+        columns, numbers, unit = args
+        constants = tuple(map(ops.constant, columns)), ops.constant(numbers), ops.constant(unit)
+        return graph.elementwise(ops, key, constants, index, dtype)
+
+    return run
 
 
 def draw(
@@ -45,7 +56,8 @@ def draw(
         program: what to draw.
         key: the root key, two Python ints or two int32 scalars that are being traced; None for a
             law without randomness.
-        run: ``graph.elementwise``, possibly compiled by the framework.
+        run: ``inline(ops)``, or ``graph.elementwise`` compiled by the framework. The columns of the table,
+            its integers and its power of two reach it as NumPy arrays.
     """
     if program.table is not None:
         assert key is not None  # noqa: S101  # the front door asks a random law for a seed

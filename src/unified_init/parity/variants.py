@@ -110,7 +110,7 @@ def draw(
         case Variant.TORCH_COMPILE:
             tensor = _torch_compiled(public)
         case Variant.TENSORFLOW_GRAPH:
-            tensor = trace.draw(adapter.OPS, program, key, adapter._inline)  # noqa: SLF001  # not compiled
+            tensor = trace.draw(adapter.OPS, program, key, trace.inline(adapter.OPS))  # not compiled
         case Variant.TENSORFLOW_FUNCTION:
             tensor = _tensorflow_compiled(adapter, program, key, public, xla=False)
         case Variant.TENSORFLOW_XLA:

@@ -80,9 +80,10 @@ def check_backend(name: str) -> Conformity:
         name: a backend, of this package or registered (``ui.register_backend``).
 
     Returns:
-        What was compared: protocol, integer arithmetic, and some 600 draws of every preset, eagerly and by
-        the graph program (orthogonal draws of the latter to 1e-5), in each element type that the backend
-        does not refuse, at the ends of the seeds, of slices and of empty shapes.
+        What was compared: protocol, integer arithmetic, and draws of every preset, eagerly and by the graph
+        program (orthogonal draws of the latter to 1e-5), in each element type that the backend does not
+        refuse, at the ends of the seeds, of slices and of empty shapes. Not tested are the framework's own
+        seeds, other devices, traces, aliasing, and filling in place.
 
     Raises:
         AssertionError: a fault; the message has the first twenty, the first line counts them.
@@ -95,8 +96,11 @@ def check_backend(name: str) -> Conformity:
     """
     checks.text("name", name)
     adapter: Any = registry.get(name)
-    faults = [*differences(adapter, Backend), *_arithmetic_faults(adapter.ops(None))]
-    dtypes = tuple(dtype for dtype in DTYPES if _is_drawn(adapter, dtype))
+    dtypes, refusals = _element_types(adapter)
+    faults = [
+        *differences(adapter, Backend), *_argument_faults(adapter), *refusals,
+        *_arithmetic_faults(adapter.ops(None)),
+    ]  # fmt: skip
     if "float32" not in dtypes:
         faults.append("resolve_device: float32 is refused, and must be drawn by every backend")
     draws = [*_preset_draws(), *_edge_draws(dtypes)]
@@ -110,12 +114,34 @@ def check_backend(name: str) -> Conformity:
     return report
 
 
-def _is_drawn(adapter: Any, dtype: str) -> bool:
+def _element_types(adapter: Any) -> tuple[tuple[str, ...], list[str]]:
+    """Return the element types that a backend draws, and what is wrong with how it refuses the others."""
+    drawn, faults = [], []
+    for dtype in DTYPES:
+        try:
+            adapter.resolve_device(None, dtype)
+            drawn.append(dtype)
+        except UnifiedInitError:
+            continue
+        except Exception as error:  # noqa: BLE001  # of a framework that we do not know
+            faults.append(
+                f"resolve_device: {dtype} is refused by {type(error).__name__}, which is none of ours"
+            )
+    return tuple(drawn), faults
+
+
+def _argument_faults(adapter: Any) -> Iterator[str]:
+    """Say what a backend takes for a seed or a device, and should not."""
+    if adapter.root_key(object()) is not None:
+        yield "root_key: must return None for what is no seed of the framework"
     try:
-        adapter.resolve_device(None, dtype)
+        adapter.resolve_device("no such device", "float32")
     except UnifiedInitError:
-        return False
-    return True
+        return
+    except Exception as error:  # noqa: BLE001  # of a framework that we do not know
+        yield f"resolve_device: an unknown device is refused by {type(error).__name__}, which is none of ours"
+        return
+    yield "resolve_device: an unknown device is not refused"
 
 
 # --- the arithmetic of the graph program ------------------------------------------------------------
@@ -220,7 +246,11 @@ def _draw_faults(name: str, adapter: Any, wanted: Draw) -> Iterator[str]:
         ("eager", eagerly, 0.0), ("graph program", by_graph_program, CLOSE if wanted.close else 0.0),
     ):  # fmt: skip
         try:
-            fault = _difference(np.asarray(adapter.to_numpy(make())), expected, allowed)
+            tensor = make()
+            owner = registry.backend_of(tensor)
+            fault = _difference(np.asarray(adapter.to_numpy(tensor)), expected, allowed)
+            if owner != name and not fault:
+                fault = f"is a tensor of {owner}, not of {name}"
         except Exception as error:  # noqa: BLE001  # of a framework that we do not know
             fault = f"{type(error).__name__}: {error}"
         if fault:
