@@ -154,8 +154,9 @@ class Ops(Protocol):
     """What the graph program asks of a framework.
 
     Beside these functions it uses the operators ``+ - * // % & | ^ ~ < > >=`` of arrays with arrays and with
-    Python ints, and takes entries (``x[i]``) and slices. On int32 and int64 sums and products must wrap modulo the width, ``//`` rounds to minus
-    infinity, and nothing is promoted to another type. ``testing.check_backend`` tests each of these.
+    Python ints, and takes entries (``x[i]``) and slices. On int32 and int64, sums and products must wrap
+    modulo the width, ``//`` rounds to minus infinity, and nothing is promoted to another type.
+    ``testing.check_backend`` tests each of these.
     """
 
     xp: Namespace
