@@ -22,7 +22,7 @@ def test_a_public_class_is_of_the_package(name: str) -> None:
 
 
 def test_a_pickle_names_no_module_inside_the_package() -> None:
-    """Of specs, laws, recipes, plans and errors: a fresh interpreter, which has imported nothing, reads them."""
+    """Of specs, records, recipes and errors: a fresh interpreter, which has imported nothing, reads them."""
     record = ui.Record(
         name="fc", path="fc", shape=(4, 3), layout="OI", kind="linear", role="kernel", inputs=3, outputs=4
     )
@@ -47,8 +47,8 @@ def test_a_pickle_names_no_module_inside_the_package() -> None:
     ]
 
 
-def test_laws_and_plans_are_the_same_again() -> None:
-    """Their parts that are not public may move: both are made anew from a spec or a recipe."""
+def test_a_law_is_the_same_again() -> None:
+    """By the same release: what it draws (``law.unit``) is of no public class, and made anew from the spec."""
     law = ui.orthogonal().resolve((4, 3), layout="OI")
     assert pickle.loads(pickle.dumps(law)) == law  # noqa: S301  # our own pickle
 

@@ -40,6 +40,7 @@ def adapter() -> types.ModuleType:
 def _registry_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Forget what a test registers."""
     monkeypatch.setattr(registry, "_registered", {})
+    monkeypatch.setattr(registry, "_loaded", {})
     for function in (registry._load, registry._declared):
         function.cache_clear()
     yield
@@ -80,8 +81,10 @@ def test_a_module_by_its_path_is_imported_when_it_is_used(
 def test_an_entry_point_declares_a_backend(monkeypatch: pytest.MonkeyPatch) -> None:
     """In the group ``unified_init.backends``; one that takes a name of the package is passed over."""
     points = [
-        importlib.metadata.EntryPoint("elsewhere", "elsewhere_declared", registry.GROUP),
+        importlib.metadata.EntryPoint("elsewhere", "elsewhere_declared [extra]", registry.GROUP),
         importlib.metadata.EntryPoint("numpy", "hijack", registry.GROUP),
+        importlib.metadata.EntryPoint("foo.bar", "no_package", registry.GROUP),
+        importlib.metadata.EntryPoint("__main__", "no_framework", registry.GROUP),
     ]
 
     def declared(*, group: str) -> list[importlib.metadata.EntryPoint]:
@@ -92,13 +95,20 @@ def test_an_entry_point_declares_a_backend(monkeypatch: pytest.MonkeyPatch) -> N
     assert registry.names() == (*registry.NAMES, "elsewhere")
     assert type(ui.draw(SPEC, 3, seed=0, backend="elsewhere")) is Array
     assert type(ui.draw(SPEC, 3, seed=0, backend="numpy")) is np.ndarray
+    assert "foo.bar" not in ui.backends()
 
 
 @pytest.mark.parametrize(
     ("name", "module", "error"),
     [
         ("jax", "a_module", ui.ArgumentValueError),
+        ("jaxlib", "a_module", ui.ArgumentValueError),
         ("my-arrays", "a_module", ui.ArgumentValueError),
+        ("class", "a_module", ui.ArgumentValueError),
+        ("keras", "a_module", ui.ArgumentValueError),
+        ("__main__", "a_module", ui.ArgumentValueError),
+        ("elsewhere", "..a_module", ui.ArgumentTypeError),
+        ("elsewhere", "", ui.ArgumentTypeError),
         (None, "a_module", ui.ArgumentTypeError),
         ("elsewhere", 3, ui.ArgumentTypeError),
     ],
@@ -110,13 +120,27 @@ def test_what_cannot_be_registered(name: Any, module: Any, error: type[ui.Unifie
     assert registry.names() == registry.NAMES
 
 
-def test_a_name_is_registered_once() -> None:
-    """The same module again is no matter, another one is refused."""
+def test_a_name_is_taken_once_it_is_used() -> None:
+    """A mistaken path can be put right; a backend that has drawn cannot be replaced, the same one may come again."""
     module = adapter()
+    ui.register_backend("elsewhere", "elsewhere_adaptr")
+    with refused(ui.BackendError):
+        ui.draw(SPEC, 3, seed=0, backend="elsewhere")
     ui.register_backend("elsewhere", module)
+    ui.draw(SPEC, 3, seed=0, backend="elsewhere")
     ui.register_backend("elsewhere", module)
+    ui.register_backend("elsewhere", module.__name__)
     with refused(ui.ArgumentValueError):
-        ui.register_backend("elsewhere", adapter())
+        ui.register_backend("elsewhere", "another_adapter")
+
+
+def test_an_adapter_that_fails_as_it_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By our error, with what it raised."""
+    (tmp_path / "elsewhere_broken.py").write_text("1 / 0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    ui.register_backend("elsewhere", "elsewhere_broken")
+    with refused(ui.BackendError):
+        ui.draw(SPEC, 3, seed=0, backend="elsewhere")
 
 
 def test_an_incomplete_adapter_says_what_it_lacks() -> None:

@@ -74,6 +74,32 @@ def test_a_tf_function_draw_is_the_eager_one_whatever_follows_it(name: str, *, x
         assert differing(result.numpy(), expected.numpy()) == 0
 
 
+HALF = ui.normal(0.0, 0.5)
+
+
+@pytest.mark.needs("torch")
+@pytest.mark.parametrize("fullgraph", [True, False], ids=["one graph", "breaks allowed"])
+def test_a_torch_compiled_draw_of_symbolic_lengths_is_the_eager_one(
+    fullgraph: bool,  # noqa: FBT001  # as torch.compile takes it
+) -> None:
+    """With a slice, a device by name, and floats of a spec, which Dynamo would make symbols of."""
+    import torch
+
+    def drawn(x: Any) -> Any:
+        options: dict[str, Any] = {"seed": 7, "name": "w", "layout": "OI", "backend": "torch"}
+        part = ui.draw(HALF, x.shape, index=(slice(1, 3), slice(0, 2)), device="cpu", **options)
+        return x * 0 + ui.draw(ui.he_normal() * 0.3, x.shape, **options), part
+
+    torch.compiler.reset()
+    compiled = torch.compile(drawn, fullgraph=fullgraph, dynamic=True)
+    for length in (4, 5, 9):
+        whole, part = compiled(torch.ones(length, 3))
+        expected = reference(ui.he_normal() * 0.3, (length, 3), seed=7, name="w", layout="OI")
+        assert differing(whole.numpy(), expected) == 0
+        expected = reference(HALF, (length, 3), seed=7, name="w", layout="OI")[1:3, :2]
+        assert differing(np.ascontiguousarray(part.numpy()), np.ascontiguousarray(expected)) == 0
+
+
 @pytest.mark.needs("torch")
 def test_a_torch_compiled_draw_is_the_eager_one() -> None:
     """In torch.compile a draw is one node of the whole graph, for any seed, type and slice."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.util
+import keyword
 import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
@@ -39,8 +40,13 @@ GROUP = "unified_init.backends"  # of entry points
 # What an adapter must have before it is used; ``testing.check_backend`` looks further.
 FUNCTIONS = ("root_key", "resolve_device", "wants_graph", "adopt", "ops", "trace", "to_numpy")
 
-# Adapters from outside, by name: a module, or the dotted path of one.
+# Packages whose types belong to no framework of their own.
+RESERVED = frozenset({"builtins", "keras", "unified_init", "__main__"})
+
+# Adapters from outside, by name: a module, or the dotted path of one; and those that have been used. Another
+# module may take a name until then.
 _registered: dict[str, ModuleType | str] = {}
+_loaded: dict[str, ModuleType] = {}
 
 
 def register_backend(name: str, module: ModuleType | str) -> None:
@@ -72,16 +78,30 @@ def register_backend(name: str, module: ModuleType | str) -> None:
         unified_init.ArgumentValueError: `name` must be a new one, got 'jax', which is a backend already.
     """  # the message is one line
     checks.text("name", name)
-    if not isinstance(module, (ModuleType, str)):
+    if not isinstance(module, ModuleType) and not _is_path(module):
         msg = f"`module` must be a module or the dotted path of one, got {module!r}."
         raise ArgumentTypeError(msg)
-    if not name.isidentifier():
-        msg = f"`name` must be the name of a top-level package, got {name!r}."
+    if not _is_package(name):
+        msg = f"`name` must be the top-level package of a framework's own types, got {name!r}."
         raise ArgumentValueError(msg)
-    if name in PACKAGES or _registered.get(name, module) != module:
+    if name in OWNERS or _path(_loaded.get(name, module)) != _path(module):
         msg = f"`name` must be a new one, got {name!r}, which is a backend already."
         raise ArgumentValueError(msg)
     _registered[name] = module
+    _load.cache_clear()
+
+
+def _is_package(name: str) -> bool:
+    """Whether a name can be the package of a framework that Keras, Python or this library is not."""
+    return name.isidentifier() and not keyword.iskeyword(name) and name not in RESERVED
+
+
+def _is_path(module: object) -> bool:
+    return isinstance(module, str) and all(map(str.isidentifier, module.split(".")))
+
+
+def _path(module: ModuleType | str) -> str:
+    return module if isinstance(module, str) else module.__name__
 
 
 @functools.cache
@@ -90,7 +110,9 @@ def _declared() -> Mapping[str, str]:
     from importlib import metadata  # noqa: PLC0415  # 20 ms, which most processes need not pay
 
     points = metadata.entry_points(group=GROUP)
-    return {point.name: point.value for point in points if point.name not in PACKAGES}
+    return {
+        point.name: point.module for point in points if point.name not in OWNERS and _is_package(point.name)
+    }
 
 
 def _external() -> dict[str, ModuleType | str]:
@@ -113,7 +135,14 @@ def backends() -> tuple[str, ...]:
         >>> "numpy" in ui.backends()
         True
     """
-    return tuple(name for name in names() if importlib.util.find_spec(name) is not None)
+    return tuple(name for name in names() if _is_installed(name))
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ValueError:  # a module that was put in place by hand, without a spec
+        return name in sys.modules
 
 
 def get(name: object) -> Backend:
@@ -124,15 +153,18 @@ def get(name: object) -> Backend:
 @functools.cache
 def _load(name: str) -> Backend:
     home = f"unified_init.backends._{name}" if name in PACKAGES else _external()[name]
-    if isinstance(home, ModuleType):
-        return _complete(name, home)
     try:
-        module = importlib.import_module(home)
+        module = importlib.import_module(home) if isinstance(home, str) else home
     except ImportError as error:
         remedy = f' with `pip install "unified-init[{name}]"`' if name in PACKAGES else ""
         msg = f"backend {name!r} needs {name}, which cannot be imported ({error}): install it{remedy}."
         raise BackendError(msg) from error
-    return _complete(name, module)
+    except Exception as error:
+        msg = f"backend {name!r} cannot be imported from {home!r}: {type(error).__name__}: {error}."
+        raise BackendError(msg) from error
+    adapter = _complete(name, module)
+    _loaded[name] = module
+    return adapter
 
 
 def _complete(name: str, module: ModuleType) -> Backend:

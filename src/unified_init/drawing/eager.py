@@ -150,7 +150,8 @@ def backend_name(backend: str | None, device: object, seed: object) -> str:
     """Return the backend that is given, else the device's, else that of a JAX key, else NumPy."""
     if backend is not None and backend not in registry.NAMES:
         checks.choice("backend", backend, registry.names())
-    owner = None if device is None else registry.backend_of(device)
+    # A text is no device of a framework; Dynamo cannot look at the type of one.
+    owner = None if device is None or isinstance(device, str) else registry.backend_of(device)
     if backend is not None and owner is not None and owner != backend:
         msg = f"`backend` {backend!r} and `device` {device!r}, which is of {owner}, disagree."
         raise ArgumentValueError(msg)

@@ -14,7 +14,7 @@ from unified_init.drawing.eager import draw_eagerly
 from unified_init.errors import UnifiedInitError
 from unified_init.interop.serialise import KINDS, from_dict, to_dict
 from unified_init.law.indexmap import index_map
-from unified_init.law.layout import bind
+from unified_init.law.layout import bind_symbolic
 from unified_init.spec.initializer import Initializer
 from unified_init.stream.dtypes import dtype_of
 
@@ -22,9 +22,10 @@ __all__ = ["REFUSED", "freeze", "parts", "result", "run"]
 
 # ruff: noqa: ANN401  # what Dynamo traces
 
+HEX = "float in hexadecimal"  # marks what ``_constant`` wrote
 REFUSED = "refused: "  # begins the text where arguments are wrong; no JSON begins so
 
-Parts = tuple[str, tuple[Any, ...], str, tuple[Any, ...], float, int]
+Parts = tuple[str, tuple[Any, ...], str, tuple[Any, ...], str, int]
 
 
 def parts(spec: Initializer) -> Parts:
@@ -32,12 +33,21 @@ def parts(spec: Initializer) -> Parts:
     dist, scale = spec.distribution, spec.scale
     return (
         type(dist).__name__,
-        tuple([getattr(dist, name) for name in type(dist).__match_args__]),
+        tuple([_constant(getattr(dist, name)) for name in type(dist).__match_args__]),
         type(scale).__name__,
-        tuple([getattr(scale, name) for name in type(scale).__match_args__]),
-        spec.factor,
+        tuple([_constant(getattr(scale, name)) for name in type(scale).__match_args__]),
+        spec.factor.hex(),
         spec.upscale,
     )
+
+
+def _constant(value: Any) -> Any:
+    """Return a float as text: with dynamic shapes, Dynamo makes symbols of most floats."""
+    return (HEX, value.hex()) if isinstance(value, float) else value
+
+
+def _value(constant: Any) -> Any:
+    return float.fromhex(constant[1]) if isinstance(constant, tuple) and constant[:1] == (HEX,) else constant
 
 
 def _plain(entry: Any) -> Any:
@@ -51,9 +61,9 @@ def freeze(spec_parts: Parts, options: tuple[tuple[str, Any], ...]) -> str:
     dist, dist_values, scale, scale_values, factor, upscale = spec_parts
     arguments = dict(options)
     try:
-        spec = Initializer(
-            KINDS["distribution"][dist](*dist_values), KINDS["scale"][scale](*scale_values), factor, upscale
-        )
+        distribution = KINDS["distribution"][dist](*map(_value, dist_values))
+        rule = KINDS["scale"][scale](*map(_value, scale_values))
+        spec = Initializer(distribution, rule, float.fromhex(factor), upscale)
         arguments["dtype"] = dtype_of(arguments["dtype"]).name
     except UnifiedInitError as error:
         return f"{REFUSED}{error}"
@@ -91,6 +101,6 @@ def result(call: str, shape: tuple[int, ...]) -> tuple[tuple[int, ...], str, str
     """Return shape, dtype and device of what a frozen call returns."""
     _, options = _thaw(call)
     if options["index"] is not None:
-        geometry = bind(shape, options["layout"], options["sizes"])
+        geometry = bind_symbolic(shape, options["layout"], options["sizes"])
         shape = index_map(geometry, options["index"]).shape
     return shape, options["dtype"], options["device"] or "cpu"

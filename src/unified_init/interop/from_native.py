@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import functools
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -15,7 +14,7 @@ from unified_init.core.peers import public
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.interop.catalogue import EXCLUDED, FRAMEWORKS
 from unified_init.interop.catalogue_entry import DROPPED, Entry
-from unified_init.interop.serialise import from_json
+from unified_init.interop.serialise import from_dict, from_json
 from unified_init.spec.initializer import Initializer
 
 __all__ = ["from_native"]
@@ -200,7 +199,7 @@ def _from_config(config: Mapping[Any, Any]) -> Initializer:
 
 def _from_spec(config: Mapping[str, Any]) -> Initializer:
     spec = config.get("spec")
-    return from_json(spec if isinstance(spec, str) else json.dumps(spec))
+    return from_json(spec) if isinstance(spec, str) else from_dict(spec)
 
 
 def _plain(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.records import Inventory
 from unified_init.models.plan_checks import check_labels, check_rules, check_streams, check_unmatched
 from unified_init.models.plan_text import table, tree
-from unified_init.recipes.assignment import assign, deciding_rule
+from unified_init.recipes.assignment import assign_by, deciding_rule
 from unified_init.recipes.near_misses import miss
 from unified_init.recipes.rule import Recipe, matches
 
@@ -105,12 +105,14 @@ def plan_inventory(
     check_rules(recipe, named_inventory, rule_indices)
     check_labels(recipe, named_inventory, rule_indices)
     pairs = [
-        (record, assign(record, recipe, names)) for record in named_inventory if record.path in chosen_paths
+        (record, index)
+        for record, index in zip(named_inventory, rule_indices, strict=True)
+        if record.path in chosen_paths
     ]
-    check_unmatched(
-        recipe, [record for record, assignment in pairs if assignment is None], len(named_inventory)
+    assignments = tuple(
+        assign_by(index, record, recipe, names) for record, index in pairs if index is not None
     )
-    assignments = tuple(assignment for _, assignment in pairs if assignment is not None)
+    check_unmatched(recipe, [record for record, index in pairs if index is None], len(named_inventory))
     check_streams(assignments)
     skipped = tuple(record.path for record in named_inventory if record.path not in chosen_paths)
     return Plan(recipe, named_inventory, assignments, skipped)

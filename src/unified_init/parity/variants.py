@@ -10,7 +10,8 @@ import numpy as np
 import unified_init as ui
 from unified_init.backends import graph, registry, trace
 from unified_init.drawing.eager import program_of
-from unified_init.stream import host, numpy_runner, run, threefry
+from unified_init.stream import host, run, threefry
+from unified_init.testing.conformity import reference_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,10 +73,7 @@ DEFAULTS: dict[str, Any] = {
 
 def reference(spec: ui.Initializer, shape: tuple[int, ...], *, seed: int, **options: Any) -> NDArray[Any]:
     """Draw with the reference runner, whatever else is installed."""
-    program = program_of(spec, shape, **{**DEFAULTS, **options})
-    if program.table is None:
-        return run.on_host(program, threefry.root_key(seed))
-    return _on_runner(program, seed, numpy_runner.prepare)
+    return reference_of(program_of(spec, shape, **{**DEFAULTS, **options}), seed)
 
 
 def _on_runner(program: Program, seed: int, runner: Runner) -> NDArray[Any]:

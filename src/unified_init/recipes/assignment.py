@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from unified_init.recipes.rule import Recipe, Rule
     from unified_init.spec.initializer import Initializer
 
-__all__ = ["Assignment", "Piece", "assign", "deciding_rule"]
+__all__ = ["Assignment", "Piece", "assign", "assign_by", "deciding_rule"]
 
 # The order of parts in a tensor that is drawn whole, whatever order a framework stores them in.
 CANONICAL = ("q", "k", "v", "i", "f", "g", "o", "r", "z", "n")
@@ -79,8 +79,13 @@ def assign(record: Record, recipe: Recipe, names: Mapping[str, str] | None = Non
             the record's path and the rule.
     """
     index = deciding_rule(record, recipe)
-    if index is None:
-        return None
+    return None if index is None else assign_by(index, record, recipe, names)
+
+
+def assign_by(
+    index: int, record: Record, recipe: Recipe, names: Mapping[str, str] | None = None
+) -> Assignment:
+    """Return the assignment of the rule that is known to decide a record; see ``assign``."""
     rule = recipe.rules[index]
     if rule.spec is None or record.size == 0:
         return Assignment(record, index, ())

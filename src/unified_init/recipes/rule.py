@@ -39,9 +39,9 @@ class Rule:
 
     Args:
         spec: their initializer; None leaves them as they are.
-        kind: kinds of layer, of ``ui.KINDS``.
-        role: roles in the layer, of ``ui.ROLES``.
-        place: places in the architecture, of ``ui.PLACES``.
+        kind: kinds of layer, such as "linear"; a wrong one is refused with the whole list.
+        role: roles in the layer, such as "kernel" or "bias".
+        place: places in the architecture, such as "attention.out".
         name: patterns of the stream name: a glob, whose ``*`` crosses dots and slashes, or "re:" and a
             regular expression that the whole name must match.
         path: patterns of the native path, in the same way.

@@ -44,6 +44,7 @@ SEEDS = (0, 2**32 + 5, 2**64 - 1)
 SHAPES: tuple[tuple[int, ...], ...] = ((), (0,), (1,), (3, 0, 2))
 OPTIONS: dict[str, Any] = {"name": "w", "layout": None, "sizes": None, "fans": None, "index": None}
 INT32 = np.array([-(2**31), -(2**31) + 1, -65537, -7, -1, 0, 1, 6, 65537, 2**31 - 1], dtype=np.int32)
+INT64 = np.concatenate([INT32.astype(np.int64) << 32, INT32.astype(np.int64)])  # where float64 is drawn
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +84,7 @@ def check_backend(name: str) -> Conformity:
         What was compared: protocol, integer arithmetic, and draws of every preset, eagerly and by the graph
         program (orthogonal draws of the latter to 1e-5), in each element type that the backend does not
         refuse, at the ends of the seeds, of slices and of empty shapes. Not tested are the framework's own
-        seeds, other devices, traces, aliasing, and filling in place.
+        seeds, other devices, traces, aliasing, filling in place, and sharding.
 
     Raises:
         AssertionError: a fault; the message has the first twenty, the first line counts them.
@@ -99,7 +100,7 @@ def check_backend(name: str) -> Conformity:
     dtypes, refusals = _element_types(adapter)
     faults = [
         *differences(adapter, Backend), *_argument_faults(adapter), *refusals,
-        *_arithmetic_faults(adapter.ops(None)),
+        *_arithmetic_faults(adapter, dtypes),
     ]  # fmt: skip
     if "float32" not in dtypes:
         faults.append("resolve_device: float32 is refused, and must be drawn by every backend")
@@ -147,7 +148,7 @@ def _argument_faults(adapter: Any) -> Iterator[str]:
 # --- the arithmetic of the graph program ------------------------------------------------------------
 
 
-# Of two int32 arrays each, by the operators and functions of a framework.
+# Of two integer arrays of one type each, by the operators and functions of a framework.
 ARITHMETIC: dict[str, Callable[[Any, Any, Any], Any]] = {
     "+ must wrap": lambda _, x, y: x + y,
     "* must wrap": lambda _, x, y: x * y,
@@ -156,30 +157,48 @@ ARITHMETIC: dict[str, Callable[[Any, Any, Any], Any]] = {
     "& and |": lambda _, x, y: (x & y) | 5,
     "// must round down": lambda _, x, y: x // 7 + 0 * y,
     "% must be of the divisor's sign": lambda _, x, y: x % 7 + 0 * y,
-    "< and cast of truth values": lambda ops, x, y: ops.cast(x < y, "int32"),
+    "<, cast of truth values": lambda ops, x, y: ops.cast(x < y, "int32"),
+    ">, >=": lambda ops, x, y: ops.cast(x > y, "int32") + ops.cast(x >= y, "int32"),
+    "minimum, maximum": lambda ops, x, y: ops.xp.minimum(ops.xp.maximum(x, y), x),
     "bitwise_left_shift": lambda ops, x, _: ops.xp.bitwise_left_shift(x, 13),
     "bitwise_right_shift must copy the sign": lambda ops, x, _: ops.xp.bitwise_right_shift(x, 13),
-    "cast to float32 must round to nearest even": lambda ops, x, _: ops.bits(ops.cast(x, "float32"), "int32"),
     "take": lambda ops, x, _: ops.take(ops.xp.reshape(x, (-1,)), ops.cast(x & 7, "int32")),
 }
+# Of one integer array; the float of its width, and the bits of that as integers.
+ROUNDING = "cast to {} must round to nearest even, bits must reinterpret"
 
 
-def _arithmetic_faults(ops: Ops) -> Iterator[str]:
-    """Say which operations on int32 are not those of NumPy."""
-    left, right = INT32[:, None], INT32[None, :]
-    numpy_ops = registry.get("numpy").ops(None)
-    for label, function in ARITHMETIC.items():
-        with np.errstate(over="ignore"):
-            expected = np.asarray(function(numpy_ops, left, right))
-        try:
-            result = np.asarray(function(ops, ops.constant(left), ops.constant(right)))
-        except Exception as error:  # noqa: BLE001  # of a framework that we do not know
-            yield f"int32 {label}: {type(error).__name__}: {error}"
-            continue
-        if result.dtype != np.int32 or not np.array_equal(result, expected):
-            first = int(np.argmax(result != expected)) if result.shape == expected.shape else 0
-            value = f"{result.reshape(-1)[first]} ({result.dtype})"
-            yield f"int32 {label}: {value}, expected {expected.reshape(-1)[first]}"
+def _arithmetic_faults(adapter: Any, dtypes: tuple[str, ...]) -> Iterator[str]:
+    """Say which operations on integers are not those of NumPy."""
+    try:
+        ops = adapter.ops(None)
+    except Exception as error:  # noqa: BLE001  # of a framework that we do not know
+        yield f"ops: {type(error).__name__}: {error}"
+        return
+    widths = [(INT32, "int32", "float32"), *([(INT64, "int64", "float64")] if "float64" in dtypes else [])]
+    for integers, name, float_name in widths:
+        tests = ARITHMETIC | {
+            ROUNDING.format(float_name): lambda ops, x, _: ops.bits(ops.cast(x, float_name), name)  # noqa: B023
+        }
+        for label, function in tests.items():
+            fault = _unequal(ops, function, integers)
+            if fault:
+                yield f"{name} {label}: {fault}"
+
+
+def _unequal(ops: Ops, function: Callable[[Any, Any, Any], Any], integers: NDArray[Any]) -> str:
+    """Say how a function of integers differs from what NumPy makes of it."""
+    left, right = integers[:, None], integers[None, :]
+    with np.errstate(over="ignore"):
+        expected = np.asarray(function(registry.get("numpy").ops(None), left, right))
+    try:
+        result = np.asarray(function(ops, ops.constant(left), ops.constant(right)))
+    except Exception as error:  # noqa: BLE001  # of a framework that we do not know
+        return f"{type(error).__name__}: {error}"
+    if result.dtype == expected.dtype and np.array_equal(result, expected):
+        return ""
+    first = int(np.argmax(result != expected)) if result.shape == expected.shape else 0
+    return f"{result.reshape(-1)[first]} ({result.dtype}), expected {expected.reshape(-1)[first]}"
 
 
 # --- draws ---------------------------------------------------------------------------------------------
@@ -233,7 +252,7 @@ def _draw_faults(name: str, adapter: Any, wanted: Draw) -> Iterator[str]:
     """Say where a draw differs from the reference: eagerly, by the graph program, or both."""
     options = {**OPTIONS, **wanted.options}
     program = program_of(wanted.spec, wanted.shape, **{"dtype": "float32", **options})
-    expected = _reference(program, wanted.seed)
+    expected = reference_of(program, wanted.seed)
 
     def eagerly() -> Any:
         return draw(wanted.spec, wanted.shape, seed=wanted.seed, backend=name, **options)
@@ -257,7 +276,7 @@ def _draw_faults(name: str, adapter: Any, wanted: Draw) -> Iterator[str]:
             yield f"{wanted.label}, {mode}: {fault}"
 
 
-def _reference(program: Program, seed: int) -> NDArray[Any]:
+def reference_of(program: Program, seed: int) -> NDArray[Any]:
     """Draw with the reference runner."""
     root = threefry.root_key(seed)
     if program.table is None:

@@ -1,4 +1,8 @@
-"""Distributions: the shape of the values before scaling. Frozen values, no arrays."""
+"""Distributions: the shape of the values before scaling. Frozen values, no arrays.
+
+``elementwise`` has those whose values are independent draws, ``structured`` those of whole matrices and
+kernels. A scale rule fixes their size; ``Initializer`` joins the two.
+"""
 
 from __future__ import annotations
 
