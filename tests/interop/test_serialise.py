@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import enum
 import itertools
 import json
 import math
@@ -248,3 +249,26 @@ def test_loading_imports_nothing_of_the_user(tmp_path: Path, monkeypatch: pytest
     ui.from_json(HE_NORMAL)
     assert set(sys.modules) == before
     assert "user_module_of_specs" not in sys.modules
+
+
+class Word(enum.StrEnum):
+    """Words as a program may keep them."""
+
+    FAN_OUT = "fan_out"
+    BLACKMAN = "blackman"
+    CONV = "conv"
+
+
+@pytest.mark.parametrize("kind", [np.str_, lambda word: Word(word)], ids=["NumPy", "StrEnum"])  # noqa: PLW0108
+def test_words_of_any_kind_are_plain_in_a_spec(kind: Any) -> None:
+    """Their repr evaluates, their JSON is the same, and their pickle needs neither NumPy nor the enum."""
+    values = [
+        (ui.VarianceScaling(2.0, kind("fan_out")), ui.VarianceScaling(2.0, "fan_out")),
+        (ui.InverseFan(2.0, kind("fan_out")), ui.InverseFan(2.0, "fan_out")),
+        (ui.Stft("imag", kind("blackman")), ui.Stft("imag", "blackman")),
+        (ui.Rule(spec=ui.zeros(), kind=kind("conv")), ui.Rule(spec=ui.zeros(), kind="conv")),
+    ]
+    for value, plain in values:
+        assert repr(value) == repr(plain)
+        assert eval(repr(value), vars(ui)) == value == plain  # noqa: S307  # our own repr
+        assert pickle.dumps(value) == pickle.dumps(plain)

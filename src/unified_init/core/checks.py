@@ -131,7 +131,7 @@ def text(name: str, value: object) -> str:
     except UnicodeEncodeError:
         msg = f"`{name}` must be valid Unicode, got {value!r}, which UTF-8 cannot encode."
         raise ArgumentValueError(msg) from None
-    return value
+    return str.__str__(value)  # a plain str, whatever subclass was given
 
 
 def _shape_text(shape: Sequence[int]) -> str:

@@ -175,10 +175,9 @@ class Record:
     def __post_init__(self) -> None:
         """Check the fields: a record may come from a file."""
         for field in ("name", "path", "dtype", "native"):
-            checks.text(field, getattr(self, field))
-        checks.choice("kind", self.kind, KINDS)
-        checks.choice("role", self.role, ROLES)
-        checks.choice("place", self.place, PLACES)
+            object.__setattr__(self, field, checks.text(field, getattr(self, field)))
+        for field, words in (("kind", KINDS), ("role", ROLES), ("place", PLACES)):
+            object.__setattr__(self, field, checks.choice(field, getattr(self, field), words))
         object.__setattr__(self, "shape", checks.shape_of(self.shape))
         for field in ("space", "groups", "hidden", "features"):
             checks.count(field, getattr(self, field), least=0)

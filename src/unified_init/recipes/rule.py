@@ -133,21 +133,21 @@ class Rule:
 
     def _check_effects(self) -> None:
         if isinstance(self.fans, str):
-            checks.choice("fans", self.fans, tuple(CONVENTIONS))
+            object.__setattr__(self, "fans", checks.choice("fans", self.fans, tuple(CONVENTIONS)))
         elif not isinstance(self.fans, (tuple, list)) or len(self.fans) != 2:  # noqa: PLR2004  # a pair
             msg = f"`fans` must be a convention or a pair (fan_in, fan_out), got {self.fans!r}."
             raise ArgumentTypeError(msg)
         else:
             object.__setattr__(self, "fans", explicit_fans(self.fans))
-        checks.choice("unit", self.unit, UNITS)
-        checks.choice("padding", self.padding, PADDINGS)
+        object.__setattr__(self, "unit", checks.choice("unit", self.unit, UNITS))
+        object.__setattr__(self, "padding", checks.choice("padding", self.padding, PADDINGS))
         pairs = _labelled(self.parts)
         object.__setattr__(self, "parts", pairs)
         if pairs and (self.unit == "whole" or self.spec is None):
             msg = "`parts` of a rule need unit='part' and a `spec` for the other parts."
             raise ArgumentValueError(msg)
         object.__setattr__(self, "by_block", checks.finite("by_block", self.by_block))
-        checks.text("note", self.note)
+        object.__setattr__(self, "note", checks.text("note", self.note))
 
     def matches(self, record: Record) -> bool:
         """Whether every condition that is given holds for a record."""

@@ -188,7 +188,7 @@ class VarianceScaling:
     def __post_init__(self) -> None:
         """Check both."""
         object.__setattr__(self, "scale", checks.positive("scale", self.scale))
-        checks.choice("mode", self.mode, FAN_MODES)
+        object.__setattr__(self, "mode", checks.choice("mode", self.mode, FAN_MODES))
 
     def std_of(self, fan_in: float | None, fan_out: float | None) -> float:
         """The realised standard deviation."""
@@ -221,7 +221,7 @@ class InverseFan:
     def __post_init__(self) -> None:
         """Check both."""
         object.__setattr__(self, "gain", checks.positive("gain", self.gain))
-        checks.choice("mode", self.mode, FAN_MODES)
+        object.__setattr__(self, "mode", checks.choice("mode", self.mode, FAN_MODES))
 
     def std_of(self, fan_in: float | None, fan_out: float | None) -> float:
         """The realised standard deviation."""

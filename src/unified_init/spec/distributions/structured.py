@@ -204,11 +204,14 @@ class Stft:
 
     def __post_init__(self) -> None:
         """Check the choices."""
-        checks.choice("side", self.side, ("real", "imag"))
-        if self.window is not None:
-            checks.choice("window", self.window, ("hann", "hamming", "blackman", "boxcar"))
-        if self.scaling is not None:
-            checks.choice("scaling", self.scaling, ("density", "spectrum"))
+        for field, words in (
+            ("side", ("real", "imag")),
+            ("window", ("hann", "hamming", "blackman", "boxcar")),
+            ("scaling", ("density", "spectrum")),
+        ):
+            word = getattr(self, field)
+            if word is not None or field == "side":
+                object.__setattr__(self, field, checks.choice(field, word, words))
         if not isinstance(self.periodic, bool):
             msg = f"`periodic` must be True or False, got {self.periodic!r}."
             raise ArgumentTypeError(msg)
