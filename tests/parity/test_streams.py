@@ -38,7 +38,7 @@ def test_no_two_of_many_names_share_a_key_or_a_first_word() -> None:
     root = threefry.root_key(SEED)
     keys = [threefry.named_key(root, name) for name in NAMES]
     assert distinct(keys) == len(NAMES)
-    first = [threefry._block_of_ints(key, (0, 0)) for key in keys]
+    first = [threefry.block_of_ints(key, (0, 0)) for key in keys]
     assert distinct(first) == len(NAMES)
     assert distinct(keys, 24) < len(NAMES) - 100
     assert distinct(first, 24) < len(NAMES) - 100

@@ -72,15 +72,24 @@ def test_a_jax_key_is_a_seed_on_any_backend(chosen_backends: tuple[str, ...]) ->
 
 
 @pytest.mark.needs("jax")
-def test_a_key_of_another_implementation_gives_two_words() -> None:
-    """An rbg key's root is jax.random.bits(key, (2,)), eager and jitted."""
+@pytest.mark.parametrize("impl", ["rbg", "unsafe_rbg"])
+def test_a_key_of_another_implementation_is_folded_to_two_words(impl: str) -> None:
+    """Its second pair of words is a counter under the first; eager, jitted, and key by key under vmap."""
     import jax
 
-    key = jax.random.key(7, impl="rbg")
-    high, low = np.asarray(jax.random.bits(key, (2,), np.uint32)).tolist()
-    expected = reference(NORMAL, (50,), seed=high << 32 | low)
-    assert same(ui.draw(NORMAL, (50,), seed=key), expected)
-    assert same(jax.jit(lambda k: ui.draw(NORMAL, (50,), seed=k))(key), expected)
+    def drawn(key: Any) -> Any:
+        return ui.draw(NORMAL, (50,), seed=key, name="w")
+
+    keys = jax.random.split(jax.random.key(7, impl=impl), 3)
+    rows = np.asarray(jax.vmap(drawn)(keys))
+    for row, key in zip(rows, keys, strict=True):
+        first, second, *counter = np.asarray(jax.random.key_data(key)).tolist()
+        high, low = threefry.block_of_ints((first, second), (counter[0], counter[1]))
+        expected = reference(NORMAL, (50,), seed=high << 32 | low, name="w")
+        assert same(drawn(key), expected)
+        assert same(jax.jit(drawn)(key), expected)
+        assert same(row, expected)
+    assert len({row.tobytes() for row in rows}) == 3
 
 
 def test_a_numpy_generator_gives_one_64_bit_seed_and_advances() -> None:

@@ -500,7 +500,7 @@ def test_threefry_gives_the_known_answers(
     key: tuple[int, int], counter: tuple[int, int], expected: tuple[int, int]
 ) -> None:
     """Random123's published answers of Threefry-2x32 with 20 rounds, for both implementations."""
-    assert threefry._block_of_ints(key, counter) == expected
+    assert threefry.block_of_ints(key, counter) == expected
     high, low = (np.array([word], dtype=np.uint32) for word in counter)
     assert tuple(int(word[0]) for word in threefry.block(key, high, low)) == expected
     assert (int(high[0]), int(low[0])) == counter  # left as they were
@@ -515,7 +515,7 @@ def test_keys_are_the_words_of_the_seed_and_of_the_name() -> None:
         int.from_bytes(head[4:], "big"),
     )
     assert threefry.named_key((1, 2), "") == (1, 2)
-    assert threefry.named_key((1, 2), "w") == threefry._block_of_ints((1, 2), threefry.name_counter("w"))
+    assert threefry.named_key((1, 2), "w") == threefry.block_of_ints((1, 2), threefry.name_counter("w"))
 
 
 def test_elementary_functions_agree_with_scipy() -> None:

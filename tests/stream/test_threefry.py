@@ -26,7 +26,7 @@ def test_block_function_gives_the_published_answers(
     high, low = (np.asarray([word], dtype=np.uint32) for word in counter)
     x0, x1 = threefry.block(key, high, low)
     assert expected == (int(x0[0]), int(x1[0]))
-    assert expected == threefry._block_of_ints(key, counter)
+    assert expected == threefry.block_of_ints(key, counter)
 
 
 def test_block_function_leaves_its_counters_alone() -> None:
@@ -57,4 +57,4 @@ def test_word_counters_pass_two_to_the_32() -> None:
     index = np.asarray([2**32 - 1, 2**32, 2**40 + 7])
     x0, x1 = words((1, 2), index)
     for i, a, b in zip(index.tolist(), x0.tolist(), x1.tolist(), strict=True):
-        assert (a, b) == threefry._block_of_ints((1, 2), (i >> 32, i % 2**32))
+        assert (a, b) == threefry.block_of_ints((1, 2), (i >> 32, i % 2**32))

@@ -13,6 +13,7 @@ import numpy as np
 from unified_init.backends import graph
 from unified_init.backends.trace import draw as trace_program
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError
+from unified_init.stream import threefry
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,9 +42,7 @@ def root_key(seed: object) -> Key | None:
         if seed.shape:
             msg = f"`seed` must be one JAX key, got keys of shape {seed.shape}: use jax.vmap."
             raise ArgumentValueError(msg)
-        threefry = str(jax.random.key_impl(seed)) == "threefry2x32"
-        # The key of another implementation may have more words: two words drawn from it are used instead.
-        words = jax.random.key_data(seed) if threefry else jax.random.bits(seed, (2,), np.uint32)
+        words = jax.random.key_data(seed).reshape(-1)
     elif seed.dtype == np.uint32 and seed.shape == (KEY_WORDS,):
         words = seed
     else:
@@ -52,11 +51,23 @@ def root_key(seed: object) -> Key | None:
             f"generator, got a JAX array of type {seed.dtype} and shape {seed.shape}."
         )
         raise ArgumentTypeError(msg)
+    return _folded(words)
+
+
+def _folded(words: jax.Array) -> Key:
+    """Return two words for all words of a key.
+
+    A threefry key has two. Those of other implementations have more: each further pair is a counter under
+    the key so far. Bits drawn from such a key would not do, since under ``vmap`` they are others.
+    """
     if isinstance(words, jax.core.Tracer):
         signed = jax.lax.bitcast_convert_type(words, np.int32)
-        return signed[0], signed[1]
-    high, low = np.asarray(words).tolist()
-    return high, low
+        values: list[Any] = [signed[position] for position in range(words.size)]
+        step: Any = lambda key, counter: graph.block(ops(None), key, *counter)  # noqa: E731  # as the one below
+    else:
+        values, step = np.asarray(words).tolist(), threefry.block_of_ints
+    values += [values[0] ^ values[0]] * (len(values) % 2)
+    return functools.reduce(step, zip(values[::2], values[1::2], strict=True))
 
 
 def tracing() -> bool:

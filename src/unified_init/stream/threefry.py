@@ -15,7 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["PARITY", "ROTATIONS", "block", "name_counter", "named_key", "root_key", "rounds"]
+__all__ = ["PARITY", "ROTATIONS", "block", "block_of_ints", "name_counter", "named_key", "root_key", "rounds"]
 
 
 # Rotation distances of the 2x32 variant, and the constant that ends its key schedule (Skein's).
@@ -40,7 +40,7 @@ def named_key(root: tuple[int, int], name: str) -> tuple[int, int]:
     """Return the key of a name under a root key; the empty name leaves the root key."""
     if not name:
         return root
-    return _block_of_ints(root, name_counter(name))
+    return block_of_ints(root, name_counter(name))
 
 
 def block(
@@ -70,7 +70,7 @@ def rounds(
         np.add(x1, np.uint32((schedule[(injection + 2) % 3] + injection + 1) & MASK), out=x1)
 
 
-def _block_of_ints(key: tuple[int, int], counter: tuple[int, int]) -> tuple[int, int]:
+def block_of_ints(key: tuple[int, int], counter: tuple[int, int]) -> tuple[int, int]:
     """Return the block function of one counter, without NumPy's overhead for scalars."""
     k0, k1 = key
     k2 = k0 ^ k1 ^ PARITY
