@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from unified_init.backends.memory import overlaps_itself
 from unified_init.backends.trace import draw as trace_program
 from unified_init.backends.trace import inline
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
@@ -94,8 +95,7 @@ def check_target(tensor: Any) -> None:
     if not tensor.flags.writeable:
         msg = "`tensor` must be writable, got a read-only NumPy array."
         raise ArgumentValueError(msg)
-    first, last = np.lib.array_utils.byte_bounds(tensor)
-    if last - first < tensor.nbytes:
+    if overlaps_itself(tensor.shape, tensor.strides, tensor.itemsize):
         msg = (
             "`tensor` must have memory of its own for every element, got a NumPy array of shape "
             f"{tensor.shape} and strides {tensor.strides}: copy it."

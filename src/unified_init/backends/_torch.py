@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -9,6 +10,7 @@ import ml_dtypes
 import numpy as np
 import torch
 
+from unified_init.backends.memory import overlaps_itself
 from unified_init.backends.trace import draw as trace_program
 from unified_init.backends.trace import inline
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
@@ -137,7 +139,14 @@ def check_target(tensor: object) -> None:
         name = str(tensor.dtype).removeprefix("torch.")
         msg = f"`tensor` must have a type that can be written, got {name}: fill it before it is converted."
         raise ArgumentTypeError(msg)
+    if _is_recorded():
+        msg = (
+            "`tensor` must not be filled while torch.jit.trace or make_fx records: the recorded program "
+            "would return what was there before. Fill it outside, or use draw()."
+        )
+        raise ArgumentValueError(msg)
     if _is_plain(tensor) and not tensor.is_inference():
+        _check_storage(tensor)
         return
     if tensor.device.type == "meta":
         msg = (
@@ -152,6 +161,16 @@ def check_target(tensor: object) -> None:
         msg = "`tensor` was made in inference mode and can be written in that mode alone: clone() it."
         raise ArgumentValueError(msg)
     _check_memory(tensor)
+
+
+def _check_storage(tensor: torch.Tensor) -> None:
+    """Refuse a tensor whose memory has been given back."""
+    if _is_freed(tensor):
+        msg = (
+            f"`tensor` of shape {tuple(tensor.shape)} has a storage of {tensor.untyped_storage().nbytes()} "
+            "bytes, too few for it: gather or resize it first."
+        )
+        raise ArgumentValueError(msg)
 
 
 def _check_memory(tensor: torch.Tensor) -> None:
@@ -178,6 +197,7 @@ def _check_memory(tensor: torch.Tensor) -> None:
             f"shape {tuple(tensor.shape)} and strides {tensor.stride()}: clone() it."
         )
         raise ArgumentValueError(msg)
+    _check_storage(tensor)
 
 
 def wraps_others(tensor: torch.Tensor) -> bool:
@@ -186,17 +206,27 @@ def wraps_others(tensor: torch.Tensor) -> bool:
 
 
 def _overlaps_itself(tensor: torch.Tensor) -> bool:
-    """Whether two elements of a dense tensor have one address."""
-    reach, nested = 0, True
-    for stride, length in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
-        if length > 1:
-            nested = nested and stride > reach
-            reach += stride * (length - 1)
-    if nested or not tensor.numel():
+    """Whether two elements of a dense tensor share memory."""
+    itemsize = tensor.element_size()
+    return overlaps_itself(tensor.shape, [stride * itemsize for stride in tensor.stride()], itemsize)
+
+
+def _is_freed(tensor: torch.Tensor) -> bool:
+    """Whether the storage is shorter than the tensor, as after ``untyped_storage().resize_(0)``."""
+    if _wrapped(tensor):  # it has none to look at
         return False
-    marks = np.zeros(reach + 1, bool)
-    np.lib.stride_tricks.as_strided(marks, tuple(tensor.shape), tensor.stride())[...] = True
-    return int(marks.sum()) < tensor.numel()
+    last = sum(stride * (length - 1) for stride, length in zip(tensor.stride(), tensor.shape, strict=True))
+    needed = (tensor.storage_offset() + last + 1) * tensor.element_size() if tensor.numel() else 0
+    return tensor.untyped_storage().nbytes() < needed
+
+
+def _is_recorded() -> bool:
+    """Whether a tracer records what happens to tensors: it would not see that their memory is written."""
+    if torch.jit.is_tracing():
+        return True
+    # Loaded where make_fx, or anything that uses it, is; before, nothing can be recording.
+    proxies = sys.modules.get("torch.fx.experimental.proxy_tensor")
+    return proxies is not None and proxies.get_proxy_mode() is not None
 
 
 def _cast(x: Any, dtype: str) -> Any:

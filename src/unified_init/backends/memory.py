@@ -1,0 +1,44 @@
+"""Whether each element of a strided tensor has memory of its own, so that writing one changes no other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["overlaps_itself"]
+
+
+def overlaps_itself(shape: Sequence[int], strides: Sequence[int], itemsize: int) -> bool:
+    """Whether two elements share a byte.
+
+    Args:
+        shape: the lengths of the axes.
+        strides: bytes from one element of an axis to the next; negative ones count as positive.
+        itemsize: bytes of an element.
+    """
+    axes = sorted((abs(stride), length) for stride, length in zip(strides, shape, strict=True) if length > 1)
+    if 0 in shape:
+        return False
+    extent = itemsize  # bytes from the first to the last of the axes so far
+    is_nested = True
+    for stride, length in axes:
+        is_nested = is_nested and stride >= extent
+        extent += stride * (length - 1)
+    if is_nested:  # nearly always; no axis steps into the one inside it
+        return False
+    # Mark every byte of every element: as many marks as bytes, unless two elements share one.
+    size = itemsize
+    for _, length in axes:
+        size *= length
+    if extent < size:  # more elements than memory
+        return True
+    marks = np.zeros(extent, bool)
+    view = np.lib.stride_tricks.as_strided(
+        marks, (*(length for _, length in axes), itemsize), (*(stride for stride, _ in axes), 1)
+    )
+    view[...] = True
+    return int(marks.sum()) < size
