@@ -41,7 +41,7 @@ def brute_force(shape: tuple[int, ...], layout: str, sizes: dict[str, int]) -> N
 def direct(logical: list[int], *, seed: int, name: str) -> NDArray[np.float32]:
     """Return the values at logical indices, from the block function on Python's integers."""
     key = threefry.named_key((seed >> 32, seed % 2**32), name)
-    blocks = [threefry._block_of_ints(key, (i >> 32, i % 2**32)) for i in logical]
+    blocks = [threefry.block_of_ints(key, (i >> 32, i % 2**32)) for i in logical]
     words = np.array([x0 ^ x1 for x0, x1 in blocks], dtype=np.uint32)
     return numpy_runner.values32(compile_table(LAW, 32), words)
 
@@ -67,6 +67,7 @@ def test_the_walk_goes_through_the_logical_indices(geometry: Geometry, data: st.
         ((60, 40, 3), "(BO)IW", {"B": 4, "O": 15}),
         ((40, 60, 3), "I(BO)W", {"B": 4, "O": 15}),
         ((7, 2400), "I(OB)", {"B": 4, "O": 600}),
+        ((2400, 7), "(OI)O", {"I": 4, "O": 600}),
         ((4, 5, 6, 7, 8), "BHWIO", {}),
     ],
 )
@@ -264,3 +265,11 @@ def test_an_index_of_the_wrong_type_is_refused(index: Any) -> None:
     """Only ints and slices are indices: no arrays, no booleans, no ellipsis."""
     with refused(ui.ArgumentTypeError):
         ui.draw(NORMAL, (3, 4), seed=0, index=index)
+
+
+def test_a_walk_of_another_length_never_reaches_a_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which would read and write past its arrays."""
+    placed = index_map(bind((30, 20), "OI"))
+    monkeypatch.setattr(host, "walk", lambda index, parts: walk(index_map(bind((30, 21), "OI")), parts=parts))  # noqa: ARG005
+    with refused(AssertionError):
+        host.fill(np.empty((30, 20), np.float32), index=placed, key=(0, 1), table=compile_table(LAW, 32))

@@ -12,7 +12,9 @@ import pytest
 from scipy import linalg, signal, stats
 
 import unified_init as ui
-from unified_init.stream import numpy_runner, threefry
+from unified_init.law.layout import bind
+from unified_init.stream import host, numpy_runner, threefry
+from unified_init.stream.arrange import to_logical
 from unified_init.stream.householder import orthogonal
 
 if TYPE_CHECKING:
@@ -187,7 +189,7 @@ def test_delta_orthogonal_is_a_matrix_at_the_earlier_middle_tap() -> None:
 def mask_words(count: int, *, seed: int, name: str) -> NDArray[np.uint32]:
     """Return the words of the stream name/mask, from the block function on Python's integers."""
     key = threefry.named_key((seed >> 32, seed % 2**32), f"{name}/mask")
-    blocks = [threefry._block_of_ints(key, (0, i)) for i in range(count)]
+    blocks = [threefry.block_of_ints(key, (0, i)) for i in range(count)]
     return np.array([x0 ^ x1 for x0, x1 in blocks], dtype=np.uint32)
 
 
@@ -362,6 +364,38 @@ def test_icnr_repeats_the_base_draw() -> None:
     fused = draw(spec, (16, 3, 5, 4), "(BO)IHW", sizes={"B": 2})
     copies = draw(base, (4, 3, 5, 4), "(BO)IHW", sizes={"B": 2})
     np.testing.assert_array_equal(fused, np.repeat(copies, 4, axis=0))
+
+
+@pytest.mark.parametrize(
+    ("shape", "layout", "sizes"),
+    [
+        ((32, 6, 3, 5), "(OB)IHW", {"B": 2}),
+        ((96, 3, 5), "(OI)HW", {"I": 6}),
+        ((3, 5, 96), "HW(OI)", {"I": 6}),
+        ((3, 96, 5), "H(IO)W", {"O": 16}),
+        ((8192, 3, 1), "(OB)HW", {"B": 2}),
+        ((40, 3, 6), "(BOI)WI", {"B": 2, "O": 5 * 4}),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "complex64"])
+@pytest.mark.parametrize("module", ["numpy_runner", "numba_runner"])
+def test_icnr_is_the_same_kernel_wherever_its_outputs_are_merged(
+    module: str,
+    shape: tuple[int, ...],
+    layout: str,
+    sizes: dict[str, int],
+    dtype: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Outside of another role too, by both runners: equal to the kernel whose axes are apart."""
+    runner = pytest.importorskip(f"unified_init.stream.{module}")
+    monkeypatch.setattr(host, "_runner", lambda size: runner.prepare)  # noqa: ARG005  # its parameter
+    spec = ui.icnr(ui.normal(0.0, 1.0), 2)
+    geometry = bind(shape, layout, sizes)
+    apart = "".join(digit.role for digit in geometry.digits)
+    whole = draw(spec, shape, layout, sizes=sizes, dtype=dtype)
+    expected = draw(spec, geometry.logical_shape, apart, dtype=dtype)
+    assert np.ascontiguousarray(to_logical(np, whole, geometry)).tobytes() == expected.tobytes()
 
 
 def test_icnr_of_factor_1_is_the_base() -> None:

@@ -6,13 +6,18 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 import unified_init as ui
+from unified_init.law.indexmap import index_map
+from unified_init.law.layout import bind
 from unified_init.stream import host, numpy_runner
+from unified_init.stream.table import compile_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,21 +102,95 @@ def test_a_forked_process_draws_the_same(load: str) -> None:
     assert before == child == after
 
 
+def failing(*_: Any) -> Any:
+    """A runner that fails at every piece but the first."""
+
+    def fill(out: Any, start: int, key: Any) -> None:
+        del out, key
+        if start:
+            raise ZeroDivisionError
+
+    return fill
+
+
 def test_an_error_in_a_thread_reaches_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whichever thread it strikes."""
-
-    def broken(*_: Any) -> Any:
-        def fill(out: Any, start: int, key: Any) -> None:
-            del out, key
-            if start:
-                raise ZeroDivisionError
-
-        return fill
-
     monkeypatch.setenv("UNIFIED_INIT_NUM_THREADS", "3")
-    monkeypatch.setattr(host, "_runner", lambda size: broken)  # noqa: ARG005
+    table = compile_table(NORMAL.resolve(1), 32)
+    out = np.empty(SIZE, np.float32)
     with pytest.raises(ZeroDivisionError):
-        ui.draw(NORMAL, (SIZE,), seed=5, name="w")
+        host.fill(out, index=index_map(bind((SIZE,))), key=(0, 5), table=table, runner=failing)
+
+
+def test_a_runner_that_fails_is_replaced_once_with_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full or shortened cache of compiled code, say: the values are the reference's, and so are later ones."""
+    expected = ui.draw(NORMAL, (SIZE,), seed=5, name="w")
+    monkeypatch.setattr(host, "_numba_works", True)
+    monkeypatch.setattr(host, "_fast_runner", lambda: failing)
+    monkeypatch.setattr(host, "LARGE", 1)
+    monkeypatch.delitem(sys.modules, host.NUMBA_RUNNER, raising=False)
+    with pytest.warns(RuntimeWarning, match=r"^Numba fails \(ZeroDivisionError: .*\); drawing in NumPy"):
+        assert ui.draw(NORMAL, (SIZE,), seed=5, name="w").tobytes() == expected.tobytes()
+    assert ui.draw(NORMAL, (SIZE,), seed=5, name="w").tobytes() == expected.tobytes()
+
+
+@pytest.mark.needs("numba")
+def test_a_compiler_that_is_switched_off_is_not_used() -> None:
+    """Its loops in Python would take a thousand times as long as NumPy."""
+    code = (
+        "import json, unified_init as ui; from unified_init.stream import host, numpy_runner; "
+        "print(json.dumps(host._fast_runner() is numpy_runner.prepare))"
+    )
+    assert run(code, NUMBA_DISABLE_JIT="1") is True
+    assert run(code, NUMBA_DISABLE_JIT="0") is False
+
+
+def test_threads_that_cannot_be_had_are_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the limit of the process the threads there are do all of it; thousands are never started."""
+    expected = ui.draw(NORMAL, (SIZE,), seed=5, name="w")
+    started: list[threading.Thread] = []
+    start = threading.Thread.start
+
+    def limited(thread: threading.Thread) -> None:
+        if len(started) == 2:
+            msg = "can't start new thread"
+            raise RuntimeError(msg)
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setenv("UNIFIED_INIT_NUM_THREADS", "9999")
+    assert ui.draw(NORMAL, (SIZE,), seed=5, name="w").tobytes() == expected.tobytes()
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    assert ui.draw(NORMAL, (SIZE,), seed=5, name="w").tobytes() == expected.tobytes()
+    assert len(started) <= 2
+
+
+def test_draws_as_the_interpreter_ends() -> None:
+    """In ``atexit``, and in a thread that outlives main: the values of any other time."""
+    code = (
+        "import atexit, json, threading, time, unified_init as ui\n"
+        f"def drawn(): return ui.digest(ui.draw(ui.normal(0.0, 1.0), ({SIZE},), seed=5, name='w'))\n"
+        "lines = []\n"
+        "atexit.register(lambda: print(json.dumps([*lines, drawn()])))\n"
+        "threading.Thread(target=lambda: (time.sleep(0.5), lines.append(drawn()))).start()\n"
+    )
+    expected = ui.digest(ui.draw(NORMAL, (SIZE,), seed=5, name="w"))
+    assert run(code, UNIFIED_INIT_NUM_THREADS="3") == [expected, expected]
+
+
+@pytest.mark.needs("torch")
+def test_draws_while_another_thread_imports_torch() -> None:
+    """A module that is half imported lacks what is asked of it; nobody waits for it, or fails."""
+    code = (
+        "import json, sys, threading, unified_init as ui\n"
+        "thread = threading.Thread(target=lambda: __import__('torch._dynamo'))\n"
+        "thread.start()\n"
+        "count = 0\n"
+        "while thread.is_alive():\n"
+        "    ui.draw(ui.normal(0.0, 1.0), (3,), seed=count, name='w'); count += 1\n"
+        "print(json.dumps(count))\n"
+    )
+    assert run(code) > 100
 
 
 @pytest.mark.needs("numba")

@@ -181,8 +181,8 @@ def _complete(name: str, module: ModuleType) -> Backend:
 
 def backend_of(value: object) -> str | None:
     """Return the name of the framework that an object's type belongs to, if any."""
-    torch = sys.modules.get("torch")
-    if torch is not None and isinstance(value, torch.device):
+    device = getattr(sys.modules.get("torch"), "device", None)  # None while another thread imports torch
+    if device is not None and isinstance(value, device):
         return "torch"  # asked inside torch.compile, where older releases cannot look at a type's module
     for cls in type(value).__mro__:
         package = cls.__module__.partition(".")[0]

@@ -85,7 +85,7 @@ def draw(
         "name": name, "layout": layout, "sizes": sizes, "fans": fans, "index": index, "dtype": dtype,
         "device": device,
     }  # fmt: skip
-    if DYNAMO in sys.modules:
+    if _sees_frames():
         from unified_init.drawing import torch_compile  # noqa: PLC0415  # it imports torch
 
         return torch_compile.draw(spec, shape, seed, backend, options)
@@ -130,11 +130,17 @@ def fill(
         ``torch.nn.init``: the values depend on seed and name, never on what was drawn before.
     """
     options = {"seed": seed, "name": name, "layout": layout, "sizes": sizes, "fans": fans}
-    if DYNAMO in sys.modules:
+    if _sees_frames():
         from unified_init.drawing import torch_compile  # noqa: PLC0415  # it imports torch
 
         return torch_compile.fill_eagerly(tensor, spec, **options)
     return fill_eagerly(tensor, spec, **options)
+
+
+def _sees_frames() -> bool:
+    """Whether Dynamo is loaded, and whole: another thread may be importing torch."""
+    dynamo = sys.modules.get(DYNAMO)
+    return dynamo is not None and not getattr(dynamo.__spec__, "_initializing", False)
 
 
 # AutoGraph rewrites the Python functions that a tf.function calls. This mark, which its own results have,

@@ -7,7 +7,9 @@ import functools
 import math
 import os
 import sys
+import threading
 import time
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,8 +67,20 @@ def fill(
     parts = 1
     if flat.dtype == np.complex128:  # drawn as float64 with counters 2i and 2i + 1
         flat, parts = flat.view(np.float64), 2
+    chosen = runner or _runner(flat.size)
+    try:
+        _run(flat, index, parts, key, table, chosen)
+    except Exception as error:
+        if runner is not None or chosen is numpy_runner.prepare or isinstance(error, AssertionError):
+            raise
+        _fall_back(error)
+        _run(flat, index, parts, key, table, numpy_runner.prepare)
+
+
+def _run(
+    flat: NDArray[Any], index: IndexMap, parts: int, key: tuple[int, int], table: Table, runner: Runner
+) -> None:
     size = flat.size
-    runner = runner or _runner(size)
     small = size < THREADS_FROM
     # Fillers of 64-bit draws are not cached: each would keep a table of one or two megabytes.
     prepare = _prepare_cached if small and flat.dtype != np.float64 else _prepare
@@ -84,29 +98,43 @@ def fill(
 
 def _share(run: Filler, flat: NDArray[Any], key: tuple[int, int], threads: int, pieces: int) -> None:
     """Fill with several threads. This thread, which runs already, is one of them."""
-    import concurrent.futures  # noqa: PLC0415  # it imports logging, which small draws need not pay
-
     step = max(THREADS_FROM // 2, -(-flat.size // pieces))
     starts = [*range(0, flat.size, step)]
+    errors: list[BaseException] = []
 
     def work() -> None:
-        while True:
-            try:
+        try:
+            while True:
                 start = starts.pop()
-            except IndexError:  # no piece is left
-                return
-            run(flat[start : start + step], start, key)
+                run(flat[start : start + step], start, key)
+        except IndexError:  # no piece is left
+            return
+        except BaseException as error:  # noqa: BLE001  # it is raised below, in the thread that draws
+            errors.append(error)
 
-    with concurrent.futures.ThreadPoolExecutor(threads - 1) as pool:
-        futures = [pool.submit(work) for _ in range(threads - 1)]
-        work()
-    for future in futures:
-        future.result()  # raises what its thread raised
+    helpers: list[threading.Thread] = []
+    for _ in range(min(threads, len(starts)) - 1):
+        helper = threading.Thread(target=work)
+        try:
+            helper.start()
+        except RuntimeError:  # at the limit of the process, or as the interpreter ends: those there are do
+            break
+        helpers.append(helper)
+    work()
+    for helper in helpers:
+        helper.join()
+    if errors:
+        raise errors[0]
 
 
 def _prepare(runner: Runner, index: IndexMap, parts: int, table: Table, dtype: np.dtype[Any]) -> Filler:
     """Return the filler of one shape and law."""
-    return runner(walk(index, parts=parts), table, dtype)
+    way = walk(index, parts=parts)
+    if index.size and way.rows.size * way.length != index.size * parts:
+        # A fault of ours, found before a kernel reads or writes past an array.
+        msg = f"the walk of {index} has {way.rows.size} x {way.length} indices, not {index.size} x {parts}"
+        raise AssertionError(msg)
+    return runner(way, table, dtype)
 
 
 # For the next small tensor of that shape and law. Each filler keeps a table, half a megabyte at most.
@@ -126,14 +154,32 @@ def thread_count() -> int:
 def named_key(root: tuple[int, int], name: str) -> tuple[int, int]:
     """Return the key of a name under a root key, by the fast runner where it is loaded."""
     # The module may be half imported, by another thread; _fast_runner() waits until it is whole.
-    if NUMBA_RUNNER not in sys.modules or _fast_runner() is numpy_runner.prepare:
+    if not _numba_works or NUMBA_RUNNER not in sys.modules or _fast_runner() is numpy_runner.prepare:
         return threefry.named_key(root, name)
-    key: tuple[int, int] = sys.modules[NUMBA_RUNNER].named_key(root, name)
+    try:
+        key: tuple[int, int] = sys.modules[NUMBA_RUNNER].named_key(root, name)
+    except Exception as error:  # noqa: BLE001  # whatever its compiler raises
+        _fall_back(error)
+        return threefry.named_key(root, name)
     return key
+
+
+def _fall_back(error: Exception) -> None:
+    """Use the reference from here on: the compiler's cache is full, cut short or gone, or the like."""
+    global _numba_works  # noqa: PLW0603  # of the process, as the module is
+    if _numba_works:
+        _numba_works = False
+        message = f"Numba fails ({type(error).__name__}: {error}); drawing in NumPy, which is slower."
+        warnings.warn(message, RuntimeWarning, stacklevel=2)
+
+
+_numba_works = True
 
 
 def _runner(size: int) -> Runner:
     """Return the runner for a tensor of ``size`` values."""
+    if not _numba_works:
+        return numpy_runner.prepare
     if NUMBA_RUNNER in sys.modules:
         return _fast_runner()
     return _fast_runner() if size >= LARGE or _spent[0] >= PATIENCE else numpy_runner.prepare

@@ -19,6 +19,10 @@ import numpy as np
 from unified_init.stream.line import BITS
 from unified_init.stream.threefry import PARITY, ROTATIONS
 
+if numba.config.DISABLE_JIT:  # the loops below would run in Python, a thousand times slower than NumPy
+    _msg = "Numba's compiler is disabled"
+    raise ImportError(_msg)
+
 __all__ = ["block", "fill16", "fill32", "fill64", "fill_complex"]
 
 # What does not depend on the key comes to a filler in a few arrays, since the cost of a call grows with the

@@ -7,6 +7,7 @@ second array, which all rows share, has the indices within a row.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -96,7 +97,12 @@ def _dims(axis: AxisMap) -> list[tuple[int, int] | NDArray[np.int64]]:
         return [pair] if base == 0 else [np.full(1, base, dtype=np.int64), pair]
     is_unsliced = axis.start == 0 and axis.step == 1
     is_full = axis.length == axis.terms[0][0] * axis.terms[0][1]
-    if is_unsliced and is_full:
+    # Each term repeats where the next one has gone through its values. It is not so where outputs that share
+    # a draw (sub-pixel convolutions) are merged outside of another role: their divisor is larger.
+    is_nested = all(
+        outer == inner * modulus for (outer, _, _), (inner, modulus, _) in itertools.pairwise(axis.terms)
+    )
+    if is_unsliced and is_full and is_nested:
         pairs = [(modulus, stride) for _, modulus, stride in axis.terms]
         return [*pairs, (axis.terms[-1][0], 0)]
     position = axis.start + axis.step * np.arange(axis.length, dtype=np.int64)
