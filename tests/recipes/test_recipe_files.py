@@ -215,3 +215,18 @@ def test_yaml_that_is_no_recipe_has_the_path_of_the_field() -> None:
     """As JSON has."""
     with refused(ui.ArgumentValueError):
         ui.recipe_from_yaml("{}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name: x\nname: y",
+        "rules:\n  - role: bias\n    spec: null\n    role: kernel",
+        "rules:\n  - spec: {distribution: {kind: Constant, value: 0.0, value: 1.0}}",
+    ],
+    ids=["recipe", "rule", "spec"],
+)
+def test_a_field_that_stands_twice_in_yaml_is_refused(text: str) -> None:
+    """At any depth, as in JSON."""
+    with refused(ui.ArgumentValueError):
+        ui.recipe_from_yaml(text)

@@ -112,12 +112,27 @@ def recipe_from_yaml(text: str) -> Recipe:
         msg = 'recipe_from_yaml() needs PyYAML: pip install "unified-init[cli]", or write the recipe as JSON.'
         raise BackendError(msg) from error
     try:
+        _check_fields(yaml.compose(text, Loader=yaml.SafeLoader))
         return _recipe(yaml.safe_load(text))
     except UnifiedInitError:
         raise
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none, anchors that loop
         msg = f"recipe: not YAML ({' '.join(str(error).split())})."
         raise ArgumentValueError(msg) from None
+
+
+def _check_fields(node: Any) -> None:
+    """Refuse a mapping of YAML that has one field twice, of which the last would be kept without a word."""
+    if node is None or isinstance(node.value, str):
+        return
+    names: set[str] = set()
+    for entry in node.value:
+        key, value = entry if isinstance(entry, tuple) else (None, entry)
+        if key is not None and key.value in names:
+            msg = f"the field {key.value!r} stands twice"
+            raise ValueError(msg)
+        names |= set() if key is None else {str(key.value)}
+        _check_fields(value)
 
 
 def _rule_tree(rule: Rule, index: int) -> dict[str, Any]:
