@@ -52,6 +52,36 @@ def test_elementwise_presets_have_the_same_bits(variant: Variant, dtype: str, ca
 
 
 @by_variant
+@pytest.mark.parametrize("shape", [(), (0,), (1,), (3, 0, 2)], ids=str)
+def test_scalars_and_empty_tensors_keep_their_shape(variant: Variant, shape: tuple[int, ...]) -> None:
+    """Every preset that has a meaning without axes, constants too: a scalar is no tensor of one value."""
+    constants = {name: STRUCTURED[name][0] for name in ("zeros", "ones", "constant")}
+    wrong = {}
+    for name, spec in (ELEMENTWISE | constants).items():
+        options: dict[str, Any] = {"fans": (64.0, 128.0), "name": name}
+        expected = reference(spec, shape, seed=11, **options)
+        drawn = draw(variant, spec, shape, seed=11, **options)
+        if (drawn.shape, expected.shape) != (shape, shape) or differing(expected, drawn):
+            wrong[name] = (drawn.shape, expected.shape)
+    assert wrong == {}
+
+
+@pytest.mark.needs("jax")
+def test_a_sharded_scalar_is_a_scalar() -> None:
+    """With a sharding, under jit, and both: a scalar parameter keeps its shape."""
+    import jax
+
+    sharding = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    for spec in (ui.ones(), ui.constant(0.1), ui.normal(0.0, 1.0)):
+        expected = reference(spec, (), seed=11, name="w")
+        for where in (None, sharding):
+            drawn = ui.draw(spec, (), seed=11, name="w", backend="jax", device=where)
+            assert differing(expected, np.asarray(drawn)) == 0
+        jitted = jax.jit(lambda key, spec=spec: ui.as_jax(spec, name="w")(key, ()))(jax.random.key(11))
+        assert differing(expected, np.asarray(jitted)) == 0
+
+
+@by_variant
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("case", ICNR[1], ids=str)
 def test_icnr_has_the_same_bits(variant: Variant, dtype: str, case: Case) -> None:

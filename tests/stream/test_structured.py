@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import math
 from typing import TYPE_CHECKING, Any
@@ -378,7 +379,9 @@ def test_icnr_repeats_the_base_draw() -> None:
     ],
 )
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "complex64"])
-@pytest.mark.parametrize("module", ["numpy_runner", "numba_runner"])
+@pytest.mark.parametrize(
+    "module", ["numpy_runner", pytest.param("numba_runner", marks=pytest.mark.needs("numba"))]
+)
 def test_icnr_is_the_same_kernel_wherever_its_outputs_are_merged(
     module: str,
     shape: tuple[int, ...],
@@ -388,7 +391,7 @@ def test_icnr_is_the_same_kernel_wherever_its_outputs_are_merged(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Outside of another role too, by both runners: equal to the kernel whose axes are apart."""
-    runner = pytest.importorskip(f"unified_init.stream.{module}")
+    runner = importlib.import_module(f"unified_init.stream.{module}")
     monkeypatch.setattr(host, "_runner", lambda size: runner.prepare)  # noqa: ARG005  # its parameter
     spec = ui.icnr(ui.normal(0.0, 1.0), 2)
     geometry = bind(shape, layout, sizes)
