@@ -182,12 +182,12 @@ def test_draws_as_the_interpreter_ends() -> None:
 def test_draws_while_another_thread_imports_torch() -> None:
     """A module that is half imported lacks what is asked of it; nobody waits for it, or fails."""
     code = (
-        "import json, sys, threading, unified_init as ui\n"
+        "import json, sys, threading, time, unified_init as ui\n"
         "thread = threading.Thread(target=lambda: __import__('torch._dynamo'))\n"
         "thread.start()\n"
         "count = 0\n"
         "while thread.is_alive():\n"
-        "    ui.draw(ui.normal(0.0, 1.0), (3,), seed=count, name='w'); count += 1\n"
+        "    ui.draw(ui.normal(0.0, 1.0), (3,), seed=count, name='w'); count += 1; time.sleep(0.001)\n"
         "print(json.dumps(count))\n"
     )
     assert run(code) > 100
