@@ -18,21 +18,25 @@ class UnifiedInitError(Exception):
     """Base class of every error that this library raises on purpose."""
 
     __module__ = "unified_init"
+    __init__ = Exception.__init__  # AutoGraph raises an error of the same class again only if it finds this
 
 
 class ArgumentValueError(UnifiedInitError, ValueError):
     """An argument has the right type and a value that its rule forbids."""
 
     __module__ = "unified_init"
+    __init__ = Exception.__init__  # as above
 
 
 class ArgumentTypeError(UnifiedInitError, TypeError):
     """An argument has a type that its rule forbids."""
 
     __module__ = "unified_init"
+    __init__ = Exception.__init__  # as above
 
 
 class BackendError(UnifiedInitError, RuntimeError):
     """A framework is missing, or cannot do what was asked of it."""
 
     __module__ = "unified_init"
+    __init__ = Exception.__init__  # as above

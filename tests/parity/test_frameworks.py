@@ -236,3 +236,22 @@ def test_as_keras_is_saved_and_read_on_any_backend(tmp_path: pathlib.Path) -> No
         assert run.returncode == 0, run.stderr[-2000:]
         seen.append(run.stdout.split()[-2:])
     assert seen == [["tensorflow", "tensorflow"], ["jax", "jaxlib"], ["torch", "torch"]]
+
+
+@pytest.mark.needs("tensorflow")
+def test_autograph_raises_our_errors_as_ours() -> None:
+    """It rewrites what a ``tf.function`` raises, and would make a StagingError of a class that it cannot build."""
+    import tensorflow as tf
+
+    @tf.function
+    def seeded() -> Any:
+        return ui.draw(ui.normal(0.0, 1.0), (3,), seed=-1, backend="tensorflow")
+
+    @tf.function
+    def specified() -> Any:
+        return ui.draw(ui.normal("a", 1.0), (3,), seed=0, backend="tensorflow")  # type: ignore[arg-type]
+
+    with pytest.raises(ui.ArgumentValueError, match="`seed` must be from 0 to "):
+        seeded()
+    with pytest.raises(ui.ArgumentTypeError, match="`mean` must be a real number, got 'a'"):
+        specified()
