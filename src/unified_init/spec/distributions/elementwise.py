@@ -148,7 +148,7 @@ class Quantile:
     Args:
         knots: base64 of little-endian int32: the quantile at the stream's knots, lower half, then
             the upper half unless the law is symmetric about zero. In units of ``2**exponent``.
-        exponent: the binary exponent of the unit, from -200 to 200.
+        exponent: the binary exponent of the unit, from -125 to 200.
         mean: mean of the table's values, finite.
         std: standard deviation of the table's values, positive.
         low: lower end of the support, below ``high``; ``-inf`` where there is none.
