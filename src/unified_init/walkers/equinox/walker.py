@@ -12,6 +12,7 @@ from unified_init.inventory.places import placed
 from unified_init.inventory.records import Inventory, Record
 from unified_init.walkers import jax_arrays
 from unified_init.walkers.equinox.layers import facts_of
+from unified_init.walkers.fused import with_named_parts
 from unified_init.walkers.layer_facts import ComputedError, check_complete, stacked
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def inspect(model: eqx.Module) -> Inventory:
             unwritten.append(path)
             continue
         records.append(_record(path, leaf, chain))
-    return Inventory("equinox", placed(records), tuple(unwritten))
+    return Inventory("equinox", placed([with_named_parts(record) for record in records]), tuple(unwritten))
 
 
 def read(model: eqx.Module, path: str) -> NDArray[Any]:

@@ -19,6 +19,7 @@ from unified_init.backends.registry import NAMES, get
 from unified_init.errors import ArgumentValueError, UnifiedInitError
 from unified_init.inventory.places import placed
 from unified_init.inventory.records import Inventory, Record
+from unified_init.walkers.fused import with_named_parts
 from unified_init.walkers.keras.layers import described
 from unified_init.walkers.layer_facts import ComputedError
 
@@ -75,7 +76,7 @@ def inspect(model: Any) -> Inventory:
         records.extend(first_records)
         if not first_records:
             unwritten.append(first.path)
-    return Inventory("keras", placed(records), tuple(unwritten))
+    return Inventory("keras", placed([with_named_parts(record) for record in records]), tuple(unwritten))
 
 
 def _records(occurrence: Occurrence, others: list[str]) -> list[Record]:
