@@ -12,12 +12,14 @@ D = 64
 
 
 def torch_model() -> Any:
+    """Return a module with one layer."""
     import torch
 
     return torch.nn.ModuleDict({"qkv": torch.nn.Linear(D, 3 * D)})
 
 
 def nnx_model() -> Any:
+    """Return a module with one layer."""
     from flax import nnx
 
     class Attention(nnx.Module):
@@ -39,6 +41,7 @@ def nnx_heads() -> Any:
 
 
 def linen_model() -> Any:
+    """Return a module with one layer, and its variables."""
     import jax
     from flax import linen as nn
 
@@ -53,6 +56,7 @@ def linen_model() -> Any:
 
 
 def equinox_model() -> Any:
+    """Return a module with one layer."""
     import equinox as eqx
     import jax
 
@@ -63,16 +67,21 @@ def equinox_model() -> Any:
 
 
 def haiku_model() -> Any:
+    """Return a function with one layer, and its parameters."""
     import haiku as hk
     import jax
 
-    transformed = hk.transform(lambda x: hk.Linear(3 * D, name="qkv")(x))
+    def forward(x: Any) -> Any:
+        return hk.Linear(3 * D, name="qkv")(x)
+
+    transformed = hk.transform(forward)
     return ui.haiku(
         transformed, transformed.init(jax.random.key(0), jax.numpy.zeros((1, D))), jax.numpy.zeros((1, D))
     )
 
 
 def keras_model() -> Any:
+    """Return a model with one layer."""
     import keras
 
     return keras.Sequential([keras.Input((D,)), keras.layers.Dense(3 * D, name="qkv")])

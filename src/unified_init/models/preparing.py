@@ -42,7 +42,8 @@ def writes_of(walker: Walker, model: Any, assignments: Sequence[Assignment]) -> 
     writes = {}
     for path, entries in drawn_by_path.items():
         shape, dtype = natives[path]
-        boxes = [target.part and target.part.box for entry in entries for target in entry.targets]
+        parts = [target.part for entry in entries for target in entry.targets]
+        boxes = [None if part is None else part.box for part in parts]
         covered = sum(math.prod(stop - start for start, stop in _full(box, shape)) for box in boxes)
         size = math.prod(shape)
         if covered > size:

@@ -33,20 +33,24 @@ def split_of(modules: Mapping[str, nn.Module], path: str, inputs: int, outputs: 
     owner_path = path
     for _ in range(DEPTH):
         owner_path, _, layer = owner_path.rpartition(".")
-        owner = modules.get(owner_path)
-        known = KNOWN.get((type(owner).__name__, layer)) or ANY_CLASS.get(layer)
-        of_library = type(owner).__module__.startswith(LIBRARIES)
-        if known is not None and of_library:
-            split = known(owner)
-        elif of_library and THIRDS.search(layer) and outputs % len(QKV) == 0:
-            split = Split(QKV, (outputs // len(QKV),) * len(QKV))
-        else:
-            split = by_name(layer, inputs, outputs)
-        if split is not None:
-            return split if split.outputs == outputs else None
-        if not owner_path:
-            break
+        split = _of_layer(modules.get(owner_path), layer, inputs, outputs)
+        if split is not None or not owner_path:
+            return split
     return None
+
+
+def _of_layer(owner: Any, layer: str, inputs: int, outputs: int) -> Split | None:
+    """Return the split of the layer that a module has under a name."""
+    if not type(owner).__module__.startswith(LIBRARIES):
+        return by_name(layer, inputs, outputs)
+    rule = KNOWN.get((type(owner).__name__, layer)) or ANY_CLASS.get(layer)
+    try:
+        split = None if rule is None else rule(owner, outputs)
+    except AttributeError:  # a class of the same name in another release, which keeps other fields
+        return None
+    if split is None and THIRDS.search(layer) and outputs % len(QKV) == 0:
+        split = Split(QKV, (outputs // len(QKV),) * len(QKV))
+    return split if split is not None and split.outputs == outputs else None
 
 
 def _config(owner: Any, *names: str) -> int:
@@ -63,39 +67,35 @@ def _heads(owner: Any) -> int:
     return _config(owner, "num_heads", "num_attention_heads", "n_head", "n_heads")
 
 
-def _by_head(layer: str, labels: tuple[str, ...] = QKV) -> Callable[[Any], Split]:
-    """Return the rule of a layer that stores its parts, equally long, head by head."""
-
-    def split(owner: Any) -> Split:
-        heads, outputs = _heads(owner), getattr(owner, layer).weight.shape[0]
-        return Split(labels, (outputs // (heads * len(labels)),) * len(labels), blocks=heads)
-
-    return split
+def _by_head(owner: Any, outputs: int) -> Split | None:
+    """Queries, keys and values, equally long, head by head."""
+    heads = _heads(owner)
+    return Split(QKV, (outputs // (heads * len(QKV)),) * len(QKV), blocks=heads) if heads else None
 
 
-def _halves(layer: str, labels: tuple[str, ...]) -> Callable[[Any], Split]:
-    def split(owner: Any) -> Split:
-        weight, is_transposed = getattr(owner, layer).weight, type(getattr(owner, layer)).__name__ == "Conv1D"
-        return Split(labels, (weight.shape[1 if is_transposed else 0] // 2,) * 2)
-
-    return split
+def _key_value(_owner: Any, outputs: int) -> Split:
+    return Split(KV, (outputs // 2,) * 2)
 
 
-def _grouped(owner: Any) -> Split:
+def _gated(_owner: Any, outputs: int) -> Split:
+    return Split(GATED, (outputs // 2,) * 2)
+
+
+def _grouped(owner: Any, _outputs: int) -> Split:
     """Queries of all heads, then the keys and the values of fewer."""
     size = _config(owner, "head_dim")
     queries, others = _heads(owner) * size, _config(owner, "num_key_value_heads") * size
     return Split(QKV, (queries, others, others))
 
 
-def _falcon(owner: Any) -> Split:
+def _falcon(owner: Any, _outputs: int) -> Split:
     heads, size = owner.num_heads, owner.head_dim
     if owner.new_decoder_architecture:
         return Split(QKV, (heads // owner.num_kv_heads * size, size, size), blocks=owner.num_kv_heads)
     return Split(QKV, (heads * size, size, size)) if owner.multi_query else Split(QKV, (size,) * 3, heads)
 
 
-def _bigcode(owner: Any) -> Split | None:
+def _bigcode(owner: Any, _outputs: int) -> Split | None:
     if owner.is_cross_attention:
         return None
     if owner.multi_query:
@@ -103,17 +103,17 @@ def _bigcode(owner: Any) -> Split | None:
     return Split(QKV, (owner.head_dim,) * 3, blocks=owner.num_heads)
 
 
-def _gpt2(owner: Any) -> Split:
+def _gpt2(owner: Any, _outputs: int) -> Split:
     width = owner.embed_dim
     return Split(KV, (width, width)) if owner.is_cross_attention else Split(QKV, (width,) * 3)
 
 
-def _codegen(owner: Any) -> Split:
+def _codegen(owner: Any, _outputs: int) -> Split:
     length = owner.embed_dim // owner.mp_num
     return Split(("q", "v", "k"), (length,) * 3, blocks=owner.mp_num)
 
 
-def _gated_delta(owner: Any) -> Split:
+def _gated_delta(owner: Any, _outputs: int) -> Split:
     """Qwen3-Next: by groups of heads, queries, keys, values and the gate of the output."""
     values = owner.num_v_heads // owner.num_k_heads * owner.head_v_dim
     return Split(
@@ -121,70 +121,69 @@ def _gated_delta(owner: Any) -> Split:
     )
 
 
-def _gated_delta_rates(owner: Any) -> Split:
+def _gated_delta_rates(owner: Any, _outputs: int) -> Split:
     rates = owner.num_v_heads // owner.num_k_heads
     return Split(("b", "a"), (rates, rates), blocks=owner.num_k_heads)
 
 
-def _delta(owner: Any) -> Split:
+def _delta(owner: Any, _outputs: int) -> Split:
     return Split(QKV, (owner.key_dim, owner.key_dim, owner.value_dim))
 
 
-def _narrow_keys(owner: Any) -> Split:
+def _narrow_keys(owner: Any, _outputs: int) -> Split:
     """Of LeViT and those after it: head by head, queries and keys narrower than values."""
     return Split(QKV, (owner.key_dim, owner.key_dim, owner.val_dim), blocks=owner.num_heads)
 
 
-def _narrow_halves(owner: Any) -> Split:
+def _narrow_halves(owner: Any, _outputs: int) -> Split:
     return Split(KV, (owner.key_dim, owner.val_dim), blocks=owner.num_heads)
 
 
-def _attention(owner: Any) -> Split | None:
+def _attention(owner: Any, outputs: int) -> Split | None:
     """The class ``Attention`` of several files of timm: by head where it has keys of their own width."""
-    return _narrow_keys(owner) if hasattr(owner, "val_dim") and hasattr(owner, "key_dim") else None
+    return _narrow_keys(owner, outputs) if hasattr(owner, "val_dim") and hasattr(owner, "key_dim") else None
 
 
-def _head_first(owner: Any) -> Split:
+def _head_first(owner: Any, _outputs: int) -> Split:
     if not owner.head_first:
         return Split(QKV, (owner.num_heads * owner.dim_head,) * 3)
     return Split(QKV, (owner.dim_head,) * 3, blocks=owner.num_heads)
 
 
-def _one_head(owner: Any) -> Split:
+def _one_head(owner: Any, _outputs: int) -> Split:
     return Split(QKV, (owner.qk_dim, owner.qk_dim, owner.pdim))
 
 
-def _cascaded(owner: Any) -> Split:
+def _cascaded(owner: Any, _outputs: int) -> Split:
     return Split(QKV, (owner.key_dim, owner.key_dim, owner.val_dim))
 
 
-def _multi_scale(owner: Any) -> Split:
-    outputs = owner.qkv.conv.weight.shape[0]
+def _multi_scale(owner: Any, outputs: int) -> Split:
     return Split(QKV, (owner.dim,) * 3, blocks=outputs // (3 * owner.dim))
 
 
-def _separate_channels(owner: Any) -> Split:
+def _separate_channels(owner: Any, _outputs: int) -> Split:
     """Bottleneck and halo attention: queries, keys and values of two widths."""
     return Split(QKV, (owner.dim_out_qk, owner.dim_out_qk, owner.dim_out_v))
 
 
-def _halo(owner: Any) -> Split:
+def _halo(owner: Any, _outputs: int) -> Split:
     """By head, keys and values."""
     return Split(KV, (owner.dim_head_qk, owner.dim_head_v), blocks=owner.num_heads)
 
 
-def _lambda(owner: Any) -> Split:
+def _lambda(owner: Any, _outputs: int) -> Split:
     return Split(QKV, (owner.num_heads * owner.dim_qk, owner.dim_qk, owner.dim_v))
 
 
-KNOWN: dict[tuple[str, str], Callable[[Any], Split | None]] = {
+KNOWN: dict[tuple[str, str], Callable[[Any, int], Split | None]] = {
     # transformers
-    ("GPTNeoXAttention", "query_key_value"): _by_head("query_key_value"),
-    ("GPTNeoXJapaneseAttention", "query_key_value"): _by_head("query_key_value"),
-    ("BloomAttention", "query_key_value"): _by_head("query_key_value"),
-    ("PersimmonAttention", "query_key_value"): _by_head("query_key_value"),
-    ("DisentangledSelfAttention", "in_proj"): _by_head("in_proj"),
-    ("MiniMaxLightningAttention", "qkv_proj"): _by_head("qkv_proj"),
+    ("GPTNeoXAttention", "query_key_value"): _by_head,
+    ("GPTNeoXJapaneseAttention", "query_key_value"): _by_head,
+    ("BloomAttention", "query_key_value"): _by_head,
+    ("PersimmonAttention", "query_key_value"): _by_head,
+    ("DisentangledSelfAttention", "in_proj"): _by_head,
+    ("MiniMaxLightningAttention", "qkv_proj"): _by_head,
     ("FalconAttention", "query_key_value"): _falcon,
     ("GPTBigCodeAttention", "c_attn"): _bigcode,
     ("GPT2Attention", "c_attn"): _gpt2,
@@ -195,11 +194,11 @@ KNOWN: dict[tuple[str, str], Callable[[Any], Split | None]] = {
     ("Phi4MultimodalAttention", "qkv_proj"): _grouped,
     ("DbrxAttention", "Wqkv"): _grouped,
     ("Exaone4_5_VisionAttention", "qkv"): _grouped,
-    ("JetMoeAttention", "kv_proj"): _halves("kv_proj", KV),
+    ("JetMoeAttention", "kv_proj"): _key_value,
     ("Qwen3NextGatedDeltaNet", "in_proj_qkvz"): _gated_delta,
     ("Qwen3NextGatedDeltaNet", "in_proj_ba"): _gated_delta_rates,
-    ("ModernBertMLP", "Wi"): _halves("Wi", GATED),
-    ("ModernBertDecoderMLP", "Wi"): _halves("Wi", GATED),
+    ("ModernBertMLP", "Wi"): _gated,
+    ("ModernBertDecoderMLP", "Wi"): _gated,
     # timm
     ("Attention", "qkv"): _attention,
     ("AttentionDownsample", "kv"): _narrow_halves,
@@ -212,7 +211,7 @@ KNOWN: dict[tuple[str, str], Callable[[Any], Split | None]] = {
     ("HaloAttn", "kv"): _halo,
     ("LambdaLayer", "qkv"): _lambda,
 }
-ANY_CLASS: dict[str, Callable[[Any], Split | None]] = {
-    "gate_up_proj": _halves("gate_up_proj", GATED),  # all classes of transformers that have it
+ANY_CLASS: dict[str, Callable[[Any, int], Split | None]] = {
+    "gate_up_proj": _gated,  # all classes of transformers that have it
     "in_proj_qkv": _delta,  # the gated delta networks after Qwen3-Next
 }
