@@ -55,11 +55,11 @@ class Part:
         length: its extent along the record's axis of parts.
         path: the native tensor that holds it.
         box: the region of that tensor, one (start, stop) per axis of ``view``; None is all of it.
+        shift: the number that the forward pass adds to the stored values (Haiku's LSTM adds 1 to the
+            forget gate's); a law is of the sum.
         view: the shape in which the tensor is read, some of its axes split into several, so that parts
             that alternate are regions too: queries, keys and values that are stored head by head are
             regions of (heads, 3, head size, inputs). None is the tensor's own shape.
-        shift: the number that the forward pass adds to the stored values (Haiku's LSTM adds 1 to the
-            forget gate's); a law is of the sum.
 
     Raises:
         ArgumentTypeError: a field of the wrong type.

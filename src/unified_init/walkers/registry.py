@@ -28,12 +28,12 @@ WALKERS = (
 LEAST = {"flax.nnx_walker": ("flax", (0, 12))}
 
 
-def walker_of(model: Any) -> Walker:  # noqa: ANN401  # any framework's model
-    """Return the walker that reads a model; refuse what none reads."""
+def walker_of(model: Any, argument: str = "model") -> Walker:  # noqa: ANN401  # any framework's model
+    """Return the walker that reads a model; refuse what none reads, and name the argument."""
     name = _name_of(model)
     if name is None:
         msg = (
-            "`model` must be a torch.nn.Module, a keras.Model, a Flax NNX or Equinox module, or "
+            f"`{argument}` must be a torch.nn.Module, a keras.Model, a Flax NNX or Equinox module, or "
             "unified_init.linen(module, variables) or unified_init.haiku(transformed, params) for those two; "
             f"got {type(model).__name__}."
         )

@@ -38,12 +38,12 @@ class Target:
 class Drawn:
     """One tensor to draw, and the regions of the native tensor that it fills.
 
-    ``value`` replaces a program where the element type is an integer, which can only hold a constant.
+    ``value`` replaces a program: a constant where the element type is an integer, or values from elsewhere.
     """
 
     program: Program | None
     targets: tuple[Target, ...]
-    value: float = 0.0
+    value: float | NDArray[Any] = 0.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -96,6 +96,8 @@ class Write:
     def _values(self, drawn: Drawn, dtype: np.dtype[Any]) -> NDArray[Any]:
         """Return the drawn values; in float32 where they are to be shifted and then narrowed."""
         program = drawn.program
+        if isinstance(drawn.value, np.ndarray):
+            return drawn.value
         if program is None:
             return np.full(self.shape, drawn.value, dtype)
         if any(target.shift for target in drawn.targets) and dtype.itemsize < WIDE:
