@@ -13,7 +13,7 @@ def test_a_part_of_a_factored_axis_is_a_region() -> None:
     part = ui.Part(label="q", length=6, path="w", box=((0, 2), (0, 3), (0, 5)), view=(2, 9, 5))
     values = np.zeros((18, 5), np.float32)
     part.region(values)[...] = 1
-    assert values.any(axis=1).nonzero()[0].tolist() == [0, 1, 2, 9, 10, 11]
+    assert np.flatnonzero(values[:, 0]).tolist() == [0, 1, 2, 9, 10, 11]
     strided = np.zeros((5, 18), np.float32).T
     part.region(strided)[...] = 1
     assert (strided == values).all()
