@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULTS", "layer_defaults_page"]
 
-# Each with its corrected form; Equinox needs none, because its fans are the true ones.
+# Each with its corrected form; Equinox needs none, because its fans are the true ones, nor does transformers,
+# most of whose laws have no fan.
 DEFAULTS: dict[str, tuple[Callable[[], Recipe], Callable[[], Recipe] | None]] = {
     "torch": (recipes.torch_default, recipes.torch_default_corrected),
     "keras": (recipes.keras_default, recipes.keras_default_corrected),
@@ -38,18 +39,21 @@ DEFAULTS: dict[str, tuple[Callable[[], Recipe], Callable[[], Recipe] | None]] = 
     "nnx": (recipes.flax_nnx_default, recipes.flax_nnx_default_corrected),
     "haiku": (recipes.haiku_default, recipes.haiku_default_corrected),
     "equinox": (recipes.equinox_default, None),
+    "transformers": (recipes.transformers_default, None),
 }
 
 HEAD = """\
 # Layer defaults
 
-What the layers of PyTorch, Keras, Flax, Haiku and Equinox draw unless told otherwise, as the recipes
-`ui.recipes.torch_default()`, `keras_default()`, `flax_linen_default()`, `flax_nnx_default()`,
-`haiku_default()` and `equinox_default()` give it to any model. Rows are plans of the layers in the headings,
-with the exact numbers of their laws; each recipe is tested against the constructors of its framework.
+What the layers of PyTorch, Keras, Flax, Haiku and Equinox draw unless told otherwise, and what transformers
+gives its layers, as the recipes `ui.recipes.torch_default()`, `keras_default()`, `flax_linen_default()`,
+`flax_nnx_default()`, `haiku_default()`, `equinox_default()` and `transformers_default()` give it to any
+model. Rows are plans of the layers in the headings, with the exact numbers of their laws; each recipe is
+tested against the constructors of its framework.
 
 - `torch` stands for `torch_default()`, `torch corrected` for `torch_default_corrected()`, `torch + corrected`
-  for both. The corrected forms use the true fans; Equinox has none, for its fans are the true ones.
+  for both. The corrected forms use the true fans; Equinox has none, for its fans are the true ones, nor has
+  transformers, most of whose laws have no fan.
 - `I` inputs that an output sees, `O` outputs that an input feeds, both of one group; `k` taps of the window,
   `g` groups, `H` hidden size, `V` rows of a table.
 - `U(a)` is uniform on [-a, a]; `TN` a normal truncated at two sigmas, with its realised std; `N` a normal.

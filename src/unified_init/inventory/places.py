@@ -78,6 +78,9 @@ DIRECT = (
     "fc1 fc2 linear1 linear2 c_fc ff_proj ff_out feedforward_intermediate_dense feedforward_output_dense "
     "up_proj gate_proj down_proj ffn ffn_output pwconv1 pwconv2"
 )
+# The layer that chooses the experts of a mixture. Where experts are beside it, it may be called a gate.
+ROUTER = re.compile(r"(^|_)router(_|$)")
+EXPERTS = re.compile(r"(\w+_)?experts?(_?\d+)?")
 POSITION = re.compile(r"wpe|pos(ition)?_?(emb|enc)|position|^pos")
 TYPE = re.compile(r"token_type|segment|type_emb")
 BLOCK = re.compile(r"(?:h|\w*?(?:layers?|blocks?))_?(\d+)(?:_\w+)?|h(\d+)|(\d+)")
@@ -125,10 +128,18 @@ def placed(records: list[Record]) -> tuple[Record, ...]:
     attends = any(
         record.kind == "attention" or _context(words_of(record.path)) == "attention" for record in records
     )
+    mixtures = {
+        path[:index]
+        for path in (_words(record.path) for record in records)
+        for index, word in enumerate(path)
+        if EXPERTS.fullmatch(word)
+    }
     located = []
     for record in records:
         block = block_of(record.path) if record.block is None else record.block
         place = record.place or _place(record, within=attends or block is not None)
+        if record.kind == "linear" and _routes(_words(record.path), mixtures):
+            place = "router"
         if place != record.place or block != record.block:
             record = dataclasses.replace(record, place=place, block=block)  # noqa: PLW2901  # the same one
         located.append(record)
@@ -173,6 +184,14 @@ def _place(record: Record, *, within: bool) -> str:
     if standalone in {"modulation", "time", "head"} and _context(words) != "attention":
         return standalone
     return _projection(words, layer, within=within) or standalone
+
+
+def _routes(words: tuple[str, ...], mixtures: set[tuple[str, ...]]) -> bool:
+    """Whether a layer is the router of a mixture of experts, or a part of it."""
+    return any(
+        ROUTER.search(word) or (word == "gate" and words[:index] in mixtures)
+        for index, word in enumerate(words[:-1])
+    )
 
 
 def _table(words: list[str], layer: str) -> str:

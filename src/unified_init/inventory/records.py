@@ -34,8 +34,8 @@ ROLES = (
 # The architectural roles of layers, to which published recipes refer.
 PLACES = (
     "", "attention.query", "attention.key", "attention.value", "attention.qkv", "attention.out",
-    "attention.extra", "mlp.in", "mlp.gate", "mlp.out", "head", "patch", "stem", "shortcut", "last_norm",
-    "last_conv", "modulation", "time", "embedding.token", "embedding.position", "embedding.type",
+    "attention.extra", "mlp.in", "mlp.gate", "mlp.out", "router", "head", "patch", "stem", "shortcut",
+    "last_norm", "last_conv", "modulation", "time", "embedding.token", "embedding.position", "embedding.type",
 )  # fmt: skip
 
 SCHEMA = 1  # of an inventory's JSON

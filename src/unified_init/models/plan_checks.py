@@ -73,7 +73,8 @@ def check_rules(recipe: Recipe, inventory: Inventory, rule_indices: Sequence[int
                 f"{record.path!r}."
             )
             raise ArgumentValueError(msg)
-        msg = f"{head} matches no parameter{hint(rule, inventory)}"
+        reason = f" ({rule.note})" if rule.note else ""
+        msg = f"{head} matches no parameter{reason}{hint(rule, inventory)}"
         raise ArgumentValueError(msg)
 
 

@@ -19,7 +19,16 @@ from unified_init.recipes.defaults.flax import (
 from unified_init.recipes.defaults.haiku import haiku_default, haiku_default_corrected
 from unified_init.recipes.defaults.keras import keras_default, keras_default_corrected
 from unified_init.recipes.defaults.torch import torch_default, torch_default_corrected
-from unified_init.recipes.published.convolutional import efficientnet_tf, fixup, mobilenet, resnet
+from unified_init.recipes.defaults.transformers import transformers_default
+from unified_init.recipes.published.convolutional import (
+    densenet,
+    efficientnet_tf,
+    fixup,
+    mobilenet,
+    regnet,
+    regnet_timm,
+    resnet,
+)
 from unified_init.recipes.published.decoders import (
     gpt2,
     llama,
@@ -31,7 +40,10 @@ from unified_init.recipes.published.decoders import (
 )
 from unified_init.recipes.published.depth import deepnorm, magneto, t_fixup
 from unified_init.recipes.published.encoders import bert_google, bert_hf, t5
+from unified_init.recipes.published.hugging_face import clip, deit_hf, whisper
 from unified_init.recipes.published.others import lora, siren
+from unified_init.recipes.published.state_space import mamba, mamba2
+from unified_init.recipes.published.vision import convnext, deit, swin
 from unified_init.recipes.published.vit import dit, vit_jax, vit_jax_nlhb, vit_moco, vit_timm
 from unified_init.recipes.width.mup import MuP, mup
 
@@ -39,7 +51,12 @@ __all__ = [
     "MuP",
     "bert_google",
     "bert_hf",
+    "clip",
+    "convnext",
     "deepnorm",
+    "deit",
+    "deit_hf",
+    "densenet",
     "dit",
     "efficientnet_tf",
     "equinox_default",
@@ -56,21 +73,28 @@ __all__ = [
     "llama",
     "lora",
     "magneto",
+    "mamba",
+    "mamba2",
     "megatron",
     "mobilenet",
     "mup",
     "olmo_full_megatron",
     "olmo_mitchell",
+    "regnet",
+    "regnet_timm",
     "resnet",
     "siren",
     "small_init",
+    "swin",
     "t5",
     "t_fixup",
     "torch_default",
     "torch_default_corrected",
+    "transformers_default",
     "vit_jax",
     "vit_jax_nlhb",
     "vit_moco",
     "vit_timm",
     "wang_init",
+    "whisper",
 ]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["cos_turns", "normal_quantile", "sin_turns"]
+__all__ = ["cos_turns", "exp", "log", "normal_quantile", "sin_turns"]
 
 LN2_HIGH = 0.693147180369123816490  # its low bits are zero: exact times an exponent
 LN2_LOW = 1.90821492927058770002e-10
@@ -62,7 +62,7 @@ def _rational(parts: tuple[Sequence[float], Sequence[float]], x: NDArray[np.floa
     return _horner(parts[0], x) / _horner(parts[1], x)
 
 
-def _log(x: NDArray[np.float64]) -> NDArray[np.float64]:
+def log(x: NDArray[np.float64]) -> NDArray[np.float64]:
     """Natural logarithm of positive numbers: exponent, then the series of 2 atanh(s)."""
     mantissa, exponent = np.frexp(x)
     small = mantissa < SQRT_HALF
@@ -73,11 +73,21 @@ def _log(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return power * LN2_HIGH + (2.0 * s + (s * (s * s) * series + power * LN2_LOW))
 
 
+def exp(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the exponential function of numbers of moderate size: a power of two times the Taylor series."""
+    power = np.floor(x / (LN2_HIGH + LN2_LOW) + 0.5)
+    rest = (x - power * LN2_HIGH) - power * LN2_LOW
+    coefficients = [1.0]
+    for k in range(1, 16):
+        coefficients.append(coefficients[-1] / k)
+    return np.ldexp(_horner(coefficients[::-1], rest), power.astype(np.int64))
+
+
 def normal_quantile(p: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the quantile of the unit normal for probabilities in (0, 1/2]: values <= 0."""
     q = p - 0.5
     central = np.abs(q) <= 0.425  # noqa: PLR2004  # the three ranges of AS 241
-    r = np.sqrt(-_log(np.where(central, 0.25, p)))
+    r = np.sqrt(-log(np.where(central, 0.25, p)))
     middle = _rational(MIDDLE, np.minimum(r, 5.0) - 1.6)
     tail = _rational(TAIL, r - 5.0)
     inner = q * _rational(CENTRAL, 0.180625 - q * q)

@@ -13,6 +13,35 @@ import unified_init as ui
 pytestmark = pytest.mark.needs("torch")
 
 
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [
+        ("q_bias", "bias"), ("dt_bias", "bias"), ("register_tokens", "token"), ("distillation_token", "token"),
+        ("unbiased", "parameter"), ("tokenizer", "parameter"),
+    ],
+)  # fmt: skip
+def test_a_loose_parameter_is_known_by_the_end_of_its_name(name: str, role: str) -> None:
+    """Biases by suffix, tokens in singular and plural; other names that hold the words are none."""
+    import torch
+
+    module = torch.nn.Module()
+    module.register_parameter(name, torch.nn.Parameter(torch.zeros(4)))
+    assert ui.inspect(module)[name].role == role
+
+
+def test_a_gated_norm_is_a_norm() -> None:
+    """A class whose name goes on behind RMSNorm has a scale."""
+    import torch
+
+    class MambaRMSNormGated(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.ones(4))
+
+    record = ui.inspect(MambaRMSNormGated())["weight"]
+    assert (record.kind, record.role) == ("rms_norm", "scale")
+
+
 def test_normalisations_of_other_libraries_go_by_the_name_of_their_class() -> None:
     """A frozen batch norm's buffers are a batch norm's; what else a normalisation holds is a parameter."""
     import torch

@@ -70,7 +70,7 @@ def test_every_default_of_a_framework_is_a_column() -> None:
 
 
 def test_every_tensor_has_one_row_a_recipe() -> None:
-    """Each of the eleven recipes stands once at each tensor of each layer, in five cells."""
+    """Each recipe has one row for each tensor of each layer, in five cells."""
     names = {
         name
         for word, (_, other) in DEFAULTS.items()
@@ -169,7 +169,7 @@ def test_kernels_stored_outputs_first_are_those_of_flax() -> None:
 
 TRIAL = {
     "n_layer": 2, "d_model": 64, "n_blocks": 4, "n_encoder": 2, "n_decoder": 2, "d_kv": 8, "n_heads": 8,
-    "d_ff": 128, "num_classes": 10, "first": "0.*",
+    "d_ff": 128, "num_classes": 10, "first": "0.*", "n_text": 2, "n_vision": 2,
 }  # fmt: skip
 
 

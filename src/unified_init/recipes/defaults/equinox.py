@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from unified_init.recipes.defaults.beside_layers import BOUND, adapters, beside_layers
 from unified_init.recipes.rule import Recipe, Rule
 from unified_init.spec import presets
-from unified_init.spec.distributions import Uniform
-from unified_init.spec.initializer import Initializer
-from unified_init.spec.scales import VarianceScaling
 
 if TYPE_CHECKING:
     from typing import Any
 
+    from unified_init.spec.initializer import Initializer
+
 __all__ = ["equinox_default"]
 
-# U(-1/sqrt(fan_in), 1/sqrt(fan_in)).
-BOUND = Initializer(Uniform(), VarianceScaling(1.0 / 3.0, "fan_in"))
 SOURCE = "https://github.com/patrick-kidger/equinox, equinox 0.13.8: the layers of equinox/nn"
 
 
@@ -26,6 +24,8 @@ def equinox_default() -> Recipe:
     Linear, convolutions, transposed ones and the projections of attention: U(-1/sqrt(n), 1/sqrt(n)),
     weight and bias, with n the inputs that an output sees, 1 if there are none. LSTM and GRU cells: all
     tensors the same with n = hidden. Embedding: N(0, 1). Normalisation: 1 and 0. PReLU: 0.25.
+
+    Layer scales, relative positions, loose tokens and adapters: as in ``torch_default``.
 
     Equinox has no bilinear layer, and attention without biases unless they are asked for.
 
@@ -60,5 +60,7 @@ def equinox_default() -> Recipe:
         rule(presets.ones(), kind=norms, role=("scale", "variance")),
         rule(presets.zeros(), kind=norms, role=("offset", "mean", "count")),
         rule(presets.constant(0.25), kind="prelu", role="slope"),
+        *beside_layers(),
+        *adapters(),
     )
     return Recipe("equinox_default", rules, SOURCE)

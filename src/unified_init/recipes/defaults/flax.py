@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from unified_init.recipes.defaults.beside_layers import beside_layers
 from unified_init.recipes.rule import Recipe, Rule
 from unified_init.spec import presets
 from unified_init.spec.distributions import Normal
@@ -54,6 +55,7 @@ def _rules(convention: str, *, joined: bool) -> tuple[Rule, ...]:
         rule(presets.constant(0.01), kind="prelu", role="slope"),
         rule(presets.he_uniform(), kind="lora", role="adapter_a"),
         rule(zeros, kind="lora", role="adapter_b"),
+        *beside_layers(),
     )
 
 
@@ -67,8 +69,9 @@ def flax_linen_default() -> Recipe:
     LSTM's 1 in sum. Normalisation: 1 and 0. PReLU: 0.01. LoRA: He uniform and 0.
 
     Layers that Flax lacks: a bilinear layer has the product of its inputs as fan_in, a recurrent layer's
-    projection is a dense kernel, the row of an embedding that stands for padding is 0. Parameters of no
-    known layer match no rule, because in Flax each has its own initializer.
+    projection is a dense kernel, the row of an embedding that stands for padding is 0. Layer scales, relative
+    positions and loose tokens: as in ``torch_default``. Other parameters of no known layer match no rule,
+    because in Flax each has its own initializer.
 
     Returns:
         The recipe; its rules are optional, because no model has all these layers.

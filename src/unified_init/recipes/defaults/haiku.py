@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from unified_init.recipes.defaults.beside_layers import adapters, beside_layers
 from unified_init.recipes.rule import Recipe, Rule
 from unified_init.spec import presets
 from unified_init.spec.distributions import AT_2_SIGMA
@@ -47,6 +48,8 @@ def _rules(weights: Initializer, table: Initializer) -> tuple[Rule, ...]:
         rule(table, kind="embedding", role="embedding"),
         rule(presets.ones(), kind=norms, role=("scale", "variance")),
         rule(presets.zeros(), kind=norms, role=("offset", "mean", "count")),
+        *beside_layers(),
+        *adapters(),
     )
 
 
@@ -63,7 +66,8 @@ def haiku_default() -> Recipe:
     moving average, which starts from the statistics of the example batch: here from mean 0 and variance
     1; the first step of training replaces it. A GRU's ``z`` there is the share of the new state, PyTorch's
     that of the old: it is called ``z`` in both. Haiku has no bilinear layer and no PReLU; a model that has
-    them needs another rule for them.
+    them needs another rule for them. Layer scales, relative positions, loose tokens and adapters: as in
+    ``torch_default``.
 
     Returns:
         The recipe; its rules are optional, because no model has all these layers.

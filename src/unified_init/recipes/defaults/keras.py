@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from unified_init.recipes.defaults.beside_layers import beside_layers
 from unified_init.recipes.rule import Recipe, Rule
 from unified_init.spec import presets
 
@@ -35,6 +36,7 @@ def _rules(convention: str, unit: str) -> tuple[Rule, ...]:
         rule(zeros, kind="prelu", role="slope"),
         rule(presets.he_uniform(), kind="lora", role="adapter_a", fans=convention),
         rule(zeros, kind="lora", role="adapter_b"),
+        *beside_layers(),
     )
 
 
@@ -52,7 +54,8 @@ def keras_default() -> Recipe:
     Layers that Keras lacks: fused attention is drawn part by part, because Keras has separate queries, keys
     and values; of two biases of an LSTM only one has the forget gate's 1; a bilinear layer has the product of
     its inputs as fan_in; a recurrent layer's projection and the extra tokens of attention are Glorot uniform,
-    as every weight without an initializer is in Keras. Parameters of no known layer match no rule.
+    as every weight without an initializer is in Keras. Layer scales, relative positions and loose tokens: as
+    in ``torch_default``. Other parameters of no known layer match no rule.
 
     Returns:
         The recipe; its rules are optional, because no model has all these layers.

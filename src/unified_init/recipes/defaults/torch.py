@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from unified_init.recipes.defaults.beside_layers import BOUND, adapters, beside_layers
 from unified_init.recipes.rule import Recipe, Rule
 from unified_init.spec import presets
-from unified_init.spec.distributions import Normal, Uniform
+from unified_init.spec.distributions import Normal
 from unified_init.spec.initializer import Initializer
-from unified_init.spec.scales import VarianceScaling
 
 __all__ = ["torch_default", "torch_default_corrected"]
 
-# kaiming_uniform_ with a = sqrt(5): U(-1/sqrt(fan_in), 1/sqrt(fan_in)).
-BOUND = Initializer(Uniform(), VarianceScaling(1.0 / 3.0, "fan_in"))
 SOURCE = "https://github.com/pytorch/pytorch, torch 2.13.0: reset_parameters of torch/nn/modules"
 
 
@@ -43,6 +41,8 @@ def _rules(convention: str) -> tuple[Rule, ...]:
         rule(presets.ones(), kind=norms, role=("scale", "variance")),
         rule(presets.zeros(), kind=norms, role=("offset", "mean", "count")),
         rule(presets.constant(0.25), kind="prelu", role="slope"),
+        *beside_layers(),
+        *adapters(),
     )
 
 
@@ -55,6 +55,9 @@ def torch_default() -> Recipe:
     U(+-sqrt(6 / 4d)), its output projection as a Linear, biases 0. Embedding: N(0, 1), the padding row
     0. Normalisation: 1 and 0. PReLU: 0.25, the
     default of ``init=``: a layer made with another value gets 0.25 too.
+
+    Beside layers, where PyTorch has no default: layer scales 1e-5, tables of relative positions and loose
+    tokens N(0, 0.02^2), as timm has them; adapters as ``lora`` has them.
 
     Returns:
         The recipe; its rules are optional, because no model has all these layers.

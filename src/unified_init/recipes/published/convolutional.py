@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from unified_init.core import checks
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.recipes.defaults.torch import BOUND
+from unified_init.recipes.defaults.beside_layers import BOUND
 from unified_init.recipes.published.shared_rules import may, must, rest
 from unified_init.recipes.rule import Recipe
 from unified_init.spec import presets
@@ -12,7 +12,7 @@ from unified_init.spec.distributions import Uniform
 from unified_init.spec.initializer import Initializer
 from unified_init.spec.scales import VarianceScaling
 
-__all__ = ["efficientnet_tf", "fixup", "mobilenet", "resnet"]
+__all__ = ["densenet", "efficientnet_tf", "fixup", "mobilenet", "regnet", "regnet_timm", "resnet"]
 
 # N(0, 2 / (outputs times window)).
 HE_OUT = presets.kaiming_normal(mode="fan_out", nonlinearity="relu")
@@ -114,6 +114,104 @@ def efficientnet_tf() -> Recipe:
     """
     rules = (must(HE_OUT, **CONV), may(BOUND_OUT, kind="linear", role="kernel"), *rest())
     return Recipe("efficientnet_tf", rules, "Tan, Le 2019; timm _efficientnet_builder.py _init_weight_goog")
+
+
+def densenet() -> Recipe:
+    """DenseNet as torchvision and timm initialize it.
+
+    convolutions N(0, 2 / fan_in); the head as PyTorch's, U(-1/sqrt(fan_in), 1/sqrt(fan_in)), with a bias of
+    0; normalizations 1 and 0
+
+    Returns:
+        The recipe.
+
+    Example:
+        >>> import unified_init as ui
+        >>> ui.recipes.densenet().rules[0].spec.resolve((32, 8, 1, 1), layout="OIHW").std
+        0.5
+
+    Source:
+        Huang et al., "Densely Connected Convolutional Networks", 2017; torchvision 0.28 models/densenet.py;
+        timm 1.0.31 models/densenet.py.
+
+    Differs from:
+        ``resnet``: fan_out there. The paper says that it follows He et al. 2015, which allows both.
+    """
+    rules = (
+        must(presets.kaiming_normal(nonlinearity="relu"), **CONV),
+        may(BOUND, kind="linear", role="kernel"),
+        *rest(),
+    )
+    return Recipe("densenet", rules, "Huang et al. 2017; torchvision 0.28 models/densenet.py")
+
+
+def regnet() -> Recipe:
+    """RegNet as torchvision initializes it.
+
+    convolutions N(0, 2 / (outputs window)), all groups' outputs; the head N(0, 0.01^2), its bias 0; biases of
+    squeeze-and-excitation as PyTorch's, U(-1/sqrt(fan_in), 1/sqrt(fan_in)); normalizations 1 and 0
+
+    Returns:
+        The recipe.
+
+    Example:
+        >>> import unified_init as ui
+        >>> ui.recipes.regnet().rules[1].spec == ui.normal(0.0, 0.01)
+        True
+
+    Source:
+        Radosavovic et al., "Designing Network Design Spaces", 2020; torchvision 0.28 models/regnet.py.
+
+    Differs from:
+        ``regnet_timm``: one group's outputs, branches that start at 0. transformers: ``resnet`` with
+        ``zero_init_residual=False`` has its laws, whose head is PyTorch's.
+    """
+    rules = (
+        must(HE_OUT, fans="torch", **CONV),
+        may(presets.normal(0.0, 0.01), kind="linear", role="kernel"),
+        may(BOUND, kind="conv", role="bias"),
+        *rest(),
+    )
+    return Recipe("regnet", rules, "Radosavovic et al. 2020; torchvision 0.28 models/regnet.py")
+
+
+def regnet_timm(*, zero_init_last: bool = True) -> Recipe:
+    """RegNet as timm initializes it.
+
+    convolutions N(0, 2 / (outputs window)), one group's outputs; the last normalization of each branch 0;
+    the head N(0, 0.01^2); biases 0; other normalizations 1 and 0
+
+    Args:
+        zero_init_last: whether branches start at 0; True by default.
+
+    Returns:
+        The recipe; with ``zero_init_last`` a model without the third convolution of a bottleneck is refused.
+
+    Raises:
+        ArgumentTypeError: something other than True or False.
+
+    Example:
+        >>> import unified_init as ui
+        >>> ui.recipes.regnet_timm().rules[0].spec == ui.zeros()
+        True
+
+    Source:
+        Radosavovic et al., "Designing Network Design Spaces", 2020; timm 1.0.31 models/regnet.py.
+
+    Differs from:
+        ``regnet``: all groups' outputs, and no zeros.
+    """
+    if not isinstance(zero_init_last, bool):
+        msg = f"`zero_init_last` must be True or False, got {zero_init_last!r}."
+        raise ArgumentTypeError(msg)
+    last = must(presets.zeros(), kind="batch_norm", role="scale", path="*conv3.bn.*")
+    rules = (
+        *((last,) if zero_init_last else ()),
+        must(HE_OUT, **CONV),
+        may(presets.normal(0.0, 0.01), kind="linear", role="kernel"),
+        *rest(),
+    )
+    return Recipe("regnet_timm", rules, "Radosavovic et al. 2020; timm 1.0.31 models/regnet.py _init_weights")
 
 
 def fixup(n_blocks: int, n_layers: int = 2) -> Recipe:

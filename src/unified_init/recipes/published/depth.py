@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from unified_init.core import checks
 from unified_init.errors import ArgumentValueError
-from unified_init.recipes.defaults.torch import BOUND
+from unified_init.recipes.defaults.beside_layers import BOUND
 from unified_init.recipes.published.shared_rules import BY_WIDTH, DENSE, INTO_HEADS, may, must, rest, tables
 from unified_init.recipes.rule import Recipe, Rule
 from unified_init.spec import presets

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["AT_3_SIGMA", "BY_WIDTH", "DENSE", "INTO_HEADS", "kernels", "may", "must", "rest", "tables"]
 
 DENSE = ("linear", "attention")
+NO_STEPS = "re:(?!.*dt_bias$).*"
 INTO_HEADS = ("attention.qkv", "attention.query", "attention.key", "attention.value")
 AT_3_SIGMA = TruncatedNormal(-3.0, 3.0)
 # Embeddings whose rows have a norm of about 1: N(0, 1 / d).
@@ -45,5 +46,7 @@ def tables(spec: Initializer, padding: str = "zero") -> Iterator[Rule]:
 
 def rest() -> Iterator[Rule]:
     """Yield the rules of biases (0) and of normalizations (1 and 0), with their statistics."""
-    yield may(presets.zeros(), role=("bias", "recurrent_bias", "offset", "mean", "count"))
+    # The step sizes of a state-space layer are a bias by name, and 0 would make them 0.69.
+    yield may(presets.zeros(), role="bias", path=NO_STEPS)
+    yield may(presets.zeros(), role=("recurrent_bias", "offset", "mean", "count"))
     yield may(presets.ones(), role=("scale", "variance"))

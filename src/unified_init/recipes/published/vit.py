@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, Any
 
 from unified_init.core import checks
 from unified_init.errors import ArgumentTypeError
-from unified_init.recipes.defaults.torch import BOUND
-from unified_init.recipes.published.shared_rules import DENSE, kernels, may, must, rest
+from unified_init.recipes.defaults.beside_layers import BOUND
+from unified_init.recipes.published.shared_rules import DENSE, INTO_HEADS, kernels, may, must, rest
 from unified_init.recipes.rule import Recipe, Rule
 from unified_init.spec import presets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from unified_init.spec.initializer import Initializer
 
 __all__ = ["dit", "vit_jax", "vit_jax_nlhb", "vit_moco", "vit_timm"]
 
@@ -27,7 +33,7 @@ def vit_timm(layer_scale: float = 1e-5) -> Recipe:
         layer_scale: the value of layer scales, where the model has them: timm's ``init_values``.
 
     Returns:
-        The recipe.
+        The recipe; a model without attention, such as a ConvNeXt, is refused.
 
     Raises:
         ArgumentTypeError: ``layer_scale`` is not a number.
@@ -44,7 +50,8 @@ def vit_timm(layer_scale: float = 1e-5) -> Recipe:
     Differs from:
         transformers' ViT: its patch convolution is N(0, 0.02^2), its class token 0.02 too.
     """
-    rules = (kernels(presets.trunc_normal(std=0.02)), *_torch_patch(), *_timm_tokens(layer_scale), *rest())
+    spec = presets.trunc_normal(std=0.02)
+    rules = (*_attends(spec), kernels(spec), *_torch_patch(), *_timm_tokens(layer_scale), *rest())
     return Recipe("vit_timm", rules, f"{TIMM} init_weights_vit_timm")
 
 
@@ -124,7 +131,7 @@ def vit_moco(layer_scale: float = 1e-5) -> Recipe:
         layer_scale: as for ``vit_timm``.
 
     Returns:
-        The recipe.
+        The recipe; a model without attention, such as a ConvNeXt, is refused.
 
     Raises:
         ArgumentTypeError: ``layer_scale`` is not a number.
@@ -142,7 +149,8 @@ def vit_moco(layer_scale: float = 1e-5) -> Recipe:
     Differs from:
         MoCo v3 itself: it has fixed positions and freezes the patch convolution.
     """
-    rules = (kernels(presets.xavier_uniform()), *_torch_patch(), *_timm_tokens(layer_scale), *rest())
+    spec = presets.xavier_uniform()
+    rules = (*_attends(spec), kernels(spec), *_torch_patch(), *_timm_tokens(layer_scale), *rest())
     return Recipe("vit_moco", rules, f"{TIMM} init_weights_vit_moco")
 
 
@@ -184,6 +192,12 @@ def dit() -> Recipe:
     return Recipe("dit", rules, "Peebles, Xie 2022; facebookresearch/DiT models.py initialize_weights")
 
 
+def _attends(spec: Initializer, **conditions: Any) -> Iterator[Rule]:  # noqa: ANN401  # the fields of a rule
+    """Yield the rule that refuses a model without attention, such as a ConvNeXt, whose laws are others."""
+    note = "a vision transformer attends; for a ConvNeXt there is recipes.convnext()"
+    yield must(spec, kind=DENSE, role="kernel", place=INTO_HEADS, note=note, **conditions)
+
+
 def _torch_patch() -> tuple[Rule, ...]:
     return (may(BOUND, kind="conv", role=("kernel", "bias"), fans="torch"),)
 
@@ -200,11 +214,13 @@ def _jax_rules(head_bias: float, layer_scale: float, *, fused: bool) -> tuple[Ru
     if not isinstance(fused, bool):
         msg = f"`fused` must be True or False, got {fused!r}."
         raise ArgumentTypeError(msg)
+    fans = "fused" if fused else "own"
     return (
         must(presets.zeros(), kind=DENSE, role="kernel", place="head"),
         may(presets.constant(head_bias), kind=DENSE, role="bias", place="head"),
         may(presets.normal(0.0, 1e-6), kind=DENSE, role="bias", place=("mlp.in", "mlp.gate", "mlp.out")),
-        kernels(presets.xavier_uniform(), fans="fused" if fused else "own"),
+        *_attends(presets.xavier_uniform(), fans=fans),
+        kernels(presets.xavier_uniform(), fans=fans),
         may(presets.lecun_normal(), kind="conv", role="kernel"),
         *_timm_tokens(layer_scale),
         *rest(),

@@ -13,8 +13,9 @@ from torch.nn.modules.batchnorm import _NormBase  # all batch and instance norms
 from unified_init.errors import ArgumentValueError
 from unified_init.inventory.records import Part, Record
 from unified_init.walkers.fused import QKV, Split, fused_facts
-from unified_init.walkers.layer_facts import POSITION, SCALED, TOKEN
+from unified_init.walkers.layer_facts import BIAS, POSITION, SCALED, TOKEN
 from unified_init.walkers.torch.fused import split_of
+from unified_init.walkers.torch.mixtures import mixture_facts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -146,7 +147,8 @@ def _facts(  # noqa: C901, PLR0911  # one return per layer
         }  # fmt: skip
     if isinstance(module, (nn.RNNBase, nn.RNNCellBase)) and re.match(r"(weight|bias)_[ih]", name):
         return _recurrent(module, name, shape, path)
-    return _norm(module, name, shape, path) or _free(module, name, shape)
+    mixture = mixture_facts(module, name, shape, path) if _of_transformers(module) else None
+    return mixture or _norm(module, name, shape, path) or _free(module, name, shape)
 
 
 def _vector(role: str) -> dict[str, Any]:
@@ -253,7 +255,7 @@ def _norm(module: nn.Module, name: str, shape: tuple[int, ...], path: str) -> di
         kind = "group_norm" if "Instance" in label else "batch_norm"
     elif isinstance(module, nn.GroupNorm):
         kind = "group_norm"
-    elif label.endswith(("RMSNorm", "RmsNorm")) or "T5LayerNorm" in label:
+    elif re.search(r"RMSNorm|RmsNorm|T5LayerNorm", label):
         kind = "rms_norm"
     elif isinstance(module, nn.LayerNorm) or label.endswith(("LayerNorm", "LayerNorm2d")):
         kind = "layer_norm"
@@ -299,6 +301,6 @@ def _free(  # noqa: PLR0911  # one return per kind
         return facts | {"role": "layer_scale"}
     if name == "relative_position_bias_table":
         return facts | {"role": "position", "place": "attention.extra"}
-    if name == "bias":
+    if BIAS.search(name):
         return facts | {"role": "bias"}
     return {"kind": "parameter", "role": "parameter", "layout": None}

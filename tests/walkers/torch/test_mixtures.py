@@ -1,0 +1,112 @@
+"""Mixtures of experts of transformers: routers, and experts whose matrices are stacked in one tensor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import unified_init as ui
+from unified_init import recipes
+
+pytestmark = pytest.mark.needs("torch", "transformers")
+
+SMALL = {
+    "num_hidden_layers": 2, "hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "vocab_size": 101, "num_local_experts": 4,
+}  # fmt: skip
+
+
+def model(name: str, **changes: Any) -> Any:
+    """Return a small mixture of experts of transformers."""
+    import transformers
+
+    config = "Llama4TextConfig" if name == "Llama4" else f"{name}Config"
+    return getattr(transformers, f"{name}ForCausalLM")(getattr(transformers, config)(**SMALL | changes))
+
+
+def facts(record: ui.Record) -> tuple[Any, ...]:
+    """Return what recipes ask about a record of a mixture."""
+    return record.kind, record.role, record.place, record.layout, record.fans
+
+
+@pytest.mark.parametrize("name", ["Mixtral", "GraniteMoe", "GptOss", "Llama4"])
+def test_experts_are_independent_layers(name: str) -> None:
+    """Whatever the order of storage, an expert's fans are those of its own matrix, and a router is a layer."""
+    records = {record.path: record for record in ui.inspect(model(name)) if ".layers.0." in record.path}
+    up = next(record for path, record in records.items() if path.endswith("experts.gate_up_proj"))
+    down = next(record for path, record in records.items() if path.endswith("experts.down_proj"))
+    layout = "BOI" if name in {"Mixtral", "GraniteMoe"} else "BIO"
+    assert facts(up) == ("linear", "kernel", "mlp.in", layout, (64, 96))
+    assert facts(down) == ("linear", "kernel", "mlp.out", layout, (96, 64))
+    (router,) = (
+        record for record in records.values() if record.place == "router" and record.role == "kernel"
+    )
+    assert facts(router) == ("linear", "kernel", "router", "OI", (64, 4))
+
+
+def test_gate_and_up_of_all_experts_are_parts() -> None:
+    """Halves of the outputs of each expert, as its forward pass has it; two parts have two streams."""
+    mixtral = model("Mixtral")
+    path = "model.layers.1.mlp.experts.gate_up_proj"
+    zero_gates = ui.Rule(spec=ui.zeros(), path=path, parts=(("up", ui.ones()),))
+    ui.apply(mixtral, recipes.llama().before(zero_gates), seed=0)
+    experts = mixtral.model.layers[1].mlp.experts
+    for expert in experts.gate_up_proj.detach():
+        gate, up = expert.chunk(2)
+        assert not gate.any()
+        assert bool((up == 1).all())
+
+
+def test_each_expert_is_an_orthogonal_matrix() -> None:
+    """A law of matrices is drawn for each expert."""
+    mixtral = model("Mixtral")
+    orthogonal = ui.Rule(spec=ui.orthogonal(), path="*.experts.down_proj")
+    ui.apply(mixtral, recipes.llama().before(orthogonal), seed=0)
+    for expert in mixtral.model.layers[0].mlp.experts.down_proj.detach().numpy():
+        np.testing.assert_allclose(expert @ expert.T, np.eye(64), atol=1e-5)
+
+
+def test_biases_of_stacked_experts_have_no_inputs() -> None:
+    """A bias per expert; one that alternates gate and up is drawn whole."""
+    record = ui.inspect(model("GptOss"))["model.layers.0.mlp.experts.gate_up_proj_bias"]
+    assert facts(record) == ("linear", "bias", "mlp.in", "BO", (64, 96))
+    assert record.parts == ()
+
+
+def test_an_order_of_storage_that_nobody_says_is_not_guessed() -> None:
+    """Square experts of a class that says nothing: no layout, and a law that needs a fan is refused."""
+    record = ui.inspect(model("Llama4", intermediate_size=64))[
+        "model.layers.1.feed_forward.experts.down_proj"
+    ]
+    assert (record.kind, record.role, record.layout, record.fans) == ("linear", "kernel", None, (None, None))
+
+
+def test_a_gate_is_a_router_where_experts_are_beside_it() -> None:
+    """The linear gate of a mixture whose experts are modules; one of a gated layer stays a gate."""
+    from torch import nn
+
+    def block(*, mixed: bool) -> nn.ModuleDict:
+        layers = {"gate": nn.Linear(8, 4), "w1": nn.Linear(8, 16)}
+        expert = nn.ModuleDict({"gate": nn.Linear(8, 16), "w2": nn.Linear(16, 8)})
+        return nn.ModuleDict(
+            {"mlp": nn.ModuleDict(layers | ({"experts": nn.ModuleList([expert])} if mixed else {}))}
+        )
+
+    inventory = ui.inspect(nn.ModuleDict({"layers": nn.ModuleList([block(mixed=True), block(mixed=False)])}))
+    assert inventory["layers.0.mlp.gate.weight"].place == "router"
+    assert inventory["layers.0.mlp.gate.bias"].place == "router"
+    assert inventory["layers.0.mlp.experts.0.gate.weight"].place == "mlp.gate"
+    assert inventory["layers.1.mlp.gate.weight"].place == "mlp.gate"
+
+
+@pytest.mark.parametrize(
+    "recipe", [recipes.deepnorm(0, 2), recipes.t_fixup(0, 2, 64)], ids=["deepnorm", "t_fixup"]
+)
+def test_a_router_is_never_scaled_as_a_gate_projection(recipe: ui.Recipe) -> None:
+    """Recipes that scale the matrices of feed-forward layers with depth leave routers alone."""
+    inventory = ui.inspect(model("Mixtral"))
+    rules = {record.place: recipe.rule_for(record) for record in inventory if record.role == "kernel"}
+    assert rules["mlp.out"] is rules["mlp.in"]
+    assert rules["router"] is not rules["mlp.in"]
