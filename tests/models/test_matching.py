@@ -41,7 +41,7 @@ def test_equal_layers_are_paired_in_order() -> None:
     b = model(*(record(f"b.{i}.w", "linear", (4, 4)) for i in range(3)))
     found = ui.match(a, b)
     assert dict(found) == {f"b.{i}.w": f"a.{i}.w" for i in range(3)}
-    assert str(found).splitlines()[0] == "b.0.w  a.0.w  by order"
+    assert str(found).splitlines()[0] == "b.0.w  a.0.w  by order of registration"
 
 
 def test_places_come_before_order() -> None:
@@ -63,8 +63,8 @@ def test_places_come_before_order() -> None:
     assert all(path == name for path, name in ui.match(a, b).items())
 
 
-def test_an_order_that_the_weights_contradict_is_refused() -> None:
-    """Without places the shortcut's normalisation would be taken for the first."""
+def test_an_order_that_the_weights_contradict_is_not_followed() -> None:
+    """Without places the shortcut's normalization would be taken for the first; it follows its convolution."""
     a = model(
         record("conv1.w", "conv", (8, 4, 3, 3)), record("bn1.w", "norm", (8,)),
         record("down.w", "conv", (8, 4, 1, 1)), record("bn3.w", "norm", (8,)),
@@ -73,10 +73,25 @@ def test_an_order_that_the_weights_contradict_is_refused() -> None:
         record("side.w", "conv", (8, 4, 1, 1)), record("p.w", "norm", (8,)),
         record("main.w", "conv", (8, 4, 3, 3)), record("q.w", "norm", (8,)),
     )  # fmt: skip
+    names = ui.match(a, b)
+    assert dict(names) == {"side.w": "down.w", "p.w": "bn3.w", "main.w": "conv1.w", "q.w": "bn1.w"}
+    assert ("p.w", "bn3.w", "by the layers around it") in names.reasons
+
+
+def test_an_order_that_the_weights_contradict_is_refused() -> None:
+    """Where the normalizations do not stand beside their convolutions, nothing says which is which."""
+    a = model(
+        record("conv1.w", "conv", (8, 4, 3, 3)), record("down.w", "conv", (8, 4, 1, 1)),
+        record("bn1.w", "norm", (8,)), record("bn3.w", "norm", (8,)),
+    )  # fmt: skip
+    b = model(
+        record("side.w", "conv", (8, 4, 1, 1)), record("main.w", "conv", (8, 4, 3, 3)),
+        record("p.w", "norm", (8,)), record("q.w", "norm", (8,)),
+    )  # fmt: skip
     with refused(ui.ArgumentValueError):
         ui.match(a, b)
-    settled = ui.match(a, b, given={"p.w": "bn3.w"})
-    assert dict(settled) == {"side.w": "down.w", "p.w": "bn3.w", "main.w": "conv1.w", "q.w": "bn1.w"}
+    settled = ui.match(a, b, given={"p": "bn3", "q": "bn1"})
+    assert dict(settled) == {"side.w": "down.w", "main.w": "conv1.w", "p.w": "bn3.w", "q.w": "bn1.w"}
 
 
 def test_equal_names_come_before_order() -> None:
@@ -212,7 +227,7 @@ def test_places_pair_what_looks_alike_in_every_block() -> None:
     b = model(*layers("b", "attention.out", "attention.query"))
     found = ui.match(a, b)
     assert found["b1.ery"] == "a1.ery"
-    assert {reason for _, _, reason in found.reasons} == {"by place and order"}
+    assert {reason for _, _, reason in found.reasons} == {"by place and order of registration"}
 
 
 def test_a_part_without_a_label_is_no_fusing() -> None:
