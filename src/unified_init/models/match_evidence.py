@@ -16,6 +16,7 @@ from unified_init.models.match_order import ordered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Set as AbstractSet
 
     from unified_init.models.match_layers import Layer
 
@@ -52,15 +53,17 @@ def decide(
     blocks = _block_ranks(layers_a, layers_b)
     decisions = list(settled)
     crossed: list[str] = []
-    spoken_of: set[int] = set()  # layers of the first model in these doubts
+    spoken_of: tuple[set[int], set[int]] = (set(), set())  # the layers in these doubts
 
     def by_order(free_a: Sequence[Layer], free_b: Sequence[Layer], *, kernels: bool) -> Iterator[Decision]:
         key = functools.partial(_look_and_block, blocks)
         for group_a, group_b in _groups(free_a, free_b, key):
             if group_a[0].has_kernel is kernels and len(group_a) == len(group_b):
                 pairs, doubts = ordered(group_a, group_b, [*decisions, *decided_here], order, agree)
-                crossed.extend(text for text, _ in doubts)
-                spoken_of.update(layer.order for _, layers in doubts for layer in layers)
+                for text, *sides in doubts:
+                    crossed.append(text)
+                    for orders, layers in zip(spoken_of, sides, strict=True):
+                        orders.update(layer.order for layer in layers)
                 made = [Decision(first, second, reason) for first, second, reason in pairs]
                 decided_here.extend(made)
                 yield from made
@@ -79,14 +82,21 @@ def decide(
         functools.partial(_by_tail, blocks=blocks),
         functools.partial(by_order, kernels=True),
         functools.partial(by_order, kernels=False),
-        lambda free_a, free_b: _by_alignment(layers_a, layers_b, free_a, free_b, decisions, blocks),
+        lambda free_a, free_b: _by_alignment(
+            (layers_a, layers_b), (_without(free_a, spoken_of[0]), _without(free_b, spoken_of[1])),
+            decisions, blocks,
+        ),
     ]  # fmt: skip
     free_a, free_b = _free(layers_a, layers_b, decisions)
     for stage in stages:
         decided_here.clear()
         decisions += list(stage(free_a, free_b))
         free_a, free_b = _free(layers_a, layers_b, decisions)
-    return decisions, [*crossed, *doubts_of(free_a, free_b, decisions, blocks, spoken_of)]
+    return decisions, [*crossed, *doubts_of(free_a, free_b, decisions, blocks, spoken_of[0])]
+
+
+def _without(layers: Sequence[Layer], orders: AbstractSet[int]) -> list[Layer]:
+    return [layer for layer in layers if layer.order not in orders]
 
 
 def _free(
@@ -94,10 +104,7 @@ def _free(
 ) -> tuple[list[Layer], list[Layer]]:
     taken_a = {decision.first.order for decision in decisions}
     taken_b = {decision.second.order for decision in decisions}
-    return (
-        [layer for layer in layers_a if layer.order not in taken_a],
-        [layer for layer in layers_b if layer.order not in taken_b],
-    )
+    return _without(layers_a, taken_a), _without(layers_b, taken_b)
 
 
 Blocks = tuple[dict[int, int], dict[int, int]]  # the rank of each layer's block, by the layer's order
@@ -201,28 +208,27 @@ def _by_tail(free_a: Sequence[Layer], free_b: Sequence[Layer], *, blocks: Blocks
 
 
 def _by_alignment(
-    layers_a: Sequence[Layer],
-    layers_b: Sequence[Layer],
-    free_a: Sequence[Layer],
-    free_b: Sequence[Layer],
+    layers: tuple[Sequence[Layer], Sequence[Layer]],
+    free: tuple[Sequence[Layer], Sequence[Layer]],
     decisions: Sequence[Decision],
     blocks: Blocks,
 ) -> Iterator[Decision]:
     """Pair layers of which one model has more, where only one longest alignment exists."""
-    if not free_a or not free_b:
+    if not all(free):
         return
     partners = {decision.first.order: decision.second.order for decision in decisions}
-    undecided = {layer.order for layer in free_b}
+    undecided = [{layer.order for layer in side} for side in free]
 
     def fits(first: Layer, second: Layer) -> bool:
         if first.order in partners:
             return partners[first.order] == second.order
         return (
-            second.order in undecided
+            first.order in undecided[0]
+            and second.order in undecided[1]
             and _look_and_block(blocks, 0, first) == _look_and_block(blocks, 1, second)
             and agree(first, second)
         )
 
-    for row, column in aligned_pairs(layers_a, layers_b, fits):
-        if layers_a[row].order not in partners:
-            yield Decision(layers_a[row], layers_b[column], "by the layers around it")
+    for row, column in aligned_pairs(*layers, fits):
+        if layers[0][row].order not in partners:
+            yield Decision(layers[0][row], layers[1][column], "by the layers around it")

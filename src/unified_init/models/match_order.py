@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["ordered"]
 
 Pair = tuple["Layer", "Layer", str]
+Doubt = tuple[str, list["Layer"], list["Layer"]]
 # Kernels of one branch, which models list in any order; the last one of each branch is not among them.
 BESIDE = frozenset({
     "attention.query", "attention.key", "attention.value", "attention.qkv", "mlp.gate", "mlp.in",
@@ -51,10 +52,10 @@ def ordered(
     decisions: Sequence[Any],
     order: str,
     agree: Callable[[Layer, Layer], bool],
-) -> tuple[list[Pair], list[tuple[str, list[Layer]]]]:
+) -> tuple[list[Pair], list[Doubt]]:
     """Return the pairs of layers that look alike, equally many of each model, and the doubts.
 
-    A doubt is a text and the layers of the first model that it is about.
+    A doubt is a text, and the layers of each model that it is about.
 
     Args:
         group_a: of the first model, in order.
@@ -74,7 +75,7 @@ def ordered(
         ]
     )
     pairs: list[Pair] = []
-    doubts: list[tuple[str, list[Layer]]] = []
+    doubts: list[Doubt] = []
     for reason, part_a, part_b in _by_setting(group_a, group_b):
         context = _by_context(part_a, part_b, every)
         if context is not None:
@@ -84,7 +85,7 @@ def ordered(
                 if agree(first, second)
             ]
         elif main.are_crossed(part_a, part_b):
-            doubts.append((_crossing(part_a, part_b), part_a))
+            doubts.append((_crossing(part_a, part_b), part_a, part_b))
         else:
             ranked = zip(part_a, part_b, strict=True)
             pairs += [(first, second, reason + order) for first, second in ranked if agree(first, second)]

@@ -10,18 +10,14 @@ from unified_init.core.public import public
 from unified_init.core.text_table import aligned
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.models.applying import inspect
-from unified_init.models.match_doubts import missing
-from unified_init.models.match_evidence import decide
-from unified_init.models.match_given import Pair, settle
+from unified_init.models.match_answer import answered, asked
 from unified_init.models.match_layers import layers_of
-from unified_init.models.verifying import called, verify_match
+from unified_init.models.match_proof import proven
+from unified_init.models.verifying import called
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from unified_init.models.match_evidence import Decision
-    from unified_init.models.match_layers import Layer
-    from unified_init.models.match_units import Unit
     from unified_init.models.verifying import Verification
 
 __all__ = ["NameMap", "match"]
@@ -127,31 +123,24 @@ def match(
     if strict is not True and strict is not False:
         msg = f"`strict` must be True or False, got {strict!r}."
         raise ArgumentTypeError(msg)
-    a, b = inspect(model_a), inspect(model_b)
     calls: tuple[Sequence[str], Sequence[str]] = ((), ())
     if pair is not None:
         calls = called(model_a, pair[0], "first"), called(model_b, pair[1], "second")
-    layers_a, layers_b = layers_of(a, calls[0]), layers_of(b, calls[1])
-    settled, decisions, excluded = settle(layers_a, layers_b, given)
-    order = "order of execution" if pair is not None else "order of registration"
-    free_a, free_b = (
-        [layer for layer in layers if not all(unit.path in paths for unit in layer.units)]
-        for layers, paths in ((layers_a, excluded[0]), (layers_b, excluded[1]))
+    question = asked(
+        layers_of(inspect(model_a), calls[0]),
+        layers_of(inspect(model_b), calls[1]),
+        given,
+        "order of registration" if pair is None else "order of execution",
     )
-    decisions, doubts = decide(free_a, free_b, decisions, order)
-    pairs = [*settled]
-    for decision in decisions:
-        tensors, lacking = _tensors(decision, settled, excluded)
-        pairs += tensors
-        doubts += lacking
-    names = _as_map(pairs)
-    if pair is not None and not doubts:
-        verification = verify_match(model_a, model_b, names, *pair)
-        names = dataclasses.replace(names, verification=verification)
-        doubts += [] if verification.ok else [verification.summary]
+    answer, verification = answered(question), None
+    if pair is not None:
+        answer, verification = proven(model_a, model_b, pair, question, answer)
+    doubts = answer.doubts
+    if verification is not None and not verification.ok:
+        doubts = (*doubts, verification.summary)
     if doubts and strict:
         raise ArgumentValueError(_undecided(doubts, proven=pair is not None))
-    return dataclasses.replace(names, doubts=tuple(doubts))
+    return NameMap(answer.names, answer.reasons, doubts, verification)
 
 
 def _pair_of(inputs: Any) -> tuple[Any, Any] | None:
@@ -168,53 +157,3 @@ def _undecided(doubts: Sequence[str], *, proven: bool) -> str:
         f"`match` cannot decide: {'; '.join(doubts[:SHOWN])}{more}. {WAY_OUT}{run}. strict=False returns the "
         "pairs that are decided."
     )
-
-
-def _tensors(
-    decision: Decision, settled: Sequence[Pair], excluded: tuple[set[str], set[str]]
-) -> tuple[list[Pair], list[str]]:
-    """Return the pairs of tensors in a pair of layers, by role, and what one of the two lacks."""
-    taken = (
-        excluded[0] | {pair.first.path for pair in settled},
-        excluded[1] | {pair.second.path for pair in settled},
-    )
-    sides: list[dict[Any, Unit]] = [
-        {unit.look: unit for unit in layer.units if unit.path not in paths}
-        for layer, paths in zip(decision[:2], taken, strict=True)
-    ]
-    common = [look for look in sides[0] if look in sides[1]]
-    pairs = [Pair(sides[0][look], sides[1][look], decision.reason) for look in common]
-    doubts = []
-    layers: tuple[Layer, Layer] = decision[:2]
-    for side, word in enumerate(("first", "second")):
-        lacking = [unit for look, unit in sides[side].items() if look not in common]
-        if lacking:
-            doubts.append(missing(layers[side].path, word, layers[1 - side].path, _paths(lacking)))
-    return pairs, doubts
-
-
-def _paths(units: Sequence[Unit]) -> list[str]:
-    """Return the paths of units, that of a record in place of those of all its parts."""
-    counts: dict[str, int] = {}
-    for unit in units:
-        counts[unit.record.path] = counts.get(unit.record.path, 0) + 1
-    whole = {unit.record.path for unit in units if counts[unit.record.path] == len(unit.record.parts)}
-    return list(dict.fromkeys(unit.record.path if unit.record.path in whole else unit.path for unit in units))
-
-
-def _as_map(pairs: Sequence[Pair]) -> NameMap:
-    """Return the map; two fused records whose parts are all paired with each other are one entry."""
-    names: dict[str, str] = {}
-    ordered = sorted(pairs, key=lambda pair: pair.second.order)
-    owners: dict[str, set[tuple[str, bool]]] = {}
-    for first, second, _ in ordered:
-        same_label = (
-            first.part is not None and second.part is not None and first.part.label == second.part.label
-        )
-        owners.setdefault(second.record.path, set()).add((first.record.name, same_label))
-    for first, second, _ in ordered:
-        sources = owners[second.record.path]
-        fused = len(sources) == 1 and next(iter(sources))[1]
-        names[second.record.path if fused else second.path] = first.record.name if fused else first.stream
-    reasons = tuple((pair.second.path, pair.first.path, pair.reason) for pair in ordered)
-    return NameMap(tuple(names.items()), reasons)

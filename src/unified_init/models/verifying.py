@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from unified_init.walkers.runs import Run
 
-__all__ = ["LayerDifference", "Verification", "called", "verify_match"]
+__all__ = ["LayerDifference", "Verification", "called", "run_both", "verify_match"]
 
 # ruff: noqa: ANN401  # models and inputs of any framework
 
@@ -174,14 +174,28 @@ def verify_match(
         msg = f"`recipe` must be a Recipe or None, got {recipe!r}."
         raise ArgumentTypeError(msg)
     checks.positive("tolerance", tolerance)
-    recipes = (recipe, recipe)
-    if recipe is None:
-        recipes = telling(_inventory(model_a), _inventory(model_b), names)
-    run_a = _drawn_run(model_a, recipes[0], None, inputs_a, seed, "first")
-    run_b = _drawn_run(model_b, recipes[1], names, inputs_b, seed, "second")
+    run_a, run_b = run_both(model_a, model_b, names, inputs_a, inputs_b, recipe=recipe, seed=seed)
     difference, scale = _outputs(run_a, run_b)
     layers = tuple(_layers(model_a, model_b, names, run_a, run_b))
     return Verification(difference, scale, float(tolerance), layers)
+
+
+def run_both(
+    model_a: Any,
+    model_b: Any,
+    names: Mapping[str, str],
+    inputs_a: Any,
+    inputs_b: Any,
+    *,
+    recipe: Recipe | None = None,
+    seed: int = 0,
+) -> tuple[Run, Run]:
+    """Return what running both models with the same weights shows; arguments as for ``verify_match``."""
+    first, second = recipe, recipe
+    if recipe is None:
+        first, second = telling(_inventory(model_a), _inventory(model_b), names)
+    run_a = _drawn_run(model_a, first, None, inputs_a, seed, "first")
+    return run_a, _drawn_run(model_b, second, names, inputs_b, seed, "second")
 
 
 def called(model: Any, inputs: Any, word: str) -> tuple[str, ...]:

@@ -17,8 +17,8 @@ __all__ = ["Activation", "Recorder", "Run", "at_inference", "call", "patched"]
 
 # The names of the flags that say whether a model is trained, and their values where it is not.
 FLAGS = {
-    "train": False, "training": False, "is_training": False, "deterministic": True, "use_running_average": True,
-    "inference": True,
+    "train": False, "training": False, "is_training": False, "deterministic": True,
+    "use_running_average": True, "inference": True,
 }  # fmt: skip
 Convert = Callable[[Any], "NDArray[Any] | None"]
 
