@@ -66,12 +66,21 @@ def _contradictions(side_a: Sequence[Layer], side_b: Sequence[Layer]) -> Iterato
 
 
 def _uneven(side_a: Sequence[Layer], side_b: Sequence[Layer], decisions: Sequence[Any]) -> str:
-    look = (side_a or side_b)[0].look
-    paired = sum(decision.first.look == look for decision in decisions)
-    listed = [", ".join(repr(layer.path) for layer in side[:SHOWN]) or "none" for side in (side_a, side_b)]
-    counts = f"{len(side_a)} in the first model ({listed[0]}), {len(side_b)} in the second ({listed[1]})"
-    beside = f" beside {paired} that {'is' if paired == 1 else 'are'} paired" if paired else ""
-    return f"{(side_a or side_b)[0].shown}: {counts}{beside}"
+    shown = (side_a or side_b)[0]
+    paired = sum(decision.first.look == shown.look for decision in decisions)
+    others = f", beside {paired} like it in both" if paired else ""
+    listed = [", ".join(repr(layer.path) for layer in side[:SHOWN]) for side in (side_a, side_b)]
+    listed = [
+        f"{names} and {len(side) - SHOWN} more" if len(side) > SHOWN else names
+        for names, side in zip(listed, (side_a, side_b), strict=True)
+    ]
+    if not side_a or not side_b:
+        word = "first" if side_a else "second"
+        return f"{listed[0] or listed[1]} ({shown.shown}) of the {word} model has no counterpart{others}"
+    return (
+        f"{shown.shown}: {len(side_a)} in the first model ({listed[0]}) and {len(side_b)} in the second "
+        f"({listed[1]}){others}"
+    )
 
 
 def missing(path: str, word: str, other: str, tensors: Sequence[str]) -> str:

@@ -138,8 +138,15 @@ def match(
     doubts = answer.doubts
     if verification is not None and not verification.ok:
         doubts = (*doubts, verification.summary)
-    if doubts and strict:
+    if strict and answer.doubts:
         raise ArgumentValueError(_undecided(doubts, proven=pair is not None))
+    if strict and doubts:
+        msg = (
+            f"`match` paired all layers, but {doubts[0]}. Either these layers compute different things, or "
+            "pairs by order are wrong: print ui.match(..., strict=False).verification, and settle pairs with "
+            "given={path in the second model: path in the first}."
+        )
+        raise ArgumentValueError(msg)
     return NameMap(answer.names, answer.reasons, doubts, verification)
 
 
