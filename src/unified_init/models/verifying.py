@@ -160,7 +160,7 @@ def verify_match(
         >>> ui.verify_match(a, b, {}, x, x).ok
         True
         >>> swapped = {"0.weight": "1.weight", "1.weight": "0.weight"}
-        >>> ui.verify_match(a, b, swapped, x, x).first.second
+        >>> ui.verify_match(a, b, swapped, x, x).first.first
         '0'
 
     Differs from:
@@ -255,7 +255,7 @@ def _layers(
 
 
 def _partners(a: Inventory, b: Inventory, names: Mapping[str, str]) -> dict[str, str]:
-    """Return the module in the second model of each in the first: the one that holds most of its tensors."""
+    """Return the module in the second model of each in the first: the one that holds most of its values."""
     modules_a = {unit.stream: layer.module for layer in layers_of(a) for unit in layer.units}
     seconds: dict[str, Counter[str]] = {}
     firsts: dict[str, Counter[str]] = {}
@@ -263,8 +263,8 @@ def _partners(a: Inventory, b: Inventory, names: Mapping[str, str]) -> dict[str,
         for unit in layer.units:
             first = modules_a.get(stream_of(unit, names))
             if first is not None:
-                seconds.setdefault(first, Counter())[layer.module] += 1
-                firsts.setdefault(layer.module, Counter())[first] += 1
+                seconds.setdefault(first, Counter())[layer.module] += unit.record.size
+                firsts.setdefault(layer.module, Counter())[first] += unit.record.size
     pairs = {first: _most(counts) for first, counts in seconds.items()}
     return {
         first: second
