@@ -36,6 +36,7 @@ def test_two_equally_wide_normalizations_are_told_apart(port: Any) -> None:
     assert dict(proven) == dict(names)
     assert proven.verification is not None
     assert proven.verification.ok
+    assert str(proven).endswith(proven.verification.summary)
 
 
 @pytest.mark.needs("torch", "keras")

@@ -184,3 +184,27 @@ def test_a_convolution_of_one_position_is_a_linear_layer() -> None:
     assert dict(names) == {"kernel": "weight", "bias": "bias"}
     assert names.verification is not None
     assert names.verification.difference < 1e-5
+
+
+@pytest.mark.needs("torch", "flax")
+def test_a_gru_with_one_gate_of_a_second_bias() -> None:
+    """Linen has the second bias for the gate n only; the others are 0 where outputs are compared."""
+    import flax.linen as nn
+    import torch
+
+    class Theirs(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.gru = torch.nn.GRU(6, 5, batch_first=True)
+
+        def forward(self, x: Any) -> Any:
+            return self.gru(x)[0]
+
+    x = values(2, 7, 6)
+    given = {"gru.bias_hh_l0/r": None, "gru.bias_hh_l0/z": None}
+    ours = linen(nn.RNN(nn.GRUCell(5)), x)
+    names = ui.match(
+        Theirs(), ours, given=given, inputs=(x, lambda model: model.module.apply(model.variables, x))
+    )
+    assert names.verification is not None
+    assert names.verification.difference < 1e-5

@@ -47,6 +47,35 @@ def test_channels_may_be_last() -> None:
     assert difference_of(x, padded, padded=True) == 0.0
 
 
+def test_arrays_of_other_sizes_are_not_compared() -> None:
+    """Zeros around an image are on all its sides; rows are no images."""
+    x = np.ones((2, 3, 3, 5), np.float32)
+    assert difference_of(x, np.ones((2, 4, 3, 5), np.float32), padded=True) is None
+    assert difference_of(x[0, 0], np.ones((5, 5), np.float32), padded=True) is None
+
+
+@pytest.mark.needs("torch")
+def test_a_model_without_outputs_is_not_proven() -> None:
+    """No array to compare, or of another shape."""
+    import torch
+
+    class Silent(torch.nn.Module):
+        def __init__(self, width: int) -> None:
+            super().__init__()
+            self.fc = torch.nn.Linear(4, 4)
+            self.width = width
+
+        def forward(self, x: Any) -> Any:
+            return self.fc(x)[:, : self.width] if self.width else None
+
+    x = torch.ones(1, 4)
+    assert ui.verify_match(Silent(0), Silent(0), {}, x, x).difference == math.inf
+    result = ui.verify_match(Silent(2), Silent(3), {}, x, x)
+    assert result.difference == math.inf
+    assert result.first is None
+    assert "no layer that both have differs" in result.summary
+
+
 def mlp() -> Any:
     """Return three layers, one with dropout behind it."""
     from torch import nn

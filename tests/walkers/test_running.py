@@ -54,3 +54,38 @@ def test_the_layer_that_differs_is_named_in_each_framework(make: Any, first: str
     assert result.first is not None
     assert result.first.first == "0"
     assert len(result.layers) == 2
+
+
+@pytest.mark.needs("keras")
+def test_a_keras_layer_runs_like_a_model() -> None:
+    """And an attribute that hides its method is there again afterwards."""
+    import keras
+
+    a, b = keras.layers.Dense(3), keras.layers.Dense(3)
+    for layer in (a, b):
+        layer.build((None, INPUTS))
+    method = b.call
+    vars(b)["call"] = method
+    assert ui.verify_match(a, b, {}, X, lambda layer: layer(X)).difference == 0.0
+    assert vars(b)["call"] is method
+    assert "call" not in vars(a)
+
+
+@pytest.mark.needs("torch")
+def test_a_module_may_call_itself() -> None:
+    """Its first call is the one that is compared."""
+    import torch
+
+    class Twice(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = torch.nn.Linear(4, 4)
+
+        def forward(self, x: Any, *, again: bool = True) -> Any:
+            y = self.fc(x)
+            return self(y, again=False) if again else y
+
+    x = torch.ones(1, 4)
+    result = ui.verify_match(Twice(), Twice(), {}, x, x)
+    assert result.ok
+    assert [layer.first for layer in result.layers] == ["fc"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from unified_init.core import checks
 from unified_init.core.public import public
 from unified_init.core.text_table import aligned
-from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
+from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.records import Inventory
 from unified_init.models.applying import apply, inspect
 from unified_init.models.match_layers import layers_of
@@ -221,8 +221,6 @@ def _drawn_run(
         drawn, _ = apply(lent, recipe, seed=seed, names=names)
         try:
             return runner.run(drawn, inputs)
-        except UnifiedInitError:
-            raise
         except Exception as error:
             msg = f"the {word} model does not run on its inputs: {type(error).__name__}: {error}"
             raise ArgumentValueError(msg) from error
