@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from unified_init.walkers.writes import Write
 
-__all__ = ["check", "commit", "inspect", "loaded", "read", "shape_and_dtype"]
+__all__ = ["check", "commit", "inspect", "loaded", "modules_of", "read", "shape_and_dtype"]
 
 # Layers that compute the weight they use from the stored one.
 WRAPPERS = (eqx.nn.SpectralNorm, eqx.nn.WeightNorm)
@@ -87,6 +87,17 @@ def _leaves(model: eqx.Module) -> Iterator[tuple[str, Any, list[tuple[Any, str]]
     for keys, leaf in tree_util.tree_flatten_with_path(model)[0]:
         if jax_arrays.is_tensor(leaf):
             yield _path(keys), leaf, _chain(model, keys)
+
+
+def modules_of(model: eqx.Module) -> Iterator[tuple[str, eqx.Module]]:
+    """Yield every module that holds an array, with its path."""
+    seen: set[str] = set()
+    for _, _, chain in _leaves(model):
+        for index, (node, _) in enumerate(chain):
+            path = ".".join(word for _, word in chain[:index])
+            if isinstance(node, eqx.Module) and path not in seen:
+                seen.add(path)
+                yield path, node
 
 
 def _find(model: eqx.Module, path: str) -> tuple[Any, list[tuple[Any, str]]]:
