@@ -70,8 +70,7 @@ def ordered(
         [
             (decision.first.order, decision.second.order)
             for decision in kernels
-            if not BESIDE & {decision.first.place, decision.second.place}
-            and not decision.first.place == decision.second.place == "shortcut"
+            if not _is_beside(decision.first.place, decision.second.place, [*group_a, *group_b])
         ]
     )
     pairs: list[Pair] = []
@@ -90,6 +89,19 @@ def ordered(
             ranked = zip(part_a, part_b, strict=True)
             pairs += [(first, second, reason + order) for first, second in ranked if agree(first, second)]
     return pairs, doubts
+
+
+def _is_beside(place_a: str, place_b: str, group: Sequence[Layer]) -> bool:
+    """Whether a kernel is listed in any order among its neighbors: its position says nothing of a group.
+
+    A shortcut may come before its branch or behind it. Its position does say something of layers that may be
+    those of a shortcut, unless both models call it one.
+    """
+    if BESIDE & {place_a, place_b}:
+        return True
+    if any(layer.place == "shortcut" for layer in group):
+        return place_a == place_b == "shortcut"
+    return "shortcut" in {place_a, place_b}
 
 
 def _by_setting(
