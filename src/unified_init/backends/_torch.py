@@ -251,6 +251,11 @@ def ops(target: torch.device | None) -> Ops:
     return cast("Ops", functions)
 
 
+def reserve(shape: tuple[int, ...], dtype: str, target: torch.device) -> None:
+    """Raise torch's error if a tensor cannot be had on a device."""
+    torch.empty(shape, dtype=getattr(torch, dtype), device=target)
+
+
 def trace(program: Program, key: Key | None, target: torch.device | None) -> torch.Tensor:
     """Run the graph program on a device. Orthogonal matrices are made on the host and copied."""
     if isinstance(program.law.unit, Orthogonal):
