@@ -156,6 +156,9 @@ class Record:
         parts: labeled parts, in native order; empty if the tensor has none.
         ties: other native paths of the same memory.
         native: class of the layer in its framework.
+        trainable: whether training changes it: False for statistics and frozen tensors, True where the
+            framework does not say.
+        doubt: what is not known about it and must be before it can be given values, in words; "" for nothing.
 
     Raises:
         ArgumentTypeError: a field of the wrong type.
@@ -189,10 +192,12 @@ class Record:
     parts: tuple[Part, ...] = ()
     ties: tuple[str, ...] = ()
     native: str = ""
+    trainable: bool = True
+    doubt: str = ""
 
     def __post_init__(self) -> None:
         """Check the fields: a record may come from a file."""
-        for field in ("name", "path", "dtype", "native"):
+        for field in ("name", "path", "dtype", "native", "doubt"):
             object.__setattr__(self, field, checks.text(field, getattr(self, field)))
         for field, words in (("kind", KINDS), ("role", ROLES), ("place", PLACES)):
             object.__setattr__(self, field, checks.choice(field, getattr(self, field), words))
@@ -202,6 +207,9 @@ class Record:
         for field in ("block", "inputs", "outputs", "padding", "axis"):
             if getattr(self, field) is not None:
                 checks.count(field, getattr(self, field), least=0)
+        if not isinstance(self.trainable, bool):
+            msg = f"`trainable` must be True or False, got {self.trainable!r}."
+            raise ArgumentTypeError(msg)
         object.__setattr__(self, "ties", _texts("ties", self.ties))
         if not isinstance(self.sizes, tuple) or not all(map(_is_size, self.sizes)):
             msg = f"`sizes` must be (letter, size) pairs, got {self.sizes!r}."

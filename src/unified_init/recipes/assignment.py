@@ -89,6 +89,9 @@ def assign_by(
     rule = recipe.rules[index]
     if rule.spec is None or record.size == 0:
         return Assignment(record, index, ())
+    if record.doubt:
+        msg = f"{record.path!r}: {record.doubt}."
+        raise ArgumentValueError(msg)
     try:
         pieces = tuple(_pieces(record, rule, rule.spec, names or {}))
     except UnifiedInitError as error:

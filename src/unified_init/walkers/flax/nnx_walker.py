@@ -13,6 +13,7 @@ from unified_init.inventory.records import Inventory, Record
 from unified_init.walkers import jax_arrays
 from unified_init.walkers.flax.layers import Layer, einsum_roles, records_of
 from unified_init.walkers.flax.leaves import Key, Leaf
+from unified_init.walkers.flax.own_norms import needs_run, nnx_norm
 from unified_init.walkers.layer_facts import ComputedError, check_complete
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def inspect(model: nnx.Module) -> Inventory:
         if isinstance(node, nnx.Variable):
             sharing.setdefault(id(node), []).append((_leaf(key, node, owner), node))
         elif isinstance(node, nnx.Module):
-            layers[key] = _layer(node)
+            layer = _layer(node)
+            layers[key] = nnx_norm(node, layer) if needs_run(node, layer) else layer
         else:
             skipped.append("/".join(key))
     leaves = []
