@@ -38,6 +38,9 @@ PLACES = (
     "last_conv", "modulation", "time", "embedding.token", "embedding.position", "embedding.type",
 )  # fmt: skip
 
+# Roles of tables that a model may compute, or take from elsewhere, and not train.
+TABLES = frozenset({"embedding", "position", "parameter"})
+
 SCHEMA = 1  # of an inventory's JSON
 
 # The start and stop of every axis of a native tensor.
@@ -327,6 +330,18 @@ class Inventory:
                 return record
         msg = f"the model has no parameter {path!r}"
         raise KeyError(msg)
+
+    @property
+    def frozen(self) -> frozenset[str]:
+        """The paths of tables that training does not change, in a model that has kernels to train.
+
+        Sinusoids and embeddings from elsewhere: a recipe leaves them as they are, unless a rule names them.
+        """
+        if not any(record.trainable and record.role == "kernel" for record in self.records):
+            return frozenset()
+        return frozenset(
+            record.path for record in self.records if not record.trainable and record.role in TABLES
+        )
 
     @property
     def digest(self) -> str:

@@ -8,16 +8,18 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from unified_init.core import checks
+from unified_init.core.patterns import miss
 from unified_init.core.public import public
 from unified_init.core.text_table import aligned
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.models.applying import inspect
 from unified_init.models.match_units import Unit, units_of
-from unified_init.recipes.near_misses import miss
+from unified_init.models.reading import described
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from unified_init.inventory.layer import Layer
 
 __all__ = ["NameMap", "match"]
 
@@ -59,7 +61,14 @@ class NameMap(Mapping):  # type: ignore[type-arg]  # a Mapping[str, str]; slots 
         return "\n".join(aligned(self.reasons))
 
 
-def match(model_a: Any, model_b: Any, *, given: Mapping[str, str | None] | None = None) -> NameMap:  # noqa: ANN401
+def match(
+    model_a: Any,  # noqa: ANN401  # a model of any framework
+    model_b: Any,  # noqa: ANN401
+    *,
+    given: Mapping[str, str | None] | None = None,
+    layers: Mapping[Any, Layer] | None = None,
+    places: Mapping[str, str] | None = None,
+) -> NameMap:
     """Return the stream names that make the second model the twin of the first.
 
     Parameters are paired by kind, role, logical extents and place; among equals by their order, which the
@@ -70,6 +79,8 @@ def match(model_a: Any, model_b: Any, *, given: Mapping[str, str | None] | None 
         model_b: its twin, in any framework and layout.
         given: pairs that settle what the models do not say: a path of ``model_b`` and that of its twin in
             ``model_a``; None for a path of either that has no twin. A part is "path/label".
+        layers: as for ``inspect``, of both models.
+        places: as for ``inspect``, of both models.
 
     Returns:
         The map, for ``ui.apply(model_b, recipe, names=...)``; print it to see each pair and its reason.
@@ -87,7 +98,7 @@ def match(model_a: Any, model_b: Any, *, given: Mapping[str, str | None] | None 
     Differs from:
         No framework has one; conversion scripts between model zoos write such maps by hand.
     """
-    a, b = inspect(model_a), inspect(model_b)
+    a, b = described([inspect(model_a), inspect(model_b)], layers, places)
     units_a, units_b = units_of(a), units_of(b)
     settled = _settled(units_a, units_b, given or {})
     unpaired = {path for path, counterpart in (given or {}).items() if counterpart is None}

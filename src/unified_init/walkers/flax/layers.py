@@ -139,7 +139,13 @@ def _record(
     if facts["layout"] is None:
         facts.pop("sizes", None)
     return Record(
-        name=leaf.path, path=leaf.path, shape=leaf.shape, dtype=leaf.dtype, native=layer.native, **facts
+        name=leaf.path,
+        path=leaf.path,
+        shape=leaf.shape,
+        dtype=leaf.dtype,
+        native=layer.native,
+        trainable=leaf.collection == "params",
+        **facts,
     )
 
 

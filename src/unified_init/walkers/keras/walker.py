@@ -90,6 +90,7 @@ def _records(occurrence: Occurrence, others: list[str]) -> list[Record]:
             "name": occurrence.stream + suffix, "path": occurrence.path + suffix,
             "shape": shape, "dtype": variable.dtype,
             "ties": tuple(other + suffix for other in others), "native": type(occurrence.layer).__name__,
+            "trainable": bool(variable.trainable),
         } | facts  # fmt: skip
         records.append(Record(**fields))
     return records

@@ -50,8 +50,14 @@ def described(modules: Mapping[str, nn.Module], path: str, native: torch.Tensor 
         return None
     return Record(
         name=path, path=path, shape=tuple(native.shape), dtype=str(native.dtype).removeprefix("torch."),
-        native=type(module).__name__, **facts,
+        native=type(module).__name__, trainable=_is_trained(native), **facts,
     )  # fmt: skip
+
+
+def _is_trained(native: torch.Tensor | Effective) -> bool:
+    """Whether training changes a tensor: a parameter that takes gradients, or one computed from such."""
+    tensors = [native] if isinstance(native, torch.Tensor) else native.stored
+    return any(tensor.requires_grad for tensor in tensors)
 
 
 def _check_has_shape(module: nn.Module, path: str, native: torch.Tensor | Effective) -> None:

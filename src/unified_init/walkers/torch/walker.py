@@ -156,7 +156,8 @@ def commit(model: torch.nn.Module, writes: Mapping[str, Write]) -> torch.nn.Modu
 
 def _assign(native: torch.Tensor | Effective, write: Write) -> None:
     if isinstance(native, Effective):
-        native.assign(adapter.adopt(write.array(), None))
+        current = None if write.covers else adapter.to_numpy(native.value())
+        native.assign(adapter.adopt(write.array(current), None))
         return
     view = adapter.writable(native) if write.covers else None
     if view is not None:
