@@ -224,31 +224,31 @@ REFUSED = [
         MODEL, layers={"Norm": ui.Layer(tensors={"weight": "kernel"}, parts={"weight": ("q",)})}
     ),
     lambda: ui.inspect(MODEL, places={"*.attm": "head"}),
-    lambda: ui.inspect(MODEL, layers=[LINEAR]),
-    lambda: ui.inspect(MODEL, layers={"MyLinear": "linear"}),
-    lambda: ui.inspect(MODEL, places="head"),
+    lambda: ui.inspect(MODEL, layers=[LINEAR]),  # type: ignore[arg-type]
+    lambda: ui.inspect(MODEL, layers={"MyLinear": "linear"}),  # type: ignore[dict-item]
+    lambda: ui.inspect(MODEL, places="head"),  # type: ignore[arg-type]
     lambda: ui.inspect(MODEL, places={"*": "haed"}),
     lambda: ui.inspect(
         ui.Inventory("torch", (loose("s", ()),)),
         layers={"Block": ui.Layer(tensors={"s": "scale"}, centred=True)},
     ),
     lambda: ui.Layer(kind="linaer"),
-    lambda: ui.Layer(tensors=["weight"]),
+    lambda: ui.Layer(tensors=["weight"]),  # type: ignore[arg-type]
     lambda: ui.Layer(tensors={"weight": ("krenel", "OI")}),
     lambda: ui.Layer(tensors={"weight": ("kernel", "OX")}),
-    lambda: ui.Layer(centred="yes"),
-    lambda: ui.Layer(fans=3),
+    lambda: ui.Layer(centred="yes"),  # type: ignore[arg-type]
+    lambda: ui.Layer(fans=3),  # type: ignore[arg-type]
     lambda: ui.Layer(fans=(3, 0)),
     lambda: ui.Layer(parts={"weight": "qkv"}),
-    lambda: ui.Split("qkv"),
+    lambda: ui.Split("qkv"),  # type: ignore[arg-type]
     lambda: ui.Split(()),
     lambda: ui.Split(("q", "q")),
-    lambda: ui.Split(("q", "k"), 3),
+    lambda: ui.Split(("q", "k"), 3),  # type: ignore[arg-type]
     lambda: ui.Split(("q", "k"), (3,)),
     lambda: ui.Rule(spec=None, sizes={"B": 2}),
-    lambda: ui.Rule(spec=None, layout="OI", sizes=3),
+    lambda: ui.Rule(spec=None, layout="OI", sizes=3),  # type: ignore[arg-type]
     lambda: ui.Rule(spec=None, index=slice(0, 4, 2)),
-    lambda: ui.Rule(spec=None, index=(("a", None),)),
+    lambda: ui.Rule(spec=None, index=(("a", None),)),  # type: ignore[arg-type]
     lambda: ui.recipe_from_json(
         '{"schema": 1, "stream": "threefry-1", "name": "x", "rules": [], "layers": []}'
     ),

@@ -219,7 +219,7 @@ SPOILED = [
     lambda: spoiled(**part(stop=7)),
     lambda: spoiled(**part(stop=5)),
     lambda: spoiled(**part(view=(3, 4))),
-    lambda: ui.apply(edits()[0], ui.Recipe("x", (ui.Rule(spec=ui.zeros()),)), inventory={}),
+    lambda: ui.apply(edits()[0], ui.Recipe("x", (ui.Rule(spec=ui.zeros()),)), inventory={}),  # type: ignore[arg-type]
     lambda: ui.apply(
         edits()[0],
         ui.Recipe("x", (ui.Rule(spec=ui.zeros()),)),
@@ -317,4 +317,4 @@ def test_nnx_says_what_is_trained() -> None:
 def test_trainable_is_a_truth_value() -> None:
     """A record may come from a file."""
     with refused(ui.ArgumentTypeError):
-        ui.Record(name="w", path="w", shape=(2,), kind="parameter", role="parameter", trainable=1)
+        ui.Record(name="w", path="w", shape=(2,), kind="parameter", role="parameter", trainable=1)  # type: ignore[arg-type]

@@ -160,8 +160,12 @@ def test_layers_that_only_have_the_word_in_their_name_are_no_norms() -> None:
     for layer in (NormLinear(), GlobalResponseNorm(), NormOfMany()):
         assert [record.kind for record in ui.inspect(layer)] == ["parameter"]
     norm = torch_norm("plain")
+    from unified_init.walkers.torch.norms import _output
+
     parametrize.register_parametrization(norm, "gamma", torch.nn.Identity())
     assert "computed from other tensors" in ui.inspect(norm)["gamma"].doubt
+    with refused(ValueError):
+        _output(norm, "gamma", np.ones((2, 8), np.float32), 0, 1.0)
 
 
 @pytest.mark.needs("timm")
@@ -309,6 +313,8 @@ def test_a_factor_is_seen_in_three_outputs() -> None:
     assert observed(lambda number: x + number * x**2) is None
     assert multiplier("RMSNorm", lambda batch, _gates, number: number * batch, (3,)) == 0.0
     assert multiplier("NormHead", lambda _batch, _gates, _number: x * np.nan, (3,)) is None
+    with refused(ValueError):
+        observed(lambda number: number * np.zeros(3))
     assert "up to 0, whatever" in str(multiplier("RMSNorm", lambda batch, _gates, _number: 0 * batch, (3,)))
 
 

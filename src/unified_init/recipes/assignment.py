@@ -102,7 +102,8 @@ def assign_by(
     rule = recipe.rules[index]
     if rule.spec is None or record.size == 0:
         return Assignment(record, index, ())
-    if record.doubt:
+    # A layout settles what is not known of axes, and not what a norm adds to its scale.
+    if record.doubt and (rule.layout is None or record.role == "scale"):
         msg = f"{record.path!r}: {record.doubt}."
         raise ArgumentValueError(msg)
     try:

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 __all__ = ["ComputedError", "check_complete", "loose", "pieces", "stacked"]
 
 POSITION = re.compile(r"pos(ition)?_?(al)?_?(emb|enc)|^pos$|rel_pos")
-TOKEN = re.compile(r"(cls|class|reg|mask|dist|sep|query)_?(token|embedding|emb)|_token$")
+TOKEN = re.compile(
+    r"(cls|class|reg(ister)?|mask|dist(ill(ation)?)?|sep|query)_?(tokens?|embeddings?|emb)(?![a-z])"
+    r"|(?<!embed)_tokens?$|^(cls|reg(ister)?s?)$"
+)
+BIAS = re.compile(r"(^|_)bias$")
 SCALED = re.compile(r"layer_?scale|^gamma(_\d)?$|lambda_?\d|^ls\d?$")
 
 
@@ -44,6 +48,8 @@ def loose(name: str, shape: tuple[int, ...]) -> dict[str, Any]:
         return facts | {"role": "token"}
     if SCALED.search(name):
         return facts | {"role": "layer_scale"}
+    if BIAS.search(name):
+        return facts | {"role": "bias"}
     return {"kind": "parameter", "role": "parameter", "layout": None}
 
 

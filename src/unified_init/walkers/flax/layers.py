@@ -15,6 +15,7 @@ from unified_init.inventory.records import Record
 from unified_init.walkers.flax.cells import CELLS, cell_records
 from unified_init.walkers.fused import with_named_parts
 from unified_init.walkers.layer_facts import loose
+from unified_init.walkers.lora import with_adapters
 from unified_init.walkers.norms import norm_facts
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ def records_of(
                 unwritten.append(leaf.path)
             else:
                 records.append(record)
-    return placed([with_named_parts(record) for record in records]), tuple(unwritten), tuple(unowned)
+    adapted = [with_named_parts(record) for record in with_adapters(records, "IO")]
+    return placed(adapted), tuple(unwritten), tuple(unowned)
 
 
 def _owner(key: Key, layers: Mapping[Key, Layer]) -> Key | None:
@@ -145,7 +147,7 @@ def _record(
         dtype=leaf.dtype,
         native=layer.native,
         trainable=leaf.collection == "params",
-        **facts,
+        **{"doubt": leaf.doubt} | facts,
     )
 
 

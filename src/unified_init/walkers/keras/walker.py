@@ -22,6 +22,7 @@ from unified_init.inventory.records import Inventory, Record
 from unified_init.walkers.fused import with_named_parts
 from unified_init.walkers.keras.layers import described
 from unified_init.walkers.layer_facts import ComputedError
+from unified_init.walkers.lora import with_adapters
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -76,7 +77,11 @@ def inspect(model: Any) -> Inventory:
         records.extend(first_records)
         if not first_records:
             unwritten.append(first.path)
-    return Inventory("keras", placed([with_named_parts(record) for record in records]), tuple(unwritten))
+    return Inventory(
+        "keras",
+        placed([with_named_parts(record) for record in with_adapters(records, "IO")]),
+        tuple(unwritten),
+    )
 
 
 def _records(occurrence: Occurrence, others: list[str]) -> list[Record]:

@@ -12,7 +12,7 @@ from torch import nn
 from unified_init.errors import ArgumentValueError
 from unified_init.inventory.records import Record
 from unified_init.walkers.fused import QKV, Split, fused_facts
-from unified_init.walkers.layer_facts import POSITION, SCALED, TOKEN
+from unified_init.walkers.layer_facts import BIAS, POSITION, SCALED, TOKEN
 from unified_init.walkers.torch.fused import split_of
 from unified_init.walkers.torch.norms import facts_of_norm
 
@@ -110,12 +110,10 @@ def _of_transformers(module: nn.Module) -> bool:
     return type(module).__module__.startswith(("transformers.", "transformers_modules."))
 
 
-def _facts(  # noqa: C901, PLR0911  # one return per layer
+def _facts(  # noqa: PLR0911  # one return per layer
     modules: Mapping[str, nn.Module], layer: str, name: str, shape: tuple[int, ...], path: str
 ) -> dict[str, Any] | None:
     module, parent = modules[layer], modules[layer.rpartition(".")[0]] if layer else None
-    if re.search(r"\.lora_(embedding_)?[AB](\.|$)", path) or re.search(r"lora_[ab]$", name):
-        return _lora(path, name, shape)
     if name not in OWN_TENSORS.get(_family(module), {name}):
         return _free(module, name, shape)
     if isinstance(module, nn.MultiheadAttention):
@@ -237,15 +235,6 @@ def _recurrent(module: Any, name: str, shape: tuple[int, ...], path: str) -> dic
     return facts | (_gates(path, shape, facts["layout"], labels) if labels else {})
 
 
-def _lora(path: str, name: str, shape: tuple[int, ...]) -> dict[str, Any]:
-    is_down = "lora_A" in path or "lora_embedding_A" in path or name == "lora_a"
-    outputs, inputs = (shape[0], math.prod(shape[1:])) if len(shape) > 1 else (None, None)
-    return {
-        "kind": "lora", "role": "adapter_a" if is_down else "adapter_b", "inputs": inputs, "outputs": outputs,
-        "layout": "OI" if len(shape) == 2 else None,  # noqa: PLR2004  # a matrix
-    }  # fmt: skip
-
-
 def _free(  # noqa: PLR0911  # one return per kind
     module: nn.Module, name: str, shape: tuple[int, ...]
 ) -> dict[str, Any] | None:
@@ -265,6 +254,6 @@ def _free(  # noqa: PLR0911  # one return per kind
         return facts | {"role": "layer_scale"}
     if name == "relative_position_bias_table":
         return facts | {"role": "position", "place": "attention.extra"}
-    if name == "bias":
+    if BIAS.search(name):
         return facts | {"role": "bias"}
     return {"kind": "parameter", "role": "parameter", "layout": None}
