@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from unified_init.interop.serialise import from_json as from_json
     from unified_init.interop.serialise import to_json as to_json
     from unified_init.inventory.inventory_json import inventory_from_json as inventory_from_json
+    from unified_init.inventory.layer import Layer as Layer
+    from unified_init.inventory.layer import Split as Split
     from unified_init.inventory.records import Inventory as Inventory
     from unified_init.inventory.records import Part as Part
     from unified_init.inventory.records import Record as Record
@@ -118,6 +120,7 @@ _MODEL_HOMES = {
     "auditing.coordinates": "CoordCheck coord_check",
     "inventory.records": "Inventory Part Record inventory_to_json",
     "inventory.inventory_json": "inventory_from_json",
+    "inventory.layer": "Layer Split",
     "models.matching": "NameMap match",
     "models.tensors": "digests read",
     "models.transferring": "transfer",

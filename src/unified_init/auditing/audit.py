@@ -20,6 +20,7 @@ from unified_init.auditing.values import (
 )
 from unified_init.core import checks
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
+from unified_init.models.reading import described, edited
 from unified_init.recipes.rule import Recipe
 from unified_init.testing.findings import family_p, verdict
 from unified_init.walkers.layer_facts import ComputedError
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unified_init.auditing.values import Observed
+    from unified_init.inventory.layer import Layer
+    from unified_init.inventory.records import Inventory
     from unified_init.testing.findings import Finding
     from unified_init.walkers.protocol import Walker
 
@@ -41,7 +44,15 @@ __all__ = ["ALPHA", "audit"]
 ALPHA = 1e-9
 
 
-def audit(model: Any, recipe: Recipe, *, alpha: float = ALPHA) -> Audit:
+def audit(
+    model: Any,
+    recipe: Recipe,
+    *,
+    alpha: float = ALPHA,
+    layers: Mapping[Any, Layer] | None = None,
+    places: Mapping[str, str] | None = None,
+    inventory: Inventory | None = None,
+) -> Audit:
     """Compare every parameter of a model with the law that a recipe gives it.
 
     For each: ratio = observed std / law's std, z-scores by the exact distribution of the sums, and the
@@ -53,6 +64,9 @@ def audit(model: Any, recipe: Recipe, *, alpha: float = ALPHA) -> Audit:
         model: as for ``ui.inspect``; nothing is written, and it need not be initialised by this library.
         recipe: what is expected. A parameter that none of its rules matches is a row, no error.
         alpha: the false-alarm rate over the whole model, in (0, 1).
+        layers: as for ``ui.apply``.
+        places: as for ``ui.apply``.
+        inventory: as for ``ui.apply``.
 
     Returns:
         The audit.
@@ -82,7 +96,8 @@ def audit(model: Any, recipe: Recipe, *, alpha: float = ALPHA) -> Audit:
         msg = f"`alpha` must lie between 0 and 1, got {rate!r}."
         raise ArgumentValueError(msg)
     walker = walker_of(model)
-    inventory = walker.inspect(model)
+    own = walker.inspect(model)
+    inventory = described([own if inventory is None else edited(inventory, own)], layers, places, recipe)[0]
     unused = unused_rules(inventory, recipe)
     expectations = tuple(expectations_of(inventory, recipe))
     blocks = 1 + max((record.block for record in inventory if record.block is not None), default=-1)
@@ -116,7 +131,7 @@ def _computed_reason(walker: Walker, model: Any, expectation: Expectation) -> st
     try:
         walker.check(model, [path for path, _ in expectation.record.stored])
     except ComputedError as error:
-        return str(error)
+        return str(error).partition(": skip=")[0]  # which is an argument of apply
     except UnifiedInitError:
         return ""
     return ""
@@ -155,7 +170,7 @@ def _judge(
     if not observed.size:
         return _row(expectation, "ok", observed)
     if not examinable(piece, values.dtype.name):
-        fault = structural_fault(values, expectation.record, piece)
+        fault = structural_fault(values, expectation.record, piece, expectation.box)
         word = "unexamined" if fault is None else "differs" if fault or padding else "ok"
         return _row(
             expectation,

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.errors import UnifiedInitError
-from unified_init.recipes.assignment import assign, deciding_rule
+from unified_init.recipes.assignment import assign_by, deciding_rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
-    from unified_init.inventory.records import Inventory, Part, Record
+    from unified_init.inventory.records import Box, Inventory, Part, Record
     from unified_init.recipes.assignment import Piece
     from unified_init.recipes.rule import Recipe
 
@@ -33,13 +33,14 @@ class Expectation:
     """The expectation of one tensor: of a record, of one part of it, or of all its parts as one.
 
     ``piece`` has the law. Without it, ``why`` says why nothing is expected, and ``reason`` has the message of
-    an error.
+    an error. ``box`` is the region of the tensor that the rule is about; None is all of it.
     """
 
     record: Record
     rule: int | None = None
     piece: Piece | None = None
     zero_row: int | None = None
+    box: Box | None = None
     why: str = ""
     reason: str = ""
 
@@ -62,33 +63,45 @@ class Expectation:
 
 def expectations_of(inventory: Inventory, recipe: Recipe) -> Iterator[Expectation]:
     """Yield the expectation of each tensor, in the order of the inventory."""
+    frozen = inventory.frozen
     for record in inventory:
+        index = deciding_rule(record, recipe, frozen=record.path in frozen)
+        if index is None:
+            yield Expectation(record, why=LEFT if record.path in frozen else NO_RULE)
+            continue
         try:
-            assignment = assign(record, recipe)
+            assignment = assign_by(index, record, recipe)
         except UnifiedInitError as error:
             yield Expectation(record, why=NO_LAW, reason=str(error))
-            continue
-        if assignment is None:
-            yield Expectation(record, why=NO_RULE)
             continue
         if not assignment.pieces:  # an empty tensor follows every law
             yield Expectation(record, assignment.rule, why=LEFT if record.size else OK)
         for piece in assignment.pieces:
-            yield Expectation(record, assignment.rule, piece, assignment.zero_row)
+            zero_row, box = assignment.zero_row, assignment.box
+            if zero_row is not None and box is not None:
+                zero_row -= box[0][0]
+            yield Expectation(assignment.record, assignment.rule, piece, zero_row, box)
 
 
 def unused_rules(inventory: Inventory, recipe: Recipe) -> tuple[str, ...]:
     """Return the rules that decide nothing and are not optional, in words."""
-    deciding = {deciding_rule(record, recipe) for record in inventory}
+    frozen = inventory.frozen
+    deciding = {deciding_rule(record, recipe, frozen=record.path in frozen) for record in inventory}
+    tables = [record for record in inventory if record.path in frozen]
     return tuple(
         f"rule {index} ({rule})"
         for index, rule in enumerate(recipe.rules)
-        if not rule.optional and index not in deciding
+        if not rule.optional and index not in deciding and not any(map(rule.matches, tables))
     )
 
 
 def read_tensor(read: Callable[[str], NDArray[Any]], expectation: Expectation) -> NDArray[Any]:
-    """Return the values of a tensor in its shape, as the model's forward pass sees them."""
+    """Return the values of a tensor, or of its region, as the model's forward pass sees them."""
+    values = _whole(read, expectation)
+    return values if expectation.box is None else values[tuple(slice(*ends) for ends in expectation.box)]
+
+
+def _whole(read: Callable[[str], NDArray[Any]], expectation: Expectation) -> NDArray[Any]:
     record = expectation.record
     if not expectation.parts:
         return np.reshape(read(record.path), record.shape)

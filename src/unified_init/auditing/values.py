@@ -23,7 +23,7 @@ from unified_init.testing.populations import population_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from unified_init.inventory.records import Record
+    from unified_init.inventory.records import Box, Record
     from unified_init.recipes.assignment import Piece
 
 __all__ = ["Observed", "examinable", "findings_of", "observe", "sample_of", "structural_fault"]
@@ -109,25 +109,28 @@ def examinable(piece: Piece, dtype: str) -> bool:
     )
 
 
-def structural_fault(values: NDArray[Any], record: Record, piece: Piece) -> str | None:
+def structural_fault(
+    values: NDArray[Any], record: Record, piece: Piece, box: Box | None = None
+) -> str | None:
     """Return the fault of values that a formula gives, or that are orthogonal; "" if there is none.
 
-    None means that such a law is not examined.
+    None means that such a law is not examined: a region (``box``) says nothing of an orthogonal matrix.
     """
     law = piece.law
     if not law.random:
-        return _unequal(values, _expected(values, record, piece))
-    if isinstance(law.unit, OrthogonalMatrices):
+        return _unequal(values, _expected(values, record, piece, box))
+    if isinstance(law.unit, OrthogonalMatrices) and box is None:
         return _not_orthogonal(values, record, piece, law.unit)
     return None
 
 
-def _expected(values: NDArray[Any], record: Record, piece: Piece) -> NDArray[Any]:
+def _expected(values: NDArray[Any], record: Record, piece: Piece, box: Box | None) -> NDArray[Any]:
     dtype = DTYPES.get(values.dtype.name)
     if dtype is None:  # integers, which can only hold a constant
         return np.full(values.shape, piece.law.mean)
     geometry = bind(piece.shape, record.layout, dict(record.sizes) or None)
-    program = make_program(piece.law, geometry, index=None, name="", dtype=dtype)
+    index = None if box is None else tuple(slice(*ends) for ends in box)
+    program = make_program(piece.law, geometry, index=index, name="", dtype=dtype)
     return on_host(program, None)
 
 

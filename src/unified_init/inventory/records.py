@@ -38,6 +38,9 @@ PLACES = (
     "last_norm", "last_conv", "modulation", "time", "embedding.token", "embedding.position", "embedding.type",
 )  # fmt: skip
 
+# Roles of tables that a model may compute, or take from elsewhere, and not train.
+TABLES = frozenset({"embedding", "position", "parameter"})
+
 SCHEMA = 1  # of an inventory's JSON
 
 # The start and stop of every axis of a native tensor.
@@ -156,6 +159,9 @@ class Record:
         parts: labeled parts, in native order; empty if the tensor has none.
         ties: other native paths of the same memory.
         native: class of the layer in its framework.
+        trainable: whether training changes it: False for statistics and frozen tensors, True where the
+            framework does not say.
+        doubt: what is not known about it and must be before it can be given values, in words; "" for nothing.
 
     Raises:
         ArgumentTypeError: a field of the wrong type.
@@ -189,10 +195,12 @@ class Record:
     parts: tuple[Part, ...] = ()
     ties: tuple[str, ...] = ()
     native: str = ""
+    trainable: bool = True
+    doubt: str = ""
 
     def __post_init__(self) -> None:
         """Check the fields: a record may come from a file."""
-        for field in ("name", "path", "dtype", "native"):
+        for field in ("name", "path", "dtype", "native", "doubt"):
             object.__setattr__(self, field, checks.text(field, getattr(self, field)))
         for field, words in (("kind", KINDS), ("role", ROLES), ("place", PLACES)):
             object.__setattr__(self, field, checks.choice(field, getattr(self, field), words))
@@ -202,6 +210,9 @@ class Record:
         for field in ("block", "inputs", "outputs", "padding", "axis"):
             if getattr(self, field) is not None:
                 checks.count(field, getattr(self, field), least=0)
+        if not isinstance(self.trainable, bool):
+            msg = f"`trainable` must be True or False, got {self.trainable!r}."
+            raise ArgumentTypeError(msg)
         object.__setattr__(self, "ties", _texts("ties", self.ties))
         if not isinstance(self.sizes, tuple) or not all(map(_is_size, self.sizes)):
             msg = f"`sizes` must be (letter, size) pairs, got {self.sizes!r}."
@@ -319,6 +330,18 @@ class Inventory:
                 return record
         msg = f"the model has no parameter {path!r}"
         raise KeyError(msg)
+
+    @property
+    def frozen(self) -> frozenset[str]:
+        """The paths of tables that training does not change, in a model that has kernels to train.
+
+        Sinusoids and embeddings from elsewhere: a recipe leaves them as they are, unless a rule names them.
+        """
+        if not any(record.trainable and record.role == "kernel" for record in self.records):
+            return frozenset()
+        return frozenset(
+            record.path for record in self.records if not record.trainable and record.role in TABLES
+        )
 
     @property
     def digest(self) -> str:

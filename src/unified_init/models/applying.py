@@ -7,19 +7,21 @@ import json
 import numbers
 from typing import TYPE_CHECKING, Any
 
+from unified_init.core.patterns import matches
 from unified_init.core.public import public
 from unified_init.drawing.seeds import check_seed, is_traced, key_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.records import Inventory
 from unified_init.law.law import STREAM
-from unified_init.models.planning import Plan, plan_inventory, texts
+from unified_init.models.planning import Plan, check_recipe, plan_inventory, texts
 from unified_init.models.preparing import writes_of
-from unified_init.recipes.rule import matches
+from unified_init.models.reading import described, edited
 from unified_init.walkers.registry import walker_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from unified_init.inventory.layer import Layer
     from unified_init.inventory.records import Record
     from unified_init.recipes.assignment import Assignment
     from unified_init.recipes.rule import Recipe
@@ -44,6 +46,7 @@ class Report:
         kept: native paths that hold loaded values, and were left.
         skipped: native paths left out by ``only``, ``skip`` or a rule without a spec.
         left: native tensors that no recipe writes, such as rotary frequencies.
+        frozen: native paths of frozen tables, such as sinusoids, that no rule names, and that were left.
         ties: (path, other path) pairs that share memory, written once.
 
     Example:
@@ -62,6 +65,7 @@ class Report:
     kept: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
+    frozen: tuple[str, ...] = ()
     ties: tuple[tuple[str, str], ...] = ()
 
     def to_json(self) -> str:
@@ -69,12 +73,17 @@ class Report:
         return json.dumps(dataclasses.asdict(self))
 
 
-def inspect(model: Any) -> Inventory:
+def inspect(
+    model: Any, *, layers: Mapping[Any, Layer] | None = None, places: Mapping[str, str] | None = None
+) -> Inventory:
     """Return a model's parameters as framework-neutral records.
 
     Args:
         model: a ``torch.nn.Module``, ``keras.Model``, Flax NNX or Equinox module; for Linen and Haiku
             ``ui.linen(module, variables)`` and ``ui.haiku(transformed, params)``. Nothing is written.
+        layers: a ``ui.Layer`` for each class, or glob of paths, that the library does not know or knows
+            wrongly; one that is about nothing is refused.
+        places: the place in the architecture, such as "attention.out", of layers or tensors, by glob.
 
     Returns:
         The inventory; ``ui.inventory_to_json`` writes it down.
@@ -94,9 +103,8 @@ def inspect(model: Any) -> Inventory:
     Differs from:
         No framework has one; PyTorch's ``named_parameters`` says neither axes nor fans.
     """
-    if isinstance(model, Inventory):
-        return model
-    return walker_of(model).inspect(model)
+    inventory = model if isinstance(model, Inventory) else walker_of(model).inspect(model)
+    return described([inventory], layers, places)[0]
 
 
 def plan(
@@ -106,6 +114,8 @@ def plan(
     names: Mapping[str, str] | None = None,
     only: Sequence[str] | str | None = None,
     skip: Sequence[str] | str | None = None,
+    layers: Mapping[Any, Layer] | None = None,
+    places: Mapping[str, str] | None = None,
 ) -> Plan:
     """Return which rule gives which law to which parameter; nothing is written.
 
@@ -116,6 +126,8 @@ def plan(
             that is not there is drawn under itself.
         only: globs of native paths, or "re:" and a regular expression; None is all.
         skip: the same, of paths to leave.
+        layers: as for ``inspect``; they come after those of the recipe.
+        places: as for ``inspect``, in the same way.
 
     Returns:
         The plan; ``print`` shows the table.
@@ -131,7 +143,9 @@ def plan(
         >>> law.kind, round(law.high * (150 / 6) ** 0.5, 12)
         ('uniform', 1.0)
     """
-    return plan_inventory(inspect(model), recipe, names=names, only=only, skip=skip)
+    check_recipe(recipe)
+    inventory = described([inspect(model)], layers, places, recipe)[0]
+    return plan_inventory(inventory, recipe, names=names, only=only, skip=skip)
 
 
 def apply(
@@ -144,6 +158,9 @@ def apply(
     skip: Sequence[str] | str | None = None,
     loaded: Sequence[str] | str | None = None,
     overwrite: bool = True,
+    layers: Mapping[Any, Layer] | None = None,
+    places: Mapping[str, str] | None = None,
+    inventory: Inventory | None = None,
 ) -> tuple[Any, Report]:
     """Give every parameter of a model the values of a recipe, and report it.
 
@@ -162,6 +179,10 @@ def apply(
             only with ``overwrite=False``.
         overwrite: False leaves those, and what the model itself marks as loaded (transformers does), as
             they are.
+        layers: as for ``plan``.
+        places: as for ``plan``.
+        inventory: the model's records as you edited them, by ``dataclasses.replace`` or in JSON; they must
+            have its paths and shapes. None is what ``inspect`` returns.
 
     Returns:
         The model and the report. PyTorch, Keras and Flax NNX models are written in place; trees and
@@ -192,7 +213,10 @@ def apply(
         msg = "`loaded` says which parameters to keep, and overwrite=True keeps none: pass overwrite=False."
         raise ArgumentValueError(msg)
     walker = walker_of(model)
-    inventory = walker.inspect(model)
+    check_recipe(recipe)
+    own = walker.inspect(model)
+    base = own if inventory is None else edited(inventory, own)
+    inventory = described([base], layers, places, recipe)[0]
     model_plan = plan_inventory(inventory, recipe, names=names, only=only, skip=skip)
     kept = frozenset() if overwrite else _loaded_paths(walker, model, inventory, loaded)
     written = [
@@ -250,6 +274,7 @@ def _report(model_plan: Plan, written: Sequence[Assignment], seed: Any) -> Repor
         kept=tuple(sorted(drawn - paths)),
         skipped=tuple(sorted({*model_plan.skipped, *empty})),
         left=model_plan.inventory.left,
+        frozen=model_plan.frozen,
         ties=tuple(
             (assignment.record.path, path) for assignment in written for path in assignment.record.ties
         ),

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from unified_init.core import checks
+from unified_init.core.patterns import miss
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.models.match_evidence import Decision
-from unified_init.recipes.near_misses import miss
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,11 +13,13 @@ from unified_init.models.applying import inspect
 from unified_init.models.match_answer import answered, asked
 from unified_init.models.match_layers import layers_of
 from unified_init.models.match_proof import proven
+from unified_init.models.reading import described
 from unified_init.models.verifying import called
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from unified_init.inventory.layer import Layer
     from unified_init.models.verifying import Verification
 
 __all__ = ["NameMap", "match"]
@@ -79,6 +81,8 @@ def match(
     model_b: Any,
     *,
     given: Mapping[str, str | None] | None = None,
+    layers: Mapping[Any, Layer] | None = None,
+    places: Mapping[str, str] | None = None,
     inputs: tuple[Any, Any] | None = None,
     strict: bool = True,
 ) -> NameMap:
@@ -94,6 +98,8 @@ def match(
         given: pairs that settle what the models do not say: a path of ``model_b`` and that of its counterpart
             in ``model_a``, of a layer, a tensor or a part ("path/label"); None for a path of either model
             that has no counterpart.
+        layers: as for ``inspect``, of both models.
+        places: as for ``inspect``, of both models.
         inputs: the inputs of ``model_a`` and of ``model_b``, the same data in the form that each takes; see
             ``verify_match``. Both models are then run: for the order in which they call their layers, and to
             prove the map, by ``verify_match``.
@@ -126,9 +132,10 @@ def match(
     calls: tuple[Sequence[str], Sequence[str]] = ((), ())
     if pair is not None:
         calls = called(model_a, pair[0], "first"), called(model_b, pair[1], "second")
+    a, b = described([inspect(model_a), inspect(model_b)], layers, places)
     question = asked(
-        layers_of(inspect(model_a), calls[0]),
-        layers_of(inspect(model_b), calls[1]),
+        layers_of(a, calls[0]),
+        layers_of(b, calls[1]),
         given,
         "order of registration" if pair is None else "order of execution",
     )

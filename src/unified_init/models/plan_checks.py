@@ -65,6 +65,8 @@ def check_rules(recipe: Recipe, inventory: Inventory, rule_indices: Sequence[int
             for record, rule_index in zip(inventory, rule_indices, strict=True)
             if rule.matches(record)
         ]
+        if any(rule_index is None for _, rule_index in overruled):
+            continue  # it matches a frozen table, which is left because no rule names it
         head = f"rule {index} of recipe {recipe.name!r} ({rule})"
         if overruled:
             record, rule_index = overruled[0]

@@ -23,6 +23,8 @@ def _rows(assignment: Assignment) -> Iterator[tuple[str, ...]]:
     for piece in assignment.pieces:
         law = piece.law
         path = f"{record.path}/{piece.label}" if piece.label else record.path
+        if assignment.box is not None:
+            path += f"[{', '.join(f'{start}:{stop}' for start, stop in assignment.box)}]"
         numbers = (law.fan_in, law.fan_out, law.mean, law.std, law.low, law.high)
         yield (
             path, str(piece.shape), record.kind, record.role, str(assignment.rule), piece.spec.label,
@@ -56,6 +58,7 @@ def tree(assignment: Assignment) -> dict[str, Any]:
         "path": assignment.record.path,
         "rule": assignment.rule,
         "zero_row": assignment.zero_row,
+        "box": assignment.box and [list(ends) for ends in assignment.box],
         "pieces": [
             {
                 "stream": piece.name,

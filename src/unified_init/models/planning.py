@@ -8,21 +8,21 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from unified_init.core import checks
+from unified_init.core.patterns import matches, miss
 from unified_init.core.public import public
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.records import Inventory
 from unified_init.models.plan_checks import check_labels, check_rules, check_streams, check_unmatched
 from unified_init.models.plan_text import table, tree
 from unified_init.recipes.assignment import assign_by, deciding_rule
-from unified_init.recipes.near_misses import miss
-from unified_init.recipes.rule import Recipe, matches
+from unified_init.recipes.rule import Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from unified_init.recipes.assignment import Assignment
 
-__all__ = ["Plan", "plan_inventory", "renamed", "texts"]
+__all__ = ["Plan", "check_recipe", "plan_inventory", "renamed", "texts"]
 
 
 @public
@@ -35,6 +35,7 @@ class Plan:
         inventory: the records, with the stream names that are used.
         assignments: one per record that a rule decides, in the model's order.
         skipped: paths that ``only`` and ``skip`` leave out.
+        frozen: paths of frozen tables that no rule names, which are left as they are.
 
     Example:
         >>> import unified_init as ui
@@ -50,6 +51,7 @@ class Plan:
     inventory: Inventory
     assignments: tuple[Assignment, ...]
     skipped: tuple[str, ...] = ()
+    frozen: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[Assignment]:
         """Go through the assignments in the model's order."""
@@ -69,7 +71,8 @@ class Plan:
         values = sum(assignment.record.size for assignment in written)
         count = f"{len(written)} of {len(self.inventory)} parameters"
         head = f"recipe {self.recipe.name!r}: {count}, {values:,} values"
-        return "\n".join([head, *table(self.assignments)])
+        foot = [f"left, because they are frozen and no rule names them: {', '.join(self.frozen)}"]
+        return "\n".join([head, *table(self.assignments), *(foot if self.frozen else [])])
 
     def to_json(self, *, indent: int | None = None) -> str:
         """Return the plan as JSON: the path, stream names, rule, specs and laws of each parameter."""
@@ -78,6 +81,7 @@ class Plan:
             "inventory": self.inventory.digest,
             "assignments": [tree(assignment) for assignment in self],
             "skipped": list(self.skipped),
+            "frozen": list(self.frozen),
         }
         return json.dumps(data, indent=indent, allow_nan=False)
 
@@ -91,17 +95,13 @@ def plan_inventory(
     skip: Sequence[str] | str | None = None,
 ) -> Plan:
     """Return the plan of a recipe for an inventory; ``ui.plan`` documents the arguments."""
-    if not isinstance(recipe, Recipe):
-        msg = (
-            f"`recipe` must be a Recipe, such as unified_init.recipes.torch_default(), got {recipe!r}"
-            f"{': call it' if callable(recipe) else ''}."
-        )
-        raise ArgumentTypeError(msg)
+    check_recipe(recipe)
     chosen_paths = _chosen_paths(inventory, only, skip)
     named_inventory = renamed(inventory, names)
     # Rules are checked against the whole model before any law is made: a pattern that matches nothing is the
     # more likely mistake, and its message is plainer.
-    rule_indices = [deciding_rule(record, recipe) for record in named_inventory]
+    frozen = named_inventory.frozen
+    rule_indices = [deciding_rule(record, recipe, frozen=record.path in frozen) for record in named_inventory]
     check_rules(recipe, named_inventory, rule_indices)
     check_labels(recipe, named_inventory, rule_indices)
     pairs = [
@@ -112,10 +112,23 @@ def plan_inventory(
     assignments = tuple(
         assign_by(index, record, recipe, names) for record, index in pairs if index is not None
     )
-    check_unmatched(recipe, [record for record, index in pairs if index is None], len(named_inventory))
+    undecided = [record for record, index in pairs if index is None]
+    unmatched = [record for record in undecided if record.path not in frozen]
+    check_unmatched(recipe, unmatched, len(named_inventory))
     check_streams(assignments)
     skipped = tuple(record.path for record in named_inventory if record.path not in chosen_paths)
-    return Plan(recipe, named_inventory, assignments, skipped)
+    left_frozen = tuple(record.path for record in undecided if record.path in frozen)
+    return Plan(recipe, named_inventory, assignments, skipped, left_frozen)
+
+
+def check_recipe(recipe: object) -> None:
+    """Refuse what is no recipe."""
+    if not isinstance(recipe, Recipe):
+        msg = (
+            f"`recipe` must be a Recipe, such as unified_init.recipes.torch_default(), got {recipe!r}"
+            f"{': call it' if callable(recipe) else ''}."
+        )
+        raise ArgumentTypeError(msg)
 
 
 def _chosen_paths(

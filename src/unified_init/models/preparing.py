@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.errors import ArgumentValueError, UnifiedInitError
+from unified_init.inventory.records import Part
 from unified_init.law.layout import bind
 from unified_init.stream.dtypes import DTYPES
 from unified_init.stream.program import make_program
@@ -35,7 +36,7 @@ def writes_of(walker: Walker, model: Any, assignments: Sequence[Assignment]) -> 
             if path not in natives:
                 natives[path] = walker.shape_and_dtype(model, path)
         for piece in assignment.pieces:
-            for path, entry in _drawn(assignment.record, piece, natives):
+            for path, entry in _drawn(assignment, piece, natives):
                 drawn_by_path.setdefault(path, []).append(entry)
         if assignment.zero_row is not None:
             zero_rows[assignment.record.path] = assignment.zero_row
@@ -62,15 +63,18 @@ def _full(box: Box | None, shape: tuple[int, ...]) -> Box:
 
 
 def _drawn(
-    record: Record, piece: Piece, natives: Mapping[str, tuple[tuple[int, ...], str]]
+    assignment: Assignment, piece: Piece, natives: Mapping[str, tuple[tuple[int, ...], str]]
 ) -> Iterator[tuple[str, Drawn]]:
     """Yield, for each native tensor that a piece fills, the drawn tensor and its target regions."""
+    record, box = assignment.record, assignment.box
     paths = [part.path for part in piece.parts] or [record.path]
     for path in dict.fromkeys(paths):
         targets = tuple(_targets(record.axis, piece, path))
+        if box is not None:
+            targets = (_region(record, box, targets[0]),)
         dtype = natives[path][1]
         try:
-            yield path, _entry(record, piece, dtype, targets)
+            yield path, _entry(record, piece, dtype, targets, box)
         except UnifiedInitError as error:
             msg = f"{path!r}: {error}"
             raise ArgumentValueError(msg) from None
@@ -89,7 +93,13 @@ def _targets(axis: int | None, piece: Piece, path: str) -> Iterator[Target]:
         start = stop
 
 
-def _entry(record: Record, piece: Piece, dtype: str, targets: tuple[Target, ...]) -> Drawn:
+def _region(record: Record, box: Box, target: Target) -> Target:
+    """Return the target of a tensor of which only a region is drawn."""
+    start, stop = box[0]
+    return Target((), Part(label="", length=stop - start, path=record.path, box=box, shift=target.shift))
+
+
+def _entry(record: Record, piece: Piece, dtype: str, targets: tuple[Target, ...], box: Box | None) -> Drawn:
     if dtype not in DTYPES:
         value = piece.law.mean
         if piece.law.kind != "constant" or not _holds(dtype, value):
@@ -100,7 +110,8 @@ def _entry(record: Record, piece: Piece, dtype: str, targets: tuple[Target, ...]
             raise ArgumentValueError(msg)
         return Drawn(None, targets, value)
     geometry = bind(piece.shape, record.layout, dict(record.sizes) or None)
-    program = make_program(piece.law, geometry, index=None, name=piece.name, dtype=DTYPES[dtype])
+    index = None if box is None else tuple(slice(*ends) for ends in box)
+    program = make_program(piece.law, geometry, index=index, name=piece.name, dtype=DTYPES[dtype])
     return Drawn(program, targets)
 
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.core import checks
+from unified_init.core.patterns import miss
 from unified_init.drawing.digests import digest
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.records import Inventory
 from unified_init.law.layout import bind
 from unified_init.models.applying import inspect
 from unified_init.models.planning import renamed
-from unified_init.recipes.near_misses import miss
 from unified_init.stream.arrange import to_logical, to_storage
 from unified_init.stream.dtypes import DTYPES
 from unified_init.walkers.registry import walker_of

@@ -7,16 +7,18 @@ cannot import from there.
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import TYPE_CHECKING
 
 from unified_init.errors import ArgumentValueError, UnifiedInitError
+from unified_init.inventory.teaching import with_layout
 from unified_init.law.layout import bind
 from unified_init.spec.fans import fans_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from unified_init.inventory.records import Part, Record
+    from unified_init.inventory.records import Box, Part, Record
     from unified_init.law.law import Fans, Law
     from unified_init.recipes.rule import Recipe, Rule
     from unified_init.spec.initializer import Initializer
@@ -50,17 +52,28 @@ class Piece:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Assignment:
-    """A record, the index of the rule that decides it, and the pieces to draw: none if it is not written."""
+    """A record, the index of the rule that decides it, and the pieces to draw: none if it is not written.
+
+    ``box`` is the region of the native tensor that is written; None is all of it.
+    """
 
     record: Record
     rule: int
     pieces: tuple[Piece, ...]
     zero_row: int | None = None
+    box: Box | None = None
 
 
-def deciding_rule(record: Record, recipe: Recipe) -> int | None:
-    """Return the index of the first rule that matches a record; None if none does."""
-    return next((index for index, rule in enumerate(recipe.rules) if rule.matches(record)), None)
+def deciding_rule(record: Record, recipe: Recipe, *, frozen: bool = False) -> int | None:
+    """Return the index of the first rule that matches a record; None if none does.
+
+    A frozen table is only decided by a rule that names it, by ``name`` or ``path``.
+    """
+    rules = enumerate(recipe.rules)
+    return next(
+        (index for index, rule in rules if (rule.name or rule.path or not frozen) and rule.matches(record)),
+        None,
+    )
 
 
 def assign(record: Record, recipe: Recipe, names: Mapping[str, str] | None = None) -> Assignment | None:
@@ -89,12 +102,36 @@ def assign_by(
     rule = recipe.rules[index]
     if rule.spec is None or record.size == 0:
         return Assignment(record, index, ())
+    # A layout settles what is not known of axes, and not what a norm adds to its scale.
+    if record.doubt and (rule.layout is None or record.role == "scale"):
+        msg = f"{record.path!r}: {record.doubt}."
+        raise ArgumentValueError(msg)
     try:
+        if rule.layout is not None:
+            record = with_layout(record, rule.layout, dict(rule.sizes))
+        box = _box(record, rule)
         pieces = tuple(_pieces(record, rule, rule.spec, names or {}))
     except UnifiedInitError as error:
-        msg = f"{record.path!r}, by rule {index} of recipe {recipe.name!r} ({rule}): {error}"
+        msg = f"{record.path!r}, by rule {index} of recipe {recipe.name!r} ({rule}): {_of_a_rule(str(error))}"
         raise ArgumentValueError(msg) from None
-    return Assignment(record, index, pieces, record.padding if rule.padding == "zero" else None)
+    padding = record.padding if rule.padding == "zero" else None
+    if padding is not None and box is not None and not box[0][0] <= padding < box[0][1]:
+        padding = None
+    return Assignment(record, index, pieces, padding, box)
+
+
+def _of_a_rule(message: str) -> str:
+    """Return the message of a draw, whose arguments are fields of a rule in a recipe."""
+    return re.sub(r"\bpass (layout|fans|sizes)=", r"give its rule \1=", message)
+
+
+def _box(record: Record, rule: Rule) -> Box | None:
+    """Return the region that a rule draws; None for all."""
+    if rule.index and any(part.label for part in record.parts):
+        labels = ", ".join(part.label for part in record.parts)
+        msg = f"`index` is for tensors without parts, and this one has the parts {labels}: leave `index` out."
+        raise ArgumentValueError(msg)
+    return rule.region(record.shape)
 
 
 def _pieces(record: Record, rule: Rule, spec: Initializer, names: Mapping[str, str]) -> Iterator[Piece]:

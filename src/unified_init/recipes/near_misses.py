@@ -1,19 +1,16 @@
-"""Near misses: suggestions for a rule or a pattern that matches nothing."""
+"""Near misses: suggestions for a rule that matches nothing."""
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
-from unified_init.recipes.rule import matches
+from unified_init.core.patterns import matches, miss
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from unified_init.inventory.records import Inventory, Record
     from unified_init.recipes.rule import Rule
 
-__all__ = ["agreement", "hint", "miss"]
+__all__ = ["agreement", "hint"]
 
 
 def hint(rule: Rule, inventory: Inventory) -> str:
@@ -30,15 +27,6 @@ def hint(rule: Rule, inventory: Inventory) -> str:
         if getattr(rule, field) and not set(getattr(rule, field)) & set(words):
             return f": the model has no such {field}, but {', '.join(words) or 'none at all'}."
     return "."
-
-
-def miss(pattern: str, texts: Sequence[str]) -> str:
-    """Return the sentence that a pattern matches nothing, with one that would match or the nearest text."""
-    for candidate in (f"*.{pattern}", f"*/{pattern}", f"{pattern}.*", f"{pattern}/*", f"*{pattern}*"):
-        if any(matches(candidate, text) for text in texts):
-            return f"{pattern!r} matches nothing; did you mean {candidate!r}?"
-    nearest = difflib.get_close_matches(pattern, texts, n=1, cutoff=0.5)
-    return f"{pattern!r} matches nothing" + (f"; the nearest is {nearest[0]!r}." if nearest else ".")
 
 
 def agreement(rule: Rule, record: Record) -> float:

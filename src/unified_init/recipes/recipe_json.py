@@ -12,6 +12,7 @@ from unified_init.interop.serialise import from_dict, to_dict
 from unified_init.inventory.records import KINDS, PLACES, ROLES
 from unified_init.law.law import STREAM
 from unified_init.recipes.fan_conventions import CONVENTIONS
+from unified_init.recipes.layer_json import layer_from_tree, layer_schema, layer_tree
 from unified_init.recipes.rule import PADDINGS, UNITS, Recipe, Rule
 
 __all__ = ["recipe_from_json", "recipe_from_yaml", "recipe_schema", "recipe_to_json"]
@@ -19,7 +20,7 @@ __all__ = ["recipe_from_json", "recipe_from_yaml", "recipe_schema", "recipe_to_j
 # ruff: noqa: ANN401  # what JSON holds has no type that we could name
 
 SCHEMA = 1
-FIELDS = ("schema", "stream", "name", "source", "rules")
+FIELDS = ("schema", "stream", "name", "source", "rules", "layers", "places")
 SPEC_FIELDS = ("distribution", "scale", "factor", "upscale")
 WRITTEN = tuple(field for field in dataclasses.fields(Rule) if field.name != "predicate")
 
@@ -48,9 +49,13 @@ def recipe_to_json(recipe: Recipe, *, indent: int | None = 2) -> str:
         msg = f"`recipe` must be a Recipe, got {recipe!r}."
         raise ArgumentTypeError(msg)
     rules = [_rule_tree(rule, index) for index, rule in enumerate(recipe.rules)]
-    tree = {
+    tree: dict[str, Any] = {
         "schema": SCHEMA, "stream": STREAM, "name": recipe.name, "source": recipe.source, "rules": rules,
     }  # fmt: skip
+    if recipe.layers:
+        tree["layers"] = {key: layer_tree(layer) for key, layer in dict(recipe.layers).items()}
+    if recipe.places:
+        tree["places"] = dict(recipe.places)
     return json.dumps(tree, indent=indent, allow_nan=False)
 
 
@@ -60,7 +65,8 @@ def recipe_from_json(text: str) -> Recipe:
     Args:
         text: what ``recipe_to_json`` returned, or written by hand. In a rule, ``kind``, ``role``,
             ``place``, ``name`` and ``path`` are a word or a list of words; ``spec`` is null or has the
-            fields of ``ui.to_json``, of which ``factor`` and ``upscale`` may be left out.
+            fields of ``ui.to_json``, of which ``factor`` and ``upscale`` may be left out; ``index`` is a list
+            of [start, stop]. ``layers`` has the fields of ``ui.Layer`` by class name or glob.
 
     Returns:
         An equal recipe.
@@ -144,6 +150,10 @@ def _rule_tree(rule: Rule, index: int) -> dict[str, Any]:
         value = getattr(rule, field.name)
         if field.name == "parts" and value:
             tree["parts"] = {label: _spec_tree(spec) for label, spec in value}
+        elif field.name == "sizes" and value:
+            tree["sizes"] = dict(value)
+        elif field.name == "index" and value:
+            tree["index"] = [list(ends) for ends in value]
         elif field.name != "spec" and value != field.default:
             tree[field.name] = list(value) if isinstance(value, tuple) else value
     return tree
@@ -166,8 +176,13 @@ def _recipe(tree: Any) -> Recipe:
         msg = f"recipe.rules: must be a list, got {tree['rules']!r}."
         raise ArgumentValueError(msg)
     rules = tuple(_rule(entry, f"recipe.rules[{index}]") for index, entry in enumerate(tree["rules"]))
+    layers, places = tree.get("layers", {}), tree.get("places", {})
+    if not isinstance(layers, dict) or not isinstance(places, dict):
+        msg = f"recipe: `layers` and `places` must be objects, got {layers!r} and {places!r}."
+        raise ArgumentValueError(msg)
+    layers = {key: layer_from_tree(entry, f"recipe.layers.{key}") for key, entry in layers.items()}
     try:
-        return Recipe(tree["name"], rules, tree.get("source", ""))
+        return Recipe(tree["name"], rules, tree.get("source", ""), layers, places)
     except UnifiedInitError as error:
         msg = f"recipe: {error}"
         raise ArgumentValueError(msg) from None
@@ -250,6 +265,7 @@ def recipe_schema() -> dict[str, Any]:
         "required": ["distribution", "scale"],
         "additionalProperties": False,
     }
+    end = {"anyOf": [{"type": "integer"}, {"type": "null"}]}
     fan = {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "null"}]}
     rule = {
         "type": "object",
@@ -269,6 +285,12 @@ def recipe_schema() -> dict[str, Any]:
                 ]
             },
             "unit": {"enum": list(UNITS)},
+            "layout": text,
+            "sizes": {"type": "object", "additionalProperties": {"type": "integer", "minimum": 1}},
+            "index": {
+                "type": "array",
+                "items": {"type": "array", "items": end, "minItems": 2, "maxItems": 2},
+            },
             "parts": {"type": "object", "additionalProperties": {"$ref": "#/$defs/spec"}},
             "padding": {"enum": list(PADDINGS)},
             "by_block": {"type": "number"},
@@ -288,6 +310,8 @@ def recipe_schema() -> dict[str, Any]:
             "name": text,
             "source": text,
             "rules": {"type": "array", "items": {"$ref": "#/$defs/rule"}, "minItems": 1},
+            "layers": {"type": "object", "additionalProperties": layer_schema()},
+            "places": {"type": "object", "additionalProperties": {"enum": list(PLACES)}},
         },
         "required": ["schema", "stream", "name", "rules"],
         "additionalProperties": False,

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-import fnmatch
-import functools
-import re
 from typing import TYPE_CHECKING, Any, cast
 
 from unified_init.core import checks
+from unified_init.core.patterns import compiled, matches
 from unified_init.core.public import public
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.inventory.layer import layer_items, place_items
 from unified_init.inventory.records import KINDS, PLACES, ROLES, Record
+from unified_init.law.layout import parse, size_items
 from unified_init.recipes.fan_conventions import CONVENTIONS
 from unified_init.spec.fans import explicit_fans
 from unified_init.spec.initializer import Initializer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from unified_init.inventory.layer import Layer, Named
+    from unified_init.inventory.records import Box
     from unified_init.law.law import Fans
 
 __all__ = ["Recipe", "Rule"]
 
 UNITS = ("part", "whole")
 PADDINGS = ("drawn", "zero")
-REGEX = "re:"
 
 Words = str | tuple[str, ...]  # one word, or alternatives; a rule keeps a tuple
 
@@ -53,6 +54,11 @@ class Rule:
         fans: the convention that computes the fans, of ``CONVENTIONS``: "own" (the true ones), "torch",
             "keras", "flax" or "haiku"; or a pair of numbers.
         unit: "part" draws each part of a fused record as its own tensor, "whole" all as one.
+        layout: the layout of these tensors, in place of the record's; its fans are then those of the layout.
+        sizes: sizes of merged axes of ``layout``, such as {"B": groups}.
+        index: the region that is drawn, as slices of the native axes, such as ``slice(10, None)`` for the
+            rows from 10 on; the rest is left as it is. The values are those that the same rule without an
+            index gives there.
         parts: (label, spec) pairs: the specs of single parts, in place of ``spec``.
         padding: "zero" sets the row of an embedding that stands for padding to 0.
         by_block: the values are multiplied by (block + 1) ** by_block.
@@ -83,6 +89,9 @@ class Rule:
     predicate: Callable[[Record], bool] | None = None
     fans: str | tuple[float | None, float | None] = "own"
     unit: str = "part"
+    layout: str | None = None
+    sizes: Named = ()
+    index: slice | tuple[slice | tuple[int | None, int | None], ...] = ()
     parts: tuple[tuple[str, Initializer], ...] = ()
     padding: str = "drawn"
     by_block: float = 0.0
@@ -99,7 +108,7 @@ class Rule:
                 checks.choice(field, word, options)
         for field in ("name", "path"):
             for pattern in self._alternatives(field):
-                _compiled(pattern)
+                compiled(pattern)
         for index in self._alternatives("block"):
             checks.count("block", index, least=0)
         if self.shape is not None:
@@ -140,6 +149,7 @@ class Rule:
         else:
             object.__setattr__(self, "fans", explicit_fans(self.fans))
         object.__setattr__(self, "unit", checks.choice("unit", self.unit, UNITS))
+        self._check_axes()
         object.__setattr__(self, "padding", checks.choice("padding", self.padding, PADDINGS))
         pairs = _labelled(self.parts)
         object.__setattr__(self, "parts", pairs)
@@ -148,6 +158,37 @@ class Rule:
             raise ArgumentValueError(msg)
         object.__setattr__(self, "by_block", checks.finite("by_block", self.by_block))
         object.__setattr__(self, "note", checks.text("note", self.note))
+
+    def _check_axes(self) -> None:
+        if self.layout is not None:
+            parse(checks.text("layout", self.layout))
+        try:
+            sizes = size_items(dict(self.sizes))
+        except (TypeError, ValueError):
+            msg = f"`sizes` of a rule must be a mapping of letters to integers, got {self.sizes!r}."
+            raise ArgumentTypeError(msg) from None
+        object.__setattr__(self, "sizes", sizes)
+        if self.sizes and self.layout is None:
+            msg = "`sizes` of a rule says how merged axes of its `layout` split; got no layout."
+            raise ArgumentValueError(msg)
+        entries = self.index if isinstance(self.index, (tuple, list)) else (self.index,)
+        object.__setattr__(self, "index", tuple(_ends(entry) for entry in entries))
+
+    def region(self, shape: tuple[int, ...]) -> Box | None:
+        """Return the region of a tensor that is drawn, as the start and stop of each axis; None for all."""
+        if not self.index:
+            return None
+        pairs = cast("tuple[tuple[int | None, int | None], ...]", self.index)
+        if len(pairs) > len(shape):
+            msg = f"`index` has {len(pairs)} slices, and the tensor {len(shape)} axes."
+            raise ArgumentValueError(msg)
+        axes = list(zip(pairs, shape, strict=False))
+        spans = [slice(*ends).indices(size)[:2] for ends, size in axes]
+        is_inside = all(-size <= (end or 0) <= size for ends, size in axes for end in ends)
+        if not is_inside or any(stop <= start for start, stop in spans):
+            msg = f"`index` must be inside of shape {shape} and not empty, got {pairs}."
+            raise ArgumentValueError(msg)
+        return (*spans, *((0, size) for size in shape[len(spans) :]))
 
     def matches(self, record: Record) -> bool:
         """Whether every condition that is given holds for a record."""
@@ -205,6 +246,8 @@ class Recipe:
         name: such as "gpt2".
         rules: in order; the first that matches a record decides.
         source: where the rules are published, and the implementation that they were read from.
+        layers: descriptions of layers that the library does not know, by class or glob; ``Layer`` has more.
+        places: the place of layers or tensors in the architecture, by glob.
 
     Raises:
         UnifiedInitError: no rules, or something else in their place.
@@ -219,11 +262,15 @@ class Recipe:
     name: str
     rules: tuple[Rule, ...]
     source: str = ""
+    layers: Mapping[Any, Layer] | tuple[tuple[str, Layer], ...] = ()
+    places: Named = ()
 
     def __post_init__(self) -> None:
         """Check the fields."""
         checks.text("name", self.name)
         checks.text("source", self.source)
+        object.__setattr__(self, "layers", layer_items(self.layers))
+        object.__setattr__(self, "places", place_items(self.places))
         if not isinstance(self.rules, (tuple, list)) or not all(
             isinstance(rule, Rule) for rule in self.rules
         ):
@@ -253,7 +300,20 @@ class Recipe:
             >>> ui.recipes.torch_default().before(zero_head).rules[0] == zero_head
             True
         """
-        return Recipe(self.name, (*rules, *self.rules), self.source)
+        return dataclasses.replace(self, rules=(*rules, *self.rules))
+
+
+def _ends(entry: Any) -> tuple[int | None, int | None]:  # noqa: ANN401  # a slice, or a pair
+    """Return the start and the stop of a slice of consecutive positions."""
+    ends = (entry.start, entry.stop) if isinstance(entry, slice) and entry.step in {None, 1} else entry
+    if not isinstance(ends, (tuple, list)) or len(ends) != 2:  # noqa: PLR2004  # a pair
+        msg = f"`index` of a rule must have slices without a step, or (start, stop) pairs, got {entry!r}."
+        raise ArgumentTypeError(msg)
+    start, stop = (end if end is None else checks.integer(end) for end in ends)
+    if (start is None) != (ends[0] is None) or (stop is None) != (ends[1] is None):
+        msg = f"`index` of a rule must have integers or None as ends, got {entry!r}."
+        raise ArgumentTypeError(msg)
+    return start, stop
 
 
 def _labelled(value: Any) -> tuple[tuple[str, Initializer], ...]:  # noqa: ANN401  # pairs or a mapping
@@ -268,19 +328,3 @@ def _labelled(value: Any) -> tuple[tuple[str, Initializer], ...]:  # noqa: ANN40
             msg = f"`parts` must give an Initializer a label, got {spec!r} for {label!r}."
             raise ArgumentTypeError(msg)
     return pairs
-
-
-def matches(pattern: str, text: str) -> bool:
-    """Whether a glob or a regular expression matches the whole text."""
-    return _compiled(pattern).fullmatch(text) is not None
-
-
-@functools.lru_cache(maxsize=1024)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    try:
-        return re.compile(
-            pattern.removeprefix(REGEX) if pattern.startswith(REGEX) else fnmatch.translate(pattern)
-        )
-    except (re.error, OverflowError, RecursionError) as error:
-        msg = f"`{pattern}` is no regular expression: {error}."
-        raise ArgumentValueError(msg) from None

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from unified_init.inventory.layer import Split
 from unified_init.inventory.places import words_of
-from unified_init.inventory.records import Part, Record
+
+if TYPE_CHECKING:
+    from unified_init.inventory.records import Record
 
 __all__ = ["GATED", "KV", "QKV", "THIRDS", "Split", "by_name", "fused_facts", "with_named_parts"]
 
@@ -20,42 +23,6 @@ QKV, KV, GATED = ("q", "k", "v"), ("k", "v"), ("gate", "up")
 # some codebases store head by head, nor "in_proj", which is also the input of a state-space layer.
 THIRDS = re.compile(r"(^|_)(c_attn|att_proj|attn_in_proj|w?qkv)(_|\d*$)", re.IGNORECASE)
 PLACES = {QKV: "attention.qkv", KV: "attention.qkv"}
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Split:
-    """How the outputs of a fused layer are split.
-
-    Args:
-        labels: one per part, in the order of storage.
-        lengths: outputs of each part, in one block.
-        blocks: how often that order repeats: 1 for parts one after another, the number of heads for parts
-            that are stored head by head, of key-value groups, or of features for parts that alternate.
-    """
-
-    labels: tuple[str, ...]
-    lengths: tuple[int, ...]
-    blocks: int = 1
-
-    @property
-    def outputs(self) -> int:
-        """The outputs of all parts."""
-        return self.blocks * sum(self.lengths)
-
-    def parts(self, path: str, shape: tuple[int, ...], axis: int) -> tuple[Part, ...]:
-        """Return the parts of a native tensor whose outputs are one of its axes."""
-        view = None
-        if self.blocks > 1:
-            view = (*shape[:axis], self.blocks, sum(self.lengths), *shape[axis + 1 :])
-        before = tuple((0, size) for size in shape[:axis])
-        after = tuple((0, size) for size in shape[axis + 1 :])
-        repeated = ((0, self.blocks),) if self.blocks > 1 else ()
-        parts, start = [], 0
-        for label, length in zip(self.labels, self.lengths, strict=True):
-            box = (*before, *repeated, (start, start + length), *after)
-            parts.append(Part(label=label, length=self.blocks * length, path=path, box=box, view=view))
-            start += length
-        return tuple(parts)
 
 
 def by_name(layer: str, inputs: int | None, outputs: int) -> Split | None:

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 __all__ = ["ComputedError", "check_complete", "loose", "pieces", "stacked"]
 
 POSITION = re.compile(r"pos(ition)?_?(al)?_?(emb|enc)|^pos$|rel_pos")
-TOKEN = re.compile(r"(cls|class|reg|mask|dist|sep|query)_?(token|embedding|emb)|_tokens?$")
+TOKEN = re.compile(
+    r"(cls|class|reg(ister)?|mask|dist(ill(ation)?)?|sep|query)_?(tokens?|embeddings?|emb)(?![a-z])"
+    r"|(?<!embed)_tokens?$|^(cls|reg(ister)?s?)$"
+)
 BIAS = re.compile(r"(^|_)bias$")
 SCALED = re.compile(r"layer_?scale|^gamma(_\d)?$|lambda_?\d|^ls\d?$")
 

@@ -99,10 +99,18 @@ class Write:
         if isinstance(drawn.value, np.ndarray):
             return drawn.value
         if program is None:
-            return np.full(self.shape, drawn.value, dtype)
+            return np.full(_extent(drawn.targets, self.shape), drawn.value, dtype)
         if any(target.shift for target in drawn.targets) and dtype.itemsize < WIDE:
             program = dataclasses.replace(program, dtype=DTYPES["float32"])
         return run.on_host(program, self.root)
+
+
+def _extent(targets: tuple[Target, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of a region that is written from its beginning; of all the tensor elsewhere."""
+    part = targets[0].part
+    if targets[0].source or part is None or part.box is None:
+        return shape
+    return tuple(stop - start for start, stop in part.box)
 
 
 def _shifted(values: NDArray[Any], shift: float) -> NDArray[Any]:

@@ -259,3 +259,59 @@ def test_paths_go_through_cycles_and_keys_with_slashes() -> None:
     )  # fmt: skip
     drawn = ui.draw(ui.glorot_uniform(), (3, 2), layout="IO", seed=0, name="named/a/b/kernel")
     assert np.array_equal(model.named["a/b"].kernel.get_value(), drawn)
+
+
+def stacked(make: str, count: int, axis: int) -> Any:
+    """Return layers that ``nnx.vmap`` stacks along an axis; ``make`` has the code of one of them."""
+    import jax
+    from flax import nnx
+
+    keys = jax.random.split(jax.random.key(0), count)
+
+    def one(key: Any) -> Any:
+        return eval(f"nnx.{make}", {"nnx": nnx, "rngs": nnx.Rngs(key)})  # noqa: S307
+
+    return nnx.vmap(one, in_axes=0, out_axes=axis)(keys)
+
+
+STACKED = [
+    ("Linear(32, 64, rngs=rngs)", 0, {"kernel": ("BIO", (32, 64)), "bias": ("BO", (32, 64))}),
+    ("Linear(32, 64, rngs=rngs)", 1, {"kernel": ("IBO", (32, 64)), "bias": ("OB", (32, 64))}),
+    ("Linear(3, 64, rngs=rngs)", 1, {"kernel": ("IBO", (3, 64)), "bias": ("OB", (3, 64))}),
+    ("Conv(4, 6, (3, 3), feature_group_count=2, rngs=rngs)", 1, {"kernel": ("HBWI(BO)", (18, 27)), "bias": ("OB", (18, 27))}),
+    ("ConvTranspose(4, 6, 5, transpose_kernel=True, rngs=rngs)", 1, {"kernel": ("WBOI", (20, 30)), "bias": ("OB", (20, 30))}),
+    ("Embed(7, 4, rngs=rngs)", 1, {"embedding": ("BBO", (None, 4))}),
+    ("LayerNorm(6, rngs=rngs)", 1, {"scale": ("OB", (None, 6)), "bias": ("OB", (None, 6))}),
+    (
+        "LinearGeneral((4, 2), (5, 6), axis=(-2, -1), rngs=rngs)", 1,
+        {"kernel": ("IBIOO", (8, 30)), "bias": ("OBO", (8, 30))},
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "axis", "expected"), STACKED)
+def test_layers_that_vmap_stacks_along_any_axis(code: str, axis: int, expected: Any) -> None:
+    """They are read through the layer's own sizes: a kernel (32, 3, 64) holds three of (32, 64)."""
+    layer = stacked(code, 3, axis)
+    records = {record.path: (record.layout, record.fans) for record in ui.inspect(layer)}
+    assert records == expected
+
+
+def test_the_std_of_layers_stacked_along_the_second_axis() -> None:
+    """1 / sqrt(32), whatever the axis."""
+    layer = stacked("Linear(32, 64, rngs=rngs)", 3, 1)
+    assert ui.plan(layer, ui.recipes.flax_nnx_default())["kernel"].pieces[0].law.std == pytest.approx(
+        32**-0.5
+    )
+
+
+def test_an_axis_that_cannot_be_told_is_refused() -> None:
+    """64 layers of (64, 64); a rule's layout says it, and so does a description."""
+    layer = stacked("Linear(64, 64, use_bias=False, rngs=rngs)", 64, 1)
+    recipe = ui.recipes.flax_nnx_default()
+    with refused(ui.ArgumentValueError):
+        ui.plan(layer, recipe)
+    rule = ui.Rule(spec=ui.lecun_normal(), role="kernel", layout="IBO")
+    assert ui.plan(layer, recipe.before(rule))["kernel"].pieces[0].law.fan_in == 64
+    description = {"Linear": ui.Layer(kind="linear", tensors={"kernel": ("kernel", "IBO")})}
+    assert ui.plan(layer, recipe, layers=description)["kernel"].pieces[0].law.fan_in == 64

@@ -139,7 +139,7 @@ class MuP:
             True
         """
         rules = [self._scaled_rule(base_record, record) for base_record, record in self._pairs(inventory)]
-        return Recipe(f"mup({self.recipe.name})", tuple(rules), self.recipe.source)
+        return dataclasses.replace(self.recipe, name=f"mup({self.recipe.name})", rules=tuple(rules))
 
     def _pairs(self, inventory: Inventory) -> Iterator[tuple[Record, Record]]:
         """Yield the record of each parameter at the base's width and at this inventory's."""

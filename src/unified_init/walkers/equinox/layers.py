@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
 from equinox import nn
+from jax import tree_util
 
 from unified_init.errors import ArgumentValueError
+from unified_init.walkers import jax_arrays, norms
 from unified_init.walkers.layer_facts import loose, pieces
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["facts_of"]
 
@@ -38,6 +46,9 @@ def facts_of(
         shape: its shape.
         path: its path, for messages.
     """
+    own = _own_norm(owner, name, shape, path)
+    if own is not None:
+        return {"shape": shape} | own, ()
     facts = _known(owner, name, parent)
     if facts is None:
         return {"shape": shape} | loose(name, shape), ()
@@ -50,6 +61,33 @@ def facts_of(
     if "gates" in facts:
         facts |= pieces(path, native, 0, facts.pop("gates"))
     return facts, lead
+
+
+def _own_norm(owner: Any, name: str, shape: tuple[int, ...], path: str) -> dict[str, Any] | None:
+    """Return the facts of a parameter of a norm whose forward pass is not Equinox's own."""
+    label = type(owner).__name__
+    is_norm = isinstance(owner, tuple(NORMS))
+    if is_norm and type(owner).__call__.__module__.startswith("equinox."):
+        return None
+    if not is_norm and not (isinstance(owner, eqx.Module) and norms.says_norm(label)):
+        return None
+    factor: float | str | None = 0.0
+    if norms.norm_role(name) == "scale":
+        factor = norms.multiplier(label, functools.partial(_output, owner, name), shape)
+    return norms.norm_facts(label, name, path, shape, factor)
+
+
+def _output(owner: Any, scale: str, batch: NDArray[Any], gates: int, number: float) -> NDArray[Any]:
+    """Return the output of a norm whose weight is filled with a number."""
+    pairs, structure = tree_util.tree_flatten_with_path(owner)
+    leaves = [
+        jnp.full(leaf.shape, norms.fill_of(jax_arrays.word_of(keys[-1]), scale, number), jnp.float32)
+        if jax_arrays.is_tensor(leaf)
+        else leaf
+        for keys, leaf in pairs
+    ]
+    output = tree_util.tree_unflatten(structure, leaves)(*[jnp.asarray(batch)] * (1 + gates))
+    return np.asarray(output, np.float32)
 
 
 def _known(  # noqa: PLR0911  # one return per layer

@@ -14,6 +14,7 @@ from unified_init.walkers import jax_arrays
 from unified_init.walkers.equinox.layers import facts_of
 from unified_init.walkers.fused import with_named_parts
 from unified_init.walkers.layer_facts import ComputedError, check_complete, stacked
+from unified_init.walkers.lora import with_adapters
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -36,7 +37,11 @@ def inspect(model: eqx.Module) -> Inventory:
             unwritten.append(path)
             continue
         records.append(_record(path, leaf, chain))
-    return Inventory("equinox", placed([with_named_parts(record) for record in records]), tuple(unwritten))
+    return Inventory(
+        "equinox",
+        placed([with_named_parts(record) for record in with_adapters(records, "IO")]),
+        tuple(unwritten),
+    )
 
 
 def read(model: eqx.Module, path: str) -> NDArray[Any]:

@@ -15,6 +15,8 @@ from unified_init.inventory.records import Record
 from unified_init.walkers.flax.cells import CELLS, cell_records
 from unified_init.walkers.fused import with_named_parts
 from unified_init.walkers.layer_facts import loose
+from unified_init.walkers.lora import with_adapters
+from unified_init.walkers.norms import norm_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -34,8 +36,8 @@ class Layer:
     """The facts that a module's class and fields give about its layer.
 
     Args:
-        what: "dense", "einsum", "conv", "conv_transpose", "embed", a normalisation, "prelu", "lora",
-            "attention", a cell of ``CELLS``, or "other".
+        what: "dense", "einsum", "conv", "conv_transpose", "embed", a normalisation, "norm" (of a class that
+            Flax does not have), "prelu", "lora", "attention", a cell of ``CELLS``, or "other".
         native: its class.
         lead: number of batch axes of a dense kernel, which come first; each index has its own matrix.
         inputs: number of axes of a dense kernel that are contracted.
@@ -45,6 +47,7 @@ class Layer:
         swapped: whether the kernel of a transposed convolution has its outputs before its inputs.
         roles: the roles of the axes of an einsum's kernel.
         bias_roles: the roles of the axes of its bias.
+        factors: what a "norm" multiplies by, by the name of the parameter; see ``walkers.norms.multiplier``.
     """
 
     what: str
@@ -57,6 +60,7 @@ class Layer:
     swapped: bool = False
     roles: str = ""
     bias_roles: str = ""
+    factors: tuple[tuple[str, float | str | None], ...] = ()
 
 
 def records_of(
@@ -90,7 +94,8 @@ def records_of(
                 unwritten.append(leaf.path)
             else:
                 records.append(record)
-    return placed([with_named_parts(record) for record in records]), tuple(unwritten), tuple(unowned)
+    adapted = [with_named_parts(record) for record in with_adapters(records, "IO")]
+    return placed(adapted), tuple(unwritten), tuple(unowned)
 
 
 def _owner(key: Key, layers: Mapping[Key, Layer]) -> Key | None:
@@ -128,11 +133,21 @@ def _record(
     if facts is None:
         return None
     facts |= context if facts["kind"] == "linear" else {}
+    if "parts" in facts:  # of a norm: all of the tensor, to which the forward pass adds a number
+        facts["parts"] = tuple(
+            dataclasses.replace(part, path=leaf.path, length=leaf.shape[0]) for part in facts["parts"]
+        )
     facts["layout"] = leaf.layout(facts["layout"], layer_shape)
     if facts["layout"] is None:
         facts.pop("sizes", None)
     return Record(
-        name=leaf.path, path=leaf.path, shape=leaf.shape, dtype=leaf.dtype, native=layer.native, **facts
+        name=leaf.path,
+        path=leaf.path,
+        shape=leaf.shape,
+        dtype=leaf.dtype,
+        native=layer.native,
+        trainable=leaf.collection == "params",
+        **{"doubt": leaf.doubt} | facts,
     )
 
 
@@ -158,7 +173,7 @@ def _rank(layer: Layer, name: str) -> int | None:  # noqa: PLR0911  # one return
     return None
 
 
-def _facts(  # noqa: PLR0911  # one return per layer
+def _facts(  # noqa: C901, PLR0911  # one return per layer
     layer: Layer, collection: str, name: str, layer_shape: tuple[int, ...], kernel: tuple[int, ...] | None
 ) -> dict[str, Any] | None:
     if layer.what in NORMS and name in NORM_ROLES:
@@ -168,6 +183,10 @@ def _facts(  # noqa: PLR0911  # one return per layer
         }  # fmt: skip
     if collection != "params" or layer.what == "wrapper":
         return None
+    if layer.what == "norm":
+        facts = norm_facts(layer.native, name, name, layer_shape, dict(layer.factors).get(name))
+        if facts is not None:
+            return facts
     if kernel is not None and name in {"kernel", "bias"}:
         if layer.what == "dense":
             return _dense(layer, name, layer_shape, kernel)

@@ -19,6 +19,7 @@ class Leaf:
 
     ``inner`` is the shape that the layer itself sees, where a transformation stacks its parameters
     (``nn.scan``, ``nn.vmap``), and ``stacked`` are the axes that it adds; None where they are not known.
+    ``doubt`` says why they are not, where the model does not tell.
     """
 
     key: Key
@@ -27,6 +28,7 @@ class Leaf:
     collection: str = "params"
     inner: tuple[int, ...] | None = None
     stacked: tuple[int, ...] | None = None
+    doubt: str = ""
 
     @property
     def path(self) -> str:
@@ -44,8 +46,8 @@ class Leaf:
 
         None if that does not make the stored shape (``nn.map_variables``): no axis then has a known role.
         """
-        if layout is None or self.shape == layer_shape:
-            return layout
+        if self.doubt or layout is None or self.shape == layer_shape:
+            return None if self.doubt else layout
         choices = axes_of_groups(self.shape, layer_shape)
         if self.inner is None:
             choices = choices[:1]  # the layer was not called: its stacked axes come first, by convention

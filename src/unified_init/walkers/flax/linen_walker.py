@@ -19,6 +19,7 @@ from unified_init.walkers.flax.leaves import Key, Leaf, axes_of_groups
 from unified_init.walkers.flax.linen_axes import stacked_axes
 from unified_init.walkers.flax.linen_layers import is_box, layer_of, leaves_of, unboxed, wrapped_by
 from unified_init.walkers.flax.linen_names import named_layers
+from unified_init.walkers.flax.own_norms import linen_norm, needs_run
 from unified_init.walkers.layer_facts import ComputedError, check_complete
 
 if TYPE_CHECKING:
@@ -38,13 +39,15 @@ class Observation:
 
     ``layers`` are in the order of their first calls. ``inner`` has the shapes that layers see, by collection
     and key. ``stacked`` has the axes that stack layers, where those shapes leave it open. ``wrapped`` has
-    the class that computes a kernel from the stored one, by the kernel's path.
+    the class that computes a kernel from the stored one, by the kernel's path. ``norms`` has the norms that
+    are to be run, outside of any scope.
     """
 
     layers: dict[Key, Layer] = dataclasses.field(default_factory=dict)
     inner: dict[tuple[str, Key], tuple[int, ...]] = dataclasses.field(default_factory=dict)
     stacked: dict[tuple[str, Key], tuple[int, ...]] = dataclasses.field(default_factory=dict)
     wrapped: dict[str, str] = dataclasses.field(default_factory=dict)
+    norms: dict[Key, Any] = dataclasses.field(default_factory=dict)
 
 
 # The observation of each wrapper, for as long as the wrapper exists: every function here needs it.
@@ -144,6 +147,8 @@ def _from_call(model: Linen) -> Observation:
             for (collection, key), value in leaves_of(module.variables).items():
                 observation.inner.setdefault((collection, (*path, *key)), tuple(value.shape))
             observation.wrapped.update(wrapped_by(module))
+            if context.method_name == "__call__" and needs_run(module, observation.layers[path]):
+                observation.norms[path] = module.clone(parent=None, name=None)
         return result
 
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -156,6 +161,8 @@ def _from_call(model: Linen) -> Observation:
         msg = f"`args` of linen() must be what module.init takes after the key; it raised {error!r}."
         raise ArgumentValueError(msg) from error
     _check_fit(model, made_variables)
+    for key, module in observation.norms.items():
+        observation.layers[key] = linen_norm(module, observation.layers[key], _own(observation, key))
     observation.inner = {
         variable: shape for variable, shape in observation.inner.items() if variable in made_variables
     }
@@ -168,6 +175,15 @@ def _from_call(model: Linen) -> Observation:
                 lambda: _shapes(call, model.args, model.kwargs), observation.inner
             )
     return observation
+
+
+def _own(observation: Observation, layer_key: Key) -> dict[str, dict[str, tuple[int, ...]]]:
+    """Return the shapes of a layer's own variables, as it sees them, by collection and name."""
+    shapes: dict[str, dict[str, tuple[int, ...]]] = {}
+    for (collection, key), shape in observation.inner.items():
+        if key[:-1] == layer_key:
+            shapes.setdefault(collection, {})[key[-1]] = shape
+    return shapes
 
 
 def _check_fit(model: Linen, made_variables: Mapping[tuple[str, Key], Any]) -> None:

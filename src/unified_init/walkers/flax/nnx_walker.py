@@ -13,6 +13,8 @@ from unified_init.inventory.records import Inventory, Record
 from unified_init.walkers import jax_arrays
 from unified_init.walkers.flax.layers import Layer, einsum_roles, records_of
 from unified_init.walkers.flax.leaves import Key, Leaf
+from unified_init.walkers.flax.nnx_shapes import unstacked
+from unified_init.walkers.flax.own_norms import needs_run, nnx_norm
 from unified_init.walkers.layer_facts import ComputedError, check_complete
 
 if TYPE_CHECKING:
@@ -39,25 +41,26 @@ COLLECTIONS = (
 def inspect(model: nnx.Module) -> Inventory:
     """Return the records of a module's parameters and statistics."""
     layers: dict[Key, Layer] = {}
-    sharing: dict[int, list[tuple[Leaf, Any]]] = {}
+    sharing: dict[int, list[tuple[Leaf, Any, Any]]] = {}
     skipped: list[str] = []
     for key, node, owner in _walk(model):
         if isinstance(node, nnx.Variable):
-            sharing.setdefault(id(node), []).append((_leaf(key, node, owner), node))
+            sharing.setdefault(id(node), []).append((_leaf(key, node, owner), node, owner))
         elif isinstance(node, nnx.Module):
-            layers[key] = _layer(node)
+            layer = _layer(node)
+            layers[key] = nnx_norm(node, layer) if needs_run(node, layer) else layer
         else:
             skipped.append("/".join(key))
     leaves = []
     for occurrences in sharing.values():
-        for leaf, node in occurrences:
+        for leaf, node, owner in occurrences:
             if leaf.collection in {"params", "batch_stats"} and jax_arrays.is_tensor(node.get_value()):
-                leaves.append(leaf)
+                leaves.append((leaf, owner))
             else:
                 skipped.append(leaf.path)
-    records, unwritten, _ = records_of(layers, leaves)
+    records, unwritten, _ = records_of(layers, unstacked(leaves))
     ties = [
-        {leaf.path for leaf, _ in occurrences} for occurrences in sharing.values() if len(occurrences) > 1
+        {leaf.path for leaf, _, _ in occurrences} for occurrences in sharing.values() if len(occurrences) > 1
     ]
     return Inventory("flax_nnx", _tied(records, ties), (*skipped, *unwritten))
 

@@ -115,7 +115,14 @@ def _record(path: str, stored: tuple[int, ...], dtype: str, site: Site, facts: d
     fields = {"shape": site.shape} | facts
     full_path = path + fields.pop("suffix", "")
     lead = stored[: len(stored) - len(site.shape)]
-    return Record(name=full_path, path=full_path, dtype=dtype, native=site.native, **stacked(fields, lead))
+    return Record(
+        name=full_path,
+        path=full_path,
+        dtype=dtype,
+        native=site.native,
+        trainable=not path.startswith(STATE),
+        **stacked(fields, lead),
+    )
 
 
 def _facts(  # noqa: PLR0911  # one return per layer

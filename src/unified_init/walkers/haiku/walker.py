@@ -16,6 +16,7 @@ from unified_init.walkers import jax_arrays
 from unified_init.walkers.fused import with_named_parts
 from unified_init.walkers.haiku.layers import LAYERS, STATE, Site, described, described_state, named_site
 from unified_init.walkers.layer_facts import check_complete
+from unified_init.walkers.lora import with_adapters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -54,7 +55,11 @@ def inspect(model: Haiku) -> Inventory:
             tensor_records = described(bundle, name, shape, dtype, site, shapes)
         records += tensor_records
         unwritten += [] if tensor_records else [path]
-    return Inventory("haiku", placed([with_named_parts(record) for record in records]), tuple(unwritten))
+    return Inventory(
+        "haiku",
+        placed([with_named_parts(record) for record in with_adapters(records, "IO")]),
+        tuple(unwritten),
+    )
 
 
 def read(model: Haiku, path: str) -> NDArray[Any]:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from typing import TYPE_CHECKING, Any
 
+import keras
+import numpy as np
 from keras import layers
 
+from unified_init.backends.registry import NAMES, get
+from unified_init.walkers import norms
 from unified_init.walkers.layer_facts import loose, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
 __all__ = ["described"]
 
@@ -86,7 +93,7 @@ def _facts(  # noqa: C901, PLR0911  # one return per layer
         return {"kind": "prelu", "role": "slope", "layout": "O" * len(shape)}
     if isinstance(layer, layers.SpectralNormalization) or type(layer).__name__ == "STFTSpectrogram":
         return None  # state of the power iteration; windows that a formula gives
-    return _norm(layer, name, shape) or _free(layer, name, shape)
+    return _norm(layer, name, shape, path) or _free(layer, name, shape)
 
 
 def _vector(role: str) -> Facts:
@@ -243,14 +250,39 @@ NORM_KINDS = {
 }  # fmt: skip
 
 
-def _norm(layer: Any, name: str, shape: tuple[int, ...]) -> Facts | None:
-    """Return the facts of a variable of a normalization; other libraries' are known by class name."""
+def _norm(layer: Any, name: str, shape: tuple[int, ...], path: str) -> Facts | None:
+    """Return the facts of a variable of a normalization; another library's is run to see what it adds."""
+    label = type(layer).__name__
     names = [cls.__name__ for cls in type(layer).__mro__]
-    kind = next((kind for label in names for end, kind in NORM_KINDS.items() if label.endswith(end)), None)
+    kind = next((kind for word in names for end, kind in NORM_KINDS.items() if word.endswith(end)), None)
     role = NORM_ROLES.get(name)
-    if kind is None or role is None:
+    is_known = kind is not None and type(layer).call.__module__.startswith("keras.")
+    if is_known or (kind is not None and role in {"mean", "variance"}):
+        known = {"kind": kind, "role": role, "layout": "O" * len(shape) or None, "outputs": math.prod(shape)}
+        return known if role is not None else None
+    is_own = any(variable.name == name for variable in layer._trainable_variables)  # noqa: SLF001  # as below
+    if not is_own or not (kind is not None or norms.says_norm(label)):
         return None
-    return {"kind": kind, "role": role, "layout": "O" * len(shape) or None, "outputs": math.prod(shape)}
+    factor: float | str | None = 0.0
+    if norms.norm_role(name) == "scale":
+        factor = norms.multiplier(label, functools.partial(_output, layer, name), shape)
+    facts = norms.norm_facts(label, name, path, shape, factor)
+    return facts and facts | ({} if kind is None else {"kind": kind})
+
+
+def _output(layer: Any, scale: str, batch: NDArray[Any], gates: int, number: float) -> NDArray[Any]:
+    """Return the output of a norm whose weight is filled with a number; its variables stay as they are."""
+    values = [
+        [
+            keras.ops.full(tuple(variable.shape), norms.fill_of(variable.name, scale, number), "float32")
+            for variable in variables
+        ]
+        for variables in (layer.trainable_variables, layer.non_trainable_variables)
+    ]
+    inputs = [keras.ops.convert_to_tensor(batch)] * (1 + gates)
+    output, _ = layer.stateless_call(*values, *inputs)
+    backend = keras.config.backend()
+    return get(backend if backend in NAMES else "numpy").to_numpy(output).astype(np.float32)
 
 
 def _free(layer: Any, name: str, shape: tuple[int, ...]) -> Facts | None:

@@ -22,6 +22,7 @@ from unified_init.inventory.records import Inventory, Record
 from unified_init.walkers.fused import with_named_parts
 from unified_init.walkers.keras.layers import described
 from unified_init.walkers.layer_facts import ComputedError
+from unified_init.walkers.lora import with_adapters
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -76,7 +77,11 @@ def inspect(model: Any) -> Inventory:
         records.extend(first_records)
         if not first_records:
             unwritten.append(first.path)
-    return Inventory("keras", placed([with_named_parts(record) for record in records]), tuple(unwritten))
+    return Inventory(
+        "keras",
+        placed([with_named_parts(record) for record in with_adapters(records, "IO")]),
+        tuple(unwritten),
+    )
 
 
 def _records(occurrence: Occurrence, others: list[str]) -> list[Record]:
@@ -90,6 +95,7 @@ def _records(occurrence: Occurrence, others: list[str]) -> list[Record]:
             "name": occurrence.stream + suffix, "path": occurrence.path + suffix,
             "shape": shape, "dtype": variable.dtype,
             "ties": tuple(other + suffix for other in others), "native": type(occurrence.layer).__name__,
+            "trainable": bool(variable.trainable),
         } | facts  # fmt: skip
         records.append(Record(**fields))
     return records

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
-from torch.nn.modules.batchnorm import _NormBase  # all batch and instance norms: they have no public base
 
 from unified_init.errors import ArgumentValueError
-from unified_init.inventory.records import Part, Record
+from unified_init.inventory.records import Record
 from unified_init.walkers.fused import QKV, Split, fused_facts
 from unified_init.walkers.layer_facts import BIAS, POSITION, SCALED, TOKEN
 from unified_init.walkers.torch.fused import split_of
 from unified_init.walkers.torch.mixtures import mixture_facts
+from unified_init.walkers.torch.norms import facts_of_norm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,8 +51,14 @@ def described(modules: Mapping[str, nn.Module], path: str, native: torch.Tensor 
         return None
     return Record(
         name=path, path=path, shape=tuple(native.shape), dtype=str(native.dtype).removeprefix("torch."),
-        native=type(module).__name__, **facts,
+        native=type(module).__name__, trainable=_is_trained(native), **facts,
     )  # fmt: skip
+
+
+def _is_trained(native: torch.Tensor | Effective) -> bool:
+    """Whether training changes a tensor: a parameter that takes gradients, or one computed from such."""
+    tensors = [native] if isinstance(native, torch.Tensor) else native.stored
+    return any(tensor.requires_grad for tensor in tensors)
 
 
 def _check_has_shape(module: nn.Module, path: str, native: torch.Tensor | Effective) -> None:
@@ -105,12 +111,10 @@ def _of_transformers(module: nn.Module) -> bool:
     return type(module).__module__.startswith(("transformers.", "transformers_modules."))
 
 
-def _facts(  # noqa: C901, PLR0911  # one return per layer
+def _facts(  # noqa: PLR0911  # one return per layer
     modules: Mapping[str, nn.Module], layer: str, name: str, shape: tuple[int, ...], path: str
 ) -> dict[str, Any] | None:
     module, parent = modules[layer], modules[layer.rpartition(".")[0]] if layer else None
-    if re.search(r"\.lora_(embedding_)?[AB](\.|$)", path) or re.search(r"lora_[ab]$", name):
-        return _lora(path, name, shape)
     if name not in OWN_TENSORS.get(_family(module), {name}):
         return _free(module, name, shape)
     if isinstance(module, nn.MultiheadAttention):
@@ -148,7 +152,7 @@ def _facts(  # noqa: C901, PLR0911  # one return per layer
     if isinstance(module, (nn.RNNBase, nn.RNNCellBase)) and re.match(r"(weight|bias)_[ih]", name):
         return _recurrent(module, name, shape, path)
     mixture = mixture_facts(module, name, shape, path) if _of_transformers(module) else None
-    return mixture or _norm(module, name, shape, path) or _free(module, name, shape)
+    return mixture or facts_of_norm(module, name, shape, path) or _free(module, name, shape)
 
 
 def _vector(role: str) -> dict[str, Any]:
@@ -231,55 +235,6 @@ def _recurrent(module: Any, name: str, shape: tuple[int, ...], path: str) -> dic
     else:
         facts |= {"role": "recurrent_kernel" if recurrent else "kernel", "layout": "OI"}
     return facts | (_gates(path, shape, facts["layout"], labels) if labels else {})
-
-
-NORM_ROLES = {
-    "weight": "scale", "bias": "offset", "running_mean": "mean", "running_var": "variance",
-    "num_batches_tracked": "count",
-}  # fmt: skip
-
-
-# Norms of transformers 5 whose forward pass multiplies by 1 + weight.
-CENTRED = frozenset({
-    "GemmaRMSNorm", "Gemma2RMSNorm", "Gemma3RMSNorm", "MiniMaxM3VLRMSNorm", "MuseGlimmerTextCenteredRMSNorm",
-    "MuseSparkTextCenteredRMSNorm", "MuseSparkTextInputScaledRMSNorm", "NemotronLayerNorm1P",
-    "Qwen3_5RMSNorm", "Qwen3_5MoeRMSNorm", "Qwen3NextRMSNorm", "Qwen4ExpTextRMSNorm", "RecurrentGemmaRMSNorm",
-    "Step3p7RMSNorm", "T5GemmaRMSNorm", "T5Gemma2RMSNorm", "VaultGemmaRMSNorm", "VideoPrismLayerNorm",
-})  # fmt: skip
-
-
-def _norm(module: nn.Module, name: str, shape: tuple[int, ...], path: str) -> dict[str, Any] | None:
-    """Return the facts of a tensor of a normalization; those of other libraries are known by class name."""
-    label = type(module).__name__
-    if isinstance(module, _NormBase):
-        kind = "group_norm" if "Instance" in label else "batch_norm"
-    elif isinstance(module, nn.GroupNorm):
-        kind = "group_norm"
-    elif re.search(r"RMSNorm|RmsNorm|T5LayerNorm", label):
-        kind = "rms_norm"
-    elif isinstance(module, nn.LayerNorm) or label.endswith(("LayerNorm", "LayerNorm2d")):
-        kind = "layer_norm"
-    elif re.search(r"BatchNorm", label):
-        kind = "batch_norm"
-    else:
-        return None
-    role = NORM_ROLES.get(name)
-    if role is None:
-        return None
-    layout = "O" * len(shape) if len(shape) else None
-    facts: dict[str, Any] = {"kind": kind, "role": role, "layout": layout, "outputs": math.prod(shape)}
-    if role == "scale" and label in CENTRED and _of_transformers(module) and shape:
-        facts |= {"axis": 0, "parts": (Part(label="", length=shape[0], path=path, shift=1.0),)}
-    return facts
-
-
-def _lora(path: str, name: str, shape: tuple[int, ...]) -> dict[str, Any]:
-    is_down = "lora_A" in path or "lora_embedding_A" in path or name == "lora_a"
-    outputs, inputs = (shape[0], math.prod(shape[1:])) if len(shape) > 1 else (None, None)
-    return {
-        "kind": "lora", "role": "adapter_a" if is_down else "adapter_b", "inputs": inputs, "outputs": outputs,
-        "layout": "OI" if len(shape) == 2 else None,  # noqa: PLR2004  # a matrix
-    }  # fmt: skip
 
 
 def _free(  # noqa: PLR0911  # one return per kind

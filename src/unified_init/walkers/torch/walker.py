@@ -11,6 +11,7 @@ from unified_init.backends import _torch as adapter
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
 from unified_init.inventory.places import placed, unwrapped
 from unified_init.inventory.records import Inventory, Record
+from unified_init.walkers.lora import with_adapters
 from unified_init.walkers.torch.layers import described
 from unified_init.walkers.torch.memory import check_apart, identity
 from unified_init.walkers.torch.parametrized import Effective, effective_of, effective_weights
@@ -42,7 +43,8 @@ def inspect(model: torch.nn.Module) -> Inventory:
             record = dataclasses.replace(record, name=stream)
         key = native.identity if isinstance(native, Effective) else identity(native)
         sharing.setdefault(key, []).append(record)
-    return Inventory("torch", placed([_owner(records) for records in sharing.values()]), tuple(unwritten))
+    owners = with_adapters((_owner(records) for records in sharing.values()), "OI")
+    return Inventory("torch", placed(owners), tuple(unwritten))
 
 
 def _check_eager(modules: Mapping[str, torch.nn.Module]) -> None:
@@ -156,7 +158,8 @@ def commit(model: torch.nn.Module, writes: Mapping[str, Write]) -> torch.nn.Modu
 
 def _assign(native: torch.Tensor | Effective, write: Write) -> None:
     if isinstance(native, Effective):
-        native.assign(adapter.adopt(write.array(), None))
+        current = None if write.covers else adapter.to_numpy(native.value())
+        native.assign(adapter.adopt(write.array(current), None))
         return
     view = adapter.writable(native) if write.covers else None
     if view is not None:
