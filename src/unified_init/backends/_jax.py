@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -13,12 +14,12 @@ import numpy as np
 from unified_init.backends import graph
 from unified_init.backends import jax_placement as placement
 from unified_init.backends.trace import draw as trace_program
-from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError
+from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError, UnifiedInitError
 from unified_init.stream import threefry
 from unified_init.stream.run import on_host
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -48,11 +49,11 @@ def root_key(seed: object) -> Key | None:
             f"generator, got a JAX array of type {seed.dtype} and shape {seed.shape}."
         )
         raise ArgumentTypeError(msg)
-    return _folded(words)
+    return cast("Key", _read(lambda: _folded(words)))
 
 
 def _read(words: Callable[[], Any]) -> Any:
-    """Return the words of a key, which may be deleted or donated, or be on a device that may not be read."""
+    """Return the words of a key, which may be deleted or donated, or be on a device that is guarded."""
     try:
         return words()
     except RuntimeError as error:
@@ -72,9 +73,21 @@ def _folded(words: jax.Array) -> Key:
         step: Any = lambda key, counter: graph.block(ops(None), key, *counter)  # noqa: E731  # as the one below
     else:
         # Explicitly, which a transfer guard allows.
-        values, step = _read(lambda: jax.device_get(words)).tolist(), threefry.block_of_ints
+        values, step = jax.device_get(words).tolist(), threefry.block_of_ints
     values += [values[0] ^ values[0]] * (len(values) % 2)
     return functools.reduce(step, zip(values[::2], values[1::2], strict=True))
+
+
+@contextlib.contextmanager
+def _refusals() -> Iterator[None]:
+    """Raise what JAX refuses while it runs, such as a transfer that is guarded, as an error of ours."""
+    try:
+        yield
+    except UnifiedInitError:
+        raise
+    except RuntimeError as error:
+        msg = f"JAX does not make the array: {str(error).partition(chr(10))[0]}"
+        raise BackendError(msg) from None
 
 
 def resolve_device(device: object, dtype: str) -> Any:
@@ -112,6 +125,7 @@ def check_dtype(name: str) -> None:
         raise BackendError(msg)
 
 
+@_refusals()
 def adopt(array: NDArray[Any], target: Any) -> jax.Array:
     """Return a host buffer as an array that shares it where it can."""
     return placement.put(array, placement.beside(None, array.ndim) if target is None else target)
@@ -127,6 +141,7 @@ def check_sharding(sharding: object) -> Any:
     return placement.asked(sharding)
 
 
+@_refusals()
 def place(array: NDArray[Any], seed: object, sharding: Any) -> jax.Array:
     """Return a host buffer with a sharding, or without one where JAX puts what it draws from the seed."""
     check_dtype(array.dtype.name)
@@ -192,6 +207,7 @@ def _sharded(sharding: jax.sharding.Sharding) -> Any:
     return jax.jit(compiled, static_argnums=(2, 3), out_shardings=sharding)
 
 
+@_refusals()
 def trace(program: Program, key: Key | None, target: Any) -> jax.Array:
     """Run the graph program: in the trace under way, on a device, or sharded."""
     is_traced_key = key is not None and not isinstance(key[0], int)
