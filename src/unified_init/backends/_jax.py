@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -11,11 +12,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from unified_init.backends import graph
+from unified_init.backends import jax_placement as placement
 from unified_init.backends.trace import draw as trace_program
-from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError
+from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError, UnifiedInitError
 from unified_init.stream import threefry
+from unified_init.stream.run import on_host
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from numpy.typing import NDArray
 
     from unified_init.backends.protocol import Key, Ops
@@ -27,13 +32,6 @@ if TYPE_CHECKING:
 KEY_WORDS = 2
 
 
-@functools.cache
-def _probe() -> jax.Array:
-    """Return an array made outside of any trace; in a trace, ``device_put`` of it gives a tracer."""
-    with jax.ensure_compile_time_eval():
-        return jax.device_put(np.float32(0))  # explicitly, which no transfer guard forbids
-
-
 def root_key(seed: object) -> Key | None:
     """Return the two words of a JAX key: typed or legacy, concrete or traced."""
     if not isinstance(seed, jax.Array):
@@ -42,7 +40,7 @@ def root_key(seed: object) -> Key | None:
         if seed.shape:
             msg = f"`seed` must be one JAX key, got keys of shape {seed.shape}: use jax.vmap."
             raise ArgumentValueError(msg)
-        words = jax.random.key_data(seed).reshape(-1)
+        words = _read(lambda: jax.random.key_data(seed).reshape(-1))
     elif seed.dtype == np.uint32 and seed.shape == (KEY_WORDS,):
         words = seed
     else:
@@ -51,7 +49,16 @@ def root_key(seed: object) -> Key | None:
             f"generator, got a JAX array of type {seed.dtype} and shape {seed.shape}."
         )
         raise ArgumentTypeError(msg)
-    return _folded(words)
+    return cast("Key", _read(lambda: _folded(words)))
+
+
+def _read(words: Callable[[], Any]) -> Any:
+    """Return the words of a key, which may be deleted or donated, or be on a device that is guarded."""
+    try:
+        return words()
+    except RuntimeError as error:
+        msg = f"`seed` is a JAX key that cannot be read: {error}"
+        raise ArgumentValueError(msg) from None
 
 
 def _folded(words: jax.Array) -> Key:
@@ -65,21 +72,31 @@ def _folded(words: jax.Array) -> Key:
         values: list[Any] = [signed[position] for position in range(words.size)]
         step: Any = lambda key, counter: graph.block(ops(None), key, *counter)  # noqa: E731  # as the one below
     else:
-        values, step = np.asarray(words).tolist(), threefry.block_of_ints
+        # Explicitly, which a transfer guard allows.
+        values, step = jax.device_get(words).tolist(), threefry.block_of_ints
     values += [values[0] ^ values[0]] * (len(values) % 2)
     return functools.reduce(step, zip(values[::2], values[1::2], strict=True))
 
 
-def tracing() -> bool:
-    """Whether a function is being traced: constants are then tracers too."""
-    return isinstance(jax.device_put(_probe()), jax.core.Tracer)
+@contextlib.contextmanager
+def _refusals() -> Iterator[None]:
+    """Raise what JAX refuses while it runs, such as a transfer that is guarded, as an error of ours."""
+    try:
+        yield
+    except UnifiedInitError:
+        raise
+    except RuntimeError as error:
+        msg = f"JAX does not make the array: {str(error).partition(chr(10))[0]}"
+        raise BackendError(msg) from None
 
 
-def resolve_device(device: object, dtype: str) -> jax.Device | jax.sharding.Sharding | None:
-    """Return a device or a sharding; None leaves the array uncommitted, where JAX puts it."""
+def resolve_device(device: object, dtype: str) -> Any:
+    """Return a device or a sharding; None leaves the array where JAX puts its own."""
     check_dtype(dtype)
-    if device is None or isinstance(device, (jax.Device, jax.sharding.Sharding)):
+    if device is None or isinstance(device, jax.Device):
         return device
+    if isinstance(device, (jax.sharding.Sharding, jax.sharding.PartitionSpec)):
+        return placement.resolved(device)
     if not isinstance(device, str) or ":-" in device:
         msg = f"`device` of the jax backend must be a jax.Device, a Sharding or a platform, got {device!r}."
         raise ArgumentValueError(msg)
@@ -93,9 +110,9 @@ def resolve_device(device: object, dtype: str) -> jax.Device | jax.sharding.Shar
 
 def wants_graph(target: Any) -> bool:
     """Say whether a trace is under way, or the device is no host, or the array is sharded."""
-    if isinstance(target, jax.sharding.Sharding) or (target is not None and target.platform != "cpu"):
+    if target is not None and getattr(target, "platform", "sharded") != "cpu":
         return True
-    return tracing()
+    return placement.tracing()
 
 
 def check_dtype(name: str) -> None:
@@ -108,9 +125,28 @@ def check_dtype(name: str) -> None:
         raise BackendError(msg)
 
 
+@_refusals()
 def adopt(array: NDArray[Any], target: Any) -> jax.Array:
-    """Return a host buffer as an array that shares it."""
-    return jax.device_put(array, target, may_alias=True)
+    """Return a host buffer as an array that shares it where it can."""
+    return placement.put(array, placement.beside(None, array.ndim) if target is None else target)
+
+
+def is_traced(seed: object) -> bool:
+    """Whether a draw from a seed is part of a program that is being traced."""
+    return isinstance(seed, jax.core.Tracer) or placement.tracing()
+
+
+def check_sharding(sharding: object) -> Any:
+    """Return the sharding that an initializer was asked for; refuse what is none."""
+    return placement.asked(sharding)
+
+
+@_refusals()
+def place(array: NDArray[Any], seed: object, sharding: Any) -> jax.Array:
+    """Return a host buffer with a sharding, or without one where JAX puts what it draws from the seed."""
+    check_dtype(array.dtype.name)
+    target = placement.beside(seed, array.ndim) if sharding is None else placement.resolved(sharding)
+    return placement.put(array, target)
 
 
 def to_numpy(tensor: Any) -> NDArray[Any]:
@@ -123,6 +159,13 @@ def to_numpy(tensor: Any) -> NDArray[Any]:
 
 def _linalg_diagonal(x: Any) -> Any:
     return jnp.diagonal(x, axis1=-2, axis2=-1)
+
+
+def _take(column: Any, row: Any) -> Any:
+    sharding = placement.explicit_sharding(row)
+    # On explicit axes the type of the result must be told: it is sharded as the rows are.
+    options = {} if sharding is None else {"out_sharding": sharding}
+    return column.at[row].get(mode="promise_in_bounds", **options)
 
 
 NAMESPACE = SimpleNamespace(
@@ -140,7 +183,7 @@ OPS = SimpleNamespace(
     xp=NAMESPACE,
     cast=jax.lax.convert_element_type,
     bits=jax.lax.bitcast_convert_type,
-    take=lambda column, row: column.at[row].get(mode="promise_in_bounds"),
+    take=_take,
     complex=jax.lax.complex,
     constant=jnp.asarray,
 )
@@ -155,6 +198,7 @@ def ops(target: Any) -> Ops:
 @functools.partial(jax.jit, static_argnums=(2, 3))
 def compiled(key: Key, args: graph.Arguments, index: IndexMap, dtype: str) -> jax.Array:
     """Run the graph program, compiled once per shape and type: key and table are arguments."""
+    args = jax.tree.map(jnp.asarray, args)  # they are NumPy's under jax.disable_jit()
     return graph.elementwise(OPS, key, args, index, dtype)
 
 
@@ -163,14 +207,27 @@ def _sharded(sharding: jax.sharding.Sharding) -> Any:
     return jax.jit(compiled, static_argnums=(2, 3), out_shardings=sharding)
 
 
+@_refusals()
 def trace(program: Program, key: Key | None, target: Any) -> jax.Array:
     """Run the graph program: in the trace under way, on a device, or sharded."""
+    is_traced_key = key is not None and not isinstance(key[0], int)
+    if target is None and key is not None and is_traced_key and program.table is None:
+        # Matrices are made of steps whose result on explicit axes JAX cannot tell, say under ``jax.vmap``.
+        sharding = placement.explicit_sharding(key[0])
+        target = sharding and placement.replicated(sharding.mesh, len(program.index.shape))
     if target is None:
         return trace_program(OPS, program, key, compiled)
-    if isinstance(target, jax.sharding.Sharding):
-        return jax.device_put(trace_program(OPS, program, key, _sharded(target)), target)
+    if is_traced_key or placement.tracing():
+        return _trace_placed(program, key, target, is_traced_key=is_traced_key)
+    sharded = isinstance(target, jax.sharding.Sharding)
+    if not placement.reachable(target) or (sharded and program.table is None):
+        return placement.put(on_host(program, key), target)
+    if sharded:
+        placement.check(target, program.index.shape)
 
     def run(stream_key: Key, args: graph.Arguments, index: IndexMap, dtype: str) -> jax.Array:
+        if sharded:
+            return _sharded(target)(*jax.device_put((stream_key, args)), index, dtype)
         return compiled(*jax.device_put((stream_key, args), target), index, dtype)
 
     return jax.device_put(trace_program(OPS, program, key, run), target)
@@ -181,8 +238,13 @@ def reserve(shape: tuple[int, ...], dtype: str, target: Any) -> None:
     jnp.empty(shape, dtype=dtype, device=target)
 
 
-def constrain(array: jax.Array, sharding: Any) -> jax.Array:
-    """Return the array with a sharding, in a trace or outside one."""
-    if isinstance(array, jax.core.Tracer):
-        return jax.lax.with_sharding_constraint(array, sharding)
-    return jax.device_put(array, sharding)
+def _trace_placed(program: Program, key: Key | None, target: Any, *, is_traced_key: bool) -> jax.Array:
+    """Run the graph program in a trace, with a sharding or on a device."""
+    if isinstance(target, jax.Device):
+        return jax.device_put(trace_program(OPS, program, key, compiled), target)
+
+    def run(*words: Any) -> jax.Array:  # traced words are arguments: the function may run under another mesh
+        return trace_program(OPS, program, words or key, compiled)
+
+    words = cast("tuple[Any, ...]", key) if is_traced_key else ()
+    return placement.constrained(run, words, target, program.index.shape)

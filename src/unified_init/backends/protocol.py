@@ -68,8 +68,14 @@ class Reserving(Backend, Protocol):
 class Shardable(Backend, Protocol):
     """A framework that spreads an array over devices."""
 
-    def constrain(self, array: Any, sharding: Any) -> Any:
-        """Return the array with a sharding, in a trace or outside one."""
+    def is_traced(self, seed: object) -> bool:
+        """Whether a draw from a seed is part of a program that is being traced."""
+
+    def check_sharding(self, sharding: object) -> Any:
+        """Return the sharding that an initializer was asked for; refuse what is none."""
+
+    def place(self, array: NDArray[Any], seed: object, sharding: Any) -> Any:
+        """Return a host buffer with a sharding; with None, where the framework puts its own draws."""
 
 
 class LinearAlgebra(Protocol):

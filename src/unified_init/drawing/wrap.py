@@ -31,12 +31,14 @@ class JaxInitializer:
 
     def __call__(self, key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> Any:
         """Draw under a key, concrete or traced; without a type, float32."""
-        dtype = "float32" if dtype is None else dtype
-        array = draw(self.call.spec, shape, seed=key, dtype=dtype, backend="jax", **self.call.options())
-        if out_sharding is None:
-            return array
         adapter = cast("Shardable", registry.get("jax"))
-        return adapter.constrain(array, out_sharding)
+        sharding = adapter.check_sharding(out_sharding)
+        options = {"seed": key, "dtype": "float32" if dtype is None else dtype, **self.call.options()}
+        if adapter.is_traced(key):
+            return draw(self.call.spec, shape, backend="jax", device=sharding, **options)
+        # Not by way of ``device=``, for which a program would be compiled.
+        array = draw(self.call.spec, shape, backend="numpy", **options)
+        return adapter.place(array, key if self.call.spec.is_random else None, sharding)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
