@@ -11,6 +11,7 @@ sessions that run tests measure coverage, and ``coverage`` adds up what they lef
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 
 import nox
@@ -126,6 +127,15 @@ def frameworks(session: nox.Session) -> None:
 def parity(session: nox.Session) -> None:
     """Test everything with all four frameworks in one process; ``-- -k NAME`` selects."""
     run_tests(session, python=frameworks_bin(session, "python"), profile="ci")
+
+
+@nox.session(venv_backend="none", default=False, requires=["frameworks"])
+def fuzz(session: nox.Session) -> None:
+    """Compare 100,000 eager and 1,000 compiled draws with a direct computation; ``-- SEED`` repeats a run."""
+    (seed,) = session.posargs or (str(secrets.randbits(32)),)
+    counts = {"FUZZ_SEED": seed, "FUZZ_EAGER": "100000", "FUZZ_COMPILED": "1000"}
+    python = frameworks_bin(session, "python")
+    session.run(python, "-m", "pytest", "-s", "tests/parity/test_fuzz.py", env=QUIET | counts)
 
 
 @nox.session(venv_backend="none", requires=["frameworks"])

@@ -50,6 +50,11 @@ if TYPE_CHECKING:
     from unified_init.models.matching import NameMap as NameMap
     from unified_init.models.matching import match as match
     from unified_init.models.planning import Plan as Plan
+    from unified_init.models.tensors import digests as digests
+    from unified_init.models.tensors import read as read
+    from unified_init.models.transferring import transfer as transfer
+    from unified_init.models.verifying import Verification as Verification
+    from unified_init.models.verifying import verify_match as verify_match
     from unified_init.recipes.recipe_json import recipe_from_json as recipe_from_json
     from unified_init.recipes.recipe_json import recipe_from_yaml as recipe_from_yaml
     from unified_init.recipes.recipe_json import recipe_schema as recipe_schema
@@ -114,6 +119,9 @@ _MODEL_HOMES = {
     "inventory.records": "Inventory Part Record inventory_to_json",
     "inventory.inventory_json": "inventory_from_json",
     "models.matching": "NameMap match",
+    "models.tensors": "digests read",
+    "models.transferring": "transfer",
+    "models.verifying": "Verification verify_match",
     "walkers.trees": "Haiku Linen haiku linen",
     "models.planning": "Plan",
     "auditing.probing": "Probe probe",

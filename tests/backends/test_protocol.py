@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from unified_init.backends import _numpy, protocol, registry
-from unified_init.backends.protocol import Backend, Fillable, Shardable
+from unified_init.backends.protocol import Backend, Fillable, Reserving, Shardable
 from unified_init.testing.protocols import differences, functions_of
 
 # What the front door takes each adapter for.
 PROTOCOLS: dict[str, tuple[type, ...]] = {
     "numpy": (Backend, Fillable),
-    "torch": (Backend, Fillable),
-    "tensorflow": (Backend,),
-    "jax": (Backend, Shardable),
+    "torch": (Backend, Fillable, Reserving),
+    "tensorflow": (Backend, Reserving),
+    "jax": (Backend, Reserving, Shardable),
 }
 ADAPTERS = [
     pytest.param(name, id=name, marks=[] if name == "numpy" else pytest.mark.needs(name))

@@ -41,7 +41,7 @@ def test_equal_layers_are_paired_in_order() -> None:
     b = model(*(record(f"b.{i}.w", "linear", (4, 4)) for i in range(3)))
     found = ui.match(a, b)
     assert dict(found) == {f"b.{i}.w": f"a.{i}.w" for i in range(3)}
-    assert str(found).splitlines()[0] == "b.0.w  a.0.w  by order"
+    assert str(found).splitlines()[0] == "b.0.w  a.0.w  by order of registration"
 
 
 def test_places_come_before_order() -> None:
@@ -63,8 +63,8 @@ def test_places_come_before_order() -> None:
     assert all(path == name for path, name in ui.match(a, b).items())
 
 
-def test_an_order_that_the_weights_contradict_is_refused() -> None:
-    """Without places the shortcut's normalisation would be taken for the first."""
+def test_an_order_that_the_weights_contradict_is_not_followed() -> None:
+    """Without places the shortcut's normalization would be taken for the first; it follows its convolution."""
     a = model(
         record("conv1.w", "conv", (8, 4, 3, 3)), record("bn1.w", "norm", (8,)),
         record("down.w", "conv", (8, 4, 1, 1)), record("bn3.w", "norm", (8,)),
@@ -73,10 +73,25 @@ def test_an_order_that_the_weights_contradict_is_refused() -> None:
         record("side.w", "conv", (8, 4, 1, 1)), record("p.w", "norm", (8,)),
         record("main.w", "conv", (8, 4, 3, 3)), record("q.w", "norm", (8,)),
     )  # fmt: skip
+    names = ui.match(a, b)
+    assert dict(names) == {"side.w": "down.w", "p.w": "bn3.w", "main.w": "conv1.w", "q.w": "bn1.w"}
+    assert ("p.w", "bn3.w", "by the layers around it") in names.reasons
+
+
+def test_an_order_that_the_weights_contradict_is_refused() -> None:
+    """Where the normalizations do not stand beside their convolutions, nothing says which is which."""
+    a = model(
+        record("conv1.w", "conv", (8, 4, 3, 3)), record("down.w", "conv", (8, 4, 1, 1)),
+        record("bn1.w", "norm", (8,)), record("bn3.w", "norm", (8,)),
+    )  # fmt: skip
+    b = model(
+        record("side.w", "conv", (8, 4, 1, 1)), record("main.w", "conv", (8, 4, 3, 3)),
+        record("p.w", "norm", (8,)), record("q.w", "norm", (8,)),
+    )  # fmt: skip
     with refused(ui.ArgumentValueError):
         ui.match(a, b)
-    settled = ui.match(a, b, given={"p.w": "bn3.w"})
-    assert dict(settled) == {"side.w": "down.w", "p.w": "bn3.w", "main.w": "conv1.w", "q.w": "bn1.w"}
+    settled = ui.match(a, b, given={"p": "bn3", "q": "bn1"})
+    assert dict(settled) == {"side.w": "down.w", "main.w": "conv1.w", "p.w": "bn3.w", "q.w": "bn1.w"}
 
 
 def test_equal_names_come_before_order() -> None:
@@ -212,7 +227,7 @@ def test_places_pair_what_looks_alike_in_every_block() -> None:
     b = model(*layers("b", "attention.out", "attention.query"))
     found = ui.match(a, b)
     assert found["b1.ery"] == "a1.ery"
-    assert {reason for _, _, reason in found.reasons} == {"by place and order"}
+    assert {reason for _, _, reason in found.reasons} == {"by place and order of registration"}
 
 
 def test_a_part_without_a_label_is_no_fusing() -> None:
@@ -223,3 +238,68 @@ def test_a_part_without_a_label_is_no_fusing() -> None:
     b = model(record("scale", "norm", (4,), **norm))
     assert dict(ui.match(a, b)) == {"scale": "norm.w"}
     assert dict(ui.match(b, a)) == {"norm.w": "scale"}
+
+
+def test_a_feed_forward_layer_has_no_direction() -> None:
+    """Its name has the word, and a decoder is no other direction."""
+    a = model(record("x.feed_forward.w", "linear", (4, 4)), record("x.head.w", "linear", (4, 3)))
+    b = model(record("y.decoder.mlp.w", "linear", (4, 4)), record("y.out.w", "linear", (4, 3)))
+    assert dict(ui.match(a, b)) == {"y.decoder.mlp.w": "x.feed_forward.w", "y.out.w": "x.head.w"}
+
+
+def normalized(prefix: str, *names: str) -> list[ui.Record]:
+    """Return equally wide layers of a kernel and a bias each, all kernels listed first."""
+    kernels = [record(f"{prefix}{name}.w", "linear", (4, 4)) for name in names]
+    return [*kernels, *(record(f"{prefix}{name}.b", "bias", (4,)) for name in names)]
+
+
+def test_tensors_of_a_layer_stay_together() -> None:
+    """Whether a model lists all kernels first, or layer by layer."""
+    a = model(*normalized("a.", "p", "q"))
+    listed = normalized("b.", "r", "s")
+    b = model(listed[0], listed[2], listed[1], listed[3])
+    assert dict(ui.match(a, b)) == {"b.r.w": "a.p.w", "b.r.b": "a.p.b", "b.s.w": "a.q.w", "b.s.b": "a.q.b"}
+
+
+def test_numbers_that_count_something_else_are_no_names() -> None:
+    """A sequence with activations in it counts 0, 2, 4, and one without them 0, 1, 2."""
+    a = model(*(record(f"layers.{index}.w", "linear", (4, 4)) for index in (0, 2, 4)))
+    b = model(*(record(f"layers.{index}.w", "linear", (4, 4)) for index in (0, 1, 2)))
+    assert dict(ui.match(a, b)) == {
+        "layers.0.w": "layers.0.w",
+        "layers.1.w": "layers.2.w",
+        "layers.2.w": "layers.4.w",
+    }
+
+
+def test_one_more_layer_is_one_doubt() -> None:
+    """The others are paired, and returned with it; a strict match refuses."""
+    sizes = ((4, 4), (4, 4), (4, 8), (8, 4), (4, 4))
+    a = model(*(record(f"a.{index}.w", "linear", size) for index, size in enumerate(sizes)))
+    b = model(*(record(f"b.{index}.w", "linear", size) for index, size in enumerate(sizes[:4])))
+    names = ui.match(a, b, strict=False)
+    assert dict(names) == {f"b.{index}.w": f"a.{index}.w" for index in range(4)}
+    assert names.doubts == (
+        "'a.4' (linear of extents (4, 4)) of the first model has no counterpart, beside 2 like it in both",
+    )
+    assert str(names).endswith(f"undecided: {names.doubts[0]}")
+    with refused(ui.ArgumentValueError):
+        ui.match(a, b)
+
+
+def test_given_may_name_layers() -> None:
+    """With all their tensors, or None for a layer without a counterpart."""
+    a, b = model(*normalized("a.", "p", "q")), model(*normalized("b.", "r", "s", "t"))
+    names = ui.match(a, b, given={"b.r": "a.q", "b.s": None})
+    assert dict(names) == {"b.r.w": "a.q.w", "b.r.b": "a.q.b", "b.t.w": "a.p.w", "b.t.b": "a.p.b"}
+
+
+def test_strict_and_inputs_are_checked() -> None:
+    """And an inventory cannot be run."""
+    a = model(record("w", "linear", (4, 3)))
+    with refused(ui.ArgumentTypeError):
+        ui.match(a, a, strict=None)  # type: ignore[arg-type]  # wrong on purpose
+    with refused(ui.ArgumentTypeError):
+        ui.match(a, a, inputs=[1])  # type: ignore[arg-type]  # wrong on purpose
+    with refused(ui.ArgumentTypeError):
+        ui.match(a, a, inputs=(1, 1))

@@ -12,7 +12,7 @@ import pytest
 from unified_init.auditing import probing
 from unified_init.testing.protocols import differences, functions_of
 from unified_init.walkers import protocol, registry
-from unified_init.walkers.protocol import Prober, Walker
+from unified_init.walkers.protocol import Prober, Runner, Walker
 
 # What a walker or a prober needs, by its module.
 WALKERS = {
@@ -24,6 +24,7 @@ WALKERS = {
     "equinox.walker": "equinox",
 }
 PROBERS = {"torch.probe": "torch", "keras.probe": "keras"}
+RUNNERS = {walker.replace("walker", "running"): library for walker, library in WALKERS.items()}
 
 
 def modules(names: dict[str, str]) -> list[Any]:
@@ -49,18 +50,25 @@ def test_a_prober_has_the_function_of_its_protocol(name: str) -> None:
     assert differences(importlib.import_module(f"unified_init.walkers.{name}"), Prober) == []
 
 
+@pytest.mark.parametrize("name", modules(RUNNERS))
+def test_a_runner_has_the_functions_of_its_protocol(name: str) -> None:
+    """As for walkers."""
+    assert differences(importlib.import_module(f"unified_init.walkers.{name}"), Runner) == []
+
+
 def test_every_walker_is_compared() -> None:
     """Those that lie in the folder, and those that the registry and the probes lead to."""
     assert files("*/*walker.py") == set(WALKERS)
     assert {walker for _, walker in registry.WALKERS} <= set(WALKERS)
     assert files("*/probe.py") == set(PROBERS) == set(probing.PROBES.values())
     assert set(probing.PROBES) <= set(WALKERS)
+    assert files("*/*running.py") == set(RUNNERS)
 
 
 def test_every_protocol_is_compared() -> None:
     """All that the module declares."""
     declared = {name for name, kind in vars(protocol).items() if getattr(kind, "_is_protocol", False)}
-    assert declared - {"Protocol"} == {"Prober", "Walker"}
+    assert declared - {"Protocol"} == {"Prober", "Runner", "Walker"}
 
 
 def right() -> dict[str, Any]:

@@ -99,6 +99,5 @@ def read_tensor(read: Callable[[str], NDArray[Any]], expectation: Expectation) -
 
 
 def _region(values: NDArray[Any], part: Part, record: Record) -> NDArray[Any]:
-    region = values if part.box is None else values[tuple(slice(*ends) for ends in part.box)]
-    shaped = region.reshape(record.part_shape(part))
+    shaped: NDArray[Any] = part.region(values).reshape(record.part_shape(part))
     return shaped + shaped.dtype.type(part.shift) if part.shift else shaped

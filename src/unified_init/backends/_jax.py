@@ -176,6 +176,11 @@ def trace(program: Program, key: Key | None, target: Any) -> jax.Array:
     return jax.device_put(trace_program(OPS, program, key, run), target)
 
 
+def reserve(shape: tuple[int, ...], dtype: str, target: Any) -> None:
+    """Raise JAX's error if an array cannot be had on a device, or spread over several."""
+    jnp.empty(shape, dtype=dtype, device=target)
+
+
 def constrain(array: jax.Array, sharding: Any) -> jax.Array:
     """Return the array with a sharding, in a trace or outside one."""
     if isinstance(array, jax.core.Tracer):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,6 +14,8 @@ from unified_init.backends import graph
 from unified_init.backends.trace import draw as trace_program
 from unified_init.backends.trace import inline
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.stream import host
+from unified_init.stream.dtypes import DTYPES
 from unified_init.stream.threefry import root_key as int_root_key
 
 if TYPE_CHECKING:
@@ -165,6 +168,13 @@ def compiled(index: IndexMap, dtype: str, *, xla: bool) -> Any:
         return graph.elementwise(OPS, key, args, index, dtype)
 
     return tf.function(program, jit_compile=xla, autograph=False)
+
+
+def reserve(shape: tuple[int, ...], dtype: str, target: str) -> None:
+    """Refuse a tensor that cannot be had on a second device of the host."""
+    # TensorFlow's own allocators wait for memory, ten seconds and more, before they say that there is none.
+    if tf.DeviceSpec.from_string(target).device_type == "CPU":
+        host.reserve(math.prod(shape) * DTYPES[dtype].numpy.itemsize, shape)
 
 
 def trace(program: Program, key: Key | None, target: str | None) -> tf.Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,6 +12,7 @@ import torch
 from unified_init.backends.memory import overlaps_itself
 from unified_init.backends.trace import draw as trace_program
 from unified_init.backends.trace import inline
+from unified_init.core.peers import public
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.law.unit_values import Orthogonal
 from unified_init.stream.dtypes import DTYPES
@@ -224,9 +224,10 @@ def _is_recorded() -> bool:
     """Whether a tracer records what happens to tensors: it would not see that their memory is written."""
     if torch.jit.is_tracing():
         return True
-    # Loaded where make_fx, or anything that uses it, is; before, nothing can be recording.
-    proxies = sys.modules.get("torch.fx.experimental.proxy_tensor")
-    return proxies is not None and proxies.get_proxy_mode() is not None
+    # Loaded where make_fx, or anything that uses it, is; before, nothing can be recording, nor while another
+    # thread imports it, when it lacks the function.
+    get_proxy_mode = public("torch.fx.experimental.proxy_tensor.get_proxy_mode")
+    return get_proxy_mode is not None and get_proxy_mode() is not None
 
 
 def _cast(x: Any, dtype: str) -> Any:
@@ -249,6 +250,11 @@ def ops(target: torch.device | None) -> Ops:
         constant=lambda array: adopt(np.array(array), None).to(target),
     )
     return cast("Ops", functions)
+
+
+def reserve(shape: tuple[int, ...], dtype: str, target: torch.device) -> None:
+    """Raise torch's error if a tensor cannot be had on a device."""
+    torch.empty(shape, dtype=getattr(torch, dtype), device=target)
 
 
 def trace(program: Program, key: Key | None, target: torch.device | None) -> torch.Tensor:

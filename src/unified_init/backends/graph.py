@@ -30,6 +30,7 @@ __all__ = [
     "block",
     "counters",
     "elementwise",
+    "host_bytes",
     "named_key",
     "narrow",
     "signed",
@@ -110,14 +111,25 @@ def _interleaved(index: IndexMap, part: int) -> IndexMap:
 def counters(ops: Ops, index: IndexMap) -> tuple[Any, Any]:
     """Return the high and low words of the logical indices, as int32 arrays of the shape."""
     rank = len(index.axes)
-    # Up to 2**32 elements the high word is 0, and the low word is a sum that may wrap on the way.
-    if index.logical_size > WRAP or not all(map(_fits_int32, index.axes)):
+    if _is_wide(index):
         return _wide_counters(ops, index)
     low = ops.constant(np.asarray(signed(index.offset), dtype=np.int32))
     for position, axis in enumerate(index.axes):
         shape = (1,) * position + (axis.length,) + (1,) * (rank - position - 1)
         low = low + ops.xp.reshape(_axis_counters(ops, axis), shape)
     return low ^ low, low
+
+
+def _is_wide(index: IndexMap) -> bool:
+    """Whether counters need both words, or 64-bit arithmetic on the way to them."""
+    # Up to 2**32 elements the high word is 0, and the low word is a sum that may wrap on the way.
+    return index.logical_size > WRAP or not all(map(_fits_int32, index.axes))
+
+
+def host_bytes(index: IndexMap) -> int:
+    """Return how many bytes of NumPy arrays the counters of an index map take, at most."""
+    longest = max((axis.length for axis in index.axes), default=0)
+    return 5 * 8 * longest if _is_wide(index) else 0  # the positions of an axis, and what is made of them
 
 
 def _fits_int32(axis: AxisMap) -> bool:

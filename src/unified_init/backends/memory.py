@@ -1,4 +1,4 @@
-"""Whether each element of a strided tensor has memory of its own, so that writing one changes no other."""
+"""Memory: whether it cannot be had, and whether each element of a strided tensor has its own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["overlaps_itself"]
+__all__ = ["is_exhausted", "overlaps_itself"]
+
+# How frameworks say that there is no memory, in errors of their own classes: JAX and XLA, torch, TensorFlow.
+EXHAUSTED = ("resource_exhausted", "can't allocate memory", "out of memory", "oom when allocating")
+
+
+def is_exhausted(error: Exception) -> bool:
+    """Whether an error says that memory cannot be had, of whatever framework it is."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or any(phrase in text for phrase in EXHAUSTED)
 
 
 def overlaps_itself(shape: Sequence[int], strides: Sequence[int], itemsize: int) -> bool:

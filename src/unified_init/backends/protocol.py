@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from unified_init.stream.program import Program
 
-__all__ = ["Backend", "Fillable", "Key", "LinearAlgebra", "Namespace", "Ops", "Shardable"]
+__all__ = ["Backend", "Fillable", "Key", "LinearAlgebra", "Namespace", "Ops", "Reserving", "Shardable"]
 
 # ruff: noqa: ANN401  # tensors of any framework
 
@@ -56,6 +56,13 @@ class Fillable(Backend, Protocol):
 
     def overwrite(self, tensor: Any, values: Any) -> None:
         """Copy values into a tensor; None says that its memory was written already."""
+
+
+class Reserving(Backend, Protocol):
+    """A framework with memory of its own, beside the host's."""
+
+    def reserve(self, shape: tuple[int, ...], dtype: str, target: Any) -> None:
+        """Raise the framework's error if a tensor cannot be had there; it is given back at once."""
 
 
 class Shardable(Backend, Protocol):

@@ -12,19 +12,21 @@ from unified_init.backends import graph
 from unified_init.backends.graph import Arguments, arguments, block, counters, named_key, signed
 from unified_init.law.indexmap import IndexMap
 from unified_init.law.unit_values import DeltaOrthogonalKernels, Orthogonal, SparseMatrices
+from unified_init.stream import host
 from unified_init.stream.arrange import to_storage
 from unified_init.stream.dtypes import DTYPES
 from unified_init.stream.householder import orthogonal
 from unified_init.stream.knots import FORMAT64
 from unified_init.stream.program import normal_law
 from unified_init.stream.structured import earlier_middle, mask_name, sequence, structured
+from unified_init.stream.structured import prepare as structured_prepare
 from unified_init.stream.table import compile_table
 
 if TYPE_CHECKING:
     from unified_init.backends.protocol import Key, Ops
     from unified_init.stream.program import Program
 
-__all__ = ["Run", "draw", "inline"]
+__all__ = ["Run", "draw", "inline", "prepare"]
 
 # ruff: noqa: ANN401  # arrays of any framework
 
@@ -41,6 +43,20 @@ def inline(ops: Ops) -> Run:
         return graph.elementwise(ops, key, constants, index, dtype)
 
     return run
+
+
+def prepare(program: Program) -> None:
+    """Refuse a program whose trace the host has no memory for, before a generator is advanced."""
+    index = program.index
+    host.check_axes(index.shape)
+    if program.table is None:
+        if not program.law.random:
+            structured_prepare(program)
+            return
+        host.check_axes(program.geometry.shape)
+        host.check_axes(program.geometry.logical_shape)
+        index = sequence(math.prod(program.geometry.shape))
+    host.reserve(graph.host_bytes(index), program.geometry.shape)
 
 
 def draw(
@@ -64,8 +80,7 @@ def draw(
         stream_key = named_key(ops, key, program.name)
         return run(stream_key, arguments(program.table), program.index, program.dtype.name)
     if not program.law.random:
-        stored = structured(program.law, program.geometry, root=None, name="", bits=program.dtype.bits)
-        return ops.constant(stored.astype(program.dtype.numpy)[program.entries or ...])
+        return ops.constant(structured(program, None).astype(program.dtype.numpy))
     assert key is not None  # noqa: S101
     dtype = "float64" if program.dtype.bits == FORMAT64.bits else "float32"
     unit, scale = program.law.unit, program.law.scale

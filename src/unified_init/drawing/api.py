@@ -140,7 +140,7 @@ def fill(
 def _sees_frames() -> bool:
     """Whether Dynamo is loaded, and whole: another thread may be importing torch."""
     dynamo = sys.modules.get(DYNAMO)
-    return dynamo is not None and not getattr(dynamo.__spec__, "_initializing", False)
+    return dynamo is not None and not getattr(getattr(dynamo, "__spec__", None), "_initializing", False)
 
 
 # AutoGraph rewrites the Python functions that a tf.function calls. This mark, which its own results have,

@@ -5,20 +5,20 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, cast
 
-from unified_init.backends import registry
+from unified_init.backends import memory, registry, trace
 from unified_init.core import checks
 from unified_init.drawing.seeds import check_seed, is_traced, key_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.law.layout import bind, size_items
 from unified_init.spec.initializer import Initializer
-from unified_init.stream import run
+from unified_init.stream import host, run, structured
 from unified_init.stream.dtypes import DTYPES, dtype_of
 from unified_init.stream.program import Program, make_program, named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from unified_init.backends.protocol import Fillable, Key
+    from unified_init.backends.protocol import Backend, Fillable, Key, Reserving
     from unified_init.law.law import Fans
 
 __all__ = ["backend_name", "draw_eagerly", "fill_eagerly", "program_of"]
@@ -49,14 +49,34 @@ def draw_eagerly(
     framework = backend_name(backend, device, seed)
     adapter = registry.get(framework)
     target = adapter.resolve_device(device, program.dtype.name)
-    # The buffer first: an error must come before a generator is advanced.
-    out = None if adapter.wants_graph(target) else run.buffer(program)
-    key = key_of(seed) if program.law.random else None
-    _check_trace(key, seed, framework)
-    if out is None or is_traced(key):
-        return adapter.trace(program, key, target)
-    run.into(out, program, key)
-    return adapter.adopt(out, target)
+    try:
+        # All memory first: an error must come before a generator is advanced.
+        on_host = not adapter.wants_graph(target)
+        if on_host:
+            out = run.buffer(program)
+            into = run.ready(out, program)
+        else:
+            trace.prepare(program)
+        if target is not None and type(seed) is not int:
+            _reserve(program, adapter, target)
+        key = key_of(seed) if program.law.random else None
+        _check_trace(key, seed, framework)
+        if not on_host or is_traced(key):
+            return adapter.trace(program, key, target)
+        into(key)
+        return adapter.adopt(out, target)
+    except Exception as error:
+        if not memory.is_exhausted(error):
+            raise
+        raise ArgumentValueError(_no_memory(program.index.shape, error)) from None
+
+
+def _reserve(program: Program, adapter: Backend, target: Any) -> None:
+    """Refuse a draw that a device has no memory for, or whose law needs more than the host has."""
+    if program.table is None:
+        structured.prepare(program)
+    if hasattr(adapter, "reserve"):
+        cast("Reserving", adapter).reserve(program.index.shape, program.dtype.name, target)
 
 
 def fill_eagerly(
@@ -71,20 +91,31 @@ def fill_eagerly(
 ) -> Any:
     """Fill outside of ``torch.compile``; the arguments are those of ``fill``."""
     owner, adapter = _fillable(tensor)
-    adapter.check_target(tensor)
-    program = program_of(
-        spec, tuple(tensor.shape), name=name, layout=layout, sizes=sizes, fans=fans, index=None,
-        dtype=tensor.dtype,
-    )  # fmt: skip
-    if program.law.random:
-        check_seed(seed, spec)
-    view = adapter.writable(tensor)
-    out = run.buffer(program) if view is None else view
-    key = key_of(seed) if program.law.random else None
-    _check_trace(key, seed, owner)
-    run.into(out, program, key)
-    adapter.overwrite(tensor, None if view is not None else adapter.adopt(out, None))
+    try:
+        adapter.check_target(tensor)
+        program = program_of(
+            spec, tuple(tensor.shape), name=name, layout=layout, sizes=sizes, fans=fans, index=None,
+            dtype=tensor.dtype,
+        )  # fmt: skip
+        if program.law.random:
+            check_seed(seed, spec)
+        host.check_axes(program.index.shape)
+        view = adapter.writable(tensor)
+        out = run.buffer(program) if view is None else view
+        into = run.ready(out, program)
+        key = key_of(seed) if program.law.random else None
+        _check_trace(key, seed, owner)
+        into(key)
+        adapter.overwrite(tensor, None if view is not None else adapter.adopt(out, None))
+    except Exception as error:
+        if not memory.is_exhausted(error):
+            raise
+        raise ArgumentValueError(_no_memory(tuple(tensor.shape), error)) from None
     return tensor
+
+
+def _no_memory(shape: tuple[int, ...], error: Exception) -> str:
+    return f"the memory to draw a tensor of shape {shape} cannot be had: {error}"
 
 
 def _fillable(tensor: object) -> tuple[str, Fillable]:

@@ -54,13 +54,17 @@ class Part:
             record, and is drawn under its name.
         length: its extent along the record's axis of parts.
         path: the native tensor that holds it.
-        box: the region of that tensor, one (start, stop) per axis; None is all of it.
+        box: the region of that tensor, one (start, stop) per axis of ``view``; None is all of it.
         shift: the number that the forward pass adds to the stored values (Haiku's LSTM adds 1 to the
             forget gate's); a law is of the sum.
+        view: the shape in which the tensor is read, some of its axes split into several, so that parts
+            that alternate are regions too: queries, keys and values that are stored head by head are
+            regions of (heads, 3, head size, inputs). None is the tensor's own shape.
 
     Raises:
         ArgumentTypeError: a field of the wrong type.
-        ArgumentValueError: a length below 1, or a shift that is not finite.
+        ArgumentValueError: a length below 1, a view of another rank than the box, or a shift that is not
+            finite.
 
     Example:
         >>> Part(label="q", length=64, path="attn.in_proj_weight", box=((0, 64), (0, 64))).shift
@@ -72,6 +76,7 @@ class Part:
     path: str
     box: Box | None = None
     shift: float = 0.0
+    view: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         """Check the fields."""
@@ -83,6 +88,19 @@ class Part:
             msg = f"`box` of part {self.label!r} must be (start, stop) pairs of integers, got {box!r}."
             raise ArgumentTypeError(msg)
         object.__setattr__(self, "shift", checks.finite("shift", self.shift))
+        if self.view is not None:
+            object.__setattr__(self, "view", checks.shape_of(self.view))
+            if box is None or len(box) != len(self.view or ()):
+                msg = (
+                    f"`view` of part {self.label!r} must have the axes of its `box`, got {self.view!r} and "
+                    f"{box!r}."
+                )
+                raise ArgumentValueError(msg)
+
+    def region(self, values: Any) -> Any:  # noqa: ANN401  # an array
+        """Return the part of an array of the native tensor's shape: a view of it."""
+        viewed = values if self.view is None else values.reshape(self.view)
+        return viewed if self.box is None else viewed[tuple(slice(*ends) for ends in self.box)]
 
 
 def _tuple(field: str, value: object) -> tuple[Any, ...]:
@@ -127,7 +145,7 @@ class Record:
         block: index of the repeated block it is in, from 0; None outside of any.
         dtype: element type by name.
         inputs: inputs an output sees, of one group and one kernel position; for a bias those of its kernel.
-        outputs: outputs an input feeds, in the same terms.
+        outputs: outputs an input feeds, in the same terms; of one part, where the parts are equal.
         space: number of kernel positions of a convolution; 1 elsewhere.
         groups: groups of a convolution.
         hidden: size of a recurrent layer's state; 0 elsewhere.
@@ -227,6 +245,12 @@ class Record:
     def depthwise(self) -> bool:
         """Whether it belongs to a convolution whose outputs see one channel each."""
         return self.kind in {"conv", "conv_transpose"} and self.groups > 1 and self.inputs == 1
+
+    def of_part(self, part: Part) -> Record:
+        """Return the record with the outputs of one part, where parts have different numbers of them."""
+        if len({other.length for other in self.parts}) == 1 or self.outputs is None:
+            return self
+        return dataclasses.replace(self, outputs=self.outputs * part.length // self.shape[self.axis or 0])
 
     def part_shape(self, part: Part) -> tuple[int, ...]:
         """Return the shape of one part in the record's layout."""

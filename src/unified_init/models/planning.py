@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from unified_init.recipes.assignment import Assignment
 
-__all__ = ["Plan", "plan_inventory", "texts"]
+__all__ = ["Plan", "plan_inventory", "renamed", "texts"]
 
 
 @public
@@ -98,7 +98,7 @@ def plan_inventory(
         )
         raise ArgumentTypeError(msg)
     chosen_paths = _chosen_paths(inventory, only, skip)
-    named_inventory = _renamed(inventory, names)
+    named_inventory = renamed(inventory, names)
     # Rules are checked against the whole model before any law is made: a pattern that matches nothing is the
     # more likely mistake, and its message is plainer.
     rule_indices = [deciding_rule(record, recipe) for record in named_inventory]
@@ -151,7 +151,7 @@ def texts(argument: str, patterns: object) -> tuple[str, ...]:
     return tuple(checks.text(argument, pattern) for pattern in alternatives)
 
 
-def _renamed(inventory: Inventory, names: Mapping[str, str] | None) -> Inventory:
+def renamed(inventory: Inventory, names: Mapping[str, str] | None) -> Inventory:
     """Return the inventory with the stream names of a map; every key must be a path of the model."""
     if names is None:
         return inventory

@@ -42,7 +42,8 @@ def writes_of(walker: Walker, model: Any, assignments: Sequence[Assignment]) -> 
     writes = {}
     for path, entries in drawn_by_path.items():
         shape, dtype = natives[path]
-        boxes = [target.box for entry in entries for target in entry.targets]
+        parts = [target.part for entry in entries for target in entry.targets]
+        boxes = [None if part is None else part.box for part in parts]
         covered = sum(math.prod(stop - start for start, stop in _full(box, shape)) for box in boxes)
         size = math.prod(shape)
         if covered > size:
@@ -77,14 +78,14 @@ def _drawn(
 
 def _targets(axis: int | None, piece: Piece, path: str) -> Iterator[Target]:
     if not piece.parts:
-        yield Target((), None)
+        yield Target(())
         return
     assert axis is not None  # noqa: S101  # a record with parts has an axis
     start = 0
     for part in piece.parts:
         stop = start + part.length
         if part.path == path:
-            yield Target((*(slice(None),) * axis, slice(start, stop)), part.box, part.shift)
+            yield Target((*(slice(None),) * axis, slice(start, stop)), part)
         start = stop
 
 

@@ -103,18 +103,18 @@ def _pieces(record: Record, rule: Rule, spec: Initializer, names: Mapping[str, s
             msg = "`by_block` needs a record inside a block; this one lies in none."
             raise ArgumentValueError(msg)
         spec = spec.scaled((record.block + 1) ** rule.by_block)
-    fans = rule.fans_of(record)
     if not record.parts:
-        yield _piece(record, record.name, record.shape, spec, fans, ())
+        yield _piece(record, record.name, record.shape, spec, rule.fans_of(record), ())
     elif rule.unit == "whole":
         parts = tuple(sorted(record.parts, key=_canonical))
-        yield _piece(record, record.name, record.shape, spec, fans, parts)
+        yield _piece(record, record.name, record.shape, spec, rule.fans_of(record), parts)
     else:
         part_specs = dict(rule.parts)
         for part in record.parts:
             default = f"{record.name}/{part.label}" if part.label else record.name
             name = names.get(f"{record.path}/{part.label}", default)
             part_spec = part_specs.get(part.label, spec)
+            fans = rule.fans_of(record.of_part(part))
             yield _piece(record, name, record.part_shape(part), part_spec, fans, (part,))
 
 

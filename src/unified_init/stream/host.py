@@ -16,7 +16,7 @@ import numpy as np
 
 from unified_init.errors import ArgumentValueError
 from unified_init.stream import numpy_runner, threefry
-from unified_init.stream.walk import walk
+from unified_init.stream.walk import Walk, walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from unified_init.stream.runner import Filler, Runner
     from unified_init.stream.table import Table
 
-__all__ = ["aligned_empty", "fill", "named_key", "thread_count"]
+__all__ = ["aligned_empty", "check_axes", "fill", "named_key", "ready", "reserve", "scratch", "thread_count"]
 
 # Numba takes about PATIENCE seconds to import and to load. It is loaded when the reference has worked as
 # long: a process then pays at most twice what the better choice would have cost. A tensor of LARGE values is
@@ -40,6 +40,9 @@ THREADS_FROM = 1 << 17
 # its scratch for each piece, so it is faster with fewer.
 PIECES, REFERENCE_PIECES = 32, 4
 ALIGNMENT = 64  # bytes: what frameworks ask of a buffer that they alias
+# Bytes of scratch per value of a block, of the reference, which takes more than Numba's runner.
+SCRATCH32, SCRATCH64 = 128, 320
+SCARCE = 1 << 20  # bytes; less is not asked for ahead
 
 
 def aligned_empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -54,6 +57,37 @@ def aligned_empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
         raise ArgumentValueError(msg) from None
 
 
+def check_axes(shape: tuple[int, ...]) -> None:
+    """Refuse a shape that no array of NumPy can have, though nothing may be allocated."""
+    try:
+        np.broadcast_to(np.float64(0), shape)  # the widest element of a host's scratch
+    except ValueError as error:
+        msg = f"no array can have the shape {shape}: {error}"
+        raise ArgumentValueError(msg) from None
+
+
+def reserve(size: int, shape: tuple[int, ...]) -> None:
+    """Refuse a draw that needs more memory than there is, before a generator is advanced.
+
+    Args:
+        size: the bytes that will be needed beside the tensor.
+        shape: the tensor's, for the message.
+    """
+    if size < SCARCE:
+        return
+    try:
+        np.empty(size, dtype=np.uint8)  # given back at once, and never touched
+    except (MemoryError, ValueError, OverflowError) as error:
+        msg = f"to draw a tensor of shape {shape} takes {size} more bytes, which cannot be had: {error}"
+        raise ArgumentValueError(msg) from None
+
+
+def scratch(size: int, itemsize: int) -> int:
+    """Return how many bytes the blocks of an independent draw take, of all threads together."""
+    values = min(size, numpy_runner.BLOCK * thread_count())
+    return values * (SCRATCH64 if itemsize == 8 else SCRATCH32)  # noqa: PLR2004
+
+
 def fill(
     out: NDArray[Any],
     *,
@@ -63,29 +97,52 @@ def fill(
     runner: Runner | None = None,
 ) -> None:
     """Draw into ``out``, a C-contiguous array of the index map's shape."""
+    ready(out, index=index, table=table, runner=runner)(key)
+
+
+def ready(
+    out: NDArray[Any], *, index: IndexMap, table: Table, runner: Runner | None = None
+) -> Callable[[tuple[int, int]], None]:
+    """Return the function of a key that draws into ``out``. Memory that it needs is asked for before."""
     flat = out.reshape(-1)
     parts = 1
     if flat.dtype == np.complex128:  # drawn as float64 with counters 2i and 2i + 1
         flat, parts = flat.view(np.float64), 2
-    chosen = runner or _runner(flat.size)
-    try:
-        _run(flat, index, parts, key, table, chosen)
-    except Exception as error:
-        if runner is not None or chosen is numpy_runner.prepare or isinstance(error, AssertionError):
+    way = None
+    if flat.size >= THREADS_FROM:
+        way = _walk(index, parts)
+        reserve(scratch(flat.size, flat.dtype.itemsize) + 2 * way.rows.nbytes, out.shape)
+
+    def draw(key: tuple[int, int]) -> None:
+        chosen = runner or _runner(flat.size)
+        try:
+            _run(flat, index, parts, way, key, table, chosen)
+        except (AssertionError, MemoryError):
             raise
-        _fall_back(error)
-        _run(flat, index, parts, key, table, numpy_runner.prepare)
+        except Exception as error:
+            if runner is not None or chosen is numpy_runner.prepare:
+                raise
+            _fall_back(error)
+            _run(flat, index, parts, way, key, table, numpy_runner.prepare)
+
+    return draw
 
 
 def _run(
-    flat: NDArray[Any], index: IndexMap, parts: int, key: tuple[int, int], table: Table, runner: Runner
+    flat: NDArray[Any],
+    index: IndexMap,
+    parts: int,
+    way: Walk | None,
+    key: tuple[int, int],
+    table: Table,
+    runner: Runner,
 ) -> None:
-    size = flat.size
-    small = size < THREADS_FROM
     # Fillers of 64-bit draws are not cached: each would keep a table of one or two megabytes.
-    prepare = _prepare_cached if small and flat.dtype != np.float64 else _prepare
-    run = prepare(runner, index, parts, table, flat.dtype)
-    threads = 1 if small else thread_count()
+    if way is None and flat.dtype != np.float64:
+        run = _prepare_cached(runner, index, parts, table, flat.dtype)
+    else:
+        run = runner(_walk(index, parts) if way is None else way, table, flat.dtype)
+    threads = 1 if way is None else thread_count()
     started = time.perf_counter()
     if threads == 1:
         run(flat, 0, key)
@@ -127,18 +184,23 @@ def _share(run: Filler, flat: NDArray[Any], key: tuple[int, int], threads: int, 
         raise errors[0]
 
 
-def _prepare(runner: Runner, index: IndexMap, parts: int, table: Table, dtype: np.dtype[Any]) -> Filler:
-    """Return the filler of one shape and law."""
+def _walk(index: IndexMap, parts: int) -> Walk:
+    """Return the walk of a tensor, which must list as many indices as it has values."""
     way = walk(index, parts=parts)
     if index.size and way.rows.size * way.length != index.size * parts:
         # A fault of ours, found before a kernel reads or writes past an array.
         msg = f"the walk of {index} has {way.rows.size} x {way.length} indices, not {index.size} x {parts}"
         raise AssertionError(msg)
-    return runner(way, table, dtype)
+    return way
 
 
 # For the next small tensor of that shape and law. Each filler keeps a table, half a megabyte at most.
-_prepare_cached: Callable[..., Filler] = functools.lru_cache(maxsize=64)(_prepare)
+@functools.lru_cache(maxsize=64)
+def _prepare_cached(
+    runner: Runner, index: IndexMap, parts: int, table: Table, dtype: np.dtype[Any]
+) -> Filler:
+    """Return the filler of one shape and law."""
+    return runner(_walk(index, parts), table, dtype)
 
 
 def thread_count() -> int:

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.stream import host
-from unified_init.stream.structured import structured
+from unified_init.stream.structured import prepare, structured
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from unified_init.stream.program import Program
 
-__all__ = ["buffer", "into", "on_host"]
+__all__ = ["buffer", "into", "on_host", "ready"]
 
 
 def on_host(program: Program, root: tuple[int, int] | None) -> NDArray[Any]:
@@ -24,20 +26,33 @@ def on_host(program: Program, root: tuple[int, int] | None) -> NDArray[Any]:
     return out
 
 
+def into(out: NDArray[Any], program: Program, root: tuple[int, int] | None) -> None:
+    """Write a program's values into a C-contiguous array of its shape and type."""
+    ready(out, program)(root)
+
+
 def buffer(program: Program) -> NDArray[Any]:
     """Return uninitialised memory for a program, which frameworks can alias."""
     return host.aligned_empty(program.index.shape, program.dtype.numpy)
 
 
-def into(out: NDArray[Any], program: Program, root: tuple[int, int] | None) -> None:
-    """Write a program's values into a C-contiguous array of its shape and type."""
-    if program.table is not None:
+def ready(out: NDArray[Any], program: Program) -> Callable[[tuple[int, int] | None], None]:
+    """Return the function of a root key that writes a program's values into a C-contiguous array.
+
+    Memory that it needs is asked for before, since a key may come from a generator, which is advanced then.
+    """
+    if program.table is None:
+        prepare(program)
+        return lambda root: _structured_into(out, program, root)
+    draw = host.ready(out, index=program.index, table=program.table)
+
+    def draw_named(root: tuple[int, int] | None) -> None:
         assert root is not None  # noqa: S101  # the front door asks a random law for a seed
-        key = host.named_key(root, program.name)
-        host.fill(out, index=program.index, key=key, table=program.table)
-        return
+        draw(host.named_key(root, program.name))
+
+    return draw_named
+
+
+def _structured_into(out: NDArray[Any], program: Program, root: tuple[int, int] | None) -> None:
     with np.errstate(all="ignore"):  # the NumPy error settings of the process do not apply to a draw
-        stored = structured(
-            program.law, program.geometry, root=root, name=program.name, bits=program.dtype.bits
-        )
-        np.copyto(out, stored[program.entries or ...], casting="unsafe")
+        np.copyto(out, structured(program, root), casting="unsafe")

@@ -20,6 +20,7 @@ from unified_init.law.unit_values import (
     HadamardKernels,
     IdentityMatrices,
     Orthogonal,
+    OrthogonalMatrices,
     SparseMatrices,
     Unrandom,
 )
@@ -35,10 +36,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from unified_init.law.law import Law
     from unified_init.law.layout import Geometry
+    from unified_init.law.unit_values import UnitValues
+    from unified_init.stream.program import Program
 
-__all__ = ["earlier_middle", "later_middle", "mask_name", "sequence", "structured"]
+__all__ = ["earlier_middle", "later_middle", "mask_name", "prepare", "sequence", "structured"]
+
+
+Kernels = IdentityMatrices | DiracKernels | HadamardKernels | BilinearKernels | FourierKernels
 
 
 def sequence(size: int) -> IndexMap:
@@ -51,25 +56,72 @@ def mask_name(name: str) -> str:
     return f"{name}/mask"
 
 
-def structured(
-    law: Law, geometry: Geometry, *, root: tuple[int, int] | None, name: str, bits: int
-) -> NDArray[Any]:
-    """Return the stored tensor of a structured law: float32, or float64 where ``bits`` is 64.
+def structured(program: Program, root: tuple[int, int] | None) -> NDArray[Any]:
+    """Return the tensor of a program of a structured law, or the slice of it that the program draws.
 
-    ``root`` is the root key; laws that draw nothing take None.
+    It is float32, or float64 where 64 bits are drawn. ``root`` is the root key; None where nothing is drawn.
     """
-    dtype = np.dtype(np.float64 if bits == 64 else np.float32)  # noqa: PLR2004
+    unit = program.law.unit
+    if isinstance(unit, ConstantValues) and isinstance(unit.value, float):  # not at the cost of the whole
+        value = np.float64(unit.value) * program.law.scale
+        return np.broadcast_to(value.astype(_dtype(program)), program.index.shape)
+    entries: NDArray[Any] = _whole(program, root)[program.entries or ...]
+    return entries
+
+
+# Bytes per value of the whole tensor at the peak of a draw; of matrices, how many of them. Measured:
+# ``tests/stream/test_memory.py`` compares them with what is used.
+MATRICES, SPARSE_BYTES, FOURIER_BYTES, KERNEL_BYTES = 8, 40, 60, 24
+
+
+def prepare(program: Program) -> None:
+    """Refuse a structured law that the host has no memory for, before a generator is advanced."""
+    if _is_scalar(program.law.unit):
+        return
+    host.check_axes(program.geometry.shape)
+    host.check_axes(program.geometry.logical_shape)
+    host.reserve(scratch(program), program.geometry.shape)
+
+
+def scratch(program: Program) -> int:
+    """Return how many bytes the draw of a structured law takes, beside the tensor that it is drawn into."""
+    unit, size, itemsize = program.law.unit, math.prod(program.geometry.shape), _dtype(program).itemsize
+    match unit:
+        case OrthogonalMatrices() | DeltaOrthogonalKernels():
+            matrices = MATRICES * unit.groups * unit.rows * unit.columns
+            return itemsize * (matrices + size) + host.scratch(size, itemsize)
+        case SparseMatrices():
+            return SPARSE_BYTES * size + host.scratch(size, itemsize)
+        case FourierKernels():
+            return FOURIER_BYTES * size
+        case ConstantValues():
+            return 0
+        case _:
+            return KERNEL_BYTES * size
+
+
+def _is_scalar(unit: UnitValues) -> bool:
+    return isinstance(unit, ConstantValues) and isinstance(unit.value, float)
+
+
+def _dtype(program: Program) -> np.dtype[Any]:
+    """Return the type in which a structured law is computed."""
+    return np.dtype(np.float64 if program.dtype.bits == 64 else np.float32)  # noqa: PLR2004
+
+
+def _whole(program: Program, root: tuple[int, int] | None) -> NDArray[Any]:
+    law, geometry, dtype = program.law, program.geometry, _dtype(program)
     unit = law.unit
-    if isinstance(unit, ConstantValues) and isinstance(unit.value, tuple):
-        stored = np.broadcast_to(np.asarray(unit.value, dtype=np.float64), geometry.shape)
-        return (stored * law.scale).astype(dtype)
+    if isinstance(unit, ConstantValues):  # an array that broadcasts to the stored shape
+        value = np.asarray(unit.value, dtype=np.float64) * law.scale
+        return np.broadcast_to(value.astype(dtype), geometry.shape)
     if isinstance(unit, Unrandom):
         logical = _unrandom(unit, geometry) * law.scale
         return np.asarray(to_storage(np, logical.astype(dtype), geometry), order="C")
     assert root is not None  # noqa: S101  # the front door asks a random law for a seed
-    key = threefry.named_key(root, name)
+    key = threefry.named_key(root, program.name)
     if isinstance(unit, SparseMatrices):
-        mask = threefry.named_key(root, mask_name(name))
+        mask = threefry.named_key(root, mask_name(program.name))
         logical = _sparse(unit, law.scale, key, mask, dtype)
     else:
         assert isinstance(unit, Orthogonal)  # noqa: S101  # independent draws come from a table
@@ -127,11 +179,9 @@ def _at_middle(spatial: tuple[int, ...], middle: Callable[[int], int]) -> tuple[
     return (..., *map(middle, spatial))
 
 
-def _unrandom(unit: Unrandom, geometry: Geometry) -> NDArray[Any]:
+def _unrandom(unit: Kernels, geometry: Geometry) -> NDArray[Any]:
     """Return the values of a law without randomness, before they are scaled."""
     match unit:
-        case ConstantValues(value):
-            return np.full(geometry.logical_shape, value, dtype=np.float64)
         case IdentityMatrices(groups, rows, columns):
             return np.broadcast_to(np.eye(rows, columns), (groups, rows, columns))
         case DiracKernels():

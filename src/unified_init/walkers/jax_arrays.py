@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
     from unified_init.walkers.writes import Write
 
-__all__ = ["by_number", "check", "is_float", "is_tensor", "replacement", "values", "word_of"]
+__all__ = [
+    "array_or_none", "by_number", "check", "from_host", "is_float", "is_tensor", "replacement", "values",
+    "word_of",
+]  # fmt: skip
 
 
 def is_tensor(leaf: Any) -> bool:
@@ -49,6 +52,20 @@ def values(path: str, leaf: Any) -> NDArray[Any]:
         msg = f"{path!r} is abstract and has no values: apply a recipe to the model first."
         raise ArgumentValueError(msg)
     return adapter.to_numpy(leaf)
+
+
+def array_or_none(value: Any) -> NDArray[Any] | None:
+    """Return the values of a concrete floating-point array, in float32 at least; None for anything else."""
+    if not isinstance(value, (jax.Array, np.ndarray)) or isinstance(value, jax.core.Tracer):
+        return None
+    if not is_float(value):
+        return None
+    return np.asarray(value, dtype=np.promote_types(np.asarray(value).dtype, np.float32))
+
+
+def from_host(inputs: Any) -> Any:
+    """Return a model's inputs with JAX arrays in place of NumPy's."""
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf) if isinstance(leaf, np.ndarray) else leaf, inputs)
 
 
 def check(path: str, leaf: Any) -> None:

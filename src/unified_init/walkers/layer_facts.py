@@ -93,6 +93,11 @@ def stacked(facts: Mapping[str, Any], lead: tuple[int, ...]) -> dict[str, Any]:
         lead_box = tuple((0, size) for size in lead)
         result["axis"] += len(lead)
         result["parts"] = tuple(
-            dataclasses.replace(part, box=(*lead_box, *(part.box or ()))) for part in result["parts"]
+            dataclasses.replace(
+                part,
+                box=(*lead_box, *(part.box or ())),
+                view=None if part.view is None else (*lead, *part.view),
+            )
+            for part in result["parts"]
         )
     return result

@@ -1,4 +1,4 @@
-"""The functions that every walker has, and every prober. Both are modules."""
+"""The functions that every walker has, every prober and every runner. All are modules."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
+    from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
 
     from unified_init.inventory.records import Inventory
+    from unified_init.walkers.runs import Run
     from unified_init.walkers.writes import Write
 
-__all__ = ["Prober", "Walker"]
+__all__ = ["Prober", "Runner", "Walker"]
 
 # ruff: noqa: ANN401  # models of any framework
 
@@ -44,3 +46,13 @@ class Prober(Protocol):
 
     def probe(self, model: Any, batch: Any, loss: Callable[[Any], Any] | None) -> list[dict[str, Any]]:
         """Return the fields of a ``ProbedLayer`` for each output of a layer, in order of the calls."""
+
+
+class Runner(Protocol):
+    """What runs one framework's models to compare them with another's."""
+
+    def scratch(self, model: Any) -> AbstractContextManager[Any]:
+        """Lend a model of the same kind that may be written and run; the original stays as it is."""
+
+    def run(self, model: Any, inputs: Any) -> Run:
+        """Run a lent model as at inference: on one input, a tuple, a dict, or by a function of the model."""

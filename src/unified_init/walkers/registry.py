@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import re
 from typing import TYPE_CHECKING, Any, cast
 
 from unified_init.core import peers
@@ -11,9 +12,9 @@ from unified_init.errors import ArgumentTypeError, BackendError
 from unified_init.walkers.trees import Haiku, Linen
 
 if TYPE_CHECKING:
-    from unified_init.walkers.protocol import Walker
+    from unified_init.walkers.protocol import Runner, Walker
 
-__all__ = ["walker_of"]
+__all__ = ["runner_of", "walker_of"]
 
 # The base classes of models, and the walker of each. An object may be of several (a layer of Keras on torch
 # is a torch.nn.Module too): the first one here decides.
@@ -28,17 +29,23 @@ WALKERS = (
 LEAST = {"flax.nnx_walker": ("flax", (0, 12))}
 
 
-def walker_of(model: Any) -> Walker:  # noqa: ANN401  # any framework's model
-    """Return the walker that reads a model; refuse what none reads."""
+def walker_of(model: Any, argument: str = "model") -> Walker:  # noqa: ANN401  # any framework's model
+    """Return the walker that reads a model; refuse what none reads, and name the argument."""
     name = _name_of(model)
     if name is None:
         msg = (
-            "`model` must be a torch.nn.Module, a keras.Model, a Flax NNX or Equinox module, or "
+            f"`{argument}` must be a torch.nn.Module, a keras.Model, a Flax NNX or Equinox module, or "
             "unified_init.linen(module, variables) or unified_init.haiku(transformed, params) for those two; "
             f"got {type(model).__name__}."
         )
         raise ArgumentTypeError(msg)
     return _load(name)
+
+
+def runner_of(model: Any) -> Runner:  # noqa: ANN401  # any framework's model
+    """Return what runs a model; refuse what no walker reads."""
+    name = walker_of(model).__name__  # type: ignore[attr-defined]  # a module
+    return cast("Runner", importlib.import_module(re.sub("walker$", "running", name)))
 
 
 def _name_of(model: object) -> str | None:

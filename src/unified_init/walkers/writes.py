@@ -13,7 +13,7 @@ from unified_init.stream.dtypes import DTYPES
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from unified_init.inventory.records import Box
+    from unified_init.inventory.records import Part
     from unified_init.stream.program import Program
 
 __all__ = ["Drawn", "Target", "Write"]
@@ -23,23 +23,27 @@ WIDE = 4  # bytes of a float32
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Target:
-    """A region of a drawn tensor, and the region of the native tensor that it fills (None for all of it)."""
+    """A region of a drawn tensor, and the part of the native tensor that it fills (None for all of it)."""
 
     source: tuple[slice, ...]
-    box: Box | None
-    shift: float = 0.0
+    part: Part | None = None
+
+    @property
+    def shift(self) -> float:
+        """The number that the forward pass adds to the stored values."""
+        return 0.0 if self.part is None else self.part.shift
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Drawn:
     """One tensor to draw, and the regions of the native tensor that it fills.
 
-    ``value`` replaces a program where the element type is an integer, which can only hold a constant.
+    ``value`` replaces a program: a constant where the element type is an integer, or values from elsewhere.
     """
 
     program: Program | None
     targets: tuple[Target, ...]
-    value: float = 0.0
+    value: float | NDArray[Any] = 0.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -60,7 +64,8 @@ class Write:
         if len(self.drawn) != 1 or self.zero_row is not None:
             return None
         (drawn,) = self.drawn
-        is_whole = len(drawn.targets) == 1 and drawn.targets[0].box is None and not drawn.targets[0].shift
+        (part, *others) = (target.part for target in drawn.targets)
+        is_whole = not others and (part is None or (part.box is None and not part.shift))
         program = drawn.program
         return program if is_whole and program is not None and program.geometry.shape == self.shape else None
 
@@ -82,7 +87,7 @@ class Write:
         for drawn in self.drawn:
             values = self._values(drawn, out.dtype)
             for target in drawn.targets:
-                region = out if target.box is None else out[tuple(slice(*ends) for ends in target.box)]
+                region = out if target.part is None else target.part.region(out)
                 piece = values[target.source].reshape(region.shape)
                 region[...] = piece if not target.shift else _shifted(piece, target.shift)
         if self.zero_row is not None:
@@ -91,6 +96,8 @@ class Write:
     def _values(self, drawn: Drawn, dtype: np.dtype[Any]) -> NDArray[Any]:
         """Return the drawn values; in float32 where they are to be shifted and then narrowed."""
         program = drawn.program
+        if isinstance(drawn.value, np.ndarray):
+            return drawn.value
         if program is None:
             return np.full(self.shape, drawn.value, dtype)
         if any(target.shift for target in drawn.targets) and dtype.itemsize < WIDE:

@@ -175,13 +175,17 @@ def test_the_conv1d_of_transformers_is_a_linear_layer() -> None:
 @pytest.mark.parametrize(
     ("name", "fused"),
     [
-        ("main_proj", False), ("begin_project", False), ("qkvx", False), ("in_proj", True), ("qkv", True),
-        ("Wqkv", True), ("to_qkv", True), ("qkv_proj", True), ("c_attn", True), ("query_key_value", True),
-        ("attn_in_proj_1", True),
+        ("main_proj", False), ("begin_project", False), ("qkvx", False), ("qkv", True), ("Wqkv", True),
+        ("to_qkv", True), ("qkv_proj", True), ("c_attn", True), ("attn_in_proj_1", True),
+        ("in_proj", False), ("query_key_value", False),
     ],
 )  # fmt: skip
 def test_a_fused_projection_is_known_by_whole_words(name: str, *, fused: bool) -> None:
-    """A layer with three times as many outputs as inputs is none by the letters of its name."""
+    """A layer with three times as many outputs as inputs is none by the letters of its name.
+
+    ``in_proj`` is also the input of a state-space layer, and ``query_key_value`` is stored head by head in
+    some codebases and in thirds in others.
+    """
     import torch
 
     record = ui.inspect(torch.nn.ModuleDict({name: torch.nn.Linear(4, 12)}))[f"{name}.weight"]

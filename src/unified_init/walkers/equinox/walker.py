@@ -12,6 +12,7 @@ from unified_init.inventory.places import placed
 from unified_init.inventory.records import Inventory, Record
 from unified_init.walkers import jax_arrays
 from unified_init.walkers.equinox.layers import facts_of
+from unified_init.walkers.fused import with_named_parts
 from unified_init.walkers.layer_facts import ComputedError, check_complete, stacked
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from unified_init.walkers.writes import Write
 
-__all__ = ["check", "commit", "inspect", "loaded", "read", "shape_and_dtype"]
+__all__ = ["check", "commit", "inspect", "loaded", "modules_of", "read", "shape_and_dtype"]
 
 # Layers that compute the weight they use from the stored one.
 WRAPPERS = (eqx.nn.SpectralNorm, eqx.nn.WeightNorm)
@@ -35,7 +36,7 @@ def inspect(model: eqx.Module) -> Inventory:
             unwritten.append(path)
             continue
         records.append(_record(path, leaf, chain))
-    return Inventory("equinox", placed(records), tuple(unwritten))
+    return Inventory("equinox", placed([with_named_parts(record) for record in records]), tuple(unwritten))
 
 
 def read(model: eqx.Module, path: str) -> NDArray[Any]:
@@ -86,6 +87,17 @@ def _leaves(model: eqx.Module) -> Iterator[tuple[str, Any, list[tuple[Any, str]]
     for keys, leaf in tree_util.tree_flatten_with_path(model)[0]:
         if jax_arrays.is_tensor(leaf):
             yield _path(keys), leaf, _chain(model, keys)
+
+
+def modules_of(model: eqx.Module) -> Iterator[tuple[str, eqx.Module]]:
+    """Yield every module that holds an array, with its path."""
+    seen: set[str] = set()
+    for _, _, chain in _leaves(model):
+        for index, (node, _) in enumerate(chain):
+            path = ".".join(word for _, word in chain[:index])
+            if isinstance(node, eqx.Module) and path not in seen:
+                seen.add(path)
+                yield path, node
 
 
 def _find(model: eqx.Module, path: str) -> tuple[Any, list[tuple[Any, str]]]:

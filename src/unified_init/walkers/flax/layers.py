@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from unified_init.inventory.places import placed
 from unified_init.inventory.records import Record
 from unified_init.walkers.flax.cells import CELLS, cell_records
+from unified_init.walkers.fused import with_named_parts
 from unified_init.walkers.layer_facts import loose
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def records_of(
                 unwritten.append(leaf.path)
             else:
                 records.append(record)
-    return placed(records), tuple(unwritten), tuple(unowned)
+    return placed([with_named_parts(record) for record in records]), tuple(unwritten), tuple(unowned)
 
 
 def _owner(key: Key, layers: Mapping[Key, Layer]) -> Key | None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from unified_init.walkers.writes import Write
 
-__all__ = ["check", "commit", "inspect", "loaded", "read", "shape_and_dtype"]
+__all__ = ["check", "commit", "inspect", "loaded", "modules_of", "read", "shape_and_dtype"]
 
 SIMPLE = (  # layers whose class says everything
     (nnx.Linear, "dense"), (nnx.Embed, "embed"), (nnx.BatchNorm, "batch_norm"), (nnx.LayerNorm, "layer_norm"),
@@ -60,6 +60,11 @@ def inspect(model: nnx.Module) -> Inventory:
         {leaf.path for leaf, _ in occurrences} for occurrences in sharing.values() if len(occurrences) > 1
     ]
     return Inventory("flax_nnx", _tied(records, ties), (*skipped, *unwritten))
+
+
+def modules_of(model: nnx.Module) -> Iterator[tuple[Key, nnx.Module]]:
+    """Yield every module with its path, a shared one at each of its paths."""
+    yield from ((key, node) for key, node, _ in _walk(model) if isinstance(node, nnx.Module))
 
 
 def _tied(records: tuple[Record, ...], ties: list[set[str]]) -> tuple[Record, ...]:

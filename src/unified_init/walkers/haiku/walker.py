@@ -13,6 +13,7 @@ from unified_init.errors import ArgumentValueError
 from unified_init.inventory.places import placed
 from unified_init.inventory.records import Inventory
 from unified_init.walkers import jax_arrays
+from unified_init.walkers.fused import with_named_parts
 from unified_init.walkers.haiku.layers import LAYERS, STATE, Site, described, described_state, named_site
 from unified_init.walkers.layer_facts import check_complete
 
@@ -53,7 +54,7 @@ def inspect(model: Haiku) -> Inventory:
             tensor_records = described(bundle, name, shape, dtype, site, shapes)
         records += tensor_records
         unwritten += [] if tensor_records else [path]
-    return Inventory("haiku", placed(records), tuple(unwritten))
+    return Inventory("haiku", placed([with_named_parts(record) for record in records]), tuple(unwritten))
 
 
 def read(model: Haiku, path: str) -> NDArray[Any]:

@@ -19,6 +19,7 @@ from unified_init.backends.registry import NAMES, get
 from unified_init.errors import ArgumentValueError, UnifiedInitError
 from unified_init.inventory.places import placed
 from unified_init.inventory.records import Inventory, Record
+from unified_init.walkers.fused import with_named_parts
 from unified_init.walkers.keras.layers import described
 from unified_init.walkers.layer_facts import ComputedError
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from unified_init.walkers.writes import Write
 
-__all__ = ["check", "commit", "inspect", "loaded", "read", "shape_and_dtype"]
+__all__ = ["check", "children_of", "commit", "inspect", "loaded", "read", "shape_and_dtype"]
 
 # ruff: noqa: SLF001  # Keras has no public way to a layer's own variables
 
@@ -75,7 +76,7 @@ def inspect(model: Any) -> Inventory:
         records.extend(first_records)
         if not first_records:
             unwritten.append(first.path)
-    return Inventory("keras", placed(records), tuple(unwritten))
+    return Inventory("keras", placed([with_named_parts(record) for record in records]), tuple(unwritten))
 
 
 def _records(occurrence: Occurrence, others: list[str]) -> list[Record]:
@@ -124,7 +125,7 @@ def _walk(
     for name, stream_name, variable in _own_variables(layer):
         yield Occurrence(path + name, stream + stream_name, variable, layer, parent)
     path_ids = (*ancestors, id(layer))
-    for name, stream_name, child in _children(layer):
+    for name, stream_name, child in children_of(layer):
         if id(child) not in path_ids:
             yield from _walk(child, layer, f"{path}{name}/", f"{stream}{stream_name}/", path_ids)
 
@@ -139,7 +140,7 @@ def _seeds(model: Any) -> Iterator[tuple[str, Any]]:
             continue
         seen.add(id(layer))
         yield from ((path + name, state) for name, state in _own_seeds(layer))
-        stack.extend((f"{path}{name}/", child) for name, _, child in _children(layer))
+        stack.extend((f"{path}{name}/", child) for name, _, child in children_of(layer))
 
 
 def _own_seeds(layer: Any) -> Iterator[tuple[str, Any]]:
@@ -154,7 +155,7 @@ def _own_variables(layer: Any) -> list[tuple[str, str, Any]]:
     return _named(variables, [(name, "variable" if NAMELESS.fullmatch(name) else None) for name in names])
 
 
-def _children(layer: Any) -> list[tuple[str, str, Any]]:
+def children_of(layer: Any) -> list[tuple[str, str, Any]]:
     """Return the layers directly below a layer, each with its name and its stream name."""
     children = _distinct(layer._layers)
     bases = []

@@ -11,12 +11,15 @@ from torch import nn
 from torch.nn.modules.batchnorm import _NormBase  # all batch and instance norms: they have no public base
 
 from unified_init.errors import ArgumentValueError
-from unified_init.inventory.places import unwrapped
 from unified_init.inventory.records import Part, Record
+from unified_init.walkers.fused import QKV, Split, fused_facts
 from unified_init.walkers.layer_facts import BIAS, POSITION, SCALED, TOKEN
+from unified_init.walkers.torch.fused import split_of
 from unified_init.walkers.torch.mixtures import mixture_facts
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from unified_init.walkers.torch.parametrized import Effective
 
 __all__ = ["described"]
@@ -30,16 +33,20 @@ SPATIAL = {1: "W", 2: "HW", 3: "DHW"}
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 CONVS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 GATES = {"LSTM": "ifgo", "GRU": "rzn", "RNN": ""}
-QKV = ("q", "k", "v")
-FUSED = re.compile(r"(^|_)(c_attn|in_proj|w?qkv|query_key_value)(_|\d*$)", re.IGNORECASE)
 
 
-def described(
-    module: nn.Module, parent: nn.Module | None, path: str, name: str, native: torch.Tensor | Effective
-) -> Record | None:
-    """Return the record of one tensor of a module; None for a buffer that no recipe writes."""
+def described(modules: Mapping[str, nn.Module], path: str, native: torch.Tensor | Effective) -> Record | None:
+    """Return the record of one tensor of a model; None for a buffer that no recipe writes.
+
+    Args:
+        modules: the modules of the model by path.
+        path: that of the tensor.
+        native: the tensor.
+    """
+    layer, _, name = path.rpartition(".")
+    module = modules[layer]
     _check_has_shape(module, path, native)
-    facts = _facts(module, parent, name, tuple(native.shape), path)
+    facts = _facts(modules, layer, name, tuple(native.shape), path)
     if facts is None:
         return None
     return Record(
@@ -98,9 +105,10 @@ def _of_transformers(module: nn.Module) -> bool:
     return type(module).__module__.startswith(("transformers.", "transformers_modules."))
 
 
-def _facts(  # noqa: PLR0911  # one return per layer
-    module: nn.Module, parent: nn.Module | None, name: str, shape: tuple[int, ...], path: str
+def _facts(  # noqa: C901, PLR0911  # one return per layer
+    modules: Mapping[str, nn.Module], layer: str, name: str, shape: tuple[int, ...], path: str
 ) -> dict[str, Any] | None:
+    module, parent = modules[layer], modules[layer.rpartition(".")[0]] if layer else None
     if re.search(r"\.lora_(embedding_)?[AB](\.|$)", path) or re.search(r"lora_[ab]$", name):
         return _lora(path, name, shape)
     if name not in OWN_TENSORS.get(_family(module), {name}):
@@ -110,12 +118,19 @@ def _facts(  # noqa: PLR0911  # one return per layer
     if isinstance(module, nn.Linear):
         kind = "attention" if isinstance(parent, nn.MultiheadAttention) else "linear"
         place = {"place": "attention.out"} if kind == "attention" else {}
-        return _linear(kind, "OI", name, shape, path, module.in_features, module.out_features) | place
+        split = split_of(modules, layer, module.in_features, module.out_features)
+        facts = _linear("OI", name, module.in_features, module.out_features)
+        return facts | {"kind": kind} | place | _split_facts(split, facts["layout"], path, shape)
     if _is_conv1d(module) and isinstance(module.weight, torch.Tensor):
-        inputs, outputs = tuple(module.weight.shape)
-        return _linear("linear", "IO", name, shape, path, int(inputs), int(outputs))
+        inputs, outputs = map(int, module.weight.shape)
+        facts = _linear("IO", name, inputs, outputs)
+        return facts | _split_facts(split_of(modules, layer, inputs, outputs), facts["layout"], path, shape)
     if isinstance(module, (*CONVS, *TRANSPOSED)):
-        return _conv(module, name)
+        facts = _conv(module, name)
+        if module.groups > 1 or isinstance(module, TRANSPOSED):
+            return facts
+        split = split_of(modules, layer, module.in_channels, module.out_channels)
+        return facts | _split_facts(split, facts["layout"], path, shape)
     if isinstance(module, nn.Bilinear):
         first, second = module.in1_features, module.in2_features
         facts = {
@@ -140,28 +155,21 @@ def _vector(role: str) -> dict[str, Any]:
     return {"role": role, "layout": "O"}
 
 
-def _linear(
-    kind: str, layout: str, name: str, shape: tuple[int, ...], path: str, inputs: int, outputs: int
-) -> dict[str, Any]:
-    facts: dict[str, Any] = {"kind": kind, "inputs": inputs, "outputs": outputs}
-    facts |= {"role": "kernel", "layout": layout} if name == "weight" else _vector("bias")
-    layer = unwrapped(path).rpartition(".")[0].rpartition(".")[2]
-    if FUSED.search(layer) and outputs == 3 * inputs:
-        facts |= _parts(path, shape, layout if name == "weight" else "O", QKV)
-        facts |= {"outputs": inputs, "place": "attention.qkv"}
-    return facts
+def _linear(layout: str, name: str, inputs: int, outputs: int) -> dict[str, Any]:
+    facts: dict[str, Any] = {"kind": "linear", "inputs": inputs, "outputs": outputs}
+    return facts | ({"role": "kernel", "layout": layout} if name == "weight" else _vector("bias"))
 
 
-def _parts(path: str, shape: tuple[int, ...], layout: str, labels: tuple[str, ...]) -> dict[str, Any]:
+def _split_facts(split: Split | None, layout: str, path: str, shape: tuple[int, ...]) -> dict[str, Any]:
+    """Return the facts of the parts of a fused tensor; {} for one that holds one projection."""
+    return {} if split is None else fused_facts(split, path, shape, layout.index("O"))
+
+
+def _gates(path: str, shape: tuple[int, ...], layout: str, labels: tuple[str, ...]) -> dict[str, Any]:
     """Return equal parts along the axis of the outputs."""
     axis = layout.index("O")
-    length = shape[axis] // len(labels)
-    parts = []
-    for index, label in enumerate(labels):
-        box = [(0, size) for size in shape]
-        box[axis] = (index * length, (index + 1) * length)
-        parts.append(Part(label=label, length=length, path=path, box=tuple(box)))
-    return {"axis": axis, "parts": tuple(parts)}
+    split = Split(labels, (shape[axis] // len(labels),) * len(labels))
+    return {"axis": axis, "parts": split.parts(path, shape, axis)}
 
 
 def _conv(module: Any, name: str) -> dict[str, Any]:
@@ -189,7 +197,7 @@ def _attention(module: nn.MultiheadAttention, name: str, shape: tuple[int, ...],
     if name in {"in_proj_weight", "in_proj_bias"}:
         layout = "OI" if name == "in_proj_weight" else "O"
         role = "kernel" if name == "in_proj_weight" else "bias"
-        return facts | _parts(path, shape, layout, QKV) | {
+        return facts | _gates(path, shape, layout, QKV) | {
             "role": role, "layout": layout, "place": "attention.qkv",
         }  # fmt: skip
     if name in {"bias_k", "bias_v"}:
@@ -222,7 +230,7 @@ def _recurrent(module: Any, name: str, shape: tuple[int, ...], path: str) -> dic
         facts |= _vector("recurrent_bias" if recurrent else "bias")
     else:
         facts |= {"role": "recurrent_kernel" if recurrent else "kernel", "layout": "OI"}
-    return facts | (_parts(path, shape, facts["layout"], labels) if labels else {})
+    return facts | (_gates(path, shape, facts["layout"], labels) if labels else {})
 
 
 NORM_ROLES = {

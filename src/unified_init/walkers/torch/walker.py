@@ -33,9 +33,7 @@ def inspect(model: torch.nn.Module) -> Inventory:
     sharing: dict[Hashable, list[Record]] = {}
     unwritten = []
     for path, native in _natives(model).items():
-        prefix, _, name = path.rpartition(".")
-        parent = modules[prefix.rpartition(".")[0]] if prefix else None
-        record = described(modules[prefix], parent, path, name, native)
+        record = described(modules, path, native)
         if record is None:
             unwritten.append(path)
             continue

@@ -1,0 +1,97 @@
+"""Proves a match by running both models; what flows into layers decides what the evidence leaves open."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from unified_init.models.match_answer import answered, with_tensors
+from unified_init.models.match_evidence import Decision, agree
+from unified_init.models.run_differences import difference_of, scale_of
+from unified_init.models.verifying import run_both, verify_match
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from unified_init.models.match_answer import Answer, Question
+    from unified_init.models.match_layers import Layer
+    from unified_init.models.verifying import Verification
+    from unified_init.walkers.runs import Run
+
+__all__ = ["proven"]
+
+# ruff: noqa: ANN401  # models and inputs of any framework
+
+ROUNDS = 24  # of running both models
+EQUAL = 1e-4  # a difference of two inputs that are the same, as a share of the largest value
+FLOW = "by what flows into it"
+
+
+def proven(
+    model_a: Any, model_b: Any, inputs: tuple[Any, Any], question: Question, answer: Answer
+) -> tuple[Answer, Verification | None]:
+    """Return an answer whose outputs are equal if there is one, else the last, and what running showed.
+
+    Layers are undecided, or are paired by order and differ when they run. Such a layer has its counterpart in
+    the one that looks alike and takes the same input, where all layers before it are decided.
+    """
+    verification = None
+    for _ in range(ROUNDS):
+        certain = answer.decisions
+        if not answer.doubts:
+            verification = verify_match(model_a, model_b, dict(answer.names), *inputs)
+            if verification.ok:
+                break
+            certain = tuple(_certain(answer, question, verification))
+        partial = with_tensors(question, certain)
+        runs = run_both(model_a, model_b, dict(partial.names), *inputs)
+        flows = list(_by_flow(question, certain, *runs))
+        if not flows:
+            break
+        given = {decision.first.order for decision in question.decisions}
+        known = [decision for decision in certain if decision.first.order not in given]
+        answer = answered(question, [*known, *flows])
+    return answer, verification
+
+
+def _certain(answer: Answer, question: Question, verification: Verification) -> Iterator[Decision]:
+    """Yield the pairs that do not rest on order, and those whose outputs are equal."""
+    equal = {
+        layer.first
+        for layer in verification.layers
+        if layer.difference <= verification.tolerance * layer.scale
+    }
+    for decision in answer.decisions:
+        by_order = decision.reason.endswith((question.order, "the layers around it"))
+        if not by_order or decision.first.module in equal:
+            yield decision
+
+
+def _by_flow(question: Question, certain: Sequence[Decision], run_a: Run, run_b: Run) -> Iterator[Decision]:
+    """Yield the undecided layers that look alike and take the same input, where only one pair does."""
+    taken_a = {decision.first.order for decision in certain}
+    taken_b = {decision.second.order for decision in certain}
+    free_a = [layer for layer in question.layers_a if layer.order not in taken_a]
+    free_b = [layer for layer in question.layers_b if layer.order not in taken_b]
+    partners = {
+        layer.order: [other for other in free_b if _same_input(layer, other, run_a, run_b)]
+        for layer in free_a
+    }
+    counts: dict[int, int] = {}
+    for others in partners.values():
+        for other in others:
+            counts[other.order] = counts.get(other.order, 0) + 1
+    for layer in free_a:
+        others = partners[layer.order]
+        if len(others) == 1 and counts[others[0].order] == 1:
+            yield Decision(layer, others[0], FLOW)
+
+
+def _same_input(first: Layer, second: Layer, run_a: Run, run_b: Run) -> bool:
+    if first.look != second.look or not agree(first, second):
+        return False
+    calls = run_a.calls.get(first.module), run_b.calls.get(second.module)
+    inputs = [None if activation is None else activation.inputs for activation in calls]
+    if inputs[0] is None or inputs[1] is None:
+        return False
+    difference = difference_of(inputs[0], inputs[1], padded=True)
+    return difference is not None and difference <= EQUAL * scale_of(inputs[0])

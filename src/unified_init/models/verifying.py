@@ -1,0 +1,277 @@
+"""Proves a name map by running: both models get the same values, and their outputs are compared."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from unified_init.core import checks
+from unified_init.core.public import public
+from unified_init.core.text_table import aligned
+from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.inventory.records import Inventory
+from unified_init.models.applying import apply, inspect
+from unified_init.models.match_layers import layers_of
+from unified_init.models.run_differences import difference_of, scale_of
+from unified_init.models.telling_recipe import stream_of, telling
+from unified_init.recipes.rule import Recipe
+from unified_init.walkers.registry import runner_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from unified_init.walkers.runs import Run
+
+__all__ = ["LayerDifference", "Verification", "called", "run_both", "verify_match"]
+
+# ruff: noqa: ANN401  # models and inputs of any framework
+
+SHOWN = 12
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LayerDifference:
+    """How far the outputs of two paired layers are apart.
+
+    Args:
+        first: the layer's path in the first model.
+        second: its counterpart's path in the second.
+        difference: the largest absolute difference of their outputs; infinite where one is not finite.
+        scale: the largest absolute output of the first.
+    """
+
+    first: str
+    second: str
+    difference: float
+    scale: float
+
+
+@public
+@dataclasses.dataclass(frozen=True, slots=True)
+class Verification:
+    """What running two models with the same weights showed.
+
+    Args:
+        difference: the largest absolute difference of their outputs; infinite where one is not finite, or
+            where the outputs have other shapes.
+        scale: the largest absolute output of the first.
+        tolerance: the difference that is allowed, as a share of ``scale``.
+        layers: the pairs of layers whose outputs could be compared, in order of execution.
+
+    Raises:
+        TypeError: a field is missing.
+
+    Example:
+        >>> import unified_init as ui
+        >>> ui.Verification(difference=1e-6, scale=2.0, tolerance=1e-3).ok
+        True
+    """
+
+    difference: float
+    scale: float
+    tolerance: float
+    layers: tuple[LayerDifference, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether the outputs are equal up to the tolerance."""
+        return self.difference <= self.tolerance * self.scale
+
+    @property
+    def first(self) -> LayerDifference | None:
+        """The first pair of layers, in order of execution, that differs; None if the outputs are equal."""
+        if self.ok:
+            return None
+        return next(filter(self._differs, self.layers), None)
+
+    def _differs(self, layer: LayerDifference) -> bool:
+        return not layer.difference <= self.tolerance * layer.scale
+
+    @property
+    def summary(self) -> str:
+        """The result in one line."""
+        apart = f"{self.difference:.2g} at most, where values reach {self.scale:.2g}"
+        if self.ok:
+            return f"proven by running both: their outputs differ by {apart}"
+        first = self.first
+        layer = (
+            "no layer that both have differs"
+            if first is None
+            else f"the first layer that differs is {first.second!r}, paired with {first.first!r}"
+        )
+        return f"run with equal weights, the outputs differ by {apart}; {layer}"
+
+    def __str__(self) -> str:
+        """Return the result in one line, then a table of the layers up to the first that differs."""
+        stop = self.layers.index(self.first) + 1 if self.first is not None else len(self.layers)
+        shown = self.layers[max(0, stop - SHOWN) : stop]
+        rows = [
+            (layer.second, layer.first, f"{layer.difference:.2g}", f"{layer.scale:.2g}",
+             "differs" if self._differs(layer) else "")
+            for layer in shown
+        ]  # fmt: skip
+        head = ("second model", "first model", "difference", "largest value", "")
+        return "\n".join([self.summary, *(aligned([head, *rows]) if rows else [])])
+
+
+def verify_match(
+    model_a: Any,
+    model_b: Any,
+    names: Mapping[str, str],
+    inputs_a: Any,
+    inputs_b: Any,
+    *,
+    recipe: Recipe | None = None,
+    seed: int = 0,
+    tolerance: float = 1e-3,
+) -> Verification:
+    """Give two models the same weights, run both, and compare their outputs.
+
+    Copies are written and run, as at inference; the models stay as they are. Equal digests do not prove a
+    map: two layers that look alike may be swapped. Equal outputs do, if the weights tell all layers apart.
+
+    Args:
+        model_a: the first model of ``ui.match``.
+        model_b: the second.
+        names: the map, as ``ui.match`` returns it.
+        inputs_a: what ``model_a`` is called with: one input, a tuple of several, a dict of named ones, or a
+            function that runs the model it is given and returns the outputs. NumPy arrays are converted.
+        inputs_b: the same data for ``model_b``, in its own layout.
+        recipe: the weights; None gives all tensors random values, norms and statistics too, and zeros (or
+            ones for a scale) where the other model has no counterpart.
+        seed: as for ``draw``.
+        tolerance: the difference that is allowed, as a share of the largest output.
+
+    Returns:
+        The result: ``ok``, ``difference``, and in ``first`` the first layer whose outputs differ. Print it.
+
+    Raises:
+        ArgumentTypeError: arguments of the wrong type, an inventory in place of a model.
+        ArgumentValueError: a model that does not run on its inputs, and all that ``apply`` refuses.
+
+    Example:
+        >>> import torch
+        >>> import unified_init as ui
+        >>> a, b = (torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Linear(4, 4)) for _ in range(2))
+        >>> x = torch.ones(1, 4)
+        >>> ui.verify_match(a, b, {}, x, x).ok
+        True
+        >>> swapped = {"0.weight": "1.weight", "1.weight": "0.weight"}
+        >>> ui.verify_match(a, b, swapped, x, x).first.first
+        '0'
+
+    Differs from:
+        ``numpy.testing.assert_allclose`` on two outputs: no weights have to be copied, and the layer where
+        the models part is named.
+    """
+    if not isinstance(names, Mapping):
+        msg = f"`names` must be a mapping of paths to stream names, such as ui.match returns, got {names!r}."
+        raise ArgumentTypeError(msg)
+    if recipe is not None and not isinstance(recipe, Recipe):
+        msg = f"`recipe` must be a Recipe or None, got {recipe!r}."
+        raise ArgumentTypeError(msg)
+    checks.positive("tolerance", tolerance)
+    run_a, run_b = run_both(model_a, model_b, names, inputs_a, inputs_b, recipe=recipe, seed=seed)
+    difference, scale = _outputs(run_a, run_b)
+    layers = tuple(_layers(model_a, model_b, names, run_a, run_b))
+    return Verification(difference, scale, float(tolerance), layers)
+
+
+def run_both(
+    model_a: Any,
+    model_b: Any,
+    names: Mapping[str, str],
+    inputs_a: Any,
+    inputs_b: Any,
+    *,
+    recipe: Recipe | None = None,
+    seed: int = 0,
+) -> tuple[Run, Run]:
+    """Return what running both models with the same weights shows; arguments as for ``verify_match``."""
+    first, second = recipe, recipe
+    if recipe is None:
+        first, second = telling(_inventory(model_a), _inventory(model_b), names)
+    run_a = _drawn_run(model_a, first, None, inputs_a, seed, "first")
+    return run_a, _drawn_run(model_b, second, names, inputs_b, seed, "second")
+
+
+def called(model: Any, inputs: Any, word: str) -> tuple[str, ...]:
+    """Return the paths of a model's modules in the order in which their calls begin."""
+    recipe, _ = telling(_inventory(model), Inventory("", ()), {})
+    return tuple(_drawn_run(model, recipe, None, inputs, 0, word).calls)
+
+
+def _inventory(model: Any) -> Inventory:
+    if isinstance(model, Inventory):
+        msg = "an inventory cannot be run: pass the model itself, or leave the inputs out."
+        raise ArgumentTypeError(msg)
+    return inspect(model)
+
+
+def _drawn_run(
+    model: Any, recipe: Recipe | None, names: Mapping[str, str] | None, inputs: Any, seed: int, word: str
+) -> Run:
+    """Run a model with the values of a recipe, which it has as long as that takes."""
+    assert recipe is not None  # noqa: S101  # telling() gives one
+    runner = runner_of(model)
+    with runner.scratch(model) as lent:
+        drawn, _ = apply(lent, recipe, seed=seed, names=names)
+        try:
+            return runner.run(drawn, inputs)
+        except Exception as error:
+            msg = f"the {word} model does not run on its inputs: {type(error).__name__}: {error}"
+            raise ArgumentValueError(msg) from error
+
+
+def _outputs(run_a: Run, run_b: Run) -> tuple[float, float]:
+    """Return the largest difference of the outputs and their scale; of the first, where one has more."""
+    outputs = list(zip(run_a.outputs, run_b.outputs, strict=False))
+    if len(run_a.outputs) != len(run_b.outputs):
+        outputs = outputs[:1]
+    if not outputs:
+        return math.inf, 0.0
+    gaps = [difference_of(first, second) for first, second in outputs]
+    return max(math.inf if gap is None else gap for gap in gaps), max(scale_of(first) for first, _ in outputs)
+
+
+def _layers(
+    model_a: Any, model_b: Any, names: Mapping[str, str], run_a: Run, run_b: Run
+) -> Iterator[LayerDifference]:
+    """Yield the pairs of modules whose outputs can be compared, in the order of the first model's calls."""
+    partners = _partners(inspect(model_a), inspect(model_b), names)
+    for first, activation in run_a.calls.items():
+        second = partners.get(first)
+        other = run_b.calls.get(second) if second is not None else None
+        if second is None or other is None or activation.outputs is None or other.outputs is None:
+            continue
+        difference = difference_of(activation.outputs, other.outputs, rectified=True)
+        if difference is not None:
+            yield LayerDifference(first, second, difference, scale_of(activation.outputs))
+
+
+def _partners(a: Inventory, b: Inventory, names: Mapping[str, str]) -> dict[str, str]:
+    """Return the module in the second model of each in the first: the one that holds most of its values."""
+    modules_a = {unit.stream: layer.module for layer in layers_of(a) for unit in layer.units}
+    seconds: dict[str, Counter[str]] = {}
+    firsts: dict[str, Counter[str]] = {}
+    for layer in layers_of(b):
+        for unit in layer.units:
+            first = modules_a.get(stream_of(unit, names))
+            if first is not None:
+                seconds.setdefault(first, Counter())[layer.module] += unit.record.size
+                firsts.setdefault(layer.module, Counter())[first] += unit.record.size
+    pairs = {first: _most(counts) for first, counts in seconds.items()}
+    return {
+        first: second
+        for first, second in pairs.items()
+        if second is not None and _most(firsts[second]) == first
+    }
+
+
+def _most(counts: Counter[str]) -> str | None:
+    """Return what is counted more often than all else together; None if nothing is."""
+    word, count = counts.most_common(1)[0]
+    return word if 2 * count > counts.total() else None

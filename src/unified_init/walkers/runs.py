@@ -1,0 +1,127 @@
+"""What running a model shows: its outputs, and what goes into and comes out of each layer."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Activation", "Recorder", "Run", "at_inference", "call", "patched"]
+
+# ruff: noqa: ANN401  # models, inputs and outputs of any framework
+
+# The names of the flags that say whether a model is trained, and their values where it is not.
+FLAGS = {
+    "train": False, "training": False, "is_training": False, "deterministic": True,
+    "use_running_average": True, "inference": True,
+}  # fmt: skip
+Convert = Callable[[Any], "NDArray[Any] | None"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Activation:
+    """The first floating-point array of a layer's inputs, and of its outputs; None where there is none."""
+
+    inputs: NDArray[Any] | None = None
+    outputs: NDArray[Any] | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Run:
+    """A model's floating-point outputs, and its layers' activations in the order in which their calls began.
+
+    A layer that is called again has those of its first call.
+    """
+
+    outputs: tuple[NDArray[Any], ...]
+    calls: Mapping[str, Activation]
+
+
+class Recorder:
+    """Notes the first call of each layer. ``convert`` gives a tensor as an array, None for anything else."""
+
+    def __init__(self, convert: Convert) -> None:
+        """Start without calls."""
+        self.calls: dict[str, Activation] = {}
+        self.convert = convert
+
+    def begin(self, path: str, *inputs: Any) -> bool:
+        """Note that a call begins; return whether it is the layer's first."""
+        if path in self.calls:
+            return False
+        self.calls[path] = Activation(inputs=self._first(inputs))
+        return True
+
+    def end(self, path: str, outputs: Any) -> None:
+        """Note what the first call of a layer returns."""
+        self.calls[path] = dataclasses.replace(self.calls[path], outputs=self._first(outputs))
+
+    def run(self, outputs: Any) -> Run:
+        """Return what was noted, with the model's outputs."""
+        return Run(tuple(self._arrays(outputs)), self.calls)
+
+    def _first(self, value: Any) -> NDArray[Any] | None:
+        return next(self._arrays(value), None)
+
+    def _arrays(self, value: Any) -> Iterator[NDArray[Any]]:
+        if isinstance(value, Mapping):
+            value = tuple(value.values())
+        if isinstance(value, (tuple, list)):
+            for entry in value:
+                yield from self._arrays(entry)
+            return
+        array = self.convert(value)
+        if array is not None and array.size and array.dtype.kind not in "iubO":
+            yield array
+
+
+def call(function: Callable[..., Any], inputs: Any, **keywords: Any) -> Any:
+    """Call a function with one input, a tuple of several, or a dict of named ones."""
+    if isinstance(inputs, Mapping):
+        return function(**{**keywords, **inputs})
+    return function(*inputs, **keywords) if isinstance(inputs, tuple) else function(inputs, **keywords)
+
+
+def at_inference(keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """Return keywords with the flags that say whether a model is trained as they are at inference."""
+    return {name: FLAGS.get(name, value) for name, value in keywords.items()}
+
+
+@contextlib.contextmanager
+def patched(modules: Mapping[int, tuple[str, Any]], recorder: Recorder) -> Iterator[None]:
+    """Record the calls of modules without hooks, through their classes, while the context lasts.
+
+    Args:
+        modules: path and module, by the module's id. Other objects of these classes are called as ever.
+        recorder: of the calls.
+    """
+    classes = {type(module) for _, module in modules.values() if callable(module)}
+    own = {cls: vars(cls).get("__call__") for cls in classes}
+
+    def recording(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def recorded(module: Any, *args: Any, **kwargs: Any) -> Any:
+            path = modules[id(module)][0] if id(module) in modules else None
+            is_first = path is not None and recorder.begin(path, *args, *kwargs.values())
+            outputs = function(module, *args, **kwargs)
+            if is_first and path is not None:
+                recorder.end(path, outputs)
+            return outputs
+
+        return recorded
+
+    try:
+        for cls in classes:
+            type.__setattr__(cls, "__call__", recording(cls.__call__))
+        yield
+    finally:
+        for cls, function in own.items():
+            if function is None:
+                type.__delattr__(cls, "__call__")
+            else:
+                type.__setattr__(cls, "__call__", function)

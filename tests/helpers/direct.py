@@ -1,0 +1,188 @@
+"""A draw by the definition, element by element: slow, and independent of index maps, walks and runners.
+
+The layout is read here, by hand; the word of an element is Threefry's at its logical index, and its value is
+what the law's table says of the word, in Python's own integers or NumPy's 64-bit ones. Structured laws are
+drawn in logical order by the library, and rearranged here.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import unified_init as ui
+from unified_init.stream import numpy_runner, threefry
+from unified_init.stream.dtypes import DTYPES
+from unified_init.stream.table import Table, compile_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+__all__ = ["draw", "fans_of", "logical_indices", "roles_of"]
+
+ORDER = "BOIDHW"
+
+
+def roles_of(
+    shape: tuple[int, ...], layout: str | None, sizes: Mapping[str, int] | None
+) -> list[tuple[str, int, int, int]]:
+    """Return (letter, axis, length, divisor) for each letter of a layout, as they stand."""
+    if layout is None:
+        return [("", axis, length, 1) for axis, length in enumerate(shape)]
+    groups, inside = [], False
+    for character in layout:
+        if character in "()":
+            inside = character == "("
+            if inside:
+                groups.append("")
+        elif inside:
+            groups[-1] += character
+        else:
+            groups.append(character)
+    roles = []
+    for axis, (group, length) in enumerate(zip(groups, shape, strict=True)):
+        known = [(sizes or {}).get(letter) if len(group) > 1 else length for letter in group]
+        product = math.prod(size for size in known if size is not None)
+        lengths = [length // product if size is None else size for size in known]
+        for position, letter in enumerate(group):
+            roles.append((letter, axis, lengths[position], math.prod(lengths[position + 1 :])))
+    return roles
+
+
+def fans_of(
+    shape: tuple[int, ...], layout: str | None, sizes: Mapping[str, int] | None
+) -> tuple[float | None, float | None]:
+    """Return inputs and outputs, each times the kernel positions; None for what the layout does not say."""
+    roles = roles_of(shape, layout, sizes)
+
+    def fan(of: str) -> float | None:
+        if of not in {letter for letter, *_ in roles}:
+            return None
+        return float(math.prod(length for letter, _, length, _ in roles if letter and letter in of + "DHW"))
+
+    return fan("I"), fan("O")
+
+
+def logical_indices(
+    shape: tuple[int, ...], layout: str | None, sizes: Mapping[str, int] | None, repeat: int = 1
+) -> NDArray[Any]:
+    """Return the logical index of each element of the stored tensor; ``repeat`` outputs share one."""
+    positions = np.indices(shape, dtype=np.int64) if shape else np.zeros((0,), np.int64)
+    roles = roles_of(shape, layout, sizes)
+    if layout is not None:
+        roles = sorted(roles, key=lambda role: ORDER.index(role[0]))  # stable: repeated letters as they stand
+    total = np.zeros(shape, np.int64)
+    for letter, axis, length, divisor in roles:
+        coordinate = positions[axis] // max(divisor, 1) % max(length, 1)
+        shared = repeat if letter == "O" else 1
+        total = total * (length // shared) + coordinate // shared
+    return total
+
+
+def draw(
+    spec: ui.Initializer,
+    shape: tuple[int, ...],
+    *,
+    root: tuple[int, int],
+    name: str,
+    layout: str | None,
+    sizes: Mapping[str, int] | None,
+    fans: tuple[float, float] | None,
+    index: Any,
+    dtype: str,
+) -> NDArray[Any]:
+    """Return what a draw under a root key must give."""
+    kind = DTYPES[dtype]
+    if isinstance(spec.scale, (ui.VarianceScaling, ui.InverseFan)) and fans is None:
+        by_hand = fans_of(shape, layout, sizes)
+        fans = by_hand if all(by_hand) else None  # type: ignore[assignment]  # no explicit fan may be 0
+    law = spec.resolve(shape, layout=layout, sizes=sizes, fans=fans)
+    indices = np.asarray(logical_indices(shape, layout, sizes, law.repeat)[() if index is None else index])
+    if _is_refused(law, dtype):
+        msg = "the reference refuses it too"
+        raise ui.ArgumentValueError(msg)
+    if not law.independent:
+        return _structured(spec, shape, root, name, layout, sizes, indices, dtype)
+    if kind.is_complex:
+        law = ui.normal(0.0, law.scale * math.sqrt(0.5)).resolve((1,))
+    table, key = compile_table(law, kind.bits), threefry.named_key(root, name)
+    values = _values(table, key, indices.reshape(-1), dtype)
+    return values.reshape(indices.shape)
+
+
+def _is_refused(law: ui.Law, dtype: str) -> bool:
+    """Whether a law has no meaning in a type, or reaches past its largest number."""
+    kind = DTYPES[dtype]
+    if kind.is_complex and law.random:
+        return law.kind != "normal" or bool(law.loc)
+    reach = max(abs(law.low), abs(law.high))
+    if law.kind == "sparse":  # a normal, as far as 32-bit draws reach
+        reach = compile_table(ui.normal(0.0, law.scale).resolve((1,)), 32).magnitude
+    if law.independent:
+        reach = compile_table(law, kind.bits).magnitude
+    return reach > kind.largest
+
+
+def _values(table: Table, key: tuple[int, int], flat: NDArray[np.int64], dtype: str) -> NDArray[Any]:
+    if dtype == "complex128":
+        real, imaginary = (_values64(table, *_words(key, 2 * flat + part)) for part in (0, 1))
+        return real + 1j * imaginary
+    if dtype == "float64":
+        return _values64(table, *_words(key, flat))
+    if dtype == "complex64":
+        parts = [_values32(table, word) for word in _words(key, flat)]
+        return (parts[0] + np.complex64(1j) * parts[1]).astype(np.complex64)
+    high, low = _words(key, flat)
+    return _values32(table, high ^ low).astype(DTYPES[dtype].numpy)
+
+
+def _words(
+    key: tuple[int, int], counters: NDArray[np.int64]
+) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    return threefry.block(key, (counters >> 32).astype(np.uint32), (counters & 0xFFFFFFFF).astype(np.uint32))
+
+
+def _values32(table: Table, word: NDArray[np.uint32]) -> NDArray[np.float32]:
+    """Return the values of words, in 64-bit integers, without masks."""
+    words = word.astype(np.int64)
+    upper = words < 1 << 31
+    tail = (words % (1 << 31) >> table.tail_shift) | table.tail_or
+    pattern = tail.astype(np.float32).view(np.int32).astype(np.int64)
+    row = np.maximum((pattern >> 13) - table.bias, 0) + np.where(upper, table.upper_rows, 0)
+    base, slope = table.rows.astype(np.int64)[row].T.reshape(2, -1)
+    value = base + (slope * (pattern % (1 << 13)) >> table.slope_shift)
+    mirrored = (value ^ table.upper_xor) + table.upper_add
+    value = np.where(upper, mirrored, value)
+    value = (value + (1 << 31)) % (1 << 32) - (1 << 31)  # sums of 32 bits wrap
+    return (value.astype(np.float32).astype(np.float64) * 2.0**table.exponent).astype(np.float32)
+
+
+def _values64(table: Table, high: NDArray[np.uint32], low: NDArray[np.uint32]) -> NDArray[np.float64]:
+    return numpy_runner.values64(table, high, low)  # its shifts are the definition
+
+
+def _structured(
+    spec: ui.Initializer,
+    shape: tuple[int, ...],
+    root: tuple[int, int],
+    name: str,
+    layout: str | None,
+    sizes: Mapping[str, int] | None,
+    indices: NDArray[Any],
+    dtype: str,
+) -> NDArray[Any]:
+    roles = roles_of(shape, layout, sizes)
+    if layout is not None:
+        roles.sort(key=lambda role: ORDER.index(role[0]))
+    plain = None if layout is None else "".join(letter for letter, *_ in roles)
+    seed, kind = root[0] << 32 | root[1], DTYPES[dtype]
+    wide = "float64" if kind.bits == 64 else "float32"
+    logical = ui.draw(
+        spec, tuple(length for _, _, length, _ in roles), seed=seed, name=name, layout=plain, dtype=wide
+    )
+    values: NDArray[Any] = logical.reshape(-1)[indices].astype(kind.numpy)
+    return values

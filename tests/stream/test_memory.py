@@ -1,0 +1,214 @@
+"""Memory that cannot be had: our error, before a generator is advanced or a tensor written."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tracemalloc
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.helpers.messages import refused
+
+import unified_init as ui
+from unified_init.drawing import eager
+from unified_init.parity.variants import DEFAULTS
+from unified_init.stream import host, numpy_runner, run, structured
+
+NORMAL = ui.normal(0.0, 1.0)
+LAWS: dict[str, tuple[ui.Initializer, tuple[int, ...], str]] = {
+    "orthogonal": (ui.orthogonal(), (700, 500), "OI"),
+    "wide orthogonal": (ui.orthogonal(), (300, 900), "IO"),
+    "delta_orthogonal": (ui.delta_orthogonal(), (500, 400, 1, 1), "OIHW"),
+    "sparse": (ui.sparse(0.4), (700, 500), "IO"),
+    "identity": (ui.identity(), (700, 500), "IO"),
+    "dirac": (ui.dirac(), (3, 3, 200, 200), "HWIO"),
+    "hadamard": (ui.hadamard(), (700, 500), "OI"),
+    "bilinear_upsampling": (ui.bilinear_upsampling(), (3, 3, 200, 200), "HWIO"),
+    "stft": (ui.stft(), (900, 1, 400), "WIO"),
+    "an array of constants": (ui.constant([0.5] * 500), (700, 500), "OI"),
+}
+
+
+def peak(draw: Any) -> int:
+    """Return the bytes that a call took at most, as NumPy reports them."""
+    draw()  # tables are kept, and belong to no draw
+    tracemalloc.start()
+    try:
+        draw()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+@pytest.mark.parametrize("name", LAWS)
+def test_structured_laws_take_what_is_reserved(
+    name: str, dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Never more; and less than a fifth of it never, or tensors would be refused that can be had."""
+    spec, shape, layout = LAWS[name]
+    program = eager.program_of(spec, shape, **{**DEFAULTS, "layout": layout, "dtype": dtype, "name": "w"})
+    out = run.buffer(program)
+    monkeypatch.setenv("UNIFIED_INIT_NUM_THREADS", "1")
+    monkeypatch.setattr(host, "reserve", lambda size, shape: None)  # noqa: ARG005
+    monkeypatch.setattr(host, "_runner", lambda size: numpy_runner.prepare)  # noqa: ARG005  # no import here
+    used, reserved = peak(lambda: run.into(out, program, (0, 1))), structured.scratch(program)
+    slack = 1 << 16  # of the interpreter
+    assert used <= reserved + slack
+    assert reserved <= 5 * used
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "float64", "complex64", "complex128"])
+@pytest.mark.parametrize(
+    ("shape", "layout"),
+    [((1 << 21,), "O"), ((1000, 2003), "IO"), ((700_001, 3), "IO"), ((6054, 300), "(BO)I")],
+)
+@pytest.mark.parametrize("name", ["numpy", pytest.param("numba", marks=pytest.mark.needs("numba"))])
+def test_independent_draws_take_what_is_reserved(
+    name: str, shape: tuple[int, ...], layout: str, dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With three threads, whose scratch is the reference's in any case; the walk is had before."""
+    runner = numpy_runner.prepare
+    if name == "numba":
+        from unified_init.stream import numba_runner
+
+        runner = numba_runner.prepare
+    sizes = {"B": 6} if "(" in layout else None
+    options: dict[str, Any] = {"layout": layout, "sizes": sizes, "dtype": dtype}
+    program = eager.program_of(NORMAL, shape, **{**DEFAULTS, **options})
+    out, reserved = run.buffer(program), []
+    monkeypatch.setenv("UNIFIED_INIT_NUM_THREADS", "3")
+    monkeypatch.setattr(host, "reserve", lambda size, shape: reserved.append(size))  # noqa: ARG005
+    assert program.table is not None
+    draw = host.ready(out, index=program.index, table=program.table, runner=runner)
+    assert peak(lambda: draw((0, 1))) <= reserved[0]
+
+
+REFUSED = """
+import json, resource, sys
+import numpy as np
+import unified_init as ui
+ui.draw(ui.orthogonal(), (90, 90), seed=0)
+ui.draw(ui.sparse(0.5), (90, 90), seed=0)
+pages = int(open("/proc/self/statm").read().split()[0])
+limit = pages * resource.getpagesize() + (1 << 28)
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+specs = {
+    "normal": (ui.normal(0.0, 1.0), None), "zeros": (ui.zeros(), None), "array": (ui.constant([0.5]), None),
+    "identity": (ui.identity(), "OI"), "orthogonal": (ui.orthogonal(), "OI"), "sparse": (ui.sparse(0.5), "OI"),
+    "hadamard": (ui.hadamard(), "OI"), "dirac": (ui.dirac(), "OW"), "bilinear": (ui.bilinear_upsampling(), "OW"),
+    "merged": (ui.identity(), "(OI)" * 40),
+}
+requests = [
+    ((1,) * 65, None), ((2**62,), None), ((2**40,), None), ((2**31, 2**31), None), ((2**27,), None),
+    ((2**14, 2**14), None), ((2**20, 2**20), (0, 0)), ((2**14, 2**14), (0, 0)), ((2**31, 2**31), (0, 0)),
+    ((1,) * 40, None),
+]
+free = {"normal", "zeros"}  # of these a part costs the part
+lines, refusals = [], 0
+for dtype in ("float32", "float64", "bfloat16", "complex64"):
+    for name, (spec, layout) in specs.items():
+        for shape, index in requests:
+            if layout and layout.count("(") + (len(layout) if "(" not in layout else 0) != len(shape):
+                continue
+            sizes = {"O": 1} if layout and "(" in layout else None
+            generator = np.random.default_rng(0)
+            state = generator.bit_generator.state
+            try:
+                drawn = ui.draw(spec, shape, seed=generator, layout=layout, sizes=sizes, index=index, dtype=dtype)
+            except ui.UnifiedInitError:
+                refusals += 1
+                if index and name in free:
+                    lines.append(f"{name} {shape} {index} {dtype}: refused")
+            except Exception as error:
+                lines.append(f"{name} {shape} {index} {dtype}: {type(error).__name__}: {error}")
+            else:
+                continue
+            if generator.bit_generator.state != state:
+                lines.append(f"{name} {shape} {index} {dtype}: the generator was advanced")
+for dtype in ("float32", "float64"):
+    target = np.full(2**23, 7, dtype)[::-1] if dtype == "float64" else np.full(2**23, 7, dtype)
+    hoard = []
+    try:
+        while True:
+            hoard.append(bytearray(1 << 20))
+    except MemoryError:
+        hoard = hoard[2:]
+    generator = np.random.default_rng(0)
+    state = generator.bit_generator.state
+    try:
+        ui.fill(target, ui.normal(0.0, 1.0), seed=generator)
+        lines.append(f"{dtype}: filled")
+    except ui.UnifiedInitError:
+        refusals += 1
+    del hoard
+    if generator.bit_generator.state != state or not (target == 7).all():
+        lines.append(f"{dtype}: the fill left a trace")
+print(json.dumps([lines, refusals]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the address space and reads /proc")
+def test_what_cannot_be_had_is_refused_before_anything_changes() -> None:
+    """Every law, in four types: tensors, parts whose law needs the whole, too many axes, and fills."""
+    done = subprocess.run(
+        [sys.executable, "-c", REFUSED], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    lines, refusals = json.loads(done.stdout)
+    assert lines == []
+    assert refusals > 100
+
+
+def test_the_memory_that_a_law_needs_is_named() -> None:
+    """A part of an orthogonal tensor costs the whole; one value of a constant costs one."""
+    generator = np.random.default_rng(0)
+    state = generator.bit_generator.state
+    with refused(ui.ArgumentValueError, hidden=r"\d+(?= more bytes)|(?<=cannot be had: ).*"):
+        ui.draw(ui.orthogonal(), (2**24, 2**24), seed=generator, index=(0, 0))
+    assert generator.bit_generator.state == state
+    assert ui.draw(ui.constant(0.5), (2**31, 2**31), index=(5, slice(7, 9))).tolist() == [0.5, 0.5]
+
+
+def test_axes_past_those_of_numpy_are_refused() -> None:
+    """Also where merged axes split into more than there can be."""
+    with refused(ui.ArgumentValueError, hidden="(?<=: ).*"):
+        ui.draw(ui.identity(), (1,) * 70, layout="B" * 68 + "OI", index=(0,) * 70)
+
+
+def test_memory_that_runs_out_later_is_our_error_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another thread may have taken it in between; a fault of another kind stays what it is."""
+
+    def ready(error: Exception) -> Any:
+        def draw(root: Any) -> None:
+            del root
+            raise error
+
+        return lambda out, program: draw  # noqa: ARG005
+
+    monkeypatch.setattr(run, "ready", ready(MemoryError("none left")))
+    with refused(ui.ArgumentValueError):
+        ui.draw(NORMAL, (3,), seed=0)
+    with refused(ui.ArgumentValueError):
+        ui.fill(np.zeros(3), NORMAL, seed=0)
+    monkeypatch.setattr(run, "ready", ready(ZeroDivisionError()))
+    with pytest.raises(ZeroDivisionError):
+        ui.draw(NORMAL, (3,), seed=0)
+    with pytest.raises(ZeroDivisionError):
+        ui.fill(np.zeros(3), NORMAL, seed=0)
+
+
+def test_a_runner_without_memory_is_not_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numba is used again afterwards."""
+
+    def starved(*_: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr(host, "_numba_works", True)
+    monkeypatch.setattr(host, "_runner", lambda size: starved)  # noqa: ARG005
+    with pytest.raises(ui.UnifiedInitError):
+        ui.draw(NORMAL, (2 * host.THREADS_FROM,), seed=0)
+    assert host._numba_works
