@@ -555,3 +555,22 @@ def test_a_table_of_padding_alone_is_right() -> None:
 
     audit = ui.audit(torch.nn.Embedding(1, 4, padding_idx=0), ui.recipes.torch_default())
     assert [row.verdict for row in audit.rows] == ["ok"]
+
+
+def test_the_last_bit_of_a_computed_constant_is_not_a_fault() -> None:
+    """Logarithms of another library may be off by one unit in the last place; what is more differs, as 0 does."""
+    import torch
+
+    logs = tuple(math.log(index) for index in range(1, 17))
+    recipe = ui.Recipe("logs", (ui.Rule(spec=ui.constant(logs), path="A_log"),))
+
+    def verdict(shift: float, index: int) -> str:
+        model = torch.nn.Module()
+        values = np.array(logs, dtype=np.float32)
+        values[index] = np.float32(values[index] + np.float32(shift))
+        model.A_log = torch.nn.Parameter(torch.tensor(values))
+        return ui.audit(model, recipe)["A_log"].verdict
+
+    assert verdict(float(np.spacing(np.float32(logs[6]))), 6) == "ok"
+    assert verdict(1e-5, 6) == "differs"
+    assert verdict(1e-12, 0) == "differs"  # log 1 is exactly 0

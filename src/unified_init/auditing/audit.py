@@ -57,8 +57,9 @@ def audit(
 
     For each: ratio = observed std / law's std, z-scores by the exact distribution of the sums, and the
     statistics of ``unified_init.testing.examine`` at alpha / number of parameters. Constants, identities
-    and the like are compared exactly. Of more than 2**19 values evenly spaced slices are examined, the
-    same ones every time; the ends, and whether all are finite, are of all values.
+    and the like are compared exactly, arrays of several numbers to the last bits of float32. Of more than
+    2**19 values evenly spaced slices are examined, the same ones every time; the ends, and whether all are
+    finite, are of all values.
 
     Args:
         model: as for ``ui.inspect``; nothing is written, and it need not be initialised by this library.

@@ -191,6 +191,9 @@ CASES = {
         lambda: mixture("Llama4", intermediate_size_mlp=96, head_dim=16, moe_layers=[0, 1]),
         default(), recipes.megatron(2),
     ),
+    "JetMoe": Case(
+        lambda: mixture("JetMoe", num_key_value_heads=4, kv_channels=16), default(0.01), default()
+    ),
     "DeiT, transformers": Case(
         lambda: of_transformers("DeiTForImageClassificationWithTeacher", "DeiTConfig", **VISION),
         recipes.deit_hf(), default(),
@@ -244,11 +247,20 @@ CASES = {
 }  # fmt: skip
 
 
+def built(case: Case) -> Any:
+    """Return the model of a case from a seed: one in 24 million values of timm's truncated normal is -2."""
+    import torch
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return case.build()
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_a_model_as_its_library_makes_it_passes_the_audit_of_its_recipe(name: str) -> None:
     """Every parameter is examined and has its law; a recipe with other laws finds parameters that differ."""
     case = CASES[name]
-    model = case.build()
+    model = built(case)
     audit = ui.audit(model, case.recipe)
     assert audit.ok, str(audit)
     assert {row.verdict for row in audit} <= {"ok", "left"}

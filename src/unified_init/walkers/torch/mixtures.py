@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["mixture_facts"]
 
 # Each model has router and experts of its own, which share neither a base nor a public name.
-ROUTER = re.compile(r"Router$|MoE\w*Gate$")
+ROUTER = re.compile(r"Router$")
 EXPERTS = re.compile(r"Experts$")
 STACKED = re.compile(r"(gate_up|gate|up|down)_proj(_bias)?")
 GATE_AND_UP = ("gate", "up")
@@ -25,6 +25,8 @@ def mixture_facts(module: nn.Module, name: str, shape: tuple[int, ...], path: st
     label = type(module).__name__
     if ROUTER.search(label) and (name, len(shape)) in {("weight", 2), ("bias", 1)}:
         return _router(module, name)
+    if label.endswith("ParallelExperts") and name == "weight":  # JetMoe's: outputs before inputs
+        return {"kind": "linear", "role": "kernel", "layout": "BOI", "inputs": shape[2], "outputs": shape[1]}
     stacked = STACKED.fullmatch(name)
     if stacked is None or not EXPERTS.search(label) or len(shape) != (2 if stacked[2] else 3):
         return None
