@@ -597,6 +597,9 @@ def test_an_audit_is_text_a_table_and_json() -> None:
         "audit by recipe 'torch_default_corrected': 3 ok; false-alarm rate 1e-09"
     )
     assert len(audit) == 3
+    html = audit._repr_html_()
+    assert html.startswith("<p>audit by recipe &#x27;torch_default_corrected&#x27;: 3 ok")
+    assert "<td>0.weight</td>" in html
     with refused(KeyError):
         audit["none"]
 

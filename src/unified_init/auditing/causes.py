@@ -7,8 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 from unified_init.errors import UnifiedInitError
-from unified_init.law.layout import bind
-from unified_init.recipes.assignment import assign
+from unified_init.recipes.assignment import assign, law_with_fans
 from unified_init.recipes.defaults.equinox import equinox_default
 from unified_init.recipes.defaults.flax import flax_linen_default, flax_nnx_default
 from unified_init.recipes.defaults.haiku import haiku_default
@@ -180,10 +179,8 @@ def _framework_hypotheses(tables: Sequence[tuple[Fans, str]]) -> Iterator[tuple[
 def _std_with_fans(
     record: Record, piece: Piece, spec: Initializer, fans: Fans, description: str
 ) -> Iterator[tuple[float, str]]:
-    geometry = bind(piece.shape, record.layout, dict(record.sizes) or None)
-    try:
-        law = spec.law(geometry, fans)
-    except UnifiedInitError:  # a fan that is not known
+    law = law_with_fans(record, piece, spec, fans)
+    if law is None:
         return
     fan_texts = [f"{name} {_number(value)}" for name, value in zip(("fan_in", "fan_out"), fans, strict=True)]
     yield law.std, f"{description} ({', '.join(fan_texts)})"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from unified_init.auditing import charts
 from unified_init.core.public import public
-from unified_init.core.text_table import aligned
+from unified_init.core.text_table import aligned, as_html
 from unified_init.errors import BackendError
 
 if TYPE_CHECKING:
@@ -181,6 +181,10 @@ class Audit:
     def __str__(self) -> str:
         """Return the audit as a table of text, and the notes below it."""
         return _plain(self)
+
+    def _repr_html_(self) -> str:
+        """Return the audit as a table for a notebook."""
+        return as_html(_head(self), [HEADINGS, *map(_cells, self)], _notes(self))
 
     def table(self) -> Any:
         """Return the audit as a ``rich.table.Table``, in colour; needs the extra ``cli``."""
