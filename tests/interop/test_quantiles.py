@@ -236,3 +236,18 @@ def test_a_jump_between_neighbouring_knots_is_drawn() -> None:
     assert set(np.unique(drawn)) >= {-1.0, 1.0}
     assert np.mean(np.abs(drawn) == 1.0) > 0.999  # all but the one segment that holds the jump
     assert compile_table(spec.resolve(1), 32).exponent == 1 + math.frexp(1.0)[1] - 31
+
+
+def test_the_repr_of_a_table_is_short() -> None:
+    """In a spec, a rule, a law and an error; it evaluates while the table exists, and then says what to do."""
+    spec = ui.from_quantile(LAWS["beta"])
+    law = spec.resolve((3,))
+    for text in (repr(spec), str(spec), repr(ui.Rule(spec=spec)), repr(law), str(law)):
+        assert len(text) < 600
+    assert repr(spec).startswith("Initializer(Quantile.of_repr('")
+    text = repr(spec)
+    other = ui.from_quantile(LAWS["gumbel"])
+    assert eval(text, dict(vars(ui))) == spec != other  # noqa: S307  # our own repr
+    assert repr(other) != text
+    with refused(ui.ArgumentValueError):
+        ui.Quantile.of_repr("0123456789abcdef", 0.0, 1.0)

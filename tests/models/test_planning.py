@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
+import pickle
 from typing import Any
 
 import pytest
@@ -280,11 +282,114 @@ def test_a_plan_is_a_table() -> None:
     text = str(ui.plan(model(fused, record("b", role="bias")), recipe(ui.Rule(spec=None, role="bias"), ANY)))
     assert text.splitlines() == [
         "recipe 'mine': 1 of 2 parameters, 200 values",
-        "path  shape     kind    role    rule  law     fan_in  fan_out  mean  std  low   high",
-        "w/a   (5, 20)   linear  kernel  1     Normal  20      5        0     1    -inf  inf",
-        "w/b   (5, 20)   linear  kernel  1     Normal  20      5        0     1    -inf  inf",
-        "b     (10, 20)  linear  bias    0     left",
+        "path  shape     kind    role    place  rule  law     fan_in  fan_out  mean  std  low   high",
+        "w/a   (5, 20)   linear  kernel         1     Normal  20      5        0     1    -inf  inf",
+        "w/b   (5, 20)   linear  kernel         1     Normal  20      5        0     1    -inf  inf",
+        "b     (10, 20)  linear  bias           0     left",
     ]
+
+
+def test_a_plan_marks_where_the_frameworks_own_fans_differ() -> None:
+    """He by fan_out of a depthwise convolution of 64 groups: PyTorch's fan_out gives 1/8 of the std."""
+    depthwise = record(
+        "dw", kind="conv", shape=(64, 1, 5, 5), layout="(BO)IHW", sizes=(("B", 64),), groups=64, space=25,
+        inputs=1, outputs=1,
+    )  # fmt: skip
+    he = ui.Rule(spec=ui.Initializer(ui.Normal(), ui.VarianceScaling(2.0, "fan_out")))
+    head, *rows = str(ui.plan(model(depthwise, record("fc")), recipe(he))).splitlines()[1:]
+    assert head.endswith("framework fans")
+    assert [row.split("  ")[-1].strip() for row in rows] == ["std x0.125", "inf"]
+    for other in (dataclasses.replace(he, spec=ui.normal(0, 1)), dataclasses.replace(he, spec=ui.zeros())):
+        assert "framework" not in str(ui.plan(model(depthwise), recipe(other)))
+    assert "framework" not in str(ui.plan(ui.Inventory("none", (depthwise,)), recipe(he)))
+    unknown = record("e", kind="embedding", role="embedding", inputs=None, outputs=None, layout="IO")
+    assert "framework" not in str(ui.plan(model(unknown), recipe(dataclasses.replace(he, fans=(3.0, 4.0)))))
+
+
+def placed(*places: str, block: int = 0) -> list[ui.Record]:
+    """Return kernels of a block at these places."""
+    return [record(f"h.{block}.{place}", place=place, block=block) for place in places]
+
+
+@pytest.mark.parametrize(
+    ("places", "half"),
+    [
+        (("mlp.in",), "mlp.in without mlp.out"),
+        (("mlp.gate",), "mlp.gate without mlp.out"),
+        (("mlp.out",), "mlp.out without mlp.in"),
+        (("attention.query", "attention.key", "attention.out"), "attention.query without attention.value"),
+        (("attention.qkv",), "attention.qkv without attention.out"),
+        (("attention.out",), "attention.out without attention.query"),
+    ],
+)
+def test_a_block_of_which_half_is_recognized_is_warned_of(places: tuple[str, ...], half: str) -> None:
+    """The place that is there, and the one that is missing; a whole block and loose layers are silent."""
+    whole = placed("attention.qkv", "attention.out", "mlp.in", "mlp.out", block=1)
+    loose = record("loose", place="mlp.in")
+    plan = ui.plan(model(*placed(*places), *whole, loose), recipe(ANY))
+    (note,) = plan.notes
+    assert note == f"a block has {half}, so that a rule by place may miss a layer: h.0.{places[0]}"
+    assert str(plan).endswith(f"\n! {note}")
+    assert ui.plan(model(*whole, loose), recipe(ANY)).notes == ()
+    separate = placed("attention.query", "attention.key", "attention.value", "attention.out")
+    keys = placed("attention.query", "attention.qkv", "attention.out")  # keys and values in one
+    for complete in (separate, keys):
+        assert ui.plan(model(*complete), recipe(ANY)).notes == ()
+
+
+def test_many_half_blocks_are_one_line() -> None:
+    """With three of them, and the number of the others; two stacks with equal numbers are apart."""
+    many = [kernel for block in range(5) for kernel in placed("mlp.in", block=block)]
+    (note,) = ui.plan(model(*many), recipe(ANY)).notes
+    assert note.startswith("5 blocks have mlp.in without mlp.out, so")
+    assert note.endswith("h.0.mlp.in, h.1.mlp.in, h.2.mlp.in and 2 more")
+    encoder = record("encoder.0.fc1", place="mlp.in", block=0)
+    decoder = record("decoder.0.fc2", place="mlp.out", block=0)
+    assert len(ui.plan(model(encoder, decoder), recipe(ANY)).notes) == 2
+    unnumbered = record("first.fc1", place="mlp.in", block=0)
+    assert len(ui.plan(model(unnumbered), recipe(ANY)).notes) == 1
+
+
+@pytest.mark.parametrize("layer", ["query_key_value", "in_proj", "Wqkv", "attn.qkv", "to_kv", "gate_up_proj"])
+def test_a_fused_matrix_without_parts_is_said_to_be_whole(layer: str) -> None:
+    """Where the law needs a fan or is of the whole matrix; not where parts are known or shapes speak against."""
+    fused = record(f"{layer}.weight", shape=(60, 20), outputs=60)
+    he = recipe(ui.Rule(spec=ui.he_normal()))
+    (note,) = ui.plan(model(fused), he).notes
+    assert note.startswith(f"{layer}.weight: looks like several projections in one matrix")
+    assert note.endswith("its fans are those of the whole")
+    assert len(ui.plan(model(fused), recipe(ui.Rule(spec=ui.orthogonal()))).notes) == 1
+    assert ui.plan(model(fused), recipe(ANY)).notes == ()
+    other = record(f"{layer}.weight", shape=(50, 20), outputs=50)
+    assert ui.plan(model(other), he).notes == ()
+    assert ui.plan(model(dataclasses.replace(fused, path="fc.weight")), he).notes == ()
+
+
+def test_results_are_tables_in_a_notebook() -> None:
+    """An inventory, a plan, a law and an explanation, as text and as HTML, in which no name is markup."""
+    odd = record("<b>.weight", ties=("x&y",))
+    inventory = ui.Inventory("torch", (odd,), ("freq",))
+    plan = ui.plan(inventory, recipe(ANY))
+    law = ui.he_normal().resolve((3, 4), layout="OI")
+    explanation = ui.he_normal().explain((3, 4), layout="OI")
+    assert str(inventory).splitlines() == [
+        "torch model: 1 parameters, 200 values",
+        "path        shape     layout  type     kind    role    place  block  fan_in  fan_out  parts",
+        "<b>.weight  (10, 20)  OI      float32  linear  kernel                20      10",
+        "- <b>.weight: the same memory as x&y",
+        "- freq: no recipe writes it",
+    ]
+    for result, words in (
+        (inventory, ("200 values", "&lt;b&gt;.weight", "x&amp;y")),
+        (plan, ("recipe &#x27;mine&#x27;", "&lt;b&gt;.weight")),
+        (law, ("law: truncated_normal", "0.707106781")),
+        (explanation, ("he_normal on (3, 4)", "torch.nn.init.trunc_normal_")),
+    ):
+        html = result._repr_html_()  # type: ignore[union-attr]  # what notebooks call
+        assert html.startswith("<p>")
+        assert "<b>" not in html
+        assert all(word in html for word in words)
+    assert copy.deepcopy(explanation) == explanation == pickle.loads(pickle.dumps(explanation))  # noqa: S301  # ours
 
 
 def test_a_path_that_matches_nothing_suggests_the_nearest() -> None:

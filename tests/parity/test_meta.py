@@ -13,6 +13,8 @@ from scipy import special, stats
 import unified_init as ui
 from unified_init import testing
 from unified_init.testing.findings import verdict
+from unified_init.testing.power_sums import power_sums_of
+from unified_init.testing.survey import DISTINCT, survey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -160,6 +162,19 @@ def test_wrong_samples_fail(sample: Callable[[], Array], law: Law, catches: str)
     rate = ALPHA if wrong.size > 2**18 else ALPHA / 1000.0
     with pytest.raises(AssertionError, match=f"\n  FAILED {catches} "):
         testing.assert_follows(wrong, law, alpha=rate)
+
+
+@pytest.mark.parametrize(
+    ("sample", "law", "catches"), [pytest.param(*rest, id=name) for name, *rest in WRONG[:-1]]
+)
+def test_wrong_samples_fail_in_an_audit(sample: Callable[[], Array], law: Law, catches: str) -> None:
+    """By the named finding, from the histogram that audits make, at the same rates."""
+    wrong = np.ascontiguousarray(sample())
+    rate = ALPHA if wrong.size > 2**18 else ALPHA / 1000.0
+    head = wrong.reshape(-1) if wrong.itemsize == 2 else wrong.reshape(-1)[:DISTINCT]
+    findings = survey(wrong, law, power_sums_of(wrong), np.unique(head).size)
+    assert findings is not None
+    assert catches in {statistic.name for statistic in verdict(findings, rate)}
 
 
 @pytest.mark.parametrize("n", [500_000, 2**20])

@@ -7,7 +7,12 @@ import math
 from typing import TYPE_CHECKING
 
 from unified_init.errors import UnifiedInitError
-from unified_init.law.layout import bind
+from unified_init.recipes.assignment import assign, law_with_fans
+from unified_init.recipes.defaults.equinox import equinox_default
+from unified_init.recipes.defaults.flax import flax_linen_default, flax_nnx_default
+from unified_init.recipes.defaults.haiku import haiku_default
+from unified_init.recipes.defaults.keras import keras_default
+from unified_init.recipes.defaults.torch import torch_default
 from unified_init.recipes.fan_conventions import CONVENTIONS
 from unified_init.spec.distributions import STD_TRUNCATED_AT_2
 from unified_init.spec.scales import FAN_MODES, InverseFan, VarianceScaling
@@ -18,14 +23,22 @@ if TYPE_CHECKING:
 
     from unified_init.auditing.expectations import Expectation
     from unified_init.auditing.values import Observed
-    from unified_init.inventory.records import Record
-    from unified_init.law.law import Fans
+    from unified_init.inventory.records import Inventory, Record
+    from unified_init.law.law import Fans, Law
     from unified_init.recipes.assignment import Piece
     from unified_init.spec.initializer import Initializer
     from unified_init.testing.findings import Finding
 
-__all__ = ["causes_of", "faithful_note", "low_precision_notes"]
+__all__ = ["Context", "causes_of", "context_of", "faithful_note", "low_precision_notes"]
 
+DEFAULTS = {
+    "torch": ("PyTorch", torch_default),
+    "keras": ("Keras", keras_default),
+    "flax_nnx": ("Flax", flax_nnx_default),
+    "flax_linen": ("Flax", flax_linen_default),
+    "haiku": ("Haiku", haiku_default),
+    "equinox": ("Equinox", equinox_default),
+}
 OWNERS = {"own": "the true fans", "torch": "PyTorch's fans", "keras": "Keras' fans", "haiku": "Haiku's fans"}
 SHAPES = {"uniform": 1.8, "normal": 3.0, "normal truncated at 2 sigma": 2.3658}  # kurtosis
 KINDS = {"uniform": "uniform", "normal": "normal", "truncated_normal": "normal truncated at 2 sigma"}
@@ -35,52 +48,66 @@ SAME = 1e-6
 FAR = 5.0  # standard errors
 
 
-def causes_of(
-    expectation: Expectation, observed: Observed, blocks: int, others: Mapping[float, str]
-) -> Iterator[str]:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Context:
+    """What is known of a whole model: its number of blocks, its framework, and the stds of the recipe."""
+
+    blocks: int
+    framework: str
+    others: Mapping[float, str]
+
+
+def context_of(inventory: Inventory, expectations: Sequence[Expectation]) -> Context:
+    """Return the context of a model's parameters and of what a recipe expects of them."""
+    others = {
+        expectation.piece.law.std: f"rule {expectation.rule}, which gives {expectation.path!r} its std"
+        for expectation in reversed(expectations)
+        if expectation.piece is not None and expectation.piece.law.random
+    }
+    blocks = 1 + max((record.block for record in inventory if record.block is not None), default=-1)
+    return Context(blocks, inventory.framework, others)
+
+
+def causes_of(expectation: Expectation, observed: Observed, law: Law, context: Context) -> Iterator[str]:
     """Yield explanations of values that do not follow the law of their rule.
 
     Args:
         expectation: with a piece of independent draws.
         observed: the numbers of the tensor.
-        blocks: the number of repeated blocks of the model.
-        others: the sources of other stds in the recipe, by std.
+        law: that of the values which were observed: real ones, or the parts of complex ones.
+        context: of the model.
     """
     piece = expectation.piece
     assert piece is not None  # noqa: S101  # the caller's condition
-    expected = piece.law.std
+    expected = law.std
     if observed.std == 0.0:
         yield f"all values are {observed.mean:.6g}, where the law is random"
         return
-    error = math.sqrt(max(observed.kurtosis - 1.0, 0.1) / (4.0 * observed.examined))
+    error = math.sqrt(max(observed.kurtosis - 1.0, 0.1) / (4.0 * observed.size))
     tolerance = ERRORS * error + ROUNDING
     ratio = observed.std / expected
     if abs(math.log(ratio)) > tolerance:
-        causes = [
-            cause
-            for std, cause in _distinct(_hypotheses(expectation.record, piece, blocks, others))
-            if abs(math.log(std / expected)) > SAME and abs(math.log(observed.std / std)) <= tolerance
-        ]
+        parts = expected / piece.law.std  # of complex values, sqrt(1/2)
+        cause = next(
+            (
+                cause
+                for std, cause in _hypotheses(expectation.record, piece, context)
+                if std > 0.0
+                and abs(math.log(std / piece.law.std)) > SAME
+                and abs(math.log(observed.std / (std * parts))) <= tolerance
+            ),
+            None,
+        )
         text = f"std {observed.std:.4g} is {ratio:.3g} of the {expected:.4g} of the law"
-        yield f"{text}: {' or '.join(causes[:2])}" if causes else text
+        yield f"{text}: {cause}" if cause else text
     yield from _shape(piece, observed)
 
 
-def _distinct(pairs: Iterator[tuple[float, str]]) -> list[tuple[float, str]]:
-    """Return the first cause of each std."""
-    distinct: list[tuple[float, str]] = []
-    for std, cause in pairs:
-        if std > 0.0 and all(abs(math.log(std / other)) > SAME for other, _ in distinct):
-            distinct.append((std, cause))
-    return distinct
-
-
-def _hypotheses(
-    record: Record, piece: Piece, blocks: int, others: Mapping[float, str]
-) -> Iterator[tuple[float, str]]:
+def _hypotheses(record: Record, piece: Piece, context: Context) -> Iterator[tuple[float, str]]:
     """Yield stds with the cause that would give them, the likeliest first."""
-    std = piece.law.std
-    yield from _fan_hypotheses(record, piece)
+    std, blocks, others = piece.law.std, context.blocks, context.others
+    yield from _default_hypotheses(record, piece, context.framework)
+    yield from _fan_hypotheses(record, piece, context.framework)
     if blocks:
         yield std * math.sqrt(2 * blocks), f"that without the depth factor 1/sqrt(2 * {blocks})"
         yield std / math.sqrt(2 * blocks), f"that with a depth factor 1/sqrt(2 * {blocks})"
@@ -98,12 +125,26 @@ def _hypotheses(
     yield math.sqrt(std), "the square root of the std"
 
 
-def _fan_hypotheses(record: Record, piece: Piece) -> Iterator[tuple[float, str]]:
+def _default_hypotheses(record: Record, piece: Piece, framework: str) -> Iterator[tuple[float, str]]:
+    """Yield the std that the default of the model's own framework gives: a layer that nobody initialized."""
+    owner, default = DEFAULTS.get(framework, ("", None))
+    try:
+        assignment = default and assign(record, default())
+    except UnifiedInitError:  # a layer that its framework does not have
+        return
+    for other in assignment.pieces if assignment else ():
+        if other.label == piece.label:
+            fans = f"fan_in {_number(other.law.fan_in)}, fan_out {_number(other.law.fan_out)}"
+            yield other.law.std, f"that of {owner}'s own default for this layer ({fans})"
+
+
+def _fan_hypotheses(record: Record, piece: Piece, framework: str) -> Iterator[tuple[float, str]]:
     """Yield the stds of the rule with other fans, and those of the frameworks' own layers."""
     fan_in, fan_out = record.fans
+    own = framework.partition("_")[0]
+    names = sorted(CONVENTIONS, key=lambda name: (name != "own", name != own))
     tables: list[tuple[Fans, str]] = [
-        (convention(record), OWNERS.get(name, f"the fans of {name!r}"))
-        for name, convention in CONVENTIONS.items()
+        (CONVENTIONS[name](record), OWNERS.get(name, f"the fans of {name!r}")) for name in names
     ]
     if record.parts and fan_out is not None:
         tables.append(
@@ -138,10 +179,8 @@ def _framework_hypotheses(tables: Sequence[tuple[Fans, str]]) -> Iterator[tuple[
 def _std_with_fans(
     record: Record, piece: Piece, spec: Initializer, fans: Fans, description: str
 ) -> Iterator[tuple[float, str]]:
-    geometry = bind(piece.shape, record.layout, dict(record.sizes) or None)
-    try:
-        law = spec.law(geometry, fans)
-    except UnifiedInitError:  # a fan that is not known
+    law = law_with_fans(record, piece, spec, fans)
+    if law is None:
         return
     fan_texts = [f"{name} {_number(value)}" for name, value in zip(("fan_in", "fan_out"), fans, strict=True)]
     yield law.std, f"{description} ({', '.join(fan_texts)})"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from unified_init.auditing import charts
 from unified_init.core.public import public
-from unified_init.core.text_table import aligned
+from unified_init.core.text_table import aligned, as_html
 from unified_init.errors import BackendError
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ __all__ = ["BAD", "LIMIT", "VERDICTS", "Audit", "AuditRow"]
 # ruff: noqa: ANN401  # rich is imported on demand, and JSON holds anything
 
 VERDICTS = ("ok", "differs", "faulty", "no rule", "no law", "unread", "left", "unexamined")
-BAD = frozenset({"differs", "faulty", "no rule", "no law", "unread"})
-LIMIT = 1 << 19  # values that are examined of a tensor: a std that is 1 % off is ten standard errors off
+BAD = frozenset({"differs", "faulty", "no rule", "no law", "unread", "unexamined"})
+LIMIT = 1 << 19  # values of a tensor whose distribution is tested: 0.5 % of probability out of place is seen
 HEADINGS = (
     "path", "shape", "type", "kind", "role", "law", "expected std", "std", "ratio", "z mean", "z std", "min",
     "max", "kurtosis", "distinct", "verdict",
@@ -54,13 +54,15 @@ class AuditRow:
         expected_mean: the mean of the law.
         expected_std: the std of the law.
         size: number of values.
-        examined: number of values that the statistics are of: all, or a fixed sub-sample.
-        mean: observed, as are the following.
+        examined: number of values whose distribution and dependence are tested: all, or a fixed sub-sample.
+            The ends, the bounds and the moments are of all values.
+        mean: observed, as are the following; of complex values, those of the real and imaginary parts.
         std: the standard deviation.
         low: the smallest value.
         high: the largest value.
         kurtosis: the fourth standardised moment: 3 for a normal.
-        distinct: number of different values among those examined.
+        distinct: number of different values among those examined; of wider types than 16 bits, among the
+            first 2**15 of them.
         z_mean: the mean's distance from the law's in standard errors; None where no statistics are made.
         z_std: the same for the variance.
         z_kurtosis: the same for the kurtosis.
@@ -165,17 +167,24 @@ class Audit:
 
     @property
     def failed(self) -> tuple[AuditRow, ...]:
-        """The rows whose parameters differ, are faulty, have no rule or law, or cannot be read."""
+        """The rows whose parameters differ, are faulty, have no rule or law, or were not read or examined."""
         return tuple(row for row in self.rows if row.verdict in BAD)
 
     @property
     def ok(self) -> bool:
-        """Whether every parameter is as the recipe has it, and every rule decides something."""
-        return not self.failed and not self.unused
+        """Whether every parameter was examined and is as the recipe has it, and every rule decides something.
+
+        A model without parameters has nothing to examine, and is not ok.
+        """
+        return bool(self.rows) and not self.failed and not self.unused
 
     def __str__(self) -> str:
         """Return the audit as a table of text, and the notes below it."""
         return _plain(self)
+
+    def _repr_html_(self) -> str:
+        """Return the audit as a table for a notebook."""
+        return as_html(_head(self), [HEADINGS, *map(_cells, self)], _notes(self))
 
     def table(self) -> Any:
         """Return the audit as a ``rich.table.Table``, in colour; needs the extra ``cli``."""
@@ -256,7 +265,12 @@ def _notes(audit: Audit) -> Iterator[str]:
         yield f"! {rule} decides nothing"
     sampled = [row for row in audit if row.examined < row.size]
     if sampled:
-        yield f"- {len(sampled)} of more than {LIMIT:,} values: evenly spaced slices were examined"
+        yield (
+            f"- {len(sampled)} of more than {LIMIT:,} values: the distribution of evenly spaced slices was "
+            "examined; ends, mean, variance and kurtosis are of all"
+        )
+    if not audit.rows:
+        yield "! the model has no parameters that can be read, and nothing was examined"
 
 
 def _audit_chart(audit: Audit, path: str | Path) -> None:

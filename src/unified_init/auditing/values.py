@@ -10,37 +10,52 @@ import numpy as np
 
 from unified_init.auditing.report import LIMIT
 from unified_init.law.layout import bind
-from unified_init.law.unit_values import OrthogonalMatrices
+from unified_init.law.unit_values import ConstantValues, OrthogonalMatrices
 from unified_init.stream.arrange import to_logical
 from unified_init.stream.dtypes import DTYPES
 from unified_init.stream.program import make_program
 from unified_init.stream.run import on_host
 from unified_init.testing.findings import Finding, finding, weighed
 from unified_init.testing.goodness import MEDIAN, grades, kolmogorov_smirnov
-from unified_init.testing.one_sample import FEWEST, examine
+from unified_init.testing.one_sample import FEWEST, ends_of, examine
 from unified_init.testing.populations import population_of
+from unified_init.testing.survey import DISTINCT, survey
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unified_init.inventory.records import Box, Record
+    from unified_init.law.law import Law
     from unified_init.recipes.assignment import Piece
+    from unified_init.testing.power_sums import PowerSums
 
-__all__ = ["Observed", "examinable", "findings_of", "observe", "sample_of", "structural_fault"]
+__all__ = [
+    "Observed",
+    "examinable",
+    "far_values",
+    "findings_of",
+    "law_of_reals",
+    "observe",
+    "reals_of",
+    "sample_of",
+    "structural_fault",
+]
 
 ROWS = 256  # of an orthogonal matrix that are multiplied with each other
+SLACK = 4 * 2.0**-24  # of other libraries' arithmetic: some ulps of float32
 LOOSE = 1e-4  # allowed error of products of orthonormal float32 vectors; a narrow type adds its own
 EPSILONS = {"bfloat16": 2.0**-7, "float16": 2.0**-10, "float8_e4m3fn": 2.0**-3, "float8_e5m2": 2.0**-2}
-SLACK = 4 * 2.0**-24  # other libraries' arithmetic may pass an end by some ulps of float32
+NARROW = 2  # bytes of a type whose bit patterns are so few that counting them is quick
+OUTLIERS = 64  # of the farthest values, so many are looked at
+RARE = 1e-3  # a value is an outlier if fewer than so many as far out are due in the whole tensor
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Observed:
-    """The numbers of a tensor. ``low``, ``high`` and ``finite`` are of all values, the others of a sample."""
+    """The numbers of a tensor. ``examined`` and ``distinct`` are of a sample, the others of all values."""
 
     size: int
     examined: int
-    finite: int
     mean: float
     std: float
     low: float
@@ -56,42 +71,56 @@ def sample_of(values: NDArray[Any], limit: int = LIMIT) -> NDArray[Any]:
         length = values.shape[axis]
         count = max(1, length * limit // values.size)
         values = values.take(np.arange(count) * length // count, axis=axis)
-    return values
+    return np.ascontiguousarray(values)
 
 
-def observe(values: NDArray[Any], sample: NDArray[Any]) -> Observed:
-    """Return the moments of a sample, and the ends of all values."""
-    if not values.size:
-        return Observed(0, 0, 0, *(math.nan,) * 5, 0)
-    reals = np.abs(values) if values.dtype.kind == "c" else values
-    reals = reals.astype(np.float32) if reals.dtype.itemsize < 4 else reals  # noqa: PLR2004  # narrow floats
-    flat = (np.real(sample) if sample.dtype.kind == "c" else sample).astype(np.float64).reshape(-1)
-    with np.errstate(all="ignore"):
-        mean = float(flat.mean())
-        variance = float(np.mean((flat - mean) ** 2))
-        fourth = float(np.mean((flat - mean) ** 4))
-        kurtosis = fourth / variance**2 if variance**2 > 0.0 else math.nan
-        ends = float(reals.min()), float(reals.max())
-    finite = int(np.isfinite(reals).sum())
+def reals_of(values: NDArray[Any]) -> NDArray[Any]:
+    """Return real values: the parts of complex ones along a new last axis."""
+    if values.dtype.kind != "c":
+        return values
+    return np.stack([values.real, values.imag], axis=-1)
+
+
+def law_of_reals(law: Law, dtype: str) -> Law:
+    """Return the law of ``reals_of``: each part of a complex value has half of the variance."""
+    element_type = DTYPES.get(dtype)
+    if element_type is None or not element_type.is_complex:
+        return law
+    root = math.sqrt(0.5)
+    return dataclasses.replace(law, std=law.std * root, scale=law.scale * root)
+
+
+def observe(sums: PowerSums | None, sample: NDArray[Any]) -> Observed:
+    """Return the numbers of a tensor: from the power sums of its values, and from a sample of them."""
+    if sums is None:
+        return Observed(0, 0, *(math.nan,) * 5, 0)
+    flat = sample.reshape(-1)
+    head = flat[:DISTINCT] if flat.dtype.itemsize > NARROW else flat
     return Observed(
-        values.size, flat.size, finite, mean, math.sqrt(variance) if variance >= 0.0 else math.nan,
-        *ends, kurtosis, int(np.unique(flat).size),
-    )  # fmt: skip
+        sums.size, sample.size, sums.mean, sums.std, sums.low, sums.high, sums.kurtosis, _distinct(head)
+    )
 
 
-def findings_of(sample: NDArray[Any], piece: Piece) -> tuple[Finding, ...]:
-    """Return the findings of a sample under a law of independent draws."""
+def _distinct(values: NDArray[Any]) -> int:
+    """Return the number of different values; those of a narrow type are counted by their bits."""
+    width = values.dtype.itemsize
+    if width > NARROW:
+        return int(np.unique(values).size)
+    patterns = np.flatnonzero(np.bincount(values.view(f"u{width}"))).astype(f"u{width}")
+    return int(np.unique(patterns.view(values.dtype).astype(np.float32)).size)
+
+
+def findings_of(sample: NDArray[Any], law: Law, sums: PowerSums, distinct: int) -> tuple[Finding, ...]:
+    """Return the findings of values under a law of independent draws."""
     if sample.size >= FEWEST:
-        return examine(sample, piece.law)
+        return survey(sample, law, sums, distinct) or examine(sample, law)
     # Below a hundred values the statistics of sums are not exact. The distance of distributions is, for any
     # size.
-    population = population_of(piece.law, sample.dtype.name)
-    flat = sample.astype(np.float64).reshape(-1)
-    ends = np.array([piece.law.low, piece.law.high])
-    ends += np.array([-1.0, 1.0]) * SLACK * np.abs(ends)
-    low, high = ends.astype(DTYPES[sample.dtype.name].numpy).astype(np.float64)
+    element_type = DTYPES[sample.dtype.name]
+    low, high = ends_of(law, element_type)
+    flat = np.sort(sample.astype(np.float64).reshape(-1))
     outside = int(((flat < low) | (flat > high)).sum())
-    distance, p = kolmogorov_smirnov(grades(np.sort(flat), population))
+    distance, p = kolmogorov_smirnov(grades(flat, population_of(law, sample.dtype.name)))
     return weighed(
         [finding("Kolmogorov-Smirnov", distance, MEDIAN / math.sqrt(flat.size), p)],
         [finding("bounds", outside, 0.0, 0.0 if outside else 1.0)],
@@ -100,13 +129,54 @@ def findings_of(sample: NDArray[Any], piece: Piece) -> tuple[Finding, ...]:
 
 def examinable(piece: Piece, dtype: str) -> bool:
     """Whether the values are independent draws, which statistics can test."""
-    element_type = DTYPES.get(dtype)
-    return (
-        piece.law.independent
-        and piece.law.repeat == 1
-        and element_type is not None
-        and not element_type.is_complex
-    )
+    return piece.law.independent and piece.law.repeat == 1 and dtype in DTYPES
+
+
+def far_values(values: NDArray[Any], law: Law, removed_row: int | None = None) -> tuple[int, str]:
+    """Return how many values the law excludes, or are outliers of it, and a text with the index of one.
+
+    Args:
+        values: all of a tensor, real.
+        law: of independent draws.
+        removed_row: the row that was left out of the values; indices are those with it.
+    """
+    element_type = DTYPES[values.dtype.name]
+    low, high = ends_of(law, element_type)
+    outside = (values < values.dtype.type(low)) | (values > values.dtype.type(high))
+    count = int(outside.sum())
+    if count:
+        place = _place(values, int(np.argmax(outside)), removed_row)
+        text = f"{_counted(count, values.size)} outside of [{law.low:.6g}, {law.high:.6g}]"
+        return count, f"{text}, where the law has none: {place}"
+    distances = np.abs(values.reshape(-1).astype(np.float64) - law.mean)
+    farthest = _largest(distances)
+    below = population_of(law, values.dtype.name).below(values.reshape(-1)[farthest].astype(np.float64))
+    count = int((np.minimum(below, 1.0 - below) * values.size < RARE).sum())
+    if not count:
+        return 0, ""
+    head = f"{_counted(count, values.size)} {'an outlier' if count == 1 else 'outliers'}"
+    place, distance = _place(values, int(farthest[0]), removed_row), distances[farthest[0]] / law.std
+    return count, f"{head}: {place} is {distance:.3g} standard deviations from the mean"
+
+
+def _place(values: NDArray[Any], position: int, removed_row: int | None) -> str:
+    """Return a value and its index in the tensor from which one row may have been removed."""
+    row, *others = map(int, np.unravel_index(position, values.shape))
+    if removed_row is not None and row >= removed_row:
+        row += 1
+    return f"{float(values.reshape(-1)[position]):.6g} at {(row, *others)}"
+
+
+def _largest(distances: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return the indices of the largest distances, the largest first."""
+    count = min(OUTLIERS, distances.size)
+    farthest = np.argpartition(-distances, count - 1)[:count]
+    order: NDArray[np.intp] = farthest[np.argsort(-distances[farthest])]
+    return order
+
+
+def _counted(count: int, size: int) -> str:
+    return f"{count:,} of {size:,} values {'is' if count == 1 else 'are'}"
 
 
 def structural_fault(
@@ -117,6 +187,12 @@ def structural_fault(
     None means that such a law is not examined: a region (``box``) says nothing of an orthogonal matrix.
     """
     law = piece.law
+    if (
+        isinstance(law.unit, ConstantValues)
+        and law.low == law.high == law.mean
+        and (values == law.mean).all()
+    ):
+        return ""  # without an array of the expected values
     if not law.random:
         return _unequal(values, _expected(values, record, piece, box))
     if isinstance(law.unit, OrthogonalMatrices) and box is None:

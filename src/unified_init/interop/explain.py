@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from unified_init.core import checks
 from unified_init.core.reprs import literal
+from unified_init.core.text_table import as_html
 from unified_init.interop.native_calls import native_calls
 from unified_init.law.layout import bind
 from unified_init.spec.scales import InverseFan, VarianceScaling, fan
@@ -20,6 +21,29 @@ if TYPE_CHECKING:
 __all__ = ["explain"]
 
 WIDTH = 10
+
+
+class Explanation(str):
+    """The text of ``explain``; a notebook shows it as a table."""
+
+    __slots__ = ("head", "rows")
+
+    head: str
+    rows: tuple[tuple[str, str], ...]
+
+    def __new__(cls, head: str, rows: tuple[tuple[str, str], ...]) -> Self:
+        """Return the text of a heading and labeled lines."""
+        text = super().__new__(cls, "\n".join([head, *(f"{label:<{WIDTH}}{text}" for label, text in rows)]))
+        text.head, text.rows = head, rows
+        return text
+
+    def __getnewargs__(self) -> tuple[str, tuple[tuple[str, str], ...]]:  # type: ignore[override]  # of pickles
+        """Return the arguments that make an equal text."""
+        return self.head, self.rows
+
+    def _repr_html_(self) -> str:
+        """Return the lines as a table for a notebook."""
+        return as_html(self.head, [("", ""), *self.rows])
 
 
 def explain(
@@ -37,7 +61,7 @@ def explain(
     for word, value in (("layout", layout), ("sizes", sizes), ("fans", fans)):
         head += "" if value is None else f", {word} {value!r}"
     rows = [*_numbers(spec, law), *native_calls(spec, geometry, law).items()]
-    return "\n".join([head, *(f"{label:<{WIDTH}}{text}" for label, text in rows)])
+    return Explanation(head, tuple(rows))
 
 
 def _name(spec: Initializer) -> str:

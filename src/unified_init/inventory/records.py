@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from unified_init.core import checks
 from unified_init.core.public import public
+from unified_init.core.text_table import aligned, as_html
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.law.layout import bind
 
@@ -41,6 +42,9 @@ PLACES = (
 # Roles of tables that a model may compute, or take from elsewhere, and not train.
 TABLES = frozenset({"embedding", "position", "parameter"})
 
+HEADINGS = (
+    "path", "shape", "layout", "type", "kind", "role", "place", "block", "fan_in", "fan_out", "parts",
+)  # fmt: skip
 SCHEMA = 1  # of an inventory's JSON
 
 # The start and stop of every axis of a native tensor.
@@ -293,6 +297,10 @@ class Inventory:
         >>> inventory = Inventory("torch", (record,))
         >>> len(inventory), inventory["w"] is record
         (1, True)
+        >>> print(inventory)
+        torch model: 1 parameters, 6 values
+        path  shape   layout  type     kind    role    place  block  fan_in  fan_out  parts
+        w     (2, 3)  OI      float32  linear  kernel
     """
 
     framework: str
@@ -331,6 +339,27 @@ class Inventory:
         msg = f"the model has no parameter {path!r}"
         raise KeyError(msg)
 
+    def __str__(self) -> str:
+        """Return the records as a table."""
+        return "\n".join([self._head(), *aligned(self._rows()), *(f"- {note}" for note in self._notes())])
+
+    def _repr_html_(self) -> str:
+        """Return the same for a notebook."""
+        return as_html(self._head(), self._rows(), self._notes())
+
+    def _head(self) -> str:
+        values = sum(record.size for record in self)
+        return f"{self.framework} model: {len(self)} parameters, {values:,} values"
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        return [HEADINGS, *map(_cells, self)]
+
+    def _notes(self) -> list[str]:
+        ties = [
+            f"{record.path}: the same memory as {', '.join(record.ties)}" for record in self if record.ties
+        ]
+        return [*ties, *(f"{path}: no recipe writes it" for path in self.left)]
+
     @property
     def frozen(self) -> frozenset[str]:
         """The paths of tables that training does not change, in a model that has kernels to train.
@@ -349,6 +378,16 @@ class Inventory:
         ordered = tuple(sorted(self.records, key=lambda record: record.path))
         text = inventory_to_json(dataclasses.replace(self, records=ordered))
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _cells(record: Record) -> tuple[str, ...]:
+    """Return a record as a row of ``HEADINGS``."""
+    facts = (record.block, *record.fans)
+    return (
+        record.path, str(record.shape), record.layout or "", record.dtype,
+        record.kind, record.role, record.place,
+        *("" if fact is None else str(fact) for fact in facts), " ".join(part.label for part in record.parts),
+    )  # fmt: skip
 
 
 def inventory_to_json(inventory: Inventory, *, indent: int | None = None) -> str:

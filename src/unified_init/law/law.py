@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 from unified_init.core.public import public
+from unified_init.core.text_table import as_html
 from unified_init.law.unit_values import Independent, Unrandom
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class Law:
         >>> law = ui.he_uniform().resolve((300, 96), layout="OI")
         >>> law.kind, law.mean, law.low, law.high, law.fan_in
         ('uniform', 0.0, -0.25, 0.25, 96)
+        >>> print(law)
+        uniform, mean 0, std 0.144337567, low -0.25, high 0.25, fan_in 96, fan_out 300
     """
 
     unit: UnitValues
@@ -62,6 +65,18 @@ class Law:
     loc: float = 0.0
     scale: float = 1.0
     repeat: int = 1
+
+    def __str__(self) -> str:
+        """Return the numbers in one line."""
+        return ", ".join([self.kind, *(f"{name} {text}" for name, text in self._numbers())])
+
+    def _repr_html_(self) -> str:
+        """Return the numbers as a table for a notebook."""
+        return as_html(f"law: {self.kind}", [("number", "value"), *self._numbers()])
+
+    def _numbers(self) -> list[tuple[str, str]]:
+        names = ("mean", "std", "low", "high", "fan_in", "fan_out")
+        return [(name, f"{value:.9g}") for name in names if (value := getattr(self, name)) is not None]
 
     @property
     def kind(self) -> str:

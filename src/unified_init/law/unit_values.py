@@ -63,6 +63,10 @@ class UnitQuantile:
     knots: str
     exponent: int
 
+    def __repr__(self) -> str:
+        """Return its name and the size of the table, which has too many characters to show."""
+        return f"UnitQuantile(<{len(self.knots):,} characters>, {self.exponent})"
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ConstantValues:

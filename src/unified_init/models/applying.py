@@ -7,14 +7,15 @@ import json
 import numbers
 from typing import TYPE_CHECKING, Any
 
-from unified_init.core.patterns import matches
 from unified_init.core.public import public
+from unified_init.core.text_table import aligned, as_html
 from unified_init.drawing.seeds import check_seed, is_traced, key_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.records import Inventory
 from unified_init.law.law import STREAM
+from unified_init.models.names import all_paths, loaded_records, stripped
 from unified_init.models.planning import Plan, check_recipe, plan_inventory, texts
-from unified_init.models.preparing import writes_of
+from unified_init.models.preparing import check_types, writes_of
 from unified_init.models.reading import described, edited
 from unified_init.walkers.registry import walker_of
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from unified_init.inventory.layer import Layer
-    from unified_init.inventory.records import Record
     from unified_init.recipes.assignment import Assignment
     from unified_init.recipes.rule import Recipe
     from unified_init.walkers.protocol import Walker
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["Report", "apply", "inspect", "plan"]
 
 # ruff: noqa: ANN401  # models and seeds of any framework
+
+OUTCOMES = ("written", "kept", "skipped", "frozen", "left")
 
 
 @public
@@ -48,6 +50,7 @@ class Report:
         left: native tensors that no recipe writes, such as rotary frequencies.
         frozen: native paths of frozen tables, such as sinusoids, that no rule names, and that were left.
         ties: (path, other path) pairs that share memory, written once.
+        unexpected: entries of ``loaded`` that match no tensor of the model.
 
     Example:
         >>> import torch
@@ -55,6 +58,11 @@ class Report:
         >>> model, report = ui.apply(torch.nn.Linear(3, 2), ui.recipes.torch_default(), seed=0)
         >>> report.written
         ('bias', 'weight')
+        >>> print(report)
+        recipe 'torch_default', seed 0: 2 written
+        path    outcome
+        bias    written
+        weight  written
     """
 
     recipe: str
@@ -67,6 +75,27 @@ class Report:
     left: tuple[str, ...] = ()
     frozen: tuple[str, ...] = ()
     ties: tuple[tuple[str, str], ...] = ()
+    unexpected: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Return a summary, and a table of all paths."""
+        return "\n".join([self._head(), *aligned(self._rows()), *(f"- {note}" for note in self._notes())])
+
+    def _repr_html_(self) -> str:
+        """Return the same for a notebook."""
+        return as_html(self._head(), self._rows(), self._notes())
+
+    def _head(self) -> str:
+        counts = [f"{len(getattr(self, word))} {word}" for word in OUTCOMES if getattr(self, word)]
+        seed = "" if self.seed is None else f", seed {self.seed}"
+        return f"recipe {self.recipe!r}{seed}: {', '.join(counts) or 'nothing to write'}"
+
+    def _rows(self) -> list[tuple[str, str]]:
+        return [("path", "outcome"), *((path, word) for word in OUTCOMES for path in getattr(self, word))]
+
+    def _notes(self) -> list[str]:
+        ties = [f"{path}: the same memory as {other}" for path, other in self.ties]
+        return [*ties, *(f"{pattern!r} of loaded= is no path of the model" for pattern in self.unexpected)]
 
     def to_json(self) -> str:
         """Return the report as JSON."""
@@ -74,7 +103,11 @@ class Report:
 
 
 def inspect(
-    model: Any, *, layers: Mapping[Any, Layer] | None = None, places: Mapping[str, str] | None = None
+    model: Any,
+    *,
+    layers: Mapping[Any, Layer] | None = None,
+    places: Mapping[str, str] | None = None,
+    strip: Sequence[str] | str | None = None,
 ) -> Inventory:
     """Return a model's parameters as framework-neutral records.
 
@@ -84,6 +117,9 @@ def inspect(
         layers: a ``ui.Layer`` for each class, or glob of paths, that the library does not know or knows
             wrongly; one that is about nothing is refused.
         places: the place in the architecture, such as "attention.out", of layers or tensors, by glob.
+        strip: prefixes that a wrapper adds, such as "net" for ``self.net = model`` or "module" for
+            ``AveragedModel``. Stream names are without them, so that the wrapped model gets the values of
+            the bare one; native paths stay. Each must begin some name.
 
     Returns:
         The inventory; ``ui.inventory_to_json`` writes it down.
@@ -104,7 +140,11 @@ def inspect(
         No framework has one; PyTorch's ``named_parameters`` says neither axes nor fans.
     """
     inventory = model if isinstance(model, Inventory) else walker_of(model).inspect(model)
-    return described([inventory], layers, places)[0]
+    return _stripped(described([inventory], layers, places)[0], strip)
+
+
+def _stripped(inventory: Inventory, strip: Sequence[str] | str | None) -> Inventory:
+    return inventory if strip is None else stripped(inventory, texts("strip", strip))
 
 
 def plan(
@@ -116,8 +156,13 @@ def plan(
     skip: Sequence[str] | str | None = None,
     layers: Mapping[Any, Layer] | None = None,
     places: Mapping[str, str] | None = None,
+    strip: Sequence[str] | str | None = None,
 ) -> Plan:
     """Return which rule gives which law to which parameter; nothing is written.
+
+    It refuses what ``apply`` would refuse, in the same words. Of an inventory it cannot check what only a
+    model shows: memory that overlaps, tensors on ``meta`` or without values, weights that their layer
+    computes. So ``plan(inspect(model), recipe)`` plans a model that is still on ``meta``.
 
     Args:
         model: as for ``inspect``, or an inventory.
@@ -128,13 +173,15 @@ def plan(
         skip: the same, of paths to leave.
         layers: as for ``inspect``; they come after those of the recipe.
         places: as for ``inspect``, in the same way.
+        strip: as for ``inspect``.
 
     Returns:
         The plan; ``print`` shows the table.
 
     Raises:
         ArgumentValueError: a rule that decides nothing, a parameter that no rule matches, a pattern that
-            matches nothing, a law that does not fit; the message has the nearest miss.
+            matches nothing, a law that does not fit; the message has the nearest miss. A parameter that
+            cannot be written.
 
     Example:
         >>> import torch
@@ -144,8 +191,21 @@ def plan(
         ('uniform', 1.0)
     """
     check_recipe(recipe)
-    inventory = described([inspect(model)], layers, places, recipe)[0]
-    return plan_inventory(inventory, recipe, names=names, only=only, skip=skip)
+    inventory = model if isinstance(model, Inventory) else walker_of(model).inspect(model)
+    inventory = _stripped(described([inventory], layers, places, recipe)[0], strip)
+    result = plan_inventory(inventory, recipe, names=names, only=only, skip=skip)
+    if isinstance(model, Inventory):
+        check_types(result.assignments)
+        return result
+    walker = walker_of(model)
+    written = [assignment for assignment in result if assignment.pieces]
+    _check_writable(walker, model, written)
+    writes_of(walker, model, written)
+    return result
+
+
+def _check_writable(walker: Walker, model: Any, written: Sequence[Assignment]) -> None:
+    walker.check(model, sorted({path for assignment in written for path, _ in assignment.record.stored}))
 
 
 def apply(
@@ -161,6 +221,7 @@ def apply(
     layers: Mapping[Any, Layer] | None = None,
     places: Mapping[str, str] | None = None,
     inventory: Inventory | None = None,
+    strip: Sequence[str] | str | None = None,
 ) -> tuple[Any, Report]:
     """Give every parameter of a model the values of a recipe, and report it.
 
@@ -175,14 +236,17 @@ def apply(
         names: as for ``plan``.
         only: as for ``plan``.
         skip: as for ``plan``.
-        loaded: globs of native paths that hold values from elsewhere, such as the keys of a checkpoint;
-            only with ``overwrite=False``.
+        loaded: what holds values from elsewhere: the keys of a checkpoint, or globs of native paths; only
+            with ``overwrite=False``. The keys of what a weight is computed from ("weight_g",
+            "parametrizations.weight.original0") stand for the weight; those that name nothing in the model
+            are in the report as ``unexpected``, and all of them naming nothing is an error.
         overwrite: False leaves those, and what the model itself marks as loaded (transformers does), as
             they are.
         layers: as for ``plan``.
         places: as for ``plan``.
         inventory: the model's records as you edited them, by ``dataclasses.replace`` or in JSON; they must
             have its paths and shapes. None is what ``inspect`` returns.
+        strip: as for ``inspect``.
 
     Returns:
         The model and the report. PyTorch, Keras and Flax NNX models are written in place; trees and
@@ -216,15 +280,19 @@ def apply(
     check_recipe(recipe)
     own = walker.inspect(model)
     base = own if inventory is None else edited(inventory, own)
-    inventory = described([base], layers, places, recipe)[0]
+    inventory = _stripped(described([base], layers, places, recipe)[0], strip)
     model_plan = plan_inventory(inventory, recipe, names=names, only=only, skip=skip)
-    kept = frozenset() if overwrite else _loaded_paths(walker, model, inventory, loaded)
+    kept: frozenset[str] = frozenset()
+    unexpected: tuple[str, ...] = ()
+    if not overwrite:
+        kept, unexpected = loaded_records(inventory, () if loaded is None else texts("loaded", loaded))
+        kept |= walker.loaded(model)
     written = [
         assignment
         for assignment in model_plan
-        if assignment.pieces and not kept & _all_paths(assignment.record)
+        if assignment.pieces and not kept & all_paths(assignment.record)
     ]
-    walker.check(model, sorted({path for assignment in written for path, _ in assignment.record.stored}))
+    _check_writable(walker, model, written)
     random = [piece for assignment in written for piece in assignment.pieces if piece.law.random]
     for piece in random:
         check_seed(seed, piece.spec)
@@ -235,26 +303,8 @@ def apply(
         raise ArgumentTypeError(msg)
     writes = {path: dataclasses.replace(write, root=root) for path, write in prepared.items()}
     result = walker.commit(model, writes)
-    return result, _report(model_plan, written, seed if random else None)
-
-
-def _loaded_paths(
-    walker: Walker, model: Any, inventory: Inventory, loaded: Sequence[str] | str | None
-) -> frozenset[str]:
-    """Return the native paths that hold loaded values."""
-    loaded_paths = set(walker.loaded(model))
-    paths = [path for record in inventory for path in _all_paths(record)]
-    for pattern in () if loaded is None else texts("loaded", loaded):
-        matched = {path for path in paths if matches(pattern, path)}
-        if not matched and pattern not in inventory.left:
-            msg = f"`loaded`: {pattern!r} matches no parameter of the model."
-            raise ArgumentValueError(msg)
-        loaded_paths |= matched
-    return frozenset(loaded_paths)
-
-
-def _all_paths(record: Record) -> set[str]:
-    return {record.path, *record.ties, *(path for path, _ in record.stored)}
+    report = _report(model_plan, written, seed if random else None)
+    return result, dataclasses.replace(report, unexpected=unexpected)
 
 
 def _report(model_plan: Plan, written: Sequence[Assignment], seed: Any) -> Report:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from unified_init.core import checks
 from unified_init.core.patterns import matches, miss
 from unified_init.core.public import public
+from unified_init.core.text_table import aligned, as_html
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.records import Inventory
 from unified_init.models.plan_checks import check_labels, check_rules, check_streams, check_unmatched
-from unified_init.models.plan_text import table, tree
+from unified_init.models.plan_notes import notes_of
+from unified_init.models.plan_text import rows_of, tree
 from unified_init.recipes.assignment import assign_by, deciding_rule
 from unified_init.recipes.rule import Recipe
 
@@ -43,8 +45,8 @@ class Plan:
         ...                    kind="linear", role="kernel", inputs=20, outputs=10)
         >>> print(ui.plan(ui.Inventory("torch", (record,)), ui.Recipe("none", (ui.Rule(spec=ui.zeros()),))))
         recipe 'none': 1 of 1 parameters, 200 values
-        path       shape     kind    role    rule  law    fan_in  fan_out  mean  std  low  high
-        fc.weight  (10, 20)  linear  kernel  0     zeros  20      10       0     0    0    0
+        path       shape     kind    role    place  rule  law    fan_in  fan_out  mean  std  low  high
+        fc.weight  (10, 20)  linear  kernel         0     zeros  20      10       0     0    0    0
     """
 
     recipe: Recipe
@@ -66,13 +68,25 @@ class Plan:
         raise KeyError(msg)
 
     def __str__(self) -> str:
-        """Return the plan as a table."""
+        """Return the plan as a table, and warnings below it."""
+        table = aligned(rows_of(self.assignments, self.inventory.framework))
+        return "\n".join([self._head(), *table, *(f"! {note}" for note in self.notes)])
+
+    def _repr_html_(self) -> str:
+        """Return the same for a notebook."""
+        return as_html(self._head(), rows_of(self.assignments, self.inventory.framework), self.notes)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Warnings: blocks that are half recognized, fused matrices whose parts are not known."""
+        foot = [f"left, because they are frozen and no rule names them: {', '.join(self.frozen)}"]
+        return (*notes_of(self.inventory, self.assignments), *(foot if self.frozen else []))
+
+    def _head(self) -> str:
         written = [assignment for assignment in self.assignments if assignment.pieces]
         values = sum(assignment.record.size for assignment in written)
         count = f"{len(written)} of {len(self.inventory)} parameters"
-        head = f"recipe {self.recipe.name!r}: {count}, {values:,} values"
-        foot = [f"left, because they are frozen and no rule names them: {', '.join(self.frozen)}"]
-        return "\n".join([head, *table(self.assignments), *(foot if self.frozen else [])])
+        return f"recipe {self.recipe.name!r}: {count}, {values:,} values"
 
     def to_json(self, *, indent: int | None = None) -> str:
         """Return the plan as JSON: the path, stream names, rule, specs and laws of each parameter."""

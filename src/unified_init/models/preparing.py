@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from unified_init.recipes.assignment import Assignment, Piece
     from unified_init.walkers.protocol import Walker
 
-__all__ = ["writes_of"]
+__all__ = ["check_types", "writes_of"]
 
 # ruff: noqa: ANN401  # models of any framework
 
@@ -56,6 +56,16 @@ def writes_of(walker: Walker, model: Any, assignments: Sequence[Assignment]) -> 
             path, shape, dtype, None, tuple(entries), zero_rows.get(path), covers=covered == size
         )
     return writes
+
+
+def check_types(assignments: Sequence[Assignment]) -> None:
+    """Refuse laws that a record's element type cannot hold: the part of ``writes_of`` that needs no model."""
+    for assignment in assignments:
+        record = assignment.record
+        natives = {path: (record.shape, record.dtype) for path, _ in record.stored}
+        for piece in assignment.pieces:
+            for _ in _drawn(assignment, piece, natives):
+                pass
 
 
 def _full(box: Box | None, shape: tuple[int, ...]) -> Box:

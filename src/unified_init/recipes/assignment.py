@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from unified_init.recipes.rule import Recipe, Rule
     from unified_init.spec.initializer import Initializer
 
-__all__ = ["Assignment", "Piece", "assign", "assign_by", "deciding_rule"]
+__all__ = ["Assignment", "Piece", "assign", "assign_by", "deciding_rule", "law_with_fans"]
 
 # The order of parts in a tensor that is drawn whole, whatever order a framework stores them in.
 CANONICAL = ("q", "k", "v", "i", "f", "g", "o", "r", "z", "n")
@@ -158,6 +158,15 @@ def _pieces(record: Record, rule: Rule, spec: Initializer, names: Mapping[str, s
 def _canonical(part: Part) -> tuple[int, str]:
     """Return a sort key: known labels in their canonical order, then others by the alphabet."""
     return (CANONICAL.index(part.label) if part.label in CANONICAL else len(CANONICAL), part.label)
+
+
+def law_with_fans(record: Record, piece: Piece, spec: Initializer, fans: Fans) -> Law | None:
+    """Return the law that a spec has on a piece with other fans; None if it needs one that is not known."""
+    geometry = bind(piece.shape, record.layout, dict(record.sizes) or None)
+    try:
+        return spec.law(geometry, fans)
+    except UnifiedInitError:
+        return None
 
 
 def _piece(

@@ -16,11 +16,14 @@ from unified_init.testing.findings import Finding, finding
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Array = NDArray[np.float64]
+    Array = NDArray[np.floating]
 
 __all__ = ["axes", "correlation", "distinct", "occupied", "repeats", "run_length", "serial"]
 
 RARE = 1e-16  # the expected number of chance repeats
+CHOOSING = 3  # first values of a run, by which it is chosen
+SHORT = 6
+SHORT_MULTIPLIER = 0x9E3779B1  # odd, of well mixed bits
 MULTIPLIER = 0x9E3779B97F4A7C15  # odd, of well mixed bits
 COARSEST = 2.0**-23  # a float32 sampler has at least 2**23 equally likely values, as JAX's uniform
 CLEAR = 64 * COARSEST  # so it reaches every cell of this probability
@@ -70,7 +73,8 @@ def axes(centred: Array) -> list[Finding]:
         size = centred.shape[axis]
         if centred.size // size < FEWEST:
             continue
-        means = np.moveaxis(centred, axis, 0).reshape(size, -1).sum(axis=1) / math.sqrt(centred.size // size)
+        others = tuple(other for other in range(centred.ndim) if other != axis)
+        means = centred.sum(axis=others, dtype=np.float64) / math.sqrt(centred.size // size)
         total = float(np.square(means - means.mean()).sum())
         tail = min(float(chi2.sf(total, size - 1)), float(chi2.cdf(total, size - 1)))
         findings.append(finding(f"means along axis {axis}", total, size - 1, min(2 * tail, 1.0)))
@@ -122,7 +126,9 @@ def run_length(n: int, weights: Array, chances: Array) -> tuple[int, float]:
     return length, chance if chance <= RARE else math.inf
 
 
-def repeats(ranks: NDArray[np.integer], length: int, chance: float) -> list[Finding]:
+def repeats(
+    ranks: NDArray[np.integer], length: int, chance: float, *, most: int | None = None
+) -> list[Finding]:
     """How many runs of values occur twice: chance makes none, a repeated block or constant part many.
 
     Runs are compared in the order of storage, and in that of the reversed axes, where a column is a run.
@@ -131,27 +137,46 @@ def repeats(ranks: NDArray[np.integer], length: int, chance: float) -> list[Find
         ranks: one integer per distinct value, in the shape of the values.
         length: the first result of ``run_length``.
         chance: its second result.
+        most: about how many runs are compared, chosen by their content; None is all.
     """
     orders = [("repeated runs", ranks)]
     if sum(size > 1 for size in ranks.shape) > 1:
         orders.append(("repeated columns", ranks.T))
     if chance > RARE:
         return [finding(name, 0.0, 0.0, 1.0) for name, _ in orders]
-    counts = [(name, _repeated(order.reshape(-1), length)) for name, order in orders]
+    counts = [(name, _repeated(order.reshape(-1), length, most)) for name, order in orders]
     return [finding(name, count, chance, chance if count else 1.0) for name, count in counts]
 
 
-def _repeated(ranks: NDArray[np.integer], length: int) -> int:
+def _repeated(ranks: NDArray[np.integer], length: int, most: int | None = None) -> int:
     """Return how many runs of this length equal another one."""
-    runs = ranks.size - length + 1
-    hashes = np.zeros(runs, dtype=np.uint64)
+    starts = _chosen(ranks, ranks.size - length + 1, length, most)
+    hashes = np.zeros(starts.size, dtype=np.uint64)
     for offset in range(length):
-        hashes = hashes * np.uint64(MULTIPLIER) + ranks[offset : offset + runs].astype(np.uint64)
+        hashes = hashes * np.uint64(MULTIPLIER) + ranks[starts + offset].astype(np.uint64)
+    ordered = np.sort(hashes)
+    if not (ordered[1:] == ordered[:-1]).any():
+        return 0
     order = np.argsort(hashes, kind="stable")
     equal_hashes = np.flatnonzero(hashes[order][1:] == hashes[order][:-1])
     # Unequal runs may have equal hashes by chance: compare the runs themselves.
-    first, second = order[equal_hashes], order[equal_hashes + 1]
+    first, second = starts[order[equal_hashes]], starts[order[equal_hashes + 1]]
     equal = np.ones(equal_hashes.size, dtype=bool)
     for offset in range(length):
         equal &= ranks[first + offset] == ranks[second + offset]
     return int(equal.sum())
+
+
+def _chosen(ranks: NDArray[np.integer], runs: int, length: int, most: int | None) -> NDArray[np.intp]:
+    """Return where the runs start that are compared: of equal runs all, or none.
+
+    Those that begin with two equal values are compared in any case: few do, except in a constant part.
+    """
+    if most is None or runs <= most:
+        return np.arange(runs)
+    marks = np.zeros(runs, dtype=np.uint32)
+    for offset in range(1 if length <= SHORT else CHOOSING):  # where runs are short, values hardly repeat
+        marks += ranks[offset : offset + runs].astype(np.uint32, copy=False)
+        marks *= np.uint32(SHORT_MULTIPLIER)
+    constant = ranks[:runs] == ranks[1 : runs + 1]
+    return np.flatnonzero((marks < np.uint32(most / runs * 2.0**32)) | constant)

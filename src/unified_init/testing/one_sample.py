@@ -20,13 +20,27 @@ from unified_init.testing.inversion import Inverted, mean_of
 from unified_init.testing.populations import Population, clean, population_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
+
+    from unified_init.stream.dtypes import DType
 
     Array = NDArray[np.float64]
 
 RESOLUTION = 2.0**-29  # of the largest magnitude: some units of a draw's fixed point
 
-__all__ = ["FEWEST", "MOST", "examine", "real_values"]
+__all__ = [
+    "FEWEST",
+    "MOST",
+    "ends_of",
+    "examine",
+    "extremes",
+    "moment_findings",
+    "occupied",
+    "real_values",
+    "run_length",
+]
 
 FEWEST = 100  # values: the limits that some p-values take hold from here on
 FINE = 2048  # values from which the distribution of a sum is computed, at most
@@ -92,14 +106,14 @@ def _findings(sample: Any, law: Law) -> tuple[Finding, ...]:  # noqa: ANN401  # 
         *_moments(flat, population),
         finding("Kolmogorov-Smirnov", (ks := kolmogorov_smirnov(u))[0], MEDIAN / math.sqrt(flat.size), ks[1]),
         finding("Anderson-Darling", (ad := anderson_darling(u))[0], 1.0, ad[1]),
-        *_extremes(ordered, population),
+        *extremes(ordered[[0, -1]], flat.size, population),
         dependence.serial(centred),
         *dependence.axes(centred.reshape(values.shape)),
     ]
     bounds = [
         _outside(flat, population),
-        dependence.distinct(int(starts.sum()), *_occupied(population, flat.size)),
-        *dependence.repeats(ranks.reshape(values.shape), *_run_length(population, flat.size)),
+        dependence.distinct(int(starts.sum()), *occupied(population, flat.size)),
+        *dependence.repeats(ranks.reshape(values.shape), *run_length(population, flat.size)),
     ]
     return weighed(exact, bounds)
 
@@ -148,13 +162,18 @@ def real_values(argument: str, sample: Any, law: Law | None) -> tuple[NDArray[An
     return values, law
 
 
-def _outside(flat: Array, population: Population) -> Finding:
-    """How many values are outside the law's rounded ends, where there can be none."""
-    dtype = population.dtype
-    ends = np.array([population.law.low, population.law.high])
+def ends_of(law: Law, dtype: DType) -> tuple[float, float]:
+    """Return the law's ends, rounded to a type, with the slack that other libraries' arithmetic needs."""
+    ends = np.array([law.low, law.high])
     ends += np.array([-1.0, 1.0]) * SLACK * np.abs(ends)
     low, high = np.clip(ends, -dtype.largest, dtype.largest).astype(dtype.numpy)
-    inside = (flat >= float(low)) & (flat <= float(high))
+    return float(low), float(high)
+
+
+def _outside(flat: Array, population: Population) -> Finding:
+    """How many values are outside the law's rounded ends, where there can be none."""
+    low, high = ends_of(population.law, population.dtype)
+    inside = (flat >= low) & (flat <= high)
     outside = int(flat.size - inside.sum())
     return finding("bounds", outside, 0.0, 0.0 if outside else 1.0)
 
@@ -184,12 +203,14 @@ def _moment(population: Population, power: int, n: int) -> tuple[float, float, I
 
 
 @functools.lru_cache(maxsize=256)
-def _occupied(population: Population, n: int) -> tuple[float, float]:
+def occupied(population: Population, n: int) -> tuple[float, float]:
+    """Return ``dependence.occupied`` of a population."""
     return dependence.occupied(n, population.weights, population.chances)
 
 
 @functools.lru_cache(maxsize=256)
-def _run_length(population: Population, n: int) -> tuple[int, float]:
+def run_length(population: Population, n: int) -> tuple[int, float]:
+    """Return ``dependence.run_length`` of a population."""
     return dependence.run_length(n, population.weights, population.chances)
 
 
@@ -199,14 +220,28 @@ def _mean_and_std(values: Array, weights: Array) -> tuple[float, float]:
 
 
 def _moments(flat: Array, population: Population) -> list[Finding]:
-    """Mean, variance and kurtosis about the law's mean and std, by the distribution of their sums."""
-    mean, std, n = population.mean, population.std, flat.size
-    standard = (flat - mean) / std
+    standard = (flat - population.mean) / population.std
+    means = {power: float(np.mean(standard**power)) for power in (1, 2, 4)}
+    return moment_findings(means, flat.size, population, population.mean, population.std)
+
+
+def moment_findings(
+    means: Mapping[int, float], n: int, population: Population, mean: float, std: float
+) -> list[Finding]:
+    """Return mean, variance and kurtosis about the law's mean and std, by the distribution of their sums.
+
+    Args:
+        means: the means of the first, second and fourth power of the standardized values.
+        n: the number of values.
+        population: of the law, or of its unit variable: the distribution of a standardized sum is the same.
+        mean: the law's mean, about which the values were standardized.
+        std: the law's std.
+    """
     findings = []
     for name, power, unit in (("mean", 1, std), ("variance", 2, std * std), ("kurtosis", 4, 1.0)):
         offset = mean if power == 1 else 0.0
         expected, spread, distribution = _moment(population, power, n)
-        observed = float(np.mean(standard**power))
+        observed = means[power]
         if distribution is None:
             continue
         z = (observed - expected) / spread * math.sqrt(n)
@@ -215,10 +250,12 @@ def _moments(flat: Array, population: Population) -> list[Finding]:
     return findings
 
 
-def _extremes(ordered: Array, population: Population) -> list[Finding]:
-    """The smallest and the largest value: each is a power of a uniform variable."""
-    n = ordered.size
-    ends = ordered[[0, -1]]
+def extremes(ends: Array, n: int, population: Population) -> list[Finding]:
+    """Return findings of the smallest and the largest of n values: each is a power of a uniform variable.
+
+    Of more than ``MOST`` values only ends that are too far out are reported: other libraries' samplers have
+    no finer tails than so many values show.
+    """
     lower, upper = population.cells(ends)
     # A draw has a fixed point of 32 bits: all the mass closer to an end than its unit is on one value. And an
     # open end is not drawn, so its neighbor has more.
@@ -230,12 +267,12 @@ def _extremes(ordered: Array, population: Population) -> list[Finding]:
     middle = 0.5 ** (1.0 / n)
     findings = []
     for name, value, inner, outer, expected, sign in (
-        ("smallest value", ordered[0], upper[0], lower[0], population.quantile(1.0 - middle), -1.0),
-        ("largest value", ordered[-1], 1.0 - lower[1], 1.0 - upper[1], population.quantile(middle), 1.0),
+        ("smallest value", ends[0], upper[0], lower[0], population.quantile(1.0 - middle), -1.0),
+        ("largest value", ends[1], 1.0 - lower[1], 1.0 - upper[1], population.quantile(middle), 1.0),
     ):
         # P(no value farther out than the outer edge), P(some value at or past the inner edge).
         p_farther = -math.expm1(n * math.log1p(-min(inner, 1.0 - 2.0**-53)))
-        p_nearer = math.exp(n * math.log1p(-min(outer, 1.0 - 2.0**-53)))
+        p_nearer = math.exp(n * math.log1p(-min(outer, 1.0 - 2.0**-53))) if n <= MOST else 1.0
         p = min(1.0, 2.0 * min(p_farther, p_nearer))
         findings.append(finding(name, value, expected, p, sign=sign if p_farther < p_nearer else -sign))
     return findings

@@ -12,7 +12,7 @@ from unified_init.inventory.records import Part
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["ComputedError", "check_complete", "loose", "pieces", "stacked"]
+__all__ = ["ComputedError", "PackedError", "check_complete", "loose", "pieces", "stacked"]
 
 POSITION = re.compile(r"pos(ition)?_?(al)?_?(emb|enc)|^pos$|rel_pos")
 TOKEN = re.compile(
@@ -25,6 +25,10 @@ SCALED = re.compile(r"layer_?scale|^gamma(_\d)?$|lambda_?\d|^ls\d?$")
 
 class ComputedError(ArgumentValueError):
     """A tensor that its layer computes from others, or changes before use: a written value would not last."""
+
+
+class PackedError(ArgumentValueError):
+    """Weights in a form of their framework's own, which cannot be read."""
 
 
 def check_complete(abstract: Iterable[str], advice: str) -> None:

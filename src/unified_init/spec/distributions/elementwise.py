@@ -9,12 +9,14 @@ from __future__ import annotations
 import base64
 import binascii
 import dataclasses
+import hashlib
 import math
+import weakref
 from typing import ClassVar
 
 from unified_init.core import checks
 from unified_init.core.public import public
-from unified_init.core.reprs import call_repr
+from unified_init.core.reprs import call_repr, literal
 from unified_init.errors import ArgumentValueError
 from unified_init.law.unit_normal import density, tail
 
@@ -140,10 +142,17 @@ class Uniform:
     __repr__ = call_repr
 
 
+# The tables that a repr names. It holds none of them alive.
+_shown: weakref.WeakValueDictionary[str, Quantile] = weakref.WeakValueDictionary()
+
+
 @public
-@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+@dataclasses.dataclass(frozen=True, slots=True, repr=False, weakref_slot=True)
 class Quantile:
     """A one-dimensional distribution given by its quantile table; made by ``from_quantile``.
+
+    Its repr names the table by a digest, since the table has 120,000 characters: it evaluates to an equal
+    distribution as long as this one exists, in the same process. ``ui.to_json`` is for anything else.
 
     Args:
         knots: base64 of little-endian int32: the quantile at the stream's knots, lower half, then
@@ -171,7 +180,6 @@ class Quantile:
     std: float
     low: float
     high: float
-    __repr__ = call_repr
 
     # 31 octaves of at most 1024 knots, the two ends: see stream/table.py, which reads them.
     LARGEST_EXPONENT: ClassVar[int] = 200
@@ -201,6 +209,25 @@ class Quantile:
         if self.low >= self.high:
             msg = f"`low` must be less than `high`, got {self.low!r} and {self.high!r}."
             raise ArgumentValueError(msg)
+
+    def __repr__(self) -> str:
+        """Return a call that finds this distribution by its digest."""
+        fields = (self.exponent, self.mean, self.std, self.low, self.high, self.knots)
+        digest = hashlib.sha256(repr(fields).encode()).hexdigest()[:16]
+        _shown[digest] = self
+        return f"Quantile.of_repr({digest!r}, {literal(self.mean)}, {literal(self.std)})"
+
+    @classmethod
+    def of_repr(cls, digest: str, mean: float, std: float) -> Quantile:
+        """Return the distribution that was shown with this digest; mean and std are for whoever reads it."""
+        distribution = _shown.get(digest)
+        if distribution is None:
+            msg = (
+                f"`digest` {digest!r} names no quantile table of this process (mean {mean!r}, std {std!r}): "
+                "the repr has no room for a table, write the spec with to_json()."
+            )
+            raise ArgumentValueError(msg)
+        return distribution
 
     @property
     def unit_std(self) -> float:

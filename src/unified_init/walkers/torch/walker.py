@@ -11,6 +11,7 @@ from unified_init.backends import _torch as adapter
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
 from unified_init.inventory.places import placed, unwrapped
 from unified_init.inventory.records import Inventory, Record
+from unified_init.walkers.layer_facts import PackedError
 from unified_init.walkers.lora import with_adapters
 from unified_init.walkers.torch.layers import described
 from unified_init.walkers.torch.memory import check_apart, identity
@@ -44,7 +45,18 @@ def inspect(model: torch.nn.Module) -> Inventory:
         key = native.identity if isinstance(native, Effective) else identity(native)
         sharing.setdefault(key, []).append(record)
     owners = with_adapters((_owner(records) for records in sharing.values()), "OI")
+    unwritten += _packed(modules)
     return Inventory("torch", placed(owners), tuple(unwritten))
+
+
+def _packed(modules: Mapping[str, torch.nn.Module]) -> list[str]:
+    """Return the paths of weights that are in no tensor, as those of quantized layers."""
+    return [
+        f"{path}.{name}" if path else name
+        for path, module in modules.items()
+        for name, value in vars(module).items()
+        if isinstance(value, torch.ScriptObject)
+    ]
 
 
 def _check_eager(modules: Mapping[str, torch.nn.Module]) -> None:
@@ -95,6 +107,10 @@ def _natives(model: torch.nn.Module) -> dict[str, torch.Tensor | Effective]:
 
 def read(model: torch.nn.Module, path: str) -> NDArray[Any]:
     """Return a tensor's values, or those of an effective weight."""
+    owner, _, name = path.rpartition(".")
+    if isinstance(vars(model.get_submodule(owner)).get(name), torch.ScriptObject):
+        msg = f"{path!r} holds weights that a quantized layer has packed, which no tensor shows."
+        raise PackedError(msg)
     native = _native(model, path)
     return adapter.to_numpy(native.value() if isinstance(native, Effective) else native)
 

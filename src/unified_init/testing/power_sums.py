@@ -1,0 +1,110 @@
+"""Power sums: size, ends and moments of an array of any size, in one pass over it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+__all__ = ["PowerSums", "blocks_of", "power_sums_of"]
+
+BLOCK = 1 << 15  # values at a time: they stay in the processor's cache from one power to the next
+NARROW = 4  # bytes below which a type has no arithmetic of its own
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PowerSums:
+    """The size and the ends of an array, and the sums of its values' powers, standardized.
+
+    Args:
+        size: the number of values.
+        low: the smallest; NaN if any value is NaN.
+        high: the largest.
+        center: what was subtracted from the values: about their mean.
+        unit: what they were then divided by: about their std.
+        sums: of the first to the fourth power; None where a value is not finite.
+    """
+
+    size: int
+    low: float
+    high: float
+    center: float
+    unit: float
+    sums: tuple[float, float, float, float] | None
+
+    def about(self, center: float, unit: float) -> tuple[float, float, float, float]:
+        """Return the means of the first to the fourth power of ``(values - center) / unit``."""
+        assert self.sums is not None  # noqa: S101  # the caller has seen that all are finite
+        shift, scale = (self.center - center) / unit, self.unit / unit
+        first, second, third, fourth = (
+            total / self.size * scale**power for power, total in enumerate(self.sums, 1)
+        )
+        return (
+            first + shift,
+            second + 2.0 * shift * first + shift**2,
+            third + 3.0 * shift * second + 3.0 * shift**2 * first + shift**3,
+            fourth + 4.0 * shift * third + 6.0 * shift**2 * second + 4.0 * shift**3 * first + shift**4,
+        )
+
+    @property
+    def mean(self) -> float:
+        """The mean of the values; NaN where one is not finite."""
+        return math.nan if self.sums is None else self.center + self.unit * self.sums[0] / self.size
+
+    @property
+    def std(self) -> float:
+        """The standard deviation of the values."""
+        return math.nan if self.sums is None else self.unit * math.sqrt(self._central()[0])
+
+    @property
+    def kurtosis(self) -> float:
+        """The fourth standardized moment; NaN where the values do not vary."""
+        if self.sums is None:
+            return math.nan
+        variance, fourth = self._central()
+        return fourth / variance**2 if variance**2 > 0.0 else math.nan
+
+    def _central(self) -> tuple[float, float]:
+        """Return the second and the fourth moment about the mean, in units of ``unit``."""
+        assert self.sums is not None  # noqa: S101  # as above
+        _, second, _, fourth = self.about(self.mean, self.unit)
+        return max(second, 0.0), fourth
+
+
+def blocks_of(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Yield the values in blocks, of float32 where their type is narrower."""
+    flat = values.reshape(-1)  # of a strided array a copy
+    is_integer = flat.dtype.kind in "biu"
+    wide = np.float64 if is_integer else np.float32 if flat.dtype.itemsize < NARROW else flat.dtype
+    for start in range(0, flat.size, BLOCK):
+        yield flat[start : start + BLOCK].astype(wide, copy=False)
+
+
+def power_sums_of(values: NDArray[Any]) -> PowerSums:
+    """Return the power sums of a real array that is not empty.
+
+    float32 blocks are summed in float32, whose error is far below the standard error of a mean of as many
+    values, and the blocks in float64.
+    """
+    ends = [(block.min(), block.max()) for block in blocks_of(values)]  # NaN goes through both
+    low, high = float(np.min([low for low, _ in ends])), float(np.max([high for _, high in ends]))
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return PowerSums(values.size, low, high, 0.0, 1.0, None)
+    if low == high:
+        return PowerSums(values.size, low, high, low, 1.0, (0.0, 0.0, 0.0, 0.0))
+    head = next(blocks_of(values))
+    spread = float(head.std(dtype=np.float64)) or (high - low)
+    middle, inverse = head.dtype.type(head.mean(dtype=np.float64)), head.dtype.type(1.0 / spread)
+    totals = np.zeros(4)
+    for block in blocks_of(values):
+        standard = (block - middle) * inverse
+        squares = standard * standard
+        totals += (standard.sum(), squares.sum(), np.dot(squares, standard), np.dot(squares, squares))
+    return PowerSums(values.size, low, high, float(middle), 1.0 / float(inverse), tuple(map(float, totals)))  # type: ignore[arg-type]
