@@ -212,7 +212,8 @@ def _judge(expectation: Expectation, values: NDArray[Any], rate: float, context:
         count, far = far_values(reals, law, expectation.zero_row)
         # A few values out of place move the variance and the kurtosis; another law moves the distribution.
         is_few = 0 < count <= FEW + FEW_OF * observed.size and not _distribution_failed(failed)
-        notes += [far] if is_few else [*causes_of(expectation, observed, law, context), *filter(None, [far])]
+        causes = [] if is_few else list(causes_of(expectation, observed, law, context))
+        notes += causes or filter(None, [far])
     if failed and not notes:
         notes = [
             f"{finding.name}: {finding.observed:.6g} where {finding.expected:.6g} is due"

@@ -203,7 +203,7 @@ CASES = {
     "CLIP, factor": Case(
         lambda: clip(0.5), recipes.clip(2, 3, factor=0.5), recipes.clip(2, 3)
     ),
-    "Whisper": Case(whisper, recipes.whisper(), default()),
+    "Whisper": Case(whisper, recipes.whisper(), recipes.whisper(0.022)),
     "Mamba": Case(mamba, recipes.mamba(), recipes.mamba(n_layer=2)),
     "Mamba-2": Case(mamba2, recipes.mamba2(8), recipes.mamba2(8, std=0.09)),
     "Mamba-2, rescaled": Case(

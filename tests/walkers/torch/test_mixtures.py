@@ -46,17 +46,29 @@ def test_experts_are_independent_layers(name: str) -> None:
     assert facts(router) == ("linear", "kernel", "router", "OI", (64, 4))
 
 
-def test_gate_and_up_of_all_experts_are_parts() -> None:
-    """Halves of the outputs of each expert, as its forward pass has it; two parts have two streams."""
-    mixtral = model("Mixtral")
-    path = "model.layers.1.mlp.experts.gate_up_proj"
-    zero_gates = ui.Rule(spec=ui.zeros(), path=path, parts=(("up", ui.ones()),))
-    ui.apply(mixtral, recipes.llama().before(zero_gates), seed=0)
-    experts = mixtral.model.layers[1].mlp.experts
-    for expert in experts.gate_up_proj.detach():
-        gate, up = expert.chunk(2)
-        assert not gate.any()
-        assert bool((up == 1).all())
+@pytest.mark.parametrize("name", ["Mixtral", "GptOss"])
+def test_gate_and_up_of_all_experts_are_parts(name: str) -> None:
+    """Halves of each expert's outputs, or outputs that alternate, as the forward pass has it."""
+    mixture = model(name)
+    zero_gates = ui.Rule(spec=ui.zeros(), path="*.experts.gate_up_proj*", parts=(("up", ui.ones()),))
+    ui.apply(mixture, recipes.transformers_default().before(zero_gates), seed=0)
+    experts = mixture.model.layers[1].mlp.experts
+    if name == "Mixtral":
+        gate, up = experts.gate_up_proj.detach().chunk(2, dim=1)
+    else:
+        gate, up = experts.gate_up_proj.detach()[..., ::2], experts.gate_up_proj.detach()[..., 1::2]
+        assert not experts.gate_up_proj_bias[:, ::2].any()
+        assert bool((experts.gate_up_proj_bias[:, 1::2] == 1).all())
+    assert not gate.any()
+    assert bool((up == 1).all())
+
+
+def test_parts_of_experts_are_named_streams() -> None:
+    """The gates of all experts are the tensor of their own name."""
+    mixtral, _ = ui.apply(model("Mixtral"), recipes.llama(), seed=4)
+    path = "model.layers.0.mlp.experts.gate_up_proj"
+    gates = ui.draw(ui.normal(0.0, 0.02), (4, 96, 64), layout="BOI", seed=4, name=f"{path}/gate")
+    np.testing.assert_array_equal(mixtral.model.layers[0].mlp.experts.gate_up_proj.detach()[:, :96], gates)
 
 
 def test_each_expert_is_an_orthogonal_matrix() -> None:
@@ -69,10 +81,10 @@ def test_each_expert_is_an_orthogonal_matrix() -> None:
 
 
 def test_biases_of_stacked_experts_have_no_inputs() -> None:
-    """A bias per expert; one that alternates gate and up is drawn whole."""
+    """A bias per expert, whose parts are those of its matrix."""
     record = ui.inspect(model("GptOss"))["model.layers.0.mlp.experts.gate_up_proj_bias"]
     assert facts(record) == ("linear", "bias", "mlp.in", "BO", (64, 96))
-    assert record.parts == ()
+    assert [part.label for part in record.parts] == ["gate", "up"]
 
 
 def test_an_order_of_storage_that_nobody_says_is_not_guessed() -> None:

@@ -99,8 +99,8 @@ def whisper(std: float = 0.02) -> Recipe:
         5.24.0, ``WhisperPreTrainedModel._init_weights``.
 
     Differs from:
-        OpenAI's code, which leaves all layers as PyTorch does. ``transformers_default`` would draw the
-        encoder's positions.
+        OpenAI's code, which leaves all layers as PyTorch does. ``transformers_default`` leaves the encoder's
+        positions only where they are frozen.
     """
     rules = transformers_default(checks.positive("std", std)).rules
     sinusoids = must(

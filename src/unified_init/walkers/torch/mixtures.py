@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from unified_init.walkers.layer_facts import pieces
+from unified_init.walkers.fused import GATED, Split
 
 if TYPE_CHECKING:
     from torch import nn
@@ -16,7 +16,6 @@ __all__ = ["mixture_facts"]
 ROUTER = re.compile(r"Router$")
 EXPERTS = re.compile(r"Experts$")
 STACKED = re.compile(r"(gate_up|gate|up|down)_proj(_bias)?")
-GATE_AND_UP = ("gate", "up")
 PLACES = {"gate_up": "mlp.in", "up": "mlp.in", "gate": "mlp.gate", "down": "mlp.out"}
 
 
@@ -61,11 +60,14 @@ def _experts(
         return facts
     inputs, outputs = matrices[1:] if is_transposed else matrices[:0:-1]
     layout = "BO" if is_bias else "BIO" if is_transposed else "BOI"
-    facts |= {"layout": layout, "inputs": inputs, "outputs": outputs}
     if projection == "gate_up":
-        facts["outputs"] = outputs // len(GATE_AND_UP)
-        if getattr(module, "is_concatenated", False):  # else they alternate, or nobody says
-            facts |= pieces(path, shape, layout.index("O"), GATE_AND_UP)
+        outputs //= len(GATED)
+    facts |= {"layout": layout, "inputs": inputs, "outputs": outputs}
+    is_concatenated: bool | None = getattr(module, "is_concatenated", None)
+    if projection == "gate_up" and is_concatenated is not None:  # a class that does not say it is drawn whole
+        split = Split(GATED, (outputs,) * 2) if is_concatenated else Split(GATED, (1, 1), blocks=outputs)
+        axis = layout.index("O")
+        facts |= {"axis": axis, "parts": split.parts(path, shape, axis)}
     return facts
 
 
