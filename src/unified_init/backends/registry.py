@@ -153,8 +153,8 @@ def get(name: object) -> Backend:
 
 
 # Python finds a deadlock where two threads import one framework by different ways in, as Keras and its
-# backend, and hands one of them half a module or an error. So the library imports one framework at a time. But a
-# thread inside an import may wait for this one: nobody waits for more than PATIENCE seconds.
+# backend, and hands one of them half a module or an error. So the library imports one framework at a time.
+# But a thread inside an import may wait for this one, so nobody waits for more than PATIENCE seconds.
 _one_import = threading.RLock()
 PATIENCE = 60.0
 
