@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import sys
+import threading
 import types
 from typing import TYPE_CHECKING, Any
 
@@ -150,3 +151,22 @@ def test_an_incomplete_adapter_says_what_it_lacks() -> None:
     ui.register_backend("elsewhere", module)
     with refused(ui.BackendError):
         ui.draw(SPEC, 3, seed=0, backend="elsewhere")
+
+
+def test_a_lock_that_another_thread_keeps_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may wait for this one, inside Python's own import."""
+    monkeypatch.setattr(registry, "PATIENCE", 0.01)
+    is_held, may_end = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with registry.one_import():
+            is_held.set()
+            may_end.wait(30)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    is_held.wait(30)
+    with registry.one_import():
+        assert thread.is_alive()
+    may_end.set()
+    thread.join()

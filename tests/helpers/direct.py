@@ -98,8 +98,10 @@ def draw(
     """Return what a draw under a root key must give."""
     kind = DTYPES[dtype]
     if isinstance(spec.scale, (ui.VarianceScaling, ui.InverseFan)) and fans is None:
-        by_hand = fans_of(shape, layout, sizes)
-        fans = by_hand if all(by_hand) else None  # type: ignore[assignment]  # no explicit fan may be 0
+        fan_in, fan_out = fans_of(shape, layout, sizes)
+        if fan_out and spec.upscale > 1:  # of the kernel whose draws are shared
+            fan_out /= spec.upscale ** len({*"DHW"} & {*(layout or "")})
+        fans = (fan_in, fan_out) if fan_in and fan_out else None  # no explicit fan may be 0
     law = spec.resolve(shape, layout=layout, sizes=sizes, fans=fans)
     indices = np.asarray(logical_indices(shape, layout, sizes, law.repeat)[() if index is None else index])
     if _is_refused(law, dtype):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -278,3 +279,47 @@ def test_a_backend_of_keras_that_is_not_ours_gets_numpy(monkeypatch: pytest.Monk
     monkeypatch.undo()
     assert isinstance(drawn, np.ndarray)
     assert differing(drawn, reference(NORMAL, (6, 4), seed=7, name="w")) == 0
+
+
+# In a process whose processor flushes subnormal numbers, as operands too, after a draw of each and before.
+FLUSHED = """
+import json
+import torch
+import unified_init as ui
+from unified_init.stream import host, numba_runner, numpy_runner
+specs = [
+    ui.normal(0.0, 1.0), ui.normal(0.0, 2.0**-90), ui.uniform(-(2.0**-89), 2.0**-89), ui.normal(0.0, 1e-6),
+    ui.truncated_normal(0.0, 2.0**-88, -2.0, 2.0), ui.sparse(0.5, 2.0**-89), ui.orthogonal(2.0**-89),
+]
+def drawn(spec):
+    host._prepare_cached.cache_clear()
+    lines = []
+    for runner in (numpy_runner.prepare, numba_runner.prepare):
+        host._runner = lambda size: runner
+        for dtype in ("float32", "bfloat16", "float16", "float8_e5m2", "float64"):
+            for backend in ("numpy", "torch"):
+                tensor = ui.draw(spec, (40, 30), seed=1, layout="OI", dtype=dtype, backend=backend)
+                lines.append(ui.digest(tensor))
+    return lines
+before = [drawn(spec) for spec in specs]
+constants = [ui.draw(ui.constant(value), ()).tobytes().hex() for value in (1e-40, 2.0**-126)]
+assert torch.set_flush_denormal(True)
+differing = [spec.label for spec, lines in zip(specs, before) if drawn(spec) != lines]
+flushed = [ui.draw(ui.constant(value), ()).tobytes().hex() for value in (1e-40, 2.0**-126)]
+print(json.dumps([differing, constants, flushed]))
+"""
+
+
+@pytest.mark.needs("torch", "numba")
+def test_flushed_subnormals_change_constants_and_no_draw() -> None:
+    """As the pages say: a subnormal constant is 0 then, and the smallest normal number is itself."""
+    import torch
+
+    if not torch.set_flush_denormal(False):
+        pytest.skip("the processor cannot flush subnormals")
+    done = subprocess.run([sys.executable, "-c", FLUSHED], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    differing_specs, constants, flushed = json.loads(done.stdout)
+    assert differing_specs == []
+    assert constants == [np.float32(1e-40).tobytes().hex(), np.float32(2.0**-126).tobytes().hex()]
+    assert flushed == ["00000000", constants[1]]

@@ -6,11 +6,13 @@ declares an entry point in the group ``unified_init.backends``; neither imports 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import importlib.util
 import keyword
 import sys
+import threading
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
@@ -18,11 +20,11 @@ from unified_init.core import checks
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from unified_init.backends.protocol import Backend
 
-__all__ = ["GROUP", "NAMES", "backend_of", "backends", "get", "names", "register_backend"]
+__all__ = ["GROUP", "NAMES", "backend_of", "backends", "get", "names", "one_import", "register_backend"]
 
 # The one list of the adapters of this package: backend, and the packages whose types belong to it.
 PACKAGES: dict[str, tuple[str, ...]] = {
@@ -150,11 +152,30 @@ def get(name: object) -> Backend:
     return _load(name if name in NAMES else checks.choice("backend", name, names()))
 
 
+# Python finds a deadlock where two threads import one framework by different ways in, as Keras and its
+# backend, and hands one of them half a module or an error. So the library imports one framework at a time.
+# But a thread inside an import may wait for this one, so nobody waits for more than PATIENCE seconds.
+_one_import = threading.RLock()
+PATIENCE = 60.0
+
+
+@contextlib.contextmanager
+def one_import() -> Iterator[None]:
+    """Let no other thread import a framework for this library meanwhile."""
+    has_lock = _one_import.acquire(timeout=PATIENCE)
+    try:
+        yield
+    finally:
+        if has_lock:
+            _one_import.release()
+
+
 @functools.cache
 def _load(name: str) -> Backend:
     home = f"unified_init.backends._{name}" if name in PACKAGES else _external()[name]
     try:
-        module = importlib.import_module(home) if isinstance(home, str) else home
+        with one_import():
+            module = importlib.import_module(home) if isinstance(home, str) else home
     except ImportError as error:
         remedy = f' with `pip install "unified-init[{name}]"`' if name in PACKAGES else ""
         msg = f"backend {name!r} needs {name}, which cannot be imported ({error}): install it{remedy}."

@@ -170,7 +170,8 @@ def as_keras(
         msg = f"`seed` of a Keras initializer is serialised and must be an int, got {seed!r}."
         raise ArgumentTypeError(msg)
     try:
-        from unified_init.drawing.keras_initializer import UnifiedInitializer  # noqa: PLC0415  # imports Keras
+        with registry.one_import():
+            from unified_init.drawing.keras_initializer import UnifiedInitializer  # noqa: PLC0415  # imports Keras
     except ImportError as error:
         msg = (
             f"as_keras() needs Keras 3, which cannot be imported ({error}): "

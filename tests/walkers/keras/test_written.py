@@ -168,3 +168,30 @@ def test_models_on_the_three_backends_have_equal_digests(tmp_path: Any) -> None:
         found.append(json.loads(path.read_text()))
     assert found[0] == found[1] == found[2]
     assert len(found[0]["found"]) == 62
+
+
+SHARDED = """
+import keras, unified_init as ui
+from keras import distribution
+mesh = distribution.DeviceMesh((2,), ["x"], distribution.list_devices())
+layouts = distribution.LayoutMap(mesh)
+layouts[".*kernel"] = distribution.TensorLayout([None, "x"])
+distribution.set_distribution(distribution.ModelParallel(layout_map=layouts))
+model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(6)])
+kernel = model.layers[0].kernel
+before = kernel.value.sharding
+ui.apply(model, ui.recipes.keras_default(), seed=0)
+assert kernel.value.sharding == before and len(before.device_set) == 2, (kernel.value.sharding, before)
+assert ui.digest(kernel.value) == ui.digest(ui.draw(ui.glorot_uniform(), (4, 6), layout="IO", seed=0, name="dense/kernel"))
+"""
+
+
+@pytest.mark.needs("jax")
+def test_the_distribution_of_keras_stays() -> None:
+    """A variable is assigned, and Keras spreads it as it did before."""
+    flags = {"KERAS_BACKEND": "jax", "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", SHARDED], capture_output=True, text=True, check=False,
+        env=os.environ | flags,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]

@@ -59,7 +59,8 @@ def constant(value: float | Sequence[object]) -> Initializer:
 
     Args:
         value: a finite number, or a rectangular array or nested sequence of finite numbers whose
-            shape broadcasts to the tensor's, as in NumPy. It is in storage order.
+            shape broadcasts to the tensor's, as in NumPy. It is in storage order. In a process that
+            flushes subnormal numbers to zero, one that is subnormal in the tensor's type becomes 0.
 
     Returns:
         The spec; it needs no layout and no seed.
