@@ -8,6 +8,8 @@ import numbers
 import operator
 from typing import TYPE_CHECKING, SupportsIndex
 
+import numpy as np
+
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ __all__ = [
     "nearest",
     "number",
     "positive",
+    "scalar",
     "shape_of",
     "shown",
     "text",
@@ -37,11 +40,12 @@ LIMIT = 1 << 63
 
 def number(name: str, value: object) -> float:
     """Return ``value`` as a float; NaN and everything that is not a real number is refused."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+    entry = scalar(value)
+    if isinstance(entry, bool) or not isinstance(entry, numbers.Real):
         msg = f"`{name}` must be a real number, got {value!r}."
         raise ArgumentTypeError(msg)
     try:
-        result = float(value)
+        result = float.fromhex(float(entry).hex())  # a symbol of torch.compile becomes its value
     except OverflowError:
         msg = f"`{name}` must fit a float64, got a number beyond its range."
         raise ArgumentValueError(msg) from None
@@ -97,6 +101,11 @@ def integer(value: object) -> int | None:
         return operator.index(value)
     except TypeError:  # an array, whose type has the method though only its scalars can answer
         return None
+
+
+def scalar(value: object) -> object:
+    """Return the entry of a NumPy array of no axes, which ``torch.compile`` makes of NumPy's scalars."""
+    return value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
 
 
 def shown(value: int) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from unified_init.backends.protocol import Backend, Fillable, Key, Reserving
     from unified_init.law.law import Fans
 
-__all__ = ["backend_name", "draw_eagerly", "fill_eagerly", "program_of"]
+__all__ = ["backend_name", "checked", "draw_eagerly", "fill_eagerly", "program_of"]
 
 # ruff: noqa: ANN401  # tensors, seeds and devices of any framework
 
@@ -41,12 +41,10 @@ def draw_eagerly(
     device: Any,
 ) -> Any:
     """Draw outside of ``torch.compile``; the arguments are those of ``draw``."""
-    program = program_of(
-        spec, shape, name=name, layout=layout, sizes=sizes, fans=fans, index=index, dtype=dtype
-    )
-    if program.law.random:
-        check_seed(seed, spec)
-    framework = backend_name(backend, device, seed)
+    program, framework = checked(
+        spec, shape, seed=seed, name=name, layout=layout, sizes=sizes, fans=fans, index=index, dtype=dtype,
+        backend=backend, device=device,
+    )  # fmt: skip
     adapter = registry.get(framework)
     target = adapter.resolve_device(device, program.dtype.name)
     try:
@@ -77,6 +75,29 @@ def _reserve(program: Program, adapter: Backend, target: Any) -> None:
         structured.prepare(program)
     if hasattr(adapter, "reserve"):
         cast("Reserving", adapter).reserve(program.index.shape, program.dtype.name, target)
+
+
+def checked(
+    spec: Initializer,
+    shape: Sequence[int] | int,
+    *,
+    seed: Any,
+    name: str,
+    layout: str | None,
+    sizes: Mapping[str, int] | None,
+    fans: Fans | None,
+    index: Any,
+    dtype: Any,
+    backend: str | None,
+    device: Any,
+) -> tuple[Program, str]:
+    """Return the program and the backend of a draw; all is refused that no framework has to look at."""
+    program = program_of(
+        spec, shape, name=name, layout=layout, sizes=sizes, fans=fans, index=index, dtype=dtype
+    )
+    if program.law.random:
+        check_seed(seed, spec)
+    return program, backend_name(backend, device, seed)
 
 
 def fill_eagerly(

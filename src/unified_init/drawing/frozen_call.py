@@ -1,106 +1,219 @@
 """The arguments of a draw as text, for the opaque node that stands for the draw in ``torch.compile``.
 
-The shape may be symbolic while Dynamo traces, so a call cannot become a law there. A spec that is made inside
-the trace is not an object yet, so it is taken apart into plain constants.
+The text keeps what distinguishes arguments: a list, a tuple and a slice, a bool and an int, and a float to its
+last bit. So what runs in the node is the eager draw, with the arguments that it would have had, and refuses
+what it refuses. Ints of the shape and the seed, which may be symbols while Dynamo traces, are kept beside the
+text.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import operator
 from typing import Any
 
+import numpy as np
+import torch
+
+from unified_init import errors
+from unified_init.backends import registry
 from unified_init.core import checks
-from unified_init.drawing.eager import draw_eagerly
+from unified_init.drawing import eager
 from unified_init.errors import UnifiedInitError
-from unified_init.interop.serialise import KINDS, from_dict, to_dict
+from unified_init.interop.serialise import KINDS
 from unified_init.law.indexmap import index_map
 from unified_init.law.layout import bind_symbolic
 from unified_init.spec.initializer import Initializer
 from unified_init.stream.dtypes import dtype_of
 
-__all__ = ["REFUSED", "freeze", "parts", "result", "run"]
+__all__ = ["freeze", "plain", "refusal", "result", "run", "stand_in"]
 
 # ruff: noqa: ANN401  # what Dynamo traces
 
-HEX = "float in hexadecimal"  # marks what ``_constant`` wrote
-REFUSED = "refused: "  # begins the text where arguments are wrong; no JSON begins so
-
-Parts = tuple[str, tuple[Any, ...], str, tuple[Any, ...], str, int]
-
-
-def parts(spec: Initializer) -> Parts:
-    """Return a spec as plain constants, which Dynamo can read also of a spec that was made in its trace."""
-    dist, scale = spec.distribution, spec.scale
-    return (
-        type(dist).__name__,
-        tuple([_constant(getattr(dist, name)) for name in type(dist).__match_args__]),
-        type(scale).__name__,
-        tuple([_constant(getattr(scale, name)) for name in type(scale).__match_args__]),
-        spec.factor.hex(),
-        spec.upscale,
-    )
+SYMBOLS = 1 << 62  # ints from here are none of Dynamo's symbols, and may not fit the int64 of a node
+INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+Arguments = dict[str, Any]
+Ints = tuple[Any, ...]  # ints, or symbols of them
+Result = tuple[tuple[int, ...], str, str]  # shape, dtype and device of a tensor
 
 
-def _constant(value: Any) -> Any:
-    """Return a float as text: with dynamic shapes, Dynamo makes symbols of most floats."""
-    return (HEX, value.hex()) if isinstance(value, float) else value
+# --- while Dynamo traces: lines that it can follow -------------------------------------------------
 
 
-def _value(constant: Any) -> Any:
-    return float.fromhex(constant[1]) if isinstance(constant, tuple) and constant[:1] == (HEX,) else constant
+def plain(
+    value: Any, strangers: list[Any], ints: list[int] | None = None, *, with_numpy: bool = False
+) -> Any:
+    """Return a value as nested lists of constants, each of which begins with a word for what it was.
+
+    A value of no kind that is known here is appended to ``strangers``, and its position stands for it. Where
+    ``ints`` is given the same holds for ints, which stay symbols, and ``with_numpy`` for those of NumPy.
+    """
+    if value is None or type(value) is str:
+        return value
+    if type(value) is bool:
+        return True if value else False  # noqa: SIM210  # a symbol becomes its value
+    if type(value) is int or isinstance(value, torch.SymInt):
+        if ints is None or not -SYMBOLS <= value < SYMBOLS:
+            return operator.index(value)  # a symbol becomes its value
+        ints.append(value)
+        return ["int", len(ints) - 1]
+    if type(value) is float or isinstance(value, torch.SymFloat):
+        return ["float", value.hex()]  # a symbol becomes its value
+    if type(value) is tuple or isinstance(value, torch.Size):
+        return ["tuple", *[plain(entry, strangers, ints, with_numpy=with_numpy) for entry in value]]
+    if type(value) is list:
+        return ["list", *[plain(entry, strangers, ints, with_numpy=with_numpy) for entry in value]]
+    if type(value) is dict:
+        return ["dict", *[plain(item, strangers) for item in value.items()]]
+    if type(value) is slice:
+        return ["slice", *[plain(end, strangers) for end in (value.start, value.stop, value.step)]]
+    if isinstance(value, torch.dtype):
+        return ["dtype", str(value)]
+    if isinstance(value, torch.device):
+        return ["device", str(value)]
+    if isinstance(value, Initializer):
+        return ["Initializer", *_parts(value, strangers)]
+    if ints is not None and with_numpy and isinstance(value, (np.ndarray, np.integer)):
+        tensor = torch.as_tensor(value)  # what Dynamo makes of NumPy's ints
+        if tensor.ndim == 0 and tensor.dtype in INTEGERS:
+            ints.append(value)  # type: ignore[arg-type]  # the node takes it for a symbol
+            return ["int", len(ints) - 1]
+    strangers.append(value)
+    return ["stranger", len(strangers) - 1]
 
 
-def _plain(entry: Any) -> Any:
-    """Return an integer of any kind as a Python int, for JSON; all else is refused when the call runs."""
-    integer = checks.integer(entry)
-    return entry if integer is None else integer
+def _parts(spec: Initializer, strangers: list[Any]) -> list[Any]:
+    """Return a spec as constants: one that was made in the trace is not an object yet."""
+    parts = [
+        [type(part).__name__, *[plain(getattr(part, name), strangers) for name in type(part).__match_args__]]
+        for part in (spec.distribution, spec.scale)
+    ]
+    return [*parts, plain(spec.factor, strangers), plain(spec.upscale, strangers)]
 
 
-def freeze(spec_parts: Parts, options: tuple[tuple[str, Any], ...]) -> str:
-    """Return the arguments of a draw, except shape and seed, as JSON; or REFUSED and the reason."""
-    dist, dist_values, scale, scale_values, factor, upscale = spec_parts
-    arguments = dict(options)
+# --- at the time of tracing, outside of the trace ---------------------------------------------------
+
+
+def freeze(frozen: Arguments) -> str:
+    """Return plain arguments as text."""
+    device = thawed(frozen["device"])
+    try:  # not later, among fake tensors: their device need not exist
+        registry.get("torch").resolve_device(device, "float32")
+    except UnifiedInitError:
+        return json.dumps({**frozen, "exists": False})
+    return json.dumps({**frozen, "exists": True})
+
+
+def refusal(frozen: Arguments, *strangers: Any) -> str:
+    """Return as text what a draw with these arguments is refused with; "" if nothing refuses them."""
     try:
-        distribution = KINDS["distribution"][dist](*map(_value, dist_values))
-        rule = KINDS["scale"][scale](*map(_value, scale_values))
-        spec = Initializer(distribution, rule, float.fromhex(factor), upscale)
-        arguments["dtype"] = dtype_of(arguments["dtype"]).name
+        eager.checked(**{name: thawed(value, (), strangers) for name, value in frozen.items()})
     except UnifiedInitError as error:
-        return f"{REFUSED}{error}"
-    arguments["device"] = None if arguments["device"] is None else str(arguments["device"])
-    if arguments["index"] is not None:
-        index = arguments["index"] if isinstance(arguments["index"], tuple) else (arguments["index"],)
-        arguments["index"] = [
-            [_plain(part.start), _plain(part.stop), _plain(part.step)]
-            if isinstance(part, slice)
-            else _plain(part)
-            for part in index
-        ]
-    return json.dumps({"spec": to_dict(spec), **arguments})
+        return json.dumps({"refused": type(error).__name__, "message": str(error)})
+    except Exception:  # noqa: BLE001  # of an object that Dynamo has only begun to make
+        return ""
+    return ""
 
 
-def _thaw(call: str) -> tuple[Initializer, dict[str, Any]]:
-    options = json.loads(call)
-    spec = from_dict(options.pop("spec"))
-    if options["index"] is not None:
-        options["index"] = tuple(
-            slice(*part) if isinstance(part, list) else part for part in options["index"]
-        )
-    if options["fans"] is not None:
-        options["fans"] = tuple(options["fans"])
-    return spec, options
+# --- when the node runs, or a fake of it ------------------------------------------------------------
 
 
-def run(call: str, shape: tuple[int, ...], seed: int | None) -> Any:
-    """Run a frozen call."""
-    spec, options = _thaw(call)
-    return draw_eagerly(spec, shape, seed=seed, backend="torch", **options)
+def thawed(value: Any, ints: Ints = (), strangers: tuple[Any, ...] = ()) -> Any:
+    """Return the value that ``plain`` has taken apart."""
+    if not isinstance(value, list):
+        return value
+    kind, *entries = value
+    match kind:
+        case "int":
+            return ints[entries[0]]
+        case "stranger":
+            return strangers[entries[0]]
+        case "float":
+            return float.fromhex(entries[0])
+        case "dtype":
+            return getattr(torch, entries[0].removeprefix("torch."))
+        case "device":
+            return torch.device(entries[0])
+        case "Initializer":
+            (dist, *dist_values), (scale, *scale_values), factor, upscale = entries
+            return Initializer(
+                KINDS["distribution"][dist](*map(thawed, dist_values)),
+                KINDS["scale"][scale](*map(thawed, scale_values)),
+                thawed(factor),
+                upscale,
+            )
+    values = [thawed(entry, ints, strangers) for entry in entries]
+    match kind:
+        case "list":
+            return values
+        case "tuple":
+            return tuple(values)
+        case "dict":
+            return dict(values)
+        case _:
+            return slice(*values)
 
 
-def result(call: str, shape: tuple[int, ...]) -> tuple[tuple[int, ...], str, str]:
-    """Return shape, dtype and device of what a frozen call returns."""
-    _, options = _thaw(call)
-    if options["index"] is not None:
-        geometry = bind_symbolic(shape, options["layout"], options["sizes"])
-        shape = index_map(geometry, options["index"]).shape
-    return shape, options["dtype"], options["device"] or "cpu"
+def _arguments(call: str, ints: Ints) -> tuple[Arguments, bool]:
+    """Return the arguments of a call, and whether torch has the device; raise what refused the call."""
+    frozen = json.loads(call)
+    if "refused" in frozen:
+        raise getattr(errors, frozen["refused"])(frozen["message"])
+    exists = frozen.pop("exists")
+    return {name: thawed(value, ints) for name, value in frozen.items()}, exists
+
+
+def run(call: str, ints: Ints) -> Any:
+    """Draw."""
+    arguments, _ = _arguments(call, ints)
+    return eager.draw_eagerly(**arguments)
+
+
+def result(call: str, ints: Ints) -> Result | None:
+    """Return shape, dtype and device of what a call returns, or None if it is refused.
+
+    A symbol is checked by the value that it has now. If that is refused, it is a symbol no longer.
+    """
+    try:
+        return _result(call, ints)
+    except UnifiedInitError:
+        for value in ints:
+            operator.index(value)
+        return None
+
+
+def _result(call: str, ints: Ints) -> Result | None:
+    hints = tuple(map(_hint, ints))
+    arguments, exists = _arguments(call, ints)
+    device = str(arguments["device"] or "cpu")
+    if None not in hints:
+        checkable, _ = _arguments(call, hints)
+        program, _ = eager.checked(**checkable)
+        if not exists:
+            return None
+        if hints == ints:
+            return program.index.shape, program.dtype.name, device
+    shape, index = arguments["shape"], arguments["index"]
+    shape = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+    if index is not None:
+        shape = index_map(bind_symbolic(shape, arguments["layout"], arguments["sizes"]), index).shape
+    return shape, dtype_of(arguments["dtype"]).name, device
+
+
+def _hint(value: Any) -> int | None:
+    """Return an int; of a symbol its value where it is traced, or None if it has none."""
+    if type(value) is int:
+        return value
+    return value.node.hint if value.node.has_hint() else None
+
+
+def stand_in(call: str, ints: Ints) -> Result:
+    """Return the nearest that there is to the result of a call that is refused."""
+    shape: tuple[int, ...] = ()
+    dtype = "float32"
+    with contextlib.suppress(UnifiedInitError):
+        arguments, _ = _arguments(call, ints)
+        dtype = dtype_of(arguments["dtype"]).name
+        shape = checks.shape_of(arguments["shape"])
+    return shape, dtype, "cpu"

@@ -29,19 +29,21 @@ def check_seed(seed: object, spec: Initializer) -> None:
             "framework's generator object; got None."
         )
         raise ArgumentTypeError(msg)
-    if isinstance(seed, bool) or (
-        not isinstance(seed, numbers.Integral) and registry.backend_of(seed) is None
+    value = checks.scalar(seed)
+    if isinstance(value, bool) or (
+        not isinstance(value, numbers.Integral) and registry.backend_of(seed) is None
     ):
         raise ArgumentTypeError(_not_a_seed(seed))
-    if isinstance(seed, numbers.Integral) and not 0 <= int(seed) < LIMIT:
-        msg = f"`seed` must be from 0 to 2**64 - 1, got {checks.shown(int(seed))}."
+    if isinstance(value, numbers.Integral) and not 0 <= int(value) < LIMIT:
+        msg = f"`seed` must be from 0 to 2**64 - 1, got {checks.shown(int(value))}."
         raise ArgumentValueError(msg)
 
 
 def key_of(seed: Any) -> Key:  # noqa: ANN401
     """Return the root key of a checked seed; a generator is advanced."""
-    if type(seed) is int or isinstance(seed, numbers.Integral):
-        return root_key(int(seed))
+    value = checks.scalar(seed)
+    if type(value) is int or isinstance(value, numbers.Integral):
+        return root_key(int(value))
     owner = registry.backend_of(seed)
     key = None if owner is None else registry.get(owner).root_key(seed)
     if key is None:

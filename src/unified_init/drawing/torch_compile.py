@@ -2,74 +2,122 @@
 
 Imported on demand, where Dynamo is loaded. If Dynamo traced the rounds of the stream, Inductor would take
 minutes to compile them.
+
+The node runs the eager draw, so there is one set of checks. What is refused breaks the graph, and the eager
+draw raises. Where breaks are not allowed (``fullgraph=True``), the node raises when the compiled graph runs.
 """
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from unified_init.drawing import eager, frozen_call
-from unified_init.errors import ArgumentValueError
-from unified_init.spec.initializer import Initializer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from unified_init.spec.initializer import Initializer
 
 __all__ = ["draw", "fill_eagerly", "opaque_draw"]
 
 # ruff: noqa: ANN401  # what Dynamo traces
 
-# Stands for a seed of None. A law without randomness needs no seed; a random one refuses None when it runs.
-NO_SEED = -1
+SYMBOLIC = ("shape", "seed", "fans")  # whose ints may differ from run to run of one graph
+REFUSED = torch.bool  # the type of a fake that says so; nothing that is drawn has it
+
+
+def _outside(function: Callable[..., Any], reason: str) -> Callable[..., Any]:
+    """Return a function that runs as it would without Dynamo; inside a trace it breaks the graph."""
+    takes_reason = "reason" in inspect.signature(torch.compiler.disable).parameters  # since torch 2.7
+    options = {"reason": reason} if takes_reason else {}
+    disabled: Callable[..., Any] = torch.compiler.disable(function, **options)
+    return disabled
+
 
 freeze = torch.compiler.assume_constant_result(frozen_call.freeze)
-# These run as they would without Dynamo, which would trace NumPy integers as tensors of torch; inside a trace
-# they break the graph. Dynamo sees the node's body too, when a compiled graph runs.
-draw_eagerly = torch.compiler.disable(eager.draw_eagerly)
-fill_eagerly = torch.compiler.disable(eager.fill_eagerly)
-run = torch.compiler.disable(frozen_call.run)
+refusal = torch.compiler.assume_constant_result(frozen_call.refusal)
+draw_eagerly = _outside(
+    eager.draw_eagerly,
+    "unified_init: this draw is no node of a graph. Its backend must be torch, and its arguments plain values "
+    "of Python: no generator, tensor, array or scalar of NumPy. Draw outside, or without fullgraph=True.",
+)
+fill_eagerly = _outside(
+    eager.fill_eagerly,
+    "unified_init: fill() writes to the memory of a tensor, which a traced tensor has not. Fill outside, use "
+    "draw(), or compile without fullgraph=True.",
+)
+run = _outside(frozen_call.run, "unified_init: the body of a node")  # Dynamo sees it when a graph runs
 
 
 def draw(
     spec: Initializer, shape: Sequence[int] | int, seed: Any, backend: str | None, options: dict[str, Any]
 ) -> Any:
     """Return the tensor, or inside a trace the node that draws it when the compiled graph runs."""
-    in_trace = torch.compiler.is_compiling()
-    if not in_trace or not _is_one_node(spec, shape, seed, backend, options["device"]):
-        return draw_eagerly(spec, shape, seed=seed, backend=backend, **options)
-    seed = NO_SEED if seed is None else seed
-    call = freeze(frozen_call.parts(spec), tuple(options.items()))
-    if call.startswith(frozen_call.REFUSED):
-        raise ArgumentValueError(call.removeprefix(frozen_call.REFUSED))
-    return opaque_draw(call, list(shape), seed >> 32, seed & 0xFFFFFFFF)  # type: ignore[arg-type]
+    arguments = {"spec": spec, "shape": shape, "seed": seed, "backend": backend, **options}
+    if torch.compiler.is_compiling():
+        ints: list[int] = []
+        call = _call(arguments, ints)
+        if call:
+            drawn = opaque_draw(call, ints)
+            if drawn.dtype is not REFUSED:
+                return drawn
+    return draw_eagerly(**arguments)
 
 
-def _is_one_node(spec: object, shape: object, seed: object, backend: str | None, device: object) -> bool:
-    """Whether a draw can be one node of a compiled graph; its ints may be symbolic."""
-    return (
-        eager.backend_name(backend, device, seed) == "torch"
-        and isinstance(spec, Initializer)
-        and isinstance(shape, (tuple, list))
-        and (seed is None or type(seed) is int)
-    )
+def _call(arguments: dict[str, Any], ints: list[int]) -> str:
+    """Return a draw as text, or what refuses it; "" if it is right and can be no node."""
+    strangers: list[Any] = []
+    backend, device = arguments["backend"], arguments["device"]
+    if backend == "torch" or (backend is None and isinstance(device, torch.device)):
+        # Of a scalar of NumPy the graph knows no value, which an index needs for the shape of its result.
+        with_numpy = arguments["index"] is None
+        frozen = {
+            name: frozen_call.plain(value, strangers, ints, with_numpy=with_numpy)
+            if name in SYMBOLIC
+            else frozen_call.plain(value, strangers)
+            for name, value in arguments.items()
+        }
+        if not strangers:
+            return freeze(frozen)
+    strangers = []
+    frozen = {name: frozen_call.plain(value, strangers) for name, value in arguments.items()}
+    # Dynamo would take the values of tensors and arrays for constants, which they are not.
+    if any(isinstance(value, (torch.Tensor, np.ndarray, np.generic)) for value in strangers):
+        return ""
+    return refusal(frozen, *strangers)
 
 
 @torch.library.custom_op(
     "unified_init::draw",
     mutates_args=(),
     # Written out, because older releases cannot read it from annotations that are strings.
-    schema="(str call, SymInt[] shape, SymInt high, SymInt low) -> Tensor",
+    schema="(str call, SymInt[] ints) -> Tensor",
 )
-def opaque_draw(call: str, shape: list[int], high: int, low: int) -> torch.Tensor:
+def opaque_draw(call: str, ints: list[int]) -> torch.Tensor:
     """Draw, as one node of a compiled graph."""
-    drawn: torch.Tensor = run(call, tuple(shape), None if high < 0 else high << 32 | low)
+    drawn: torch.Tensor = run(call, tuple(ints))
     return drawn
 
 
 @opaque_draw.register_fake
-def _(call: str, shape: list[int], high: int, low: int) -> torch.Tensor:
-    del high, low
-    out_shape, dtype, device = frozen_call.result(call, tuple(shape))
-    return torch.empty(out_shape, dtype=getattr(torch, dtype), device=device)
+def _(call: str, ints: list[int]) -> torch.Tensor:
+    result = frozen_call.result(call, tuple(ints))
+    if result is None and _can_break():
+        return torch.empty(0, dtype=REFUSED)
+    shape, dtype, device = result or frozen_call.stand_in(call, tuple(ints))
+    return torch.empty(shape, dtype=getattr(torch, dtype), device=device)
+
+
+def _can_break() -> bool:
+    """Whether Dynamo is tracing and may leave the graph; or torch.export, which runs the lines of ``draw``."""
+    from torch._dynamo.symbolic_convert import InstructionTranslator  # noqa: PLC0415  # no public way to ask
+
+    try:
+        tracer = InstructionTranslator.current_tx()
+    except AttributeError:  # none: the graph is being compiled, or exported
+        return bool(torch.compiler.is_compiling())
+    return not (tracer.one_graph or getattr(tracer, "error_on_graph_break", False))

@@ -9,6 +9,8 @@ from __future__ import annotations
 import decimal
 import functools
 
+from unified_init.core.traced import constant_in_traces
+
 __all__ = ["density", "tail"]
 
 
@@ -17,6 +19,7 @@ FARTHEST = 39.0
 
 
 @functools.lru_cache(maxsize=256)
+@constant_in_traces  # Dynamo cannot trace decimal
 def tail(x: float) -> float:
     """Return the probability that a unit normal exceeds ``x``.
 
@@ -41,6 +44,7 @@ def tail(x: float) -> float:
 
 
 @functools.lru_cache(maxsize=256)
+@constant_in_traces
 def density(x: float) -> float:
     """Return the density of the unit normal at ``x``."""
     if abs(x) > FARTHEST:

@@ -223,6 +223,8 @@ Structured = (
 
 
 def _nested(value: object) -> float | tuple[object, ...]:
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        return checks.finite("value", value)
     if callable(getattr(value, "tolist", None)):
         try:
             value = value.tolist()  # type: ignore[attr-defined]

@@ -1,0 +1,300 @@
+"""The drawing functions under ``torch.compile``: the same bits as eager, or the same error in the same words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import unified_init as ui
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = pytest.mark.needs("torch")
+
+N = ui.normal(0.0, 1.0)
+H = ui.he_normal()
+STATIC: tuple[dict[str, Any], ...] = ({}, {"fullgraph": True})
+DYNAMIC: tuple[dict[str, Any], ...] = ({"dynamic": True}, {"dynamic": True, "fullgraph": True})
+NUMPY_INT, NUMPY_FLOAT, OBJECT = np.int64(2), np.float32(5.5), object()
+NUMPY_FANS, NUMPY_SIZES = (np.int64(9), NUMPY_FLOAT), {"B": NUMPY_INT}
+
+
+class Text(str):
+    """Stand for other kinds of str."""
+
+    __slots__ = ()
+
+
+def draw(spec: Any = N, shape: Any = (6, 4), **options: Any) -> Any:
+    """Draw, with arguments of which each row replaces some."""
+    return ui.draw(spec, shape, **{"seed": 7, "name": "w", "backend": "torch", **options})
+
+
+def torch_attribute(name: str) -> Any:
+    """Return an attribute of torch, which the core does without."""
+    import torch
+
+    return getattr(torch, name)
+
+
+def closures() -> dict[str, Callable[[], Any]]:
+    """Return draws whose arguments are values of cells, which are symbols where shapes are dynamic."""
+    three, real, fans, spec, pair, yes, rows = 3, 9.5, (9, 5), ui.normal(0.0, 0.3), [1.5, 2.5], True, (6, 4)
+    array = ui.constant(pair)
+    return {
+        "closure shape": lambda: draw(N, (three, 4)),
+        "closure length": lambda: draw(N, three),
+        "closure rows": lambda: draw(N, rows),
+        "closure seed": lambda: draw(seed=three),
+        "closure index": lambda: draw(index=(slice(1, three), three)),
+        "closure fans": lambda: draw(H, fans=fans),
+        "closure real fans": lambda: draw(H, fans=(real, None)),
+        "closure sizes": lambda: draw(H, layout="(BO)I", sizes={"B": three}),
+        "closure spec": lambda: draw(spec),
+        "closure array": lambda: draw(array, (6, 2), layout="OI"),
+        "closure factor": lambda: draw(spec * real),
+        "closure icnr": lambda: draw(ui.icnr(spec, three - 1), (8, 4, 3, 3), layout="OIHW"),
+        "closure dirac": lambda: draw(ui.dirac(three), (6, 2, 3), layout="OIW"),
+        "closure negative seed": lambda: draw(seed=-three),
+        "closure negative length": lambda: draw(N, (-three, 4)),
+        "closure real seed": lambda: draw(seed=real),
+        "closure real length": lambda: draw(N, (real, 4)),
+        "closure index out of range": lambda: draw(index=(three * 7,)),
+        "closure bool": lambda: draw(N, (yes, 4)),
+        "closure indivisible": lambda: draw(H, (7, 4), layout="(BO)I", sizes={"B": three}),
+        "closure wrong layout": lambda: draw(H, (three, 4), layout="OIHW"),
+    }
+
+
+def made() -> dict[str, Callable[[], Any]]:
+    """Return draws of specs that are made in the program, of floats of it."""
+    a, b, low, high, gain, factor, pair = 0.1, 0.3, -1.3, 1.7, 1.3, 2, [1.5, 2.0]
+    kernel: dict[str, Any] = {"shape": (8, 4, 3, 3), "layout": "OIHW"}
+    oi: dict[str, Any] = {"layout": "OI"}
+    return {
+        "made normal": lambda: draw(ui.normal(a, b)),
+        "made uniform": lambda: draw(ui.uniform(low, high)),
+        "made truncated": lambda: draw(ui.truncated_normal(a, b, low, high)),
+        "made truncated at 2": lambda: draw(ui.truncated_normal(a, b)),
+        "made trunc": lambda: draw(ui.trunc_normal(a, b, low, high)),
+        "made constant": lambda: draw(ui.constant(gain)),
+        "made array": lambda: draw(ui.constant(pair), (6, 2), **oi),
+        "made zeros": lambda: draw(ui.zeros(), seed=None),
+        "made variance": lambda: draw(ui.variance_scaling(gain, "fan_in", "truncated_normal"), **oi),
+        "made lecun": lambda: draw(ui.lecun_normal(), **oi),
+        "made xavier": lambda: draw(ui.xavier_uniform(gain), **oi),
+        "made kaiming": lambda: draw(ui.kaiming_normal(ui.calculate_gain("leaky_relu", gain)), **oi),
+        "made siren": lambda: draw(ui.siren(first=True), **oi),
+        "made orthogonal": lambda: draw(ui.orthogonal(gain), **oi),
+        "made delta": lambda: draw(ui.delta_orthogonal(gain), **kernel),
+        "made identity": lambda: draw(ui.identity(gain), **oi),
+        "made sparse": lambda: draw(ui.sparse(a, b), **oi),
+        "made icnr": lambda: draw(ui.icnr(ui.normal(a, b), factor), **kernel),
+        "made of parts": lambda: draw(ui.Initializer(ui.TruncatedNormal(low, high), ui.Fixed(b))),
+        "made quotient": lambda: draw(ui.he_normal() / gain * b, **oi),
+    }
+
+
+VALID: dict[str, Callable[[], Any]] = {
+    "plain": lambda: draw(),
+    "length": lambda: draw(N, 5),
+    "list": lambda: draw(N, [6, 4]),
+    "scalar": lambda: draw(N, ()),
+    "empty": lambda: draw(N, (0, 4)),
+    "seed 0": lambda: draw(seed=0),
+    "seed 2**63": lambda: draw(seed=2**63),
+    "seed 2**64 - 1": lambda: draw(seed=2**64 - 1),
+    "no seed": lambda: draw(ui.ones(), seed=None),
+    "unused seed": lambda: draw(ui.ones(), seed=-1),
+    "no name": lambda: draw(name=""),
+    "name": lambda: draw(name="Größe/\N{GREEK SMALL LETTER ALPHA}"),
+    "layout": lambda: draw(H, layout="IO"),
+    "sizes": lambda: draw(H, layout="(BO)I", sizes={"B": 2}),
+    "fans": lambda: draw(H, fans=(9, 5.5)),
+    "fans as a list": lambda: draw(H, fans=[9, None]),
+    "index of ints": lambda: draw(index=(-1, 2)),
+    "index of slices": lambda: draw(index=(slice(1, None, 2), slice(-3, None))),
+    "bare int": lambda: draw(index=3),
+    "bare slice": lambda: draw(index=slice(2, 4)),
+    "empty index": lambda: draw(index=()),
+    "long step": lambda: draw(index=(slice(0, 6, 2**70),)),
+    "dtype by name": lambda: draw(dtype="float64"),
+    "dtype of torch": lambda: draw(dtype=torch_attribute("bfloat16")),
+    "complex": lambda: draw(dtype="complex64"),
+    "8 bits": lambda: draw(dtype="float8_e4m3fn"),
+    "device by name": lambda: draw(device="cpu"),
+    "meta": lambda: draw(device="meta"),
+    "device alone": lambda: draw(backend=None, device=torch_attribute("device")("cpu")),
+    "NumPy length": lambda: draw(N, (np.int64(3), 4)),
+    "NumPy length of a global": lambda: draw(N, (NUMPY_INT, 4)),
+    "NumPy seed": lambda: draw(seed=np.int64(5)),
+    "NumPy seed of a global": lambda: draw(seed=NUMPY_INT),
+    "NumPy fans": lambda: draw(H, fans=(np.int64(9), 5)),
+}  # fmt: skip
+
+# Valid, and no node of a graph: they break it, and are refused where breaks are not allowed.
+BREAKING: dict[str, Callable[[], Any]] = {
+    "NumPy float fans": lambda: draw(H, fans=(np.float32(9.5), 5)),
+    "NumPy fans of a global": lambda: draw(H, fans=NUMPY_FANS),
+    "NumPy sizes": lambda: draw(H, layout="(BO)I", sizes={"B": np.int64(2)}),
+    "NumPy sizes of a global": lambda: draw(H, layout="(BO)I", sizes=NUMPY_SIZES),
+    "NumPy index": lambda: draw(index=(np.int64(1), slice(NUMPY_INT))),
+    "NumPy length and index": lambda: draw(N, (NUMPY_INT, 4), index=(1,)),
+    "NumPy type": lambda: draw(dtype=np.float32),
+    "NumPy dtype": lambda: draw(dtype=np.dtype("float16")),
+    "generator": lambda: draw(seed=np.random.default_rng(3)),
+    "other backend": lambda: draw(backend="numpy"),
+    "no backend": lambda: draw(backend=None),
+    "other str": lambda: draw(name=Text("w")),
+    "fill": lambda: ui.fill(tensor(), N, seed=7, name="w"),
+    "fill fans": lambda: ui.fill(tensor(), H, seed=7, layout="OI", sizes=None, fans=(9, 5)),
+    "as_torch": lambda: ui.as_torch(H, seed=7, name="w", layout="OI")(tensor()),
+    "as_torch before": lambda: INIT(tensor()),
+    "fill nothing": lambda: ui.fill(3, N, seed=7),
+    "fill ints": lambda: ui.fill(tensor().int(), N, seed=7),
+    "fill expanded": lambda: ui.fill(tensor()[:1].expand(6, 4), N, seed=7),
+    "fill seed": lambda: ui.fill(tensor(), N, seed="7"),
+    "fill without a seed": lambda: ui.fill(tensor(), N),
+    "fill name": lambda: ui.fill(tensor(), N, seed=7, name=3),
+    "fill spec": lambda: ui.fill(tensor(), "he", seed=7),
+    "fill layout": lambda: ui.fill(tensor(), H, seed=7, layout="OX"),
+    "fill sizes": lambda: ui.fill(tensor(), H, seed=7, layout="(BO)I", sizes={"B": 5}),
+    "fill fans of one": lambda: ui.fill(tensor(), H, seed=7, fans=(9,)),
+    "as_torch nothing": lambda: INIT(3),
+    "tensor as a seed": lambda: draw(seed=tensor()),
+    "tensor as a shape": lambda: draw(N, tensor()),
+}
+
+INIT = ui.as_torch(H, seed=7, name="w", layout="OI")
+
+WRONG: dict[str, Callable[[], Any]] = {
+    "list of ints in an index": lambda: draw(index=[1, 2]),
+    "list in an index": lambda: draw(index=([1, 4], 2)),
+    "three entries": lambda: draw(index=([0, 4, 2],)),
+    "index out of range": lambda: draw(index=(6,)),
+    "slice out of range": lambda: draw(index=(slice(0, 7),)),
+    "step of 0": lambda: draw(index=(slice(0, 4, 0),)),
+    "negative step": lambda: draw(index=(slice(None, None, -1),)),
+    "bool in an index": lambda: draw(index=(True,)),
+    "bool in a slice": lambda: draw(index=(slice(True, 3),)),
+    "float in an index": lambda: draw(index=(1.0,)),
+    "float in a slice": lambda: draw(index=(slice(0.0, 2),)),
+    "None in an index": lambda: draw(index=(None,)),
+    "ellipsis": lambda: draw(index=...),
+    "str in an index": lambda: draw(index="a"),
+    "long index": lambda: draw(index=(1, 1, 1)),
+    "bool in a shape": lambda: draw(N, (True, 2)),
+    "bool as a shape": lambda: draw(N, True),  # noqa: FBT003
+    "float in a shape": lambda: draw(N, (2.0, 2)),
+    "str in a shape": lambda: draw(N, ("2", 2)),
+    "str as a shape": lambda: draw(N, "ab"),
+    "None as a shape": lambda: draw(N, None),
+    "dict as a shape": lambda: draw(N, {3: 4}),
+    "nested shape": lambda: draw(N, ((2, 2), 2)),
+    "negative length": lambda: draw(N, (-1, 4)),
+    "too long": lambda: draw(N, (2**63, 4)),
+    "far too long": lambda: draw(N, (2**300, 4)),
+    "seed -1": lambda: draw(seed=-1),
+    "seed 2**64": lambda: draw(seed=2**64),
+    "seed 2**300": lambda: draw(seed=2**300),
+    "seed None": lambda: draw(seed=None),
+    "seed True": lambda: draw(seed=True),
+    "seed 3.5": lambda: draw(seed=3.5),
+    "seed str": lambda: draw(seed="7"),
+    "seed tuple": lambda: draw(seed=(1, 2)),
+    "seed object": lambda: draw(seed=OBJECT),
+    "name 3": lambda: draw(name=3),
+    "name None": lambda: draw(name=None),
+    "name bytes": lambda: draw(name=b"w"),
+    "name surrogate": lambda: draw(name="\ud800"),
+    "spec 3": lambda: draw(3),
+    "spec None": lambda: draw(None),
+    "spec str": lambda: draw("he_normal"),
+    "spec function": lambda: draw(ui.he_normal),
+    "layout 3": lambda: draw(layout=3),
+    "layout letter": lambda: draw(layout="OX"),
+    "layout axes": lambda: draw(layout="OIHW"),
+    "layout missing": lambda: draw(H),
+    "layout without I": lambda: draw(H, layout="OO"),
+    "sizes 3": lambda: draw(layout="(BO)I", sizes=3),
+    "sizes list": lambda: draw(layout="(BO)I", sizes=[("B", 2)]),
+    "sizes float": lambda: draw(layout="(BO)I", sizes={"B": 2.0}),
+    "sizes bool": lambda: draw(layout="(BO)I", sizes={"B": True}),
+    "sizes 0": lambda: draw(layout="(BO)I", sizes={"B": 0}),
+    "sizes 2**70": lambda: draw(layout="(BO)I", sizes={"B": 2**70}),
+    "sizes without a layout": lambda: draw(sizes={"B": 2}),
+    "sizes letter": lambda: draw(layout="(BO)I", sizes={"I": 2}),
+    "sizes indivisible": lambda: draw(layout="(BO)I", sizes={"B": 5}),
+    "fans 3": lambda: draw(H, fans=3),
+    "fans of one": lambda: draw(H, fans=(3,)),
+    "fans str": lambda: draw(H, fans=("a", 3)),
+    "fans bool": lambda: draw(H, fans=(True, 3)),
+    "fans 0": lambda: draw(H, fans=(0, 3)),
+    "fans -1": lambda: draw(H, fans=(-1, 3)),
+    "fans nan": lambda: draw(H, fans=(float("nan"), 3)),
+    "fans inf": lambda: draw(H, fans=(float("inf"), 3)),
+    "fans None": lambda: draw(H, fans=(None, 3)),
+    "fans dict": lambda: draw(H, fans={1: 2}),
+    "fans set": lambda: draw(H, fans={9, 5}),
+    "dtype int8": lambda: draw(dtype="int8"),
+    "dtype 3": lambda: draw(dtype=3),
+    "dtype None": lambda: draw(dtype=None),
+    "dtype of torch ints": lambda: draw(dtype=torch_attribute("int8")),
+    "dtype of truncated": lambda: draw(ui.uniform(0.0, 1.0), dtype="complex64"),
+    "device nowhere": lambda: draw(device="nowhere"),
+    "device that is missing": lambda: draw(device="cuda:99"),
+    "device 3.5": lambda: draw(device=3.5),
+    "device list": lambda: draw(device=[]),
+    "device and backend": lambda: draw(backend="numpy", device=torch_attribute("device")("cpu")),
+    "backend unknown": lambda: draw(backend="nope"),
+    "backend 3": lambda: draw(backend=3),
+    "backend str": lambda: draw(backend="Torch"),
+    "beyond the dtype": lambda: draw(ui.constant(1e6), dtype="float16"),
+    "two wrong": lambda: draw(N, (True, 2), seed=-1, dtype="int8"),
+    "two others wrong": lambda: draw(N, (2, 2), seed=-1, device="nowhere"),
+}  # fmt: skip
+
+SYMBOLIC = {**closures(), **made()}  # where shapes are dynamic; the others have constants only
+ROWS = {**VALID, **BREAKING, **WRONG, **SYMBOLIC}
+
+
+def tensor() -> Any:
+    """Return a tensor to fill."""
+    import torch
+
+    return torch.zeros(6, 4)
+
+
+def outcome(call: Callable[[], Any]) -> Any:
+    """Return the type, shape and bits of a tensor, or the class and words of an error."""
+    import torch
+
+    try:
+        drawn = call()
+    except Exception as error:  # noqa: BLE001  # Dynamo's too
+        return type(error).__module__, type(error).__name__, str(error)
+    drawn = torch.as_tensor(drawn)
+    meta = drawn.device.type == "meta"
+    bits = b"" if meta or not drawn.numel() else bytes(drawn.reshape(-1).view(torch.uint8).numpy())
+    return drawn.dtype, tuple(drawn.shape), drawn.device, bits
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_compiled_is_eager(name: str) -> None:
+    """The same bits, or the same class and words; where it must break the graph, breaks must be allowed."""
+    import torch
+
+    expected = outcome(ROWS[name])
+    refusals = [expected] if name in WRONG else []
+    assert all(module == "unified_init" for module, *_ in refusals)
+    for options in STATIC + (DYNAMIC if name in SYMBOLIC else ()):
+        torch.compiler.reset()
+        answer = outcome(torch.compile(ROWS[name], backend="eager", **options))
+        if name in BREAKING and "fullgraph" in options:
+            assert answer[:2] == ("torch._dynamo.exc", "Unsupported"), options
+            assert "reason: unified_init: " in answer[2], options
+        else:
+            assert answer == expected, options
