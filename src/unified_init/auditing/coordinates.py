@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib
-import json
 import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -13,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.auditing import charts
-from unified_init.core import checks
+from unified_init.core import checks, json_text
 from unified_init.core.public import public
+from unified_init.core.reprs import shown
 from unified_init.core.text_table import aligned
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.models.applying import apply, inspect
@@ -121,7 +121,7 @@ class CoordCheck:
             for curve in self.curves
         ]
         tree = {"verdict": self.verdict, "widths": self.widths, "steps": self.steps, "curves": curves}
-        return json.dumps(tree, indent=indent)
+        return json_text.written(tree, indent)
 
     def chart(self, path: str | Path) -> None:
         """Draw the sizes over the width, one panel per step, into a PNG; needs matplotlib."""
@@ -181,17 +181,17 @@ def coord_check(
         ``mup.coord_check``, whose curves are judged by eye: this one has a verdict.
     """
     if not callable(make_model):
-        msg = f"`make_model` must be a function of the width that returns a model, got {make_model!r}."
+        msg = f"`make_model` must be a function of the width that returns a model, got {shown(make_model)}."
         raise ArgumentTypeError(msg)
     if loss is not None and not callable(loss):
-        msg = f"`loss` must be a function of the model's output or None, got {loss!r}."
+        msg = f"`loss` must be a function of the model's output or None, got {shown(loss)}."
         raise ArgumentTypeError(msg)
     sizes = _counts("widths", widths, least=1)
     if len(set(sizes)) < FEWEST:
         msg = f"`widths` must be two different ones or more, got {sizes}."
         raise ArgumentValueError(msg)
     if recipe is not None and not isinstance(recipe, (Recipe, MuP)):
-        msg = f"`recipe` must be a Recipe, a MuP or None, got {recipe!r}."
+        msg = f"`recipe` must be a Recipe, a MuP or None, got {shown(recipe)}."
         raise ArgumentTypeError(msg)
     if not callable(optimizer):
         checks.choice("optimizer", optimizer, OPTIMIZERS)
@@ -215,7 +215,7 @@ def coord_check(
 
 def _counts(name: str, values: Sequence[int], *, least: int) -> tuple[int, ...]:
     if isinstance(values, str) or not isinstance(values, Iterable):
-        msg = f"`{name}` must be a sequence of integers, got {values!r}."
+        msg = f"`{name}` must be a sequence of integers, got {shown(values)}."
         raise ArgumentTypeError(msg)
     return tuple(checks.count(name, value, least=least) for value in values)
 

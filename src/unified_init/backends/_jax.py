@@ -12,6 +12,7 @@ import numpy as np
 
 from unified_init.backends import graph
 from unified_init.backends.trace import draw as trace_program
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError
 from unified_init.stream import threefry
 
@@ -81,7 +82,10 @@ def resolve_device(device: object, dtype: str) -> jax.Device | jax.sharding.Shar
     if device is None or isinstance(device, (jax.Device, jax.sharding.Sharding)):
         return device
     if not isinstance(device, str) or ":-" in device:
-        msg = f"`device` of the jax backend must be a jax.Device, a Sharding or a platform, got {device!r}."
+        msg = (
+            "`device` of the jax backend must be a jax.Device, a Sharding or a platform, got "
+            f"{shown(device)}."
+        )
         raise ArgumentValueError(msg)
     platform, _, number = device.partition(":")
     try:

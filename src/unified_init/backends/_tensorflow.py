@@ -12,6 +12,7 @@ import tensorflow as tf
 from unified_init.backends import graph
 from unified_init.backends.trace import draw as trace_program
 from unified_init.backends.trace import inline
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.stream.threefry import root_key as int_root_key
 
@@ -47,7 +48,7 @@ def resolve_device(device: object, dtype: str) -> str | None:
     try:
         spec = tf.DeviceSpec.from_string(device)
     except (ValueError, TypeError, AttributeError) as error:
-        msg = f"`device` of the tensorflow backend must be a device name, got {device!r}: {error}"
+        msg = f"`device` of the tensorflow backend must be a device name, got {shown(device)}: {error}"
         raise ArgumentValueError(msg) from None
     if spec.device_type is None or (spec.device_type == "CPU" and not spec.device_index):
         return None

@@ -13,6 +13,7 @@ import torch
 from unified_init.backends.memory import overlaps_itself
 from unified_init.backends.trace import draw as trace_program
 from unified_init.backends.trace import inline
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.law.unit_values import Orthogonal
 from unified_init.stream.dtypes import DTYPES
@@ -61,7 +62,7 @@ def resolve_device(device: object, dtype: str) -> torch.device | None:
             torch.empty(0, device=target)  # only this says whether there is one
     except (RuntimeError, TypeError, AssertionError, ImportError) as error:
         reason = str(error).partition("\n")[0]
-        msg = f"`device` of the torch backend must be a device that torch has, got {device!r}: {reason}"
+        msg = f"`device` of the torch backend must be a device that torch has, got {shown(device)}: {reason}"
         raise ArgumentValueError(msg) from None
     return None if target.type == "cpu" else target
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-__all__ = ["is_a", "public"]
+__all__ = ["attribute", "is_a", "public"]
 
 
 def public(path: str) -> Any:  # noqa: ANN401  # a class or a function of any library
@@ -31,6 +31,19 @@ def public(path: str) -> Any:  # noqa: ANN401  # a class or a function of any li
         # Not getattr: some modules import what they are asked for.
         target = getattr(target, "__dict__", {}).get(name)
     return target
+
+
+def attribute(value: object, name: str, default: Any = None) -> Any:  # noqa: ANN401  # of any object
+    """Return an attribute of an object of any kind; the default where asking for it raises.
+
+    Example:
+        >>> attribute(3, "imag"), attribute(3, "imaginary", "none")
+        (0, 'none')
+    """
+    try:
+        return getattr(value, name, default)
+    except Exception:  # noqa: BLE001  # the code of whoever made its class
+        return default
 
 
 def is_a(value: object, path: str) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from unified_init.backends import registry
 from unified_init.core import checks
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.stream.threefry import root_key
 
@@ -29,24 +30,29 @@ def check_seed(seed: object, spec: Initializer) -> None:
             "framework's generator object; got None."
         )
         raise ArgumentTypeError(msg)
-    if isinstance(seed, bool) or (
-        not isinstance(seed, numbers.Integral) and registry.backend_of(seed) is None
-    ):
+    number = _integral(seed)
+    if number is None and (isinstance(seed, numbers.Integral) or registry.backend_of(seed) is None):
         raise ArgumentTypeError(_not_a_seed(seed))
-    if isinstance(seed, numbers.Integral) and not 0 <= int(seed) < LIMIT:
-        msg = f"`seed` must be from 0 to 2**64 - 1, got {checks.shown(int(seed))}."
+    if number is not None and not 0 <= number < LIMIT:
+        msg = f"`seed` must be from 0 to 2**64 - 1, got {shown(number)}."
         raise ArgumentValueError(msg)
 
 
 def key_of(seed: Any) -> Key:  # noqa: ANN401
     """Return the root key of a checked seed; a generator is advanced."""
-    if type(seed) is int or isinstance(seed, numbers.Integral):
-        return root_key(int(seed))
+    number = seed if type(seed) is int else _integral(seed)
+    if number is not None:
+        return root_key(number)
     owner = registry.backend_of(seed)
     key = None if owner is None else registry.get(owner).root_key(seed)
     if key is None:
         raise ArgumentTypeError(_not_a_seed(seed))
     return key
+
+
+def _integral(seed: object) -> int | None:
+    """Return a seed that is a number as an int; an array of a framework is a key or nothing."""
+    return checks.integer(seed) if isinstance(seed, numbers.Integral) else None
 
 
 def is_traced(key: Key | None) -> bool:
@@ -57,5 +63,5 @@ def is_traced(key: Key | None) -> bool:
 def _not_a_seed(value: object) -> str:
     return (
         "`seed` must be an int from 0 to 2**64 - 1, a JAX key or a framework's generator object, "
-        f"got {value!r}."
+        f"got {shown(value)}."
     )

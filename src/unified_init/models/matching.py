@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from unified_init.core import checks
 from unified_init.core.public import public
+from unified_init.core.reprs import shown
 from unified_init.core.text_table import aligned
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.models.applying import inspect
@@ -44,7 +45,11 @@ class NameMap(Mapping):  # type: ignore[type-arg]  # a Mapping[str, str]; slots 
 
     def __getitem__(self, path: str) -> str:
         """Return the stream name of a path."""
-        return dict(self.names)[path]
+        streams = dict(self.names)
+        word = checks.plain(path)
+        if word not in streams:
+            raise KeyError(path)
+        return streams[word]
 
     def __iter__(self) -> Iterator[str]:
         """Go through the paths."""
@@ -89,8 +94,9 @@ def match(model_a: Any, model_b: Any, *, given: Mapping[str, str | None] | None 
     """
     a, b = inspect(model_a), inspect(model_b)
     units_a, units_b = units_of(a), units_of(b)
-    settled = _settled(units_a, units_b, given or {})
-    unpaired = {path for path, counterpart in (given or {}).items() if counterpart is None}
+    settlement = _given(given)
+    settled = _settled(units_a, units_b, settlement)
+    unpaired = {path for path, counterpart in settlement.items() if counterpart is None}
     taken_a = unpaired | {pair.first.path for pair in settled}
     taken_b = unpaired | {pair.second.path for pair in settled}
     free_a = [unit for unit in units_a if unit.path not in taken_a]
@@ -107,16 +113,22 @@ class Pair(NamedTuple):
     reason: str
 
 
+def _given(given: object) -> dict[str, str | None]:
+    """Return the pairs that are given as plain words."""
+    pairs = () if given is None else checks.items(given)
+    if pairs is None:
+        msg = f"`given` must be a mapping of paths, got {shown(given)}."
+        raise ArgumentTypeError(msg)
+    return {
+        checks.text("given", path): None if counterpart is None else checks.text("given", counterpart)
+        for path, counterpart in pairs
+    }
+
+
 def _settled(units_a: Sequence[Unit], units_b: Sequence[Unit], given: Mapping[str, str | None]) -> list[Pair]:
     by_a, by_b = ({unit.path: unit for unit in units} for units in (units_a, units_b))
     pairs: list[Pair] = []
-    if not isinstance(given, Mapping):
-        msg = f"`given` must be a mapping of paths, got {given!r}."
-        raise ArgumentTypeError(msg)
     for path, counterpart in given.items():
-        checks.text("given", path)
-        if counterpart is not None:
-            checks.text("given", counterpart)
         second_units = by_b if counterpart is not None else by_a | by_b
         for key, units in (
             (path, second_units),

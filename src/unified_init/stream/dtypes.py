@@ -8,6 +8,8 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from unified_init.core import checks
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 
 __all__ = ["DTYPES", "DType", "dtype_of"]
@@ -61,7 +63,7 @@ ABSTRACT = (np.generic, np.number, np.inexact, np.floating, np.complexfloating)
 def dtype_of(value: object) -> DType:
     """Return the element type for a name or for a framework's own dtype object."""
     if isinstance(value, str):
-        name = value
+        name = checks.plain(value) or ""
     elif type(value).__module__.partition(".")[0] == "torch":
         name = str(value).removeprefix("torch.")
     elif type(value).__module__.startswith("tensorflow"):
@@ -72,19 +74,22 @@ def dtype_of(value: object) -> DType:
         *names, last = DTYPES
         msg = (
             f"`dtype` must be one of {', '.join(names)} or {last}, by name or as a framework's own "
-            f"dtype; got {value!r}."
+            f"dtype; got {shown(value)}."
         )
         raise ArgumentValueError(msg)
     return DTYPES[name]
 
 
 def _numpy_name(value: Any) -> str:  # noqa: ANN401  # whatever numpy.dtype understands
-    try:
-        name = "" if value is None or value in ABSTRACT else np.dtype(value).name
-    except (TypeError, ValueError):
-        name = str(value).rpartition(".")[2]  # of any other framework, as its dtypes print themselves
-        name = name if name in DTYPES else ""
+    if value is None or any(value is kind for kind in ABSTRACT) or isinstance(value, (tuple, list, dict)):
+        name = ""  # the containers would be descriptions of records
+    else:
+        try:
+            name = np.dtype(value).name
+        except Exception:  # noqa: BLE001  # NumPy asks the object for a dtype of its own
+            name = shown(value).rpartition(".")[2]  # of any other framework, as its dtypes print themselves
+            name = name if name in DTYPES else ""
     if not name:
-        msg = f"`dtype` must be a name or a dtype, got {value!r}."
+        msg = f"`dtype` must be a name or a dtype, got {shown(value)}."
         raise ArgumentTypeError(msg)
     return name

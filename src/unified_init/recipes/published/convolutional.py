@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from unified_init.core import checks
-from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.errors import ArgumentValueError
 from unified_init.recipes.defaults.torch import BOUND
 from unified_init.recipes.published.shared_rules import may, must, rest
 from unified_init.recipes.rule import Recipe
@@ -49,9 +49,7 @@ def resnet(*, zero_init_residual: bool = True) -> Recipe:
     Differs from:
         He's law in Keras: fan_in, truncated. Grouped convolutions count all groups' outputs, as PyTorch.
     """
-    if not isinstance(zero_init_residual, bool):
-        msg = f"`zero_init_residual` must be True or False, got {zero_init_residual!r}."
-        raise ArgumentTypeError(msg)
+    checks.switch("zero_init_residual", zero_init_residual)
     rules = (
         *((must(presets.zeros(), role="scale", place="last_norm"),) if zero_init_residual else ()),
         must(HE_OUT, fans="torch", **CONV),

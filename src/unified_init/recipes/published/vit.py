@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 from unified_init.core import checks
-from unified_init.errors import ArgumentTypeError
 from unified_init.recipes.defaults.torch import BOUND
 from unified_init.recipes.published.shared_rules import DENSE, kernels, may, must, rest
 from unified_init.recipes.rule import Recipe, Rule
@@ -197,9 +196,7 @@ def _timm_tokens(layer_scale: float) -> tuple[Rule, ...]:
 
 
 def _jax_rules(head_bias: float, layer_scale: float, *, fused: bool) -> tuple[Rule, ...]:
-    if not isinstance(fused, bool):
-        msg = f"`fused` must be True or False, got {fused!r}."
-        raise ArgumentTypeError(msg)
+    checks.switch("fused", fused)
     return (
         must(presets.zeros(), kind=DENSE, role="kernel", place="head"),
         may(presets.constant(head_bias), kind=DENSE, role="bias", place="head"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.func import functional_call
 
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.walkers.torch.watch import kept_random_state, parts_of, watched
 
@@ -52,7 +53,7 @@ def probe(model: torch.nn.Module, batch: Any, loss: Callable[[Any], Any] | None)
 
 def _differentiate(model: torch.nn.Module, value: Any) -> None:
     if not isinstance(value, torch.Tensor) or value.numel() != 1:
-        msg = f"`loss` must return a tensor of one value, got {value!r}."
+        msg = f"`loss` must return a tensor of one value, got {shown(value)}."
         raise ArgumentTypeError(msg)
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not parameters or not value.requires_grad:
