@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import functools
 import inspect
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 import unified_init as ui
+from unified_init.law.layout import bind
 
-__all__ = ["CALLS", "RESULTS", "Call", "public_callables"]
+__all__ = ["CALLS", "RESULTS", "Call", "lacking", "public_callables"]
 
 Arguments = dict[str, Any]
 Inside = dict[str, Callable[[Any], Arguments]]
@@ -87,6 +89,13 @@ def public_callables() -> Mapping[str, tuple[str, ...]]:
             elif callable(member):
                 parameters[f"{prefix}{name}"] = tuple(inspect.signature(member).parameters)
     return parameters
+
+
+def lacking(paths: Iterable[str]) -> dict[str, set[str]]:
+    """Return the parameters that the calls of these paths leave out."""
+    parameters = public_callables()
+    missing = {path: set(parameters.get(path, ())) - set(CALLS[path].valid()) for path in paths}
+    return {path: names for path, names in missing.items() if names}
 
 
 OPERATORS = frozenset({"__mul__", "__rmul__", "__truediv__", "__getitem__", "__call__"})
@@ -189,6 +198,60 @@ class Function:
     apply = init
 
 
+# --- what needs a framework ---------------------------------------------------------------------
+
+
+def torch_tensor() -> Any:
+    """Return a tensor of sevens."""
+    import torch
+
+    return torch.full((3, 4), 7.0)
+
+
+def torch_batch() -> Any:
+    """Return a batch for the model below."""
+    import torch
+
+    return torch.ones(2, 4)
+
+
+def torch_model(width: int = 3) -> Any:
+    """Return a layer under the name that the records above have."""
+    import torch
+
+    return torch.nn.Sequential(collections.OrderedDict(fc=torch.nn.Linear(4, width)))
+
+
+def keras_model() -> Any:
+    """Return a model of one layer."""
+    import keras
+
+    inputs = keras.Input((4,), name="inputs")
+    return keras.Model(inputs, keras.layers.Dense(3, name="fc")(inputs), name="model")
+
+
+def linen_model() -> Any:
+    """Return a tree of parameters."""
+    return ui.linen(
+        None, {"params": {"Dense_0": {"kernel": np.ones((4, 3), np.float32), "bias": np.ones(3, np.float32)}}}
+    )
+
+
+def jax_key() -> Any:
+    """Return a key."""
+    import jax
+
+    return jax.random.key(0)
+
+
+def keras_again(config: Arguments) -> Any:
+    """Return an initializer of Keras from a configuration; without a spec that of a normal."""
+    spec = ui.as_keras(ui.normal(0, 1), seed=0, name="a")
+    return type(spec).from_config(
+        {**config, "spec": spec.get_config()["spec"] if config["spec"] is None else config["spec"]}
+    )
+
+
 def drawn(**more: Any) -> Callable[[], Arguments]:
     """Return the arguments that ``draw`` shares with others."""
     return lambda: {
@@ -258,6 +321,11 @@ DRAW_PLACES: Inside = {
     "seed for no backend": lambda value: {"seed": value, "backend": None, "device": None},
     "device for no backend": lambda value: {"device": value, "backend": None},
 }
+FILL_PLACES: Inside = {
+    "tensor of a normal": lambda value: {
+        "tensor": value, "spec": ui.normal(0, 1), "layout": None, "sizes": None, "fans": None,
+    },
+}  # fmt: skip
 RULE_FIELDS: Arguments = {
     "spec": ui.he_normal(), "kind": "linear", "role": ("kernel", "bias"), "place": None, "name": "fc*", "path": "fc*",
     "shape": (3, 4), "block": 1, "depthwise": False, "fused": True, "predicate": bool, "fans": "own", "unit": "part",
@@ -331,6 +399,7 @@ CALLS: dict[str, Call] = {
         )
         for method in ("resolve", "explain")
     },
+    "Initializer.law": Call(lambda: {"geometry": bind((3, 4), "OI"), "fans": (4, 3)}, FANS, on=ui.he_normal),
     # JSON, and other libraries' initializers
     "to_json": Call(lambda: {"spec": ui.he_normal()}),
     "from_json": Call(lambda: {"text": ui.to_json(ui.he_normal())}),
@@ -370,9 +439,12 @@ CALLS: dict[str, Call] = {
         SHAPE | SIZES | FANS | DRAW_PLACES,
     ),
     "fill": Call(
-        drawn(tensor=lambda: np.full((3, 4), 7.0, np.float32)), SIZES | FANS, watched=("tensor",)
+        drawn(tensor=lambda: np.full((3, 4), 7.0, np.float32)), SIZES | FANS | FILL_PLACES, watched=("tensor",)
     ),
-    "digest": Call(lambda: {"tensor": np.ones((2, 3), np.float32), "layout": "(BO)I", "sizes": {"B": 1}}, SIZES),
+    "digest": Call(
+        lambda: {"tensor": np.ones((2, 3), np.float32), "layout": "(BO)I", "sizes": {"B": 1}},
+        SIZES | {"tensor without a layout": lambda value: {"tensor": value, "layout": None, "sizes": None}},
+    ),
     "as_jax": Call(
         lambda: {"spec": ui.he_normal(), "layout": "(BO)I", "name": "fc", "sizes": {"B": 1}, "fans": (4, 3)},
         SIZES | FANS,
@@ -482,7 +554,7 @@ CALLS: dict[str, Call] = {
     "Probe.__getitem__": Call(lambda: {"name": "fc"}, on=probed, expected=(KeyError,)),
     "Audit.table": Call(on=audit),
     **{
-        f"{name}.chart": Call(lambda: {"path": "chart.png"}, on=on)
+        f"{name}.chart": Call(lambda: {"path": "chart.png"}, on=on, needs=("matplotlib",))
         for name, on in (("Audit", audit), ("CoordCheck", coordinates), ("Probe", probed))
     },
     "haiku": Call(
@@ -533,4 +605,97 @@ CALLS: dict[str, Call] = {
         lambda: {"findings": resolved("testing.examine")(sample(), law())},
         {"findings[0]": lambda value: {"findings": [value]}},
     ),
+    # what needs a framework
+    **{
+        f"draw in {backend}": Call(
+            drawn(shape=(3, 4), index=None, dtype="float32", backend=backend, device=None),
+            SHAPE | SIZES | FANS,
+            run=ui.draw,
+            needs=(backend,),
+        )
+        for backend in ("torch", "tensorflow", "jax")
+    },
+    "fill a torch.Tensor": Call(
+        drawn(tensor=torch_tensor), SIZES | FANS | FILL_PLACES, run=ui.fill, needs=("torch",),
+        watched=("tensor",),
+    ),
+    "as_jax()": Call(
+        lambda: {"key": jax_key(), "shape": (3, 4), "dtype": "float32"},
+        SHAPE,
+        run=ui.as_jax(ui.he_normal(), layout="OI"),
+        needs=("jax",),
+    ),
+    "as_torch()": Call(
+        lambda: {"tensor": torch_tensor()},
+        run=ui.as_torch(ui.he_normal(), seed=0, name="fc", layout="OI"),
+        needs=("torch",),
+    ),
+    "as_torch() of a seed": Call(
+        lambda: {"seed": 0},
+        run=lambda seed: ui.as_torch(ui.he_normal(), seed=seed, name="fc", layout="OI")(torch_tensor()),
+        needs=("torch",),
+    ),
+    "as_keras": Call(drawn(), SIZES | FANS, needs=("tensorflow",)),
+    "as_keras()": Call(
+        lambda: {"shape": (3, 4), "dtype": "float32", "layout": None},
+        SHAPE,
+        run=lambda shape, dtype, layout: ui.as_keras(ui.he_normal(), seed=0, name="fc", layout="OI")(
+            shape, dtype, layout=layout
+        ),
+        needs=("tensorflow",),
+    ),
+    "as_keras().from_config": Call(
+        lambda: {"spec": None, "seed": 0, "name": "fc", "layout": "OI", "sizes": None, "fans": None},
+        SIZES | FANS,
+        run=lambda **config: keras_again(config),
+        needs=("tensorflow",),
+    ),
+    **{
+        name: Call(
+            lambda model=model: {"model": model(), "recipe": recipe()} | {  # type: ignore[misc]
+                "seed": 0, "names": None, "only": None, "skip": None, "loaded": None, "overwrite": False,
+            },
+            NAMES | PATTERNS | {"loaded[0]": lambda value: {"loaded": [value]}},
+            run=ui.apply,
+            needs=needs,
+            watched=() if needs == ("jax",) else ("model",),
+        )
+        for name, model, needs in (
+            ("apply", torch_model, ("torch",)),
+            ("apply to a keras.Model", keras_model, ("tensorflow",)),
+            ("apply to a Linen tree", linen_model, ("jax",)),
+        )
+    },
+    "audit": Call(
+        lambda: {"model": torch_model(), "recipe": recipe(), "alpha": 1e-9}, needs=("torch",)
+    ),
+    "probe": Call(lambda: {"model": torch_model(), "batch": torch_batch(), "loss": None}, needs=("torch",)),
+    "probe of a keras.Model": Call(
+        lambda: {"model": keras_model(), "batch": np.ones((2, 4), np.float32), "loss": None},
+        run=ui.probe,
+        needs=("tensorflow",),
+    ),
+    "coord_check": Call(
+        lambda: {
+            "make_model": torch_model, "widths": (4, 8), "batch": torch_batch(), "recipe": None, "loss": None,
+            "optimizer": "sgd", "lr": 0.1, "steps": 1, "seeds": (0,),
+        },
+        {
+            "make_model()": lambda value: {"make_model": lambda _: value},
+            "widths[0]": lambda value: {"widths": [value, 8]},
+            "seeds[0]": lambda value: {"seeds": [value]},
+            "loss()": lambda value: {"loss": lambda _: value},
+            "optimizer()": lambda value: {"optimizer": lambda _: value},
+        },
+        needs=("torch",),
+    ),
+    **{
+        f"{function} a {kind}": Call(lambda model=model: {"model": model()}, run=getattr(ui, function), needs=needs)  # type: ignore[misc]
+        for function in ("inspect",)
+        for kind, model, needs in (
+            ("torch.nn.Module", torch_model, ("torch",)),
+            ("keras.Model", keras_model, ("tensorflow",)),
+            ("Linen tree", linen_model, ("jax",)),
+        )
+    },
 }  # fmt: skip

@@ -43,7 +43,7 @@ def root_key(seed: object) -> Key | None:
         if seed.shape:
             msg = f"`seed` must be one JAX key, got keys of shape {seed.shape}: use jax.vmap."
             raise ArgumentValueError(msg)
-        words = jax.random.key_data(seed).reshape(-1)
+        words = _words(seed)
     elif seed.dtype == np.uint32 and seed.shape == (KEY_WORDS,):
         words = seed
     else:
@@ -53,6 +53,15 @@ def root_key(seed: object) -> Key | None:
         )
         raise ArgumentTypeError(msg)
     return _folded(words)
+
+
+def _words(key: jax.Array) -> jax.Array:
+    """Return the words of a typed key."""
+    try:
+        return jax.random.key_data(key).reshape(-1)
+    except (jax.errors.UnexpectedTracerError, RuntimeError) as error:  # RuntimeError: a deleted array
+        msg = f"`seed` must be a JAX key that has a value here: {str(error).partition('.')[0]}."
+        raise ArgumentValueError(msg) from error
 
 
 def _folded(words: jax.Array) -> Key:

@@ -10,7 +10,7 @@ import operator
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from unified_init.core.peers import is_a
+from unified_init.core.peers import is_a, is_freed
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 
@@ -83,7 +83,7 @@ def is_no_number(value: object) -> bool:
         dtype = str(getattr(value, "dtype", ""))
     except Exception:  # noqa: BLE001  # the code of whoever made its class
         return True
-    return any(kind in dtype for kind in NO_NUMBERS) or is_a(value, "numpy.ma.MaskedArray")
+    return any(kind in dtype for kind in NO_NUMBERS) or is_a(value, "numpy.ma.MaskedArray") or is_freed(value)
 
 
 def finite(name: str, value: object) -> float:
@@ -127,6 +127,8 @@ def integer(value: object) -> int | None:
     if isinstance(value, bool) or not hasattr(type(value), "__index__") or is_no_number(value):
         return None
     try:
+        if len(getattr(value, "shape", ())):  # torch takes an array of one entry for its entry
+            return None
         return int(operator.index(value))  # type: ignore[arg-type]  # int(): a subclass may print otherwise
     except Exception:  # noqa: BLE001  # most arrays have the method, and raise errors of their framework
         return None
@@ -211,7 +213,7 @@ def _plain(shape: tuple[object, ...]) -> bool:
 
 def _entries(value: object) -> list[object] | None:
     """Return the entries of a sequence, one more than there may be at most; None for anything else."""
-    if isinstance(value, UNORDERED):
+    if isinstance(value, UNORDERED) or is_no_number(value):
         return None
     try:
         return list(itertools.islice(value, MOST_AXES + 1))  # type: ignore[call-overload]

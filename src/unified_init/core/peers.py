@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-__all__ = ["attribute", "is_a", "public"]
+__all__ = ["attribute", "is_a", "is_freed", "public"]
 
 
 def public(path: str) -> Any:  # noqa: ANN401  # a class or a function of any library
@@ -56,3 +56,12 @@ def is_a(value: object, path: str) -> bool:
     """
     cls = public(path)
     return isinstance(cls, type) and isinstance(value, cls)
+
+
+def is_freed(value: Any) -> bool:  # noqa: ANN401  # of any kind
+    """Whether a value is a tensor of torch with less memory than its values need."""
+    # Such tensors are common: sharded training gives the memory of whole parameters back.
+    if not is_a(value, "torch.Tensor") or str(value.layout) != "torch.strided" or value.is_nested:
+        return False
+    needed: int = value.numel() * value.element_size()
+    return bool(value.untyped_storage().nbytes() < needed)

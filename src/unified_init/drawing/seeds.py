@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from unified_init.backends import registry
 from unified_init.core import checks
+from unified_init.core.peers import is_a
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.stream.threefry import root_key
@@ -31,11 +32,19 @@ def check_seed(seed: object, spec: Initializer) -> None:
         )
         raise ArgumentTypeError(msg)
     number = _integral(seed)
-    if number is None and (isinstance(seed, numbers.Integral) or registry.backend_of(seed) is None):
+    if number is None and _is_no_seed(seed):
         raise ArgumentTypeError(_not_a_seed(seed))
     if number is not None and not 0 <= number < LIMIT:
         msg = f"`seed` must be from 0 to 2**64 - 1, got {shown(number)}."
         raise ArgumentValueError(msg)
+
+
+def _is_no_seed(seed: object) -> bool:
+    """Whether an object that is no int cannot be a key or a generator, as far as its type says."""
+    if isinstance(seed, numbers.Integral):  # a bool, or a time of NumPy
+        return True
+    owner = registry.backend_of(seed)
+    return owner is None or (owner == "numpy" and not is_a(seed, "numpy.random.Generator"))
 
 
 def key_of(seed: Any) -> Key:  # noqa: ANN401

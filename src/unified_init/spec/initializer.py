@@ -216,6 +216,9 @@ class Initializer:
 
     def law(self, geometry: Geometry, fans: Fans | None = None) -> Law:
         """Return the law on a geometry: ``resolve`` once shape and layout are bound."""
+        if not isinstance(geometry, Geometry):
+            msg = f"`geometry` must be a Geometry, which resolve() makes from a shape, got {shown(geometry)}."
+            raise ArgumentTypeError(msg)
         if isinstance(self.distribution, Elementwise):
             return self._elementwise_law(self.distribution, geometry, fans)
         fan_in, fan_out = fans_on(geometry, fans, needs=self.needs, label=self.label)

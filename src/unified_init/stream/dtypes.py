@@ -9,6 +9,7 @@ import ml_dtypes
 import numpy as np
 
 from unified_init.core import checks
+from unified_init.core.peers import attribute
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 
@@ -60,14 +61,18 @@ DTYPES: dict[str, DType] = {
 ABSTRACT = (np.generic, np.number, np.inexact, np.floating, np.complexfloating)
 
 
+# Descriptions of records, and numbers, which have a type and are none.
+NO_TYPES = (tuple, list, dict, np.generic)
+
+
 def dtype_of(value: object) -> DType:
     """Return the element type for a name or for a framework's own dtype object."""
     if isinstance(value, str):
         name = checks.plain(value) or ""
     elif type(value).__module__.partition(".")[0] == "torch":
-        name = str(value).removeprefix("torch.")
+        name = shown(value).removeprefix("torch.")
     elif type(value).__module__.startswith("tensorflow"):
-        name = str(getattr(value, "name", value)) if type(value).__name__ == "DType" else repr(value)
+        name = str(getattr(value, "name", value)) if type(value).__name__ == "DType" else shown(value)
     else:
         name = _numpy_name(value)
     if name not in DTYPES:
@@ -80,9 +85,19 @@ def dtype_of(value: object) -> DType:
     return DTYPES[name]
 
 
+def _is_array(value: object) -> bool:
+    """Whether an object has a type and a shape: an array, concrete, traced or abstract."""
+    return not isinstance(value, (type, np.dtype)) and attribute(value, "shape") is not None
+
+
 def _numpy_name(value: Any) -> str:  # noqa: ANN401  # whatever numpy.dtype understands
-    if value is None or any(value is kind for kind in ABSTRACT) or isinstance(value, (tuple, list, dict)):
-        name = ""  # the containers would be descriptions of records
+    if (
+        value is None
+        or any(value is kind for kind in ABSTRACT)
+        or isinstance(value, NO_TYPES)
+        or _is_array(value)
+    ):
+        name = ""
     else:
         try:
             name = np.dtype(value).name

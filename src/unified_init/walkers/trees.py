@@ -48,6 +48,7 @@ class Linen:
 
     def __post_init__(self) -> None:
         """Check that these are a module and its variables."""
+        _check_inputs(self)
         if self.module is not None and not peers.is_a(self.module, "flax.linen.Module"):
             msg = f"`module` must be a flax.linen.Module or None, got {type(self.module).__name__}."
             raise ArgumentTypeError(msg)
@@ -65,6 +66,21 @@ class Linen:
                 f"{', '.join(map(shown, names)) or 'an empty one'}: pass {{'params': params}}."
             )
             raise ArgumentValueError(msg)
+
+
+def _check_inputs(model: Linen | Haiku) -> None:
+    """Refuse example inputs that no function could be called with."""
+    names = checks.items(model.kwargs)
+    if (
+        checks.entries(model.args) is None
+        or names is None
+        or not all(isinstance(key, str) for key, _ in names)
+    ):
+        msg = (
+            "`args` must be a tuple and `kwargs` a mapping of names, the example inputs, got "
+            f"{shown(model.args)} and {shown(model.kwargs)}."
+        )
+        raise ArgumentTypeError(msg)
 
 
 def linen(module: Any, variables: Any, *args: Any, **kwargs: Any) -> Linen:
@@ -138,6 +154,7 @@ class Haiku:
 
     def __post_init__(self) -> None:
         """Check that these are a transformed function and the trees that it makes."""
+        _check_inputs(self)
         init, apply = (peers.attribute(self.transformed, name) for name in ("init", "apply"))
         if not callable(init) or apply is None:
             msg = (

@@ -236,7 +236,7 @@ def _nested(value: object) -> float | tuple[object, ...]:
 
 def _listed(value: object) -> object:
     """Return the entries of an array or a sequence as a list; a single value as it is."""
-    tolist = attribute(value, "tolist")
+    tolist = None if isinstance(value, memoryview) else attribute(value, "tolist")
     try:
         entries = tolist() if callable(tolist) and not checks.is_no_number(value) else value
         if not isinstance(entries, Sequence) or isinstance(entries, (str, bytes, bytearray, memoryview)):
