@@ -48,6 +48,7 @@ def test_an_odd_value_is_refused_by_our_error_or_taken(
         lambda: ui.InverseFan(2.0, "fan_avg").std_of(-1.0, 3),
         lambda: ui.VarianceScaling(2.0, "fan_out").std_of(None, anything("3")),
     ],
+    ids=source_of,
 )
 def test_a_fan_of_std_of_is_positive(call: Any) -> None:
     """It is a divisor, or under a root."""

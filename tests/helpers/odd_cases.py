@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import random
+import sys
 import time
 import traceback
 from pathlib import Path
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from tests.helpers.odd_calls import Call
     from tests.helpers.odd_values import Values
 
-__all__ = ["ACCEPTED", "REFUSED", "Outcome", "check", "outcomes", "read", "written"]
+__all__ = ["ACCEPTED", "REFUSED", "Outcome", "as_it_was", "check", "outcomes", "read", "written"]
 
 SLOW = 5.0  # seconds of the processor that no refusal may take
 ACCEPTED, REFUSED = "accepted", "refused"
@@ -75,7 +77,7 @@ def check(path: str, call: Call, values: Values, group: str, config: pytest.Conf
 
 def outcomes(path: str, call: Call, values: Values) -> Iterator[Outcome]:
     """Yield what comes of each value in each place of a call."""
-    with _as_it_was():
+    with as_it_was():
         function = call.function(path)
         function(**call.valid())
         for place, changes in call.places():
@@ -85,14 +87,21 @@ def outcomes(path: str, call: Call, values: Values) -> Iterator[Outcome]:
 
 
 @contextlib.contextmanager
-def _as_it_was() -> Iterator[None]:
-    """Leave no backend registered, and no file behind: call it in a folder of its own."""
+def as_it_was() -> Iterator[None]:
+    """Leave no backend registered, and the global generators as they were: layers draw from them."""
     registered = dict(registry._registered)
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002  # the global one
+    torch = sys.modules.get("torch")
+    state = None if torch is None else torch.random.get_rng_state()
     try:
         yield
     finally:
         registry._registered.clear()
         registry._registered.update(registered)
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002  # the global one
+        if torch is not None:
+            torch.random.set_rng_state(state)
 
 
 def result_of(function: Any, call: Call, changes: Mapping[str, Any]) -> str:

@@ -19,6 +19,7 @@ from tests.helpers.odd_values import CORE, FRAMEWORKS, Values
 import unified_init as ui
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 NORMAL = ui.normal(0.0, 1.0)
@@ -28,7 +29,7 @@ ALONE = sorted(path for path, call in CALLS.items() if call.valid() and not call
 @functools.cache
 def values_of(framework: str) -> Values:
     """Return the values of a framework, each of which has been made once: its imports are over."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), odd_cases.as_it_was():
         warnings.simplefilter("ignore")
         values = FRAMEWORKS[framework]()
         for make in values.values():
@@ -37,9 +38,11 @@ def values_of(framework: str) -> Values:
 
 
 @pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no file be written where the tests are."""
+def _as_it_was(_untouched_state: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let no file be written where the tests are, and layers draw from no global generator."""
     monkeypatch.chdir(tmp_path)
+    with odd_cases.as_it_was():
+        yield
 
 
 @pytest.mark.parametrize("path", ALONE)

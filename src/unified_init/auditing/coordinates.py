@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib
+import itertools
 import math
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +32,7 @@ __all__ = ["CoordCheck", "Curve", "coord_check"]
 STABLE, GROWS = 0.1, 0.3
 OPTIMIZERS = ("adam", "sgd")
 FEWEST = 2
+MOST = 1000  # widths or seeds
 LISTED = 24  # the most layers in a legend
 
 
@@ -199,8 +200,7 @@ def coord_check(
     if not seed_numbers:
         msg = "`seeds` must have one seed or more."
         raise ArgumentValueError(msg)
-    checks.count("steps", steps)
-    checks.positive("lr", lr)
+    steps, lr = checks.count("steps", steps), checks.positive("lr", lr)
     trained: Any = importlib.import_module("unified_init.walkers.torch.coordinates").trained
     run = functools.partial(trained, prepare=functools.partial(_prepare, recipe), loss=loss)
     runs = {
@@ -214,10 +214,17 @@ def coord_check(
 
 
 def _counts(name: str, values: Sequence[int], *, least: int) -> tuple[int, ...]:
-    if isinstance(values, str) or not isinstance(values, Iterable):
+    try:
+        entries = [] if isinstance(values, str) else list(itertools.islice(values, MOST + 1))
+    except Exception:  # noqa: BLE001  # of the class of the sequence
+        entries = []
+    if not entries and checks.entries(values) is None:
         msg = f"`{name}` must be a sequence of integers, got {shown(values)}."
         raise ArgumentTypeError(msg)
-    return tuple(checks.count(name, value, least=least) for value in values)
+    if len(entries) > MOST:
+        msg = f"`{name}` must be at most {MOST}, got more."
+        raise ArgumentValueError(msg)
+    return tuple(checks.count(name, value, least=least) for value in entries)
 
 
 def _prepare(

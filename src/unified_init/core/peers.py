@@ -61,7 +61,11 @@ def is_a(value: object, path: str) -> bool:
 def is_freed(value: Any) -> bool:  # noqa: ANN401  # of any kind
     """Whether a value is a tensor of torch with less memory than its values need."""
     # Such tensors are common: sharded training gives the memory of whole parameters back.
-    if not is_a(value, "torch.Tensor") or str(value.layout) != "torch.strided" or value.is_nested:
+    if not is_a(value, "torch.Tensor"):
         return False
-    needed: int = value.numel() * value.element_size()
-    return bool(value.untyped_storage().nbytes() < needed)
+    try:
+        if str(value.layout) != "torch.strided" or value.is_nested:
+            return False
+        return bool(value.untyped_storage().nbytes() < value.numel() * value.element_size())
+    except Exception:  # noqa: BLE001  # of a tensor without a shape, or of a subclass
+        return False
