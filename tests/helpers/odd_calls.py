@@ -222,8 +222,9 @@ def torch_model(width: int = 3) -> Any:
     return torch.nn.Sequential(collections.OrderedDict(fc=torch.nn.Linear(4, width)))
 
 
+@functools.cache
 def keras_model() -> Any:
-    """Return a model of one layer."""
+    """Return a model of one layer, which takes too long to make for every value."""
     import keras
 
     inputs = keras.Input((4,), name="inputs")

@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NORMAL = ui.normal(0.0, 1.0)
+PLAIN_NAMES = {
+    "str of digits",
+    "str nan",
+    "str with a newline",
+    "str with braces",
+    "str of a bad pattern",
+    "np.str_",
+}
 ALONE = sorted(path for path, call in CALLS.items() if call.valid() and not call.needs)
 
 
@@ -79,7 +87,8 @@ def test_no_value_breaks_what_needs_a_framework(
 @pytest.mark.parametrize("path", sorted(path for path, call in CALLS.items() if "matplotlib" in call.needs))
 def test_a_chart_is_written_to_a_path_only(path: str, request: pytest.FixtureRequest) -> None:
     """Numbers, which would be files that are open, and names that no file can have."""
-    odd_cases.check(path, CALLS[path], CORE, "charts", request.config)
+    values = {name: make for name, make in CORE.items() if name not in PLAIN_NAMES}  # a chart takes its time
+    odd_cases.check(path, CALLS[path], values, "charts", request.config)
 
 
 # --- torch --------------------------------------------------------------------------------------

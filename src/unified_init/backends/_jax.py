@@ -43,23 +43,15 @@ def root_key(seed: object) -> Key | None:
         if seed.shape:
             msg = f"`seed` must be one JAX key, got keys of shape {seed.shape}: use jax.vmap."
             raise ArgumentValueError(msg)
-        words = _words(seed)
-    elif seed.dtype == np.uint32 and seed.shape == (KEY_WORDS,):
-        words = seed
-    else:
+    elif seed.dtype != np.uint32 or seed.shape != (KEY_WORDS,):
         msg = (
             "`seed` must be a JAX key (jax.random.key, or legacy uint32[2]), an int or a "
             f"generator, got a JAX array of type {seed.dtype} and shape {seed.shape}."
         )
         raise ArgumentTypeError(msg)
-    return _folded(words)
-
-
-def _words(key: jax.Array) -> jax.Array:
-    """Return the words of a typed key."""
     try:
-        return jax.random.key_data(key).reshape(-1)
-    except (jax.errors.UnexpectedTracerError, RuntimeError) as error:  # RuntimeError: a deleted array
+        return _folded(seed if seed.dtype == np.uint32 else jax.random.key_data(seed).reshape(-1))
+    except (jax.errors.UnexpectedTracerError, RuntimeError) as error:  # RuntimeError: the array was deleted
         msg = f"`seed` must be a JAX key that has a value here: {str(error).partition('.')[0]}."
         raise ArgumentValueError(msg) from error
 

@@ -9,8 +9,16 @@ import torch
 
 from unified_init.core.peers import attribute
 from unified_init.core.reprs import shown
-from unified_init.errors import ArgumentTypeError
-from unified_init.walkers.torch.watch import attempt, kept_random_state, parts_of, run, tensor_of, watched
+from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.walkers.torch.watch import (
+    attempt,
+    is_single,
+    kept_random_state,
+    parts_of,
+    run,
+    tensor_of,
+    watched,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -84,7 +92,7 @@ def _loss_of(output: Any, loss: Callable[[Any], Any] | None) -> torch.Tensor:
     if loss is None:
         return _distance(output)
     value = attempt("`loss` must take the output of the model", loss, output)
-    if not isinstance(value, torch.Tensor) or value.numel() != 1 or not value.requires_grad:
+    if not is_single(value) or not value.requires_grad:
         msg = f"`loss` must return a tensor of one value with a gradient, got {shown(value)}."
         raise ArgumentTypeError(msg)
     return value
@@ -103,6 +111,9 @@ def _optimizer(
 ) -> torch.optim.Optimizer:
     """Return an optimizer with a group for each learning rate."""
     groups: dict[float, list[torch.nn.Parameter]] = {}
+    if not any(True for _ in model.parameters()):
+        msg = f"`make_model` must return a model with parameters to train, got a {type(model).__name__}."
+        raise ArgumentValueError(msg)
     for path, parameter in model.named_parameters():
         groups.setdefault(lr * rates.get(path, (1.0, 1.0))[list(KINDS).index(kind)], []).append(parameter)
     torch_optimizer: torch.optim.Optimizer = KINDS[kind](

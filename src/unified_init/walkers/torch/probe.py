@@ -9,7 +9,7 @@ from torch.func import functional_call
 
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.walkers.torch.watch import attempt, kept_random_state, parts_of, watched
+from unified_init.walkers.torch.watch import attempt, is_single, kept_random_state, parts_of, watched
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +56,7 @@ def _call(model: torch.nn.Module, buffers: dict[str, torch.Tensor], batch: Any) 
 
 
 def _differentiate(model: torch.nn.Module, value: Any) -> None:
-    if not isinstance(value, torch.Tensor) or value.numel() != 1:
+    if not is_single(value):
         msg = f"`loss` must return a tensor of one value, got {shown(value)}."
         raise ArgumentTypeError(msg)
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]

@@ -13,7 +13,7 @@ from unified_init.errors import ArgumentValueError, UnifiedInitError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["attempt", "kept_random_state", "parts_of", "run", "tensor_of", "watched"]
+__all__ = ["attempt", "is_single", "kept_random_state", "parts_of", "run", "tensor_of", "watched"]
 
 
 def tensor_of(output: Any) -> torch.Tensor | None:  # whatever a layer returns
@@ -69,6 +69,13 @@ def attempt(what: str, function: Callable[..., Any], *args: Any, **kwargs: Any) 
     except Exception as error:
         msg = f"{what}, but that raised {type(error).__name__}: {error}"
         raise ArgumentValueError(msg) from error
+
+
+def is_single(value: object) -> bool:
+    """Whether a value is a tensor of one value, as a loss is."""
+    if not isinstance(value, torch.Tensor) or torch.nn.parameter.is_lazy(value):
+        return False
+    return bool(value.numel() == 1)
 
 
 def run(model: torch.nn.Module, batch: Any) -> Any:  # arguments of any model
