@@ -22,6 +22,7 @@ from unified_init.auditing.values import (
     structural_fault,
 )
 from unified_init.core import checks
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
 from unified_init.models.reading import described, edited
 from unified_init.recipes.rule import Recipe
@@ -100,11 +101,11 @@ def audit(
         tolerance follows from the number of values and ``alpha``.
     """
     if not isinstance(recipe, Recipe):
-        msg = f"`recipe` must be a Recipe, such as unified_init.recipes.torch_default(), got {recipe!r}."
+        msg = f"`recipe` must be a Recipe, such as unified_init.recipes.torch_default(), got {shown(recipe)}."
         raise ArgumentTypeError(msg)
     rate = checks.number("alpha", alpha)
     if not 0.0 < rate < 1.0:
-        msg = f"`alpha` must lie between 0 and 1, got {rate!r}."
+        msg = f"`alpha` must lie between 0 and 1, got {shown(rate)}."
         raise ArgumentValueError(msg)
     walker = walker_of(model)
     own = walker.inspect(model)

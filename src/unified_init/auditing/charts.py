@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-from unified_init.errors import BackendError
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from unified_init.core import checks
+from unified_init.core.reprs import shown
+from unified_init.errors import ArgumentValueError, BackendError
 
 __all__ = ["GOOD", "INK", "TEXT", "WRONG", "figure_of", "save"]
 
@@ -39,4 +39,10 @@ def figure_of(panels: int, *, width: float, shared: bool = False) -> tuple[Any, 
 
 def save(figure: Any, path: str | Path) -> None:
     """Write a figure as a PNG, the same bytes each time."""
-    figure.savefig(path, dpi=DPI, format="png", metadata={"Software": None})
+    try:
+        word = checks.plain(path)
+        file = Path(path if word is None else word)
+        figure.savefig(file, dpi=DPI, format="png", metadata={"Software": None})
+    except (OSError, TypeError, ValueError) as error:
+        msg = f"`path` must be a file that can be written, got {shown(path)}: {error}."
+        raise ArgumentValueError(msg) from error

@@ -5,16 +5,16 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib
-import json
+import itertools
 import math
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from unified_init.auditing import charts
-from unified_init.core import checks
+from unified_init.core import checks, json_text
 from unified_init.core.public import public
+from unified_init.core.reprs import shown
 from unified_init.core.text_table import aligned
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.models.applying import apply, inspect
@@ -32,6 +32,7 @@ __all__ = ["CoordCheck", "Curve", "coord_check"]
 STABLE, GROWS = 0.1, 0.3
 OPTIMIZERS = ("adam", "sgd")
 FEWEST = 2
+MOST = 1000  # widths or seeds
 LISTED = 24  # the most layers in a legend
 
 
@@ -121,7 +122,7 @@ class CoordCheck:
             for curve in self.curves
         ]
         tree = {"verdict": self.verdict, "widths": self.widths, "steps": self.steps, "curves": curves}
-        return json.dumps(tree, indent=indent)
+        return json_text.written(tree, indent)
 
     def chart(self, path: str | Path) -> None:
         """Draw the sizes over the width, one panel per step, into a PNG; needs matplotlib."""
@@ -181,17 +182,17 @@ def coord_check(
         ``mup.coord_check``, whose curves are judged by eye: this one has a verdict.
     """
     if not callable(make_model):
-        msg = f"`make_model` must be a function of the width that returns a model, got {make_model!r}."
+        msg = f"`make_model` must be a function of the width that returns a model, got {shown(make_model)}."
         raise ArgumentTypeError(msg)
     if loss is not None and not callable(loss):
-        msg = f"`loss` must be a function of the model's output or None, got {loss!r}."
+        msg = f"`loss` must be a function of the model's output or None, got {shown(loss)}."
         raise ArgumentTypeError(msg)
     sizes = _counts("widths", widths, least=1)
     if len(set(sizes)) < FEWEST:
         msg = f"`widths` must be two different ones or more, got {sizes}."
         raise ArgumentValueError(msg)
     if recipe is not None and not isinstance(recipe, (Recipe, MuP)):
-        msg = f"`recipe` must be a Recipe, a MuP or None, got {recipe!r}."
+        msg = f"`recipe` must be a Recipe, a MuP or None, got {shown(recipe)}."
         raise ArgumentTypeError(msg)
     if not callable(optimizer):
         checks.choice("optimizer", optimizer, OPTIMIZERS)
@@ -199,8 +200,7 @@ def coord_check(
     if not seed_numbers:
         msg = "`seeds` must have one seed or more."
         raise ArgumentValueError(msg)
-    checks.count("steps", steps)
-    checks.positive("lr", lr)
+    steps, lr = checks.count("steps", steps), checks.positive("lr", lr)
     trained: Any = importlib.import_module("unified_init.walkers.torch.coordinates").trained
     run = functools.partial(trained, prepare=functools.partial(_prepare, recipe), loss=loss)
     runs = {
@@ -214,10 +214,17 @@ def coord_check(
 
 
 def _counts(name: str, values: Sequence[int], *, least: int) -> tuple[int, ...]:
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        msg = f"`{name}` must be a sequence of integers, got {values!r}."
+    try:
+        entries = [] if isinstance(values, str) else list(itertools.islice(values, MOST + 1))
+    except Exception:  # noqa: BLE001  # of the class of the sequence
+        entries = []
+    if not entries and checks.entries(values) is None:
+        msg = f"`{name}` must be a sequence of integers, got {shown(values)}."
         raise ArgumentTypeError(msg)
-    return tuple(checks.count(name, value, least=least) for value in values)
+    if len(entries) > MOST:
+        msg = f"`{name}` must be at most {MOST}, got more."
+        raise ArgumentValueError(msg)
+    return tuple(checks.count(name, value, least=least) for value in entries)
 
 
 def _prepare(

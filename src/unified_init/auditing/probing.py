@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-import json
 import math
 from typing import TYPE_CHECKING, Any
 
 from unified_init.auditing import charts
+from unified_init.core import checks, json_text
 from unified_init.core.public import public
+from unified_init.core.reprs import shown
 from unified_init.core.text_table import aligned
 from unified_init.errors import ArgumentTypeError
 from unified_init.walkers.registry import walker_of
@@ -82,10 +83,11 @@ class Probe:
 
     def __getitem__(self, name: str) -> ProbedLayer:
         """Return the layer of a name."""
+        word = checks.plain(name)
         for layer in self.layers:
-            if layer.name == name:
+            if layer.name == word:
                 return layer
-        msg = f"the probe has no layer {name!r}"
+        msg = f"the probe has no layer {shown(name)}"
         raise KeyError(msg)
 
     def __str__(self) -> str:
@@ -102,7 +104,7 @@ class Probe:
             }
             for layer in self
         ]
-        return json.dumps({"layers": rows}, indent=indent, allow_nan=False)
+        return json_text.written({"layers": rows}, indent)
 
     def chart(self, path: str | Path) -> None:
         """Draw the stds along the depth into a PNG; needs matplotlib."""
@@ -140,7 +142,7 @@ def probe(model: Any, batch: Any, loss: Callable[[Any], Any] | None = None) -> P
         True
     """
     if loss is not None and not callable(loss):
-        msg = f"`loss` must be a function of the model's output or None, got {loss!r}."
+        msg = f"`loss` must be a function of the model's output or None, got {shown(loss)}."
         raise ArgumentTypeError(msg)
     walker = walker_of(model)
     name = PROBES.get(walker.__name__.removeprefix("unified_init.walkers."))  # type: ignore[attr-defined]  # a module

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from unified_init.auditing import charts
+from unified_init.core import checks, json_text
 from unified_init.core.public import public
+from unified_init.core.reprs import shown
 from unified_init.core.text_table import aligned, as_html
 from unified_init.errors import BackendError
 
@@ -159,10 +160,11 @@ class Audit:
 
     def __getitem__(self, path: str) -> AuditRow:
         """Return the row of a path, with the label of a part if it has parts."""
+        word = checks.plain(path)
         for row in self.rows:
-            if path == row.path or path in row.ties:
+            if word == row.path or word in row.ties:
                 return row
-        msg = f"the audit has no row {path!r}"
+        msg = f"the audit has no row {shown(path)}"
         raise KeyError(msg)
 
     @property
@@ -193,7 +195,7 @@ class Audit:
     def to_json(self, *, indent: int | None = None) -> str:
         """Return the audit as JSON; numbers that are not finite become strings."""
         tree = dataclasses.asdict(self)
-        return json.dumps(_finite(tree), indent=indent, allow_nan=False)
+        return json_text.written(_finite(tree), indent)
 
     def chart(self, path: str | Path) -> None:
         """Draw observed over expected std along the depth of the model into a PNG; needs matplotlib."""

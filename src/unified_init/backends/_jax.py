@@ -14,6 +14,7 @@ import numpy as np
 from unified_init.backends import graph
 from unified_init.backends import jax_placement as placement
 from unified_init.backends.trace import draw as trace_program
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError, UnifiedInitError
 from unified_init.stream import threefry
 from unified_init.stream.run import on_host
@@ -98,7 +99,10 @@ def resolve_device(device: object, dtype: str) -> Any:
     if isinstance(device, (jax.sharding.Sharding, jax.sharding.PartitionSpec)):
         return placement.resolved(device)
     if not isinstance(device, str) or ":-" in device:
-        msg = f"`device` of the jax backend must be a jax.Device, a Sharding or a platform, got {device!r}."
+        msg = (
+            "`device` of the jax backend must be a jax.Device, a Sharding or a platform, got "
+            f"{shown(device)}."
+        )
         raise ArgumentValueError(msg)
     platform, _, number = device.partition(":")
     try:

@@ -10,6 +10,7 @@ import numpy as np
 from unified_init.backends.memory import overlaps_itself
 from unified_init.backends.trace import draw as trace_program
 from unified_init.backends.trace import inline
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.stream.dtypes import DTYPES
 from unified_init.stream.threefry import root_key as int_root_key
@@ -34,7 +35,7 @@ def resolve_device(device: object, dtype: str) -> None:
     """Return None: NumPy has only the host."""
     del dtype
     if device is not None and (not isinstance(device, str) or device != "cpu"):
-        msg = f"`device` of the numpy backend must be 'cpu' or None, got {device!r}."
+        msg = f"`device` of the numpy backend must be 'cpu' or None, got {shown(device)}."
         raise ArgumentValueError(msg)
 
 

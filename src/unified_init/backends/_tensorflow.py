@@ -13,6 +13,7 @@ import tensorflow as tf
 from unified_init.backends import graph
 from unified_init.backends.trace import draw as trace_program
 from unified_init.backends.trace import inline
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.stream import host
 from unified_init.stream.dtypes import DTYPES
@@ -47,10 +48,13 @@ def resolve_device(device: object, dtype: str) -> str | None:
     del dtype
     if device is None:
         return None
+    if not isinstance(device, str):
+        msg = f"`device` of the tensorflow backend must be a device name, got {shown(device)}."
+        raise ArgumentTypeError(msg)
     try:
         spec = tf.DeviceSpec.from_string(device)
-    except (ValueError, TypeError, AttributeError) as error:
-        msg = f"`device` of the tensorflow backend must be a device name, got {device!r}: {error}"
+    except Exception as error:  # noqa: BLE001  # of TensorFlow, for an object of any kind
+        msg = f"`device` of the tensorflow backend must be a device name, got {shown(device)}: {error}"
         raise ArgumentValueError(msg) from None
     if spec.device_type is None or (spec.device_type == "CPU" and not spec.device_index):
         return None
@@ -90,7 +94,7 @@ def to_numpy(tensor: Any) -> NDArray[Any]:
 
 
 def _eye(rows: int, columns: int, dtype: Any) -> tf.Tensor:
-    return tf.eye(rows, columns, dtype=dtype)
+    return tf.eye(int(rows), int(columns), dtype=dtype)  # with TF1's shapes a length is no int
 
 
 class Namespace:

@@ -13,6 +13,7 @@ from unified_init.backends.memory import overlaps_itself
 from unified_init.backends.trace import draw as trace_program
 from unified_init.backends.trace import inline
 from unified_init.core.peers import public
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.law.unit_values import Orthogonal
 from unified_init.stream.dtypes import DTYPES
@@ -43,6 +44,9 @@ def root_key(seed: object) -> Key | None:
     """Draw one 64-bit seed from a ``torch.Generator``: two words on its device, high first."""
     if not isinstance(seed, torch.Generator):
         return None
+    if _is_faked():
+        msg = "`seed` must be an int under FakeTensorMode, where a torch.Generator draws nothing."
+        raise ArgumentValueError(msg)
     high, low = (
         int(torch.randint(0, 2**32, (), generator=seed, device=seed.device, dtype=torch.int64))
         for _ in range(2)
@@ -59,9 +63,9 @@ def resolve_device(device: object, dtype: str) -> torch.device | None:
         target = torch.device(device)
         if target.type not in {"cpu", "meta"}:
             torch.empty(0, device=target)  # only this says whether there is one
-    except (RuntimeError, TypeError, AssertionError, ImportError) as error:
+    except Exception as error:  # noqa: BLE001  # of torch, for an object of any kind
         reason = str(error).partition("\n")[0]
-        msg = f"`device` of the torch backend must be a device that torch has, got {device!r}: {reason}"
+        msg = f"`device` of the torch backend must be a device that torch has, got {shown(device)}: {reason}"
         raise ArgumentValueError(msg) from None
     return None if target.type == "cpu" else target
 
@@ -86,6 +90,8 @@ def to_numpy(tensor: torch.Tensor) -> NDArray[Any]:
     if tensor.device.type == "meta":
         msg = f"a tensor on the meta device has no values, got shape {tuple(tensor.shape)}."
         raise ArgumentValueError(msg)
+    if tensor.layout is torch.strided and not tensor.is_nested:
+        _check_storage(tensor)
     host = tensor.detach().cpu().resolve_conj().resolve_neg()
     name = str(host.dtype).removeprefix("torch.")
     if name in AS_INTEGERS:
@@ -144,6 +150,9 @@ def check_target(tensor: object) -> None:
             "`tensor` must not be filled while torch.jit.trace or make_fx records: the recorded program "
             "would return what was there before. Fill it outside, or use draw()."
         )
+        raise ArgumentValueError(msg)
+    if _is_faked() and not wraps_others(tensor):
+        msg = "`tensor` must not be filled under FakeTensorMode, where no memory is written: fill it outside."
         raise ArgumentValueError(msg)
     if _is_plain(tensor) and not tensor.is_inference():
         _check_storage(tensor)
@@ -228,6 +237,15 @@ def _is_recorded() -> bool:
     # thread imports it, when it lacks the function.
     get_proxy_mode = public("torch.fx.experimental.proxy_tensor.get_proxy_mode")
     return get_proxy_mode is not None and get_proxy_mode() is not None
+
+
+def _is_faked() -> bool:
+    """Whether torch computes shapes and types only, and no values."""
+    fake_mode = public("torch._subclasses.fake_tensor.FakeTensorMode")
+    if fake_mode is None:  # not loaded, and so not in force
+        return False
+    modes = torch.utils._python_dispatch._get_current_dispatch_mode_stack()  # noqa: SLF001  # no public one
+    return any(isinstance(mode, fake_mode) for mode in modes)
 
 
 def _cast(x: Any, dtype: str) -> Any:

@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
 from unified_init.core import checks
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError
 
 if TYPE_CHECKING:
@@ -79,15 +80,15 @@ def register_backend(name: str, module: ModuleType | str) -> None:
         ...
         unified_init.ArgumentValueError: `name` must be a new one, got 'jax', which is a backend already.
     """  # the message is one line
-    checks.text("name", name)
+    name = checks.text("name", name)
     if not isinstance(module, ModuleType) and not _is_path(module):
-        msg = f"`module` must be a module or the dotted path of one, got {module!r}."
+        msg = f"`module` must be a module or the dotted path of one, got {shown(module)}."
         raise ArgumentTypeError(msg)
     if not _is_package(name):
-        msg = f"`name` must be the top-level package of a framework's own types, got {name!r}."
+        msg = f"`name` must be the top-level package of a framework's own types, got {shown(name)}."
         raise ArgumentValueError(msg)
     if name in OWNERS or _path(_loaded.get(name, module)) != _path(module):
-        msg = f"`name` must be a new one, got {name!r}, which is a backend already."
+        msg = f"`name` must be a new one, got {shown(name)}, which is a backend already."
         raise ArgumentValueError(msg)
     _registered[name] = module
     _load.cache_clear()
@@ -149,7 +150,8 @@ def _is_installed(name: str) -> bool:
 
 def get(name: object) -> Backend:
     """Return a backend by name, importing its framework."""
-    return _load(name if name in NAMES else checks.choice("backend", name, names()))
+    word = checks.plain(name)
+    return _load(word if word in NAMES else checks.choice("backend", name, names()))
 
 
 # Python finds a deadlock where two threads import one framework by different ways in, as Keras and its

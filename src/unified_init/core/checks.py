@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import math
 import numbers
 import operator
-from typing import TYPE_CHECKING, SupportsIndex
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from unified_init.core.peers import is_a, is_freed
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 
 if TYPE_CHECKING:
@@ -18,14 +20,19 @@ if TYPE_CHECKING:
 __all__ = [
     "choice",
     "count",
+    "entries",
     "finite",
     "integer",
+    "is_no_number",
+    "items",
     "nearest",
     "number",
+    "plain",
     "positive",
     "scalar",
     "shape_of",
     "shown",
+    "switch",
     "text",
 ]
 
@@ -36,23 +43,49 @@ SMALLEST_SIZE = 2.0**-90
 SIZES = frozenset({"std", "scale", "gain", "high - low"})
 # Logical indices are int64: no number of elements may reach this.
 LIMIT = 1 << 63
+# In the names of element types whose values Python would take for ints: times, and records with fields.
+NO_NUMBERS = ("bool", "time", "V", "[", "{", "(")
+# NumPy has no more; every draw on the host is an array of NumPy first.
+MOST_AXES = 64
+# What can be iterated and is no sequence of lengths.
+UNORDERED = (str, bytes, bytearray, memoryview, set, frozenset, dict)
 
 
 def number(name: str, value: object) -> float:
     """Return ``value`` as a float; NaN and everything that is not a real number is refused."""
     entry = scalar(value)
-    if isinstance(entry, bool) or not isinstance(entry, numbers.Real):
-        msg = f"`{name}` must be a real number, got {value!r}."
+    if type(entry) is not float and (
+        isinstance(entry, bool) or not isinstance(entry, numbers.Real) or is_no_number(entry)
+    ):
+        msg = f"`{name}` must be a real number, got {shown(value)}."
         raise ArgumentTypeError(msg)
-    try:
-        result = float.fromhex(float(entry).hex())  # a symbol of torch.compile becomes its value
-    except OverflowError:
-        msg = f"`{name}` must fit a float64, got a number beyond its range."
-        raise ArgumentValueError(msg) from None
+    result = _converted(name, entry)
     if math.isnan(result):
         msg = f"`{name}` must be a number, got nan."
         raise ArgumentValueError(msg)
     return result + 0.0  # one zero: -0.0 would be equal and print otherwise
+
+
+def _converted(name: str, value: object) -> float:
+    """Return a number of any class as a float."""
+    try:
+        plain = float(value)  # type: ignore[arg-type]
+        return float.fromhex(plain.hex())  # a symbol of torch.compile becomes its value
+    except OverflowError:
+        msg = f"`{name}` must fit a float64, got a number beyond its range."
+        raise ArgumentValueError(msg) from None
+    except Exception as error:  # of the class that the number is of
+        msg = f"`{name}` must be a real number, got {shown(value)}, which float() cannot convert."
+        raise ArgumentTypeError(msg) from error
+
+
+def is_no_number(value: object) -> bool:
+    """Whether an object has the methods of a number and is none: a bool, a time, a masked array."""
+    try:
+        dtype = str(getattr(value, "dtype", ""))
+    except Exception:  # noqa: BLE001  # the code of whoever made its class
+        return True
+    return any(kind in dtype for kind in NO_NUMBERS) or is_a(value, "numpy.ma.MaskedArray") or is_freed(value)
 
 
 def finite(name: str, value: object) -> float:
@@ -78,7 +111,7 @@ def count(name: str, value: object, *, least: int = 1) -> int:
     """Return ``value`` as an int of at least ``least``."""
     result = integer(value)
     if result is None:
-        msg = f"`{name}` must be an integer, got {value!r}."
+        msg = f"`{name}` must be an integer, got {shown(value)}."
         raise ArgumentTypeError(msg)
     if result < least:
         msg = f"`{name}` must be at least {least}, got {shown(result)}."
@@ -91,36 +124,34 @@ def count(name: str, value: object, *, least: int = 1) -> int:
 
 def integer(value: object) -> int | None:
     """Return ``value`` as an int, or None if it is no integer; True and False are not integers here."""
-    if type(value) is int:  # nearly always; the check below costs a microsecond
+    if type(value) is int:  # nearly always; the checks below cost microseconds
         return value
-    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
-        return None
-    if "bool" in str(getattr(value, "dtype", "")):  # an array of any framework: it would pass for 0 or 1
+    if isinstance(value, bool) or not hasattr(type(value), "__index__") or is_no_number(value):
         return None
     try:
-        return operator.index(value)
-    except TypeError:  # an array, whose type has the method though only its scalars can answer
+        if len(getattr(value, "shape", ())):  # torch takes an array of one entry for its entry
+            return None
+        return int(operator.index(value))  # type: ignore[arg-type]  # int(): a subclass may print otherwise
+    except Exception:  # noqa: BLE001  # most arrays have the method, and raise errors of their framework
         return None
 
 
 def scalar(value: object) -> object:
     """Return the entry of a NumPy array of no axes, which ``torch.compile`` makes of NumPy's scalars."""
-    return value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
-
-
-def shown(value: int) -> str:
-    """Return an int as text; Python refuses to print the longest ones."""
-    return str(value) if abs(value) < LIMIT**4 else f"an integer of {value.bit_length()} bits"
+    cls = type(value)
+    is_array = cls.__name__ == "ndarray" and cls.__module__ == "numpy"
+    return value[()] if is_array and not value.ndim else value  # type: ignore[attr-defined,index]
 
 
 def choice(name: str, value: object, options: Sequence[str]) -> str:
     """Return ``value`` if it is one of ``options``; suggest the nearest one if it is not."""
-    if isinstance(value, str) and value in options:
-        return options[options.index(value)]  # a plain str, whatever subclass was given
+    word = plain(value)
+    if word is not None and word in options:
+        return word
     listing = ", ".join(repr(option) for option in options[:-1]) + f" or {options[-1]!r}"
-    matches = difflib.get_close_matches(str(value), options, n=1)
+    matches = difflib.get_close_matches(word or shown(value), options, n=1)
     hint = f" Did you mean {matches[0]!r}?" if matches else ""
-    msg = f"`{name}` must be {listing}, got {value!r}.{hint}"
+    msg = f"`{name}` must be {listing}, got {shown(value)}.{hint}"
     raise ArgumentValueError(msg)
 
 
@@ -130,17 +161,49 @@ def nearest(word: str, options: Sequence[str]) -> str:
     return f"did you mean {matches[0]!r}?" if matches else ""
 
 
+def entries(value: object) -> tuple[Any, ...] | None:
+    """Return the entries of a tuple or a list as a tuple; None for anything else."""
+    if type(value) is tuple:
+        return value
+    try:
+        return tuple(value) if isinstance(value, (tuple, list)) else None
+    except Exception:  # noqa: BLE001  # of the subclass
+        return None
+
+
+def items(value: object) -> tuple[tuple[Any, Any], ...] | None:
+    """Return the keys and values of a mapping; None for anything else."""
+    try:
+        return tuple(value.items()) if isinstance(value, Mapping) else None
+    except Exception:  # noqa: BLE001  # of the class of the mapping
+        return None
+
+
+def switch(name: str, value: object) -> bool:
+    """Return ``value`` if it is True or False."""
+    if not isinstance(value, bool):
+        msg = f"`{name}` must be True or False, got {shown(value)}."
+        raise ArgumentTypeError(msg)
+    return value
+
+
+def plain(value: object) -> str | None:
+    """Return a string as a plain str, whatever a subclass makes of its methods; None if it is no string."""
+    return str.__str__(value) if isinstance(value, str) else None
+
+
 def text(name: str, value: object) -> str:
-    """Return ``value`` if it is a string that UTF-8 can encode."""
-    if not isinstance(value, str):
-        msg = f"`{name}` must be a string, got {value!r}."
+    """Return ``value`` as a plain str if it is a string that UTF-8 can encode."""
+    word = plain(value)
+    if word is None:
+        msg = f"`{name}` must be a string, got {shown(value)}."
         raise ArgumentTypeError(msg)
     try:
-        value.encode()
+        word.encode()
     except UnicodeEncodeError:
-        msg = f"`{name}` must be valid Unicode, got {value!r}, which UTF-8 cannot encode."
+        msg = f"`{name}` must be valid Unicode, got {shown(word)}, which UTF-8 cannot encode."
         raise ArgumentValueError(msg) from None
-    return str.__str__(value)  # a plain str, whatever subclass was given
+    return word
 
 
 def _shape_text(shape: Sequence[int]) -> str:
@@ -157,27 +220,35 @@ def _plain(shape: tuple[object, ...]) -> bool:
     return size < LIMIT
 
 
+def _entries(value: object) -> list[object] | None:
+    """Return the entries of a sequence, one more than there may be at most; None for anything else."""
+    if isinstance(value, UNORDERED) or is_no_number(value):
+        return None
+    try:
+        return list(itertools.islice(value, MOST_AXES + 1))  # type: ignore[call-overload]
+    except Exception:  # noqa: BLE001  # an array without axes, a shape of unknown rank, a generator that fails
+        return None
+
+
 def shape_of(value: object) -> tuple[int, ...]:
     """Return ``value`` as a shape: a tuple of non-negative ints (one int is a vector's length)."""
     if type(value) is tuple and _plain(value):
         return value
     single = integer(value)
-    if single is not None:
-        value = (single,)
-    try:
-        entries = list(value)  # type: ignore[call-overload]
-    except (TypeError, ValueError):  # ValueError: a shape of unknown rank
-        entries = None
-    if entries is None or isinstance(value, (str, bytes, set, frozenset, dict)):
-        msg = f"`shape` must be a tuple of integers, got {value!r}."
+    entries = _entries(value) if single is None else [single]
+    if entries is None:
+        msg = f"`shape` must be a tuple of integers, got {shown(value)}."
         raise ArgumentTypeError(msg)
     shape: list[int] = []
     for entry in entries:
         length = integer(entry)
         if length is None:
-            msg = f"`shape` must hold integers only, got {entry!r} in {value!r}."
+            msg = f"`shape` must hold integers only, got {shown(entry)} in {shown(value)}."
             raise ArgumentTypeError(msg)
         shape.append(length)
+    if len(shape) > MOST_AXES:
+        msg = f"`shape` must have at most {MOST_AXES} axes, got more."
+        raise ArgumentValueError(msg)
     if any(length < 0 for length in shape):
         msg = f"`shape` must not have negative entries, got {_shape_text(shape)}."
         raise ArgumentValueError(msg)

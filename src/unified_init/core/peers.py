@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-__all__ = ["is_a", "public"]
+__all__ = ["attribute", "is_a", "is_freed", "public"]
 
 
 def public(path: str) -> Any:  # noqa: ANN401  # a class or a function of any library
@@ -33,6 +33,19 @@ def public(path: str) -> Any:  # noqa: ANN401  # a class or a function of any li
     return target
 
 
+def attribute(value: object, name: str, default: Any = None) -> Any:  # noqa: ANN401  # of any object
+    """Return an attribute of an object of any kind; the default where asking for it raises.
+
+    Example:
+        >>> attribute(3, "imag"), attribute(3, "imaginary", "none")
+        (0, 'none')
+    """
+    try:
+        return getattr(value, name, default)
+    except Exception:  # noqa: BLE001  # the code of whoever made its class
+        return default
+
+
 def is_a(value: object, path: str) -> bool:
     """Whether an object is an instance of the class at a public path.
 
@@ -43,3 +56,16 @@ def is_a(value: object, path: str) -> bool:
     """
     cls = public(path)
     return isinstance(cls, type) and isinstance(value, cls)
+
+
+def is_freed(value: Any) -> bool:  # noqa: ANN401  # of any kind
+    """Whether a value is a tensor of torch with less memory than its values need."""
+    # Such tensors are common: sharded training gives the memory of whole parameters back.
+    if not is_a(value, "torch.Tensor"):
+        return False
+    try:
+        if str(value.layout) != "torch.strided" or value.is_nested:
+            return False
+        return bool(value.untyped_storage().nbytes() < value.numel() * value.element_size())
+    except Exception:  # noqa: BLE001  # of a tensor without a shape, or of a subclass
+        return False

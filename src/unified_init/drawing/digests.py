@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.backends import registry
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
 from unified_init.law.layout import bind
 from unified_init.stream.arrange import to_logical
@@ -27,7 +28,7 @@ def values_of(tensor: Any, argument: str = "tensor") -> NDArray[Any]:  # noqa: A
     """Return the values of a tensor of any framework as a NumPy array; errors name the argument."""
     owner = registry.backend_of(tensor)
     if owner is None:
-        msg = f"`{argument}` must be an array of NumPy, torch, TensorFlow or JAX, got {tensor!r}."
+        msg = f"`{argument}` must be an array of NumPy, torch, TensorFlow or JAX, got {shown(tensor)}."
         raise ArgumentTypeError(msg)
     if isinstance(tensor, np.ma.MaskedArray):
         msg = f"`{argument}` must have a value in every place, got a masked array: fill it first."

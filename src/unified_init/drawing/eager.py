@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from unified_init.backends import memory, registry, trace
 from unified_init.core import checks
+from unified_init.core.reprs import shown
 from unified_init.drawing.seeds import check_seed, is_traced, key_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.law.layout import bind, size_items
@@ -165,18 +166,18 @@ def program_of(
 ) -> Program:
     """Return the program of a draw; its arguments are those of ``draw``."""
     if callable(spec) and not isinstance(spec, Initializer):
-        msg = f"`spec` must be an Initializer, got the function {spec!r}: call it, as in he_normal()."
+        msg = f"`spec` must be an Initializer, got the function {shown(spec)}: call it, as in he_normal()."
         raise ArgumentTypeError(msg)
     if not isinstance(spec, Initializer):
         msg = (
-            f"`spec` must be an Initializer, such as unified_init.he_normal(), got {spec!r}: "
+            f"`spec` must be an Initializer, such as unified_init.he_normal(), got {shown(spec)}: "
             "from_native() reads those of other libraries."
         )
         raise ArgumentTypeError(msg)
-    checks.text("name", name)
+    name = checks.text("name", name)
     lengths, element_type = checks.shape_of(shape), dtype_of(dtype)
     if layout is not None:
-        checks.text("layout", layout)
+        layout = checks.text("layout", layout)
     # Programs of 64-bit draws are not cached: each would keep a table of one or two megabytes.
     if index is None and fans is None and element_type.bits == 32:  # noqa: PLR2004
         return named(_cached_program(spec, lengths, layout, size_items(sizes), element_type.name), name)
@@ -200,12 +201,12 @@ def _cached_program(
 
 def backend_name(backend: str | None, device: object, seed: object) -> str:
     """Return the backend that is given, else the device's, else that of a JAX key, else NumPy."""
-    if backend is not None and backend not in registry.NAMES:
+    if backend is not None and checks.plain(backend) not in registry.NAMES:
         checks.choice("backend", backend, registry.names())
     # A text is no device of a framework; Dynamo cannot look at the type of one.
     owner = None if device is None or isinstance(device, str) else registry.backend_of(device)
     if backend is not None and owner is not None and owner != backend:
-        msg = f"`backend` {backend!r} and `device` {device!r}, which is of {owner}, disagree."
+        msg = f"`backend` {shown(backend)} and `device` {shown(device)}, which is of {owner}, disagree."
         raise ArgumentValueError(msg)
     name = backend or owner
     if name is not None:

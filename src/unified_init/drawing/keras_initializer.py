@@ -11,14 +11,25 @@ from typing import Any
 import keras
 
 from unified_init.backends.registry import NAMES
+from unified_init.core.reprs import shown
 from unified_init.drawing.api import draw
 from unified_init.drawing.seeds import check_seed
 from unified_init.drawing.spec_call import SpecCall, spec_call
+from unified_init.errors import ArgumentTypeError
 from unified_init.interop.serialise import from_dict, to_dict
 
 __all__ = ["UnifiedInitializer"]
 
 # ruff: noqa: ANN401  # Keras tensors and shapes
+
+
+def _named(dtype: Any) -> str:
+    """Return the name of an element type of any backend of Keras."""
+    try:
+        return str(keras.backend.standardize_dtype(dtype))
+    except Exception as error:  # of Keras, for an object of any kind
+        msg = f"`dtype` must be an element type that Keras knows, got {shown(dtype)}."
+        raise ArgumentTypeError(msg) from error
 
 
 @keras.saving.register_keras_serializable(package="unified_init")
@@ -52,7 +63,7 @@ class UnifiedInitializer(keras.initializers.Initializer):
         """Return the values, as a tensor of Keras' backend."""
         del kwargs  # Keras passes a layout of devices, which it applies itself
         # Without a type it is float32: Keras' own default is a setting of the process.
-        dtype = "float32" if dtype is None else keras.backend.standardize_dtype(dtype)
+        dtype = "float32" if dtype is None else _named(dtype)
         backend = keras.config.backend()
         if backend not in NAMES:  # OpenVINO takes NumPy arrays
             backend = "numpy"

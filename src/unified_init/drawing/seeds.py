@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from unified_init.backends import registry
 from unified_init.core import checks
+from unified_init.core.peers import is_a
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.stream.threefry import root_key
 
@@ -29,26 +31,37 @@ def check_seed(seed: object, spec: Initializer) -> None:
             "framework's generator object; got None."
         )
         raise ArgumentTypeError(msg)
-    value = checks.scalar(seed)
-    if isinstance(value, bool) or (
-        not isinstance(value, numbers.Integral) and registry.backend_of(seed) is None
-    ):
+    number = _integral(checks.scalar(seed))
+    if number is None and _is_no_seed(seed):
         raise ArgumentTypeError(_not_a_seed(seed))
-    if isinstance(value, numbers.Integral) and not 0 <= int(value) < LIMIT:
-        msg = f"`seed` must be from 0 to 2**64 - 1, got {checks.shown(int(value))}."
+    if number is not None and not 0 <= number < LIMIT:
+        msg = f"`seed` must be from 0 to 2**64 - 1, got {shown(number)}."
         raise ArgumentValueError(msg)
+
+
+def _is_no_seed(seed: object) -> bool:
+    """Whether an object that is no int cannot be a key or a generator, as far as its type says."""
+    if isinstance(seed, numbers.Integral):  # a bool, or a time of NumPy
+        return True
+    owner = registry.backend_of(seed)
+    return owner is None or (owner == "numpy" and not is_a(seed, "numpy.random.Generator"))
 
 
 def key_of(seed: Any) -> Key:  # noqa: ANN401
     """Return the root key of a checked seed; a generator is advanced."""
-    value = checks.scalar(seed)
-    if type(value) is int or isinstance(value, numbers.Integral):
-        return root_key(int(value))
+    number = seed if type(seed) is int else _integral(checks.scalar(seed))
+    if number is not None:
+        return root_key(number)
     owner = registry.backend_of(seed)
     key = None if owner is None else registry.get(owner).root_key(seed)
     if key is None:
         raise ArgumentTypeError(_not_a_seed(seed))
     return key
+
+
+def _integral(seed: object) -> int | None:
+    """Return a seed that is a number as an int; an array of a framework is a key or nothing."""
+    return checks.integer(seed) if isinstance(seed, numbers.Integral) else None
 
 
 def is_traced(key: Key | None) -> bool:
@@ -59,5 +72,5 @@ def is_traced(key: Key | None) -> bool:
 def _not_a_seed(value: object) -> str:
     return (
         "`seed` must be an int from 0 to 2**64 - 1, a JAX key or a framework's generator object, "
-        f"got {value!r}."
+        f"got {shown(value)}."
     )

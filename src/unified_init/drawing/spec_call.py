@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from unified_init.core import checks
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.law.layout import parse, size_items
 from unified_init.spec.fans import explicit_fans
@@ -48,10 +49,11 @@ def spec_call(
 ) -> SpecCall:
     """Return a spec with its arguments, checked now and not at the first draw."""
     if not isinstance(spec, Initializer):
-        msg = f"`spec` must be an Initializer, got {spec!r}."
+        msg = f"`spec` must be an Initializer, got {shown(spec)}."
         raise ArgumentTypeError(msg)
     if layout is not None:
-        parse(checks.text("layout", layout))
+        layout = checks.text("layout", layout)
+        parse(layout)
     return SpecCall(
         spec=spec,
         name=checks.text("name", name),
@@ -70,7 +72,7 @@ def named_call(
 ) -> SpecCall:
     """Return a spec with its arguments. Without a name every layer of one seed would draw the same values."""
     call = spec_call(spec, name, layout, sizes, fans)
-    if not name:
+    if not call.name:
         msg = "`name` must not be empty: two layers without a name would share their values."
         raise ArgumentValueError(msg)
     return call

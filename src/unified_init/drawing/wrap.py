@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, cast
 
 from unified_init.backends import registry
+from unified_init.core.reprs import shown
 from unified_init.drawing.api import draw, fill
 from unified_init.drawing.seeds import check_seed
 from unified_init.drawing.spec_call import SpecCall, named_call, spec_call
@@ -167,7 +168,7 @@ def as_keras(
     call = named_call(spec, name, layout, sizes, fans)
     check_seed(seed, spec)
     if not isinstance(seed, int):
-        msg = f"`seed` of a Keras initializer is serialised and must be an int, got {seed!r}."
+        msg = f"`seed` of a Keras initializer is serialised and must be an int, got {shown(seed)}."
         raise ArgumentTypeError(msg)
     try:
         with registry.one_import():

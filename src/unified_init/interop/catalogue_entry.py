@@ -7,6 +7,8 @@ import dataclasses
 import inspect
 from typing import TYPE_CHECKING, Any
 
+from unified_init.core import checks
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 
 if TYPE_CHECKING:
@@ -86,16 +88,24 @@ def parse_signature(signature: str) -> tuple[inspect.Parameter, ...]:
     )
 
 
+def _is_default(value: object, default: object) -> bool:
+    """Whether a value is the default, an int, None or a tuple of ints; a list is as good as a tuple."""
+    if default is None or isinstance(default, int):
+        return value is None if default is None else checks.integer(value) == default
+    entries = checks.entries(value)
+    return entries is not None and tuple(map(checks.integer, entries)) == default
+
+
 def _check_silent(name: str, parameter: inspect.Parameter, value: object) -> None:
-    if parameter.name in AXES and value != parameter.default:
+    if parameter.name in AXES and not _is_default(value, parameter.default):
         msg = (
-            f"`{parameter.name}` of {name} says which axis is which, got {value!r}: leave it out, and "
+            f"`{parameter.name}` of {name} says which axis is which, got {shown(value)}: leave it out, and "
             "pass layout= where the spec meets a shape."
         )
         raise ArgumentValueError(msg)
     if parameter.name in FANS and value is not None:
         msg = (
-            f"`{parameter.name}` of {name} fixes a fan, got {value!r}: leave it out, and "
+            f"`{parameter.name}` of {name} fixes a fan, got {shown(value)}: leave it out, and "
             "pass fans=(fan_in, fan_out) where the spec meets a shape."
         )
         raise ArgumentValueError(msg)

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Self
 
 from unified_init.core import checks
-from unified_init.core.reprs import literal
+from unified_init.core.reprs import literal, shown
 from unified_init.core.text_table import as_html
 from unified_init.interop.native_calls import native_calls
 from unified_init.law.layout import bind
@@ -59,7 +59,7 @@ def explain(
     law = spec.law(geometry, fans)
     head = f"{_name(spec)} on {geometry.shape}"
     for word, value in (("layout", layout), ("sizes", sizes), ("fans", fans)):
-        head += "" if value is None else f", {word} {value!r}"
+        head += "" if value is None else f", {word} {shown(value)}"
     rows = [*_numbers(spec, law), *native_calls(spec, geometry, law).items()]
     return Explanation(head, tuple(rows))
 

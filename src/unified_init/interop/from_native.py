@@ -10,7 +10,9 @@ import functools
 from collections.abc import Mapping
 from typing import Any, Final
 
-from unified_init.core.peers import public
+from unified_init.core import checks
+from unified_init.core.peers import attribute, public
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.interop.catalogue import EXCLUDED, FRAMEWORKS
 from unified_init.interop.catalogue_entry import DROPPED, Entry
@@ -72,14 +74,15 @@ def from_native(source: object, /, *args: object, **kwargs: object) -> Initializ
     if isinstance(source, Initializer):
         _check_bare(source, args, kwargs)
         return source
-    if isinstance(source, str):
-        return _entry(_full_name(source)).spec(args, kwargs)
+    word = checks.plain(source)
+    if word is not None:
+        return _entry(_full_name(word)).spec(args, kwargs)
     if isinstance(source, Mapping):
         _check_bare(source, args, kwargs)
         return _from_config(source)
     if isinstance(source, functools.partial):
         return from_native(source.func, *source.args, *args, **{**source.keywords, **kwargs})
-    if hasattr(source, "__name__") and callable(source):
+    if attribute(source, "__name__") is not None and callable(source):
         return _from_callable(source).spec(args, kwargs)
     _check_bare(source, args, kwargs)
     return _from_object(source)
@@ -125,7 +128,8 @@ def _entry(name: str) -> Entry:
 
 def _dotted_name(kind: object) -> str | None:
     """Return the dotted name of a function or class, from the module that defines it."""
-    module, word = getattr(kind, "__module__", None) or "", str(getattr(kind, "__name__", ""))
+    module = checks.plain(attribute(kind, "__module__")) or ""
+    word = checks.plain(attribute(kind, "__name__")) or ""
     if module.startswith("tensorflow."):
         return _public_name(kind)
     if module.startswith("flax.nnx"):
@@ -144,7 +148,9 @@ def _public_name(kind: object) -> str | None:
 
 def _from_callable(source: Any) -> Entry:
     dotted_name = _dotted_name(source)
-    factory_name, is_local, _ = getattr(source, "__qualname__", "").partition(".<locals>.")
+    factory_name, is_local, _ = (checks.plain(attribute(source, "__qualname__")) or "").partition(
+        ".<locals>."
+    )
     if dotted_name is not None and dotted_name not in BY_NAME and is_local:
         factory = dotted_name.rpartition(".")[0] + f".{factory_name}"
         msg = (
@@ -159,7 +165,7 @@ def _from_callable(source: Any) -> Entry:
 
 def _from_object(source: Any) -> Initializer:
     kind = type(source)
-    get_config = getattr(source, "get_config", None)
+    get_config = attribute(source, "get_config")
     if kind.__name__ == "UnifiedInitializer" and get_config is not None:
         return _from_spec(get_config())
     dotted_name = _dotted_name(kind)
@@ -177,7 +183,7 @@ def _from_object(source: Any) -> Initializer:
 def _unknown(source: object) -> str:
     return (
         "`source` must be a dotted name, a Keras initializer or configuration, or an initializer "
-        f"function or class of a known framework, got {source!r}."
+        f"function or class of a known framework, got {shown(source)}."
     )
 
 
@@ -185,16 +191,18 @@ def _unknown(source: object) -> str:
 
 
 def _from_config(config: Mapping[Any, Any]) -> Initializer:
-    word, arguments = config.get("class_name"), config.get("config") or {}
-    if not isinstance(word, str) or not isinstance(arguments, Mapping):
+    entries = dict(checks.items(config) or ())
+    given = entries.get("config")
+    word, arguments = checks.plain(entries.get("class_name")), () if given is None else checks.items(given)
+    if word is None or arguments is None or any(checks.plain(name) is None for name, _ in arguments):
         msg = (
             "`source` must be a Keras configuration, a dict with the entries 'class_name' and 'config', "
-            f"got {dict(config)!r}."
+            f"got {shown(entries)}."
         )
         raise ArgumentTypeError(msg)
     if word.rpartition(">")[2] == "UnifiedInitializer":
-        return _from_spec(arguments)
-    return _entry(f"keras.initializers.{word}").spec((), _plain(arguments))
+        return _from_spec(dict(arguments))
+    return _entry(f"keras.initializers.{word}").spec((), _plain(dict(arguments)))
 
 
 def _from_spec(config: Mapping[str, Any]) -> Initializer:
@@ -209,12 +217,17 @@ def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _value(value: Any) -> Any:
     """Return the values of an array from the form in which Keras serializes it."""
-    if isinstance(value, Mapping) and value.get("class_name") in {"__numpy__", "__tensor__"}:
-        return value["config"]["value"]
-    return value
+    entries = dict(checks.items(value) or ())
+    if checks.plain(entries.get("class_name")) not in {"__numpy__", "__tensor__"}:
+        return value
+    config = dict(checks.items(entries.get("config")) or ())
+    if "value" not in config:
+        msg = f"`source` must have the values of its array in 'config', under 'value', got {shown(value)}."
+        raise ArgumentTypeError(msg)
+    return config["value"]
 
 
 def _check_bare(source: object, args: tuple[object, ...], kwargs: Mapping[str, object]) -> None:
     if args or kwargs:
-        msg = f"`source` {source!r} has its arguments already, and takes no more."
+        msg = f"`source` {shown(source)} has its arguments already, and takes no more."
         raise ArgumentTypeError(msg)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.core import checks
+from unified_init.core.peers import attribute
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.spec.distributions import Quantile
 from unified_init.spec.initializer import Initializer
@@ -81,7 +83,7 @@ def from_quantile(
     stored = [np.clip(np.rint(np.ldexp(half, -exponent)), -(2.0**31) + 1, 2.0**31 - 1) for half in halves]
     mean, std = _moments(stored, exponent)
     if std == 0.0:
-        msg = f"`quantile` must vary, got {largest!r} everywhere: use constant(value)."
+        msg = f"`quantile` must vary, got {shown(largest)} everywhere: use constant(value)."
         raise ArgumentValueError(msg)
     if not std * RESOLUTION > 2.0 ** (exponent - 1):
         msg = (
@@ -100,12 +102,12 @@ def _functions(
     high: float,
 ) -> tuple[Callable[..., Any], Callable[..., Any], float, float]:
     low, high = checks.number("low", low), checks.number("high", high)
-    if hasattr(getattr(quantile, "dist", None), "pmf"):
-        msg = f"`quantile` must be of a continuous law, got the discrete {quantile!r}."
+    if attribute(attribute(quantile, "dist"), "pmf") is not None:
+        msg = f"`quantile` must be of a continuous law, got the discrete {shown(quantile)}."
         raise ArgumentValueError(msg)
-    if hasattr(quantile, "ppf") and hasattr(quantile, "isf"):
-        if hasattr(quantile, "support"):
-            ends = [np.asarray(end, dtype=np.float64) for end in quantile.support()]
+    if attribute(quantile, "ppf") is not None and attribute(quantile, "isf") is not None:
+        if attribute(quantile, "support") is not None:
+            ends = _support(quantile)
             if any(end.shape for end in ends):
                 msg = f"`quantile` must be one distribution, got a batch of shape {ends[0].shape}."
                 raise ArgumentValueError(msg)
@@ -114,17 +116,27 @@ def _functions(
     if not callable(quantile) or not (upper is None or callable(upper)):
         msg = (
             "`quantile` must be a function of probabilities or a frozen distribution with ppf and "
-            f"isf, got {quantile!r}."
+            f"isf, got {shown(quantile)}."
         )
         raise ArgumentTypeError(msg)
     return quantile, upper or (lambda p: quantile(1.0 - p)), low, high
+
+
+def _support(distribution: Any) -> list[NDArray[np.float64]]:  # noqa: ANN401  # as SciPy's
+    """Return the ends of a distribution."""
+    try:
+        low, high = distribution.support()
+        return [np.asarray(end, dtype=np.float64) for end in (low, high)]
+    except Exception as error:  # of the distribution
+        msg = f"`quantile` must have a support of two numbers, but: {type(error).__name__}: {error}"
+        raise ArgumentTypeError(msg) from error
 
 
 def _evaluate(function: Callable[..., Any], probability: NDArray[np.float64]) -> NDArray[np.float64]:
     try:
         # Copies: a function may work in place, or return a view of what it was given.
         values = np.array(function(probability.copy()), dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except Exception as error:  # of the function, and of the class of what it returns
         msg = f"`quantile` must take an array of probabilities and return numbers, but: {error}"
         raise ArgumentTypeError(msg) from error
     if values.shape != probability.shape:
@@ -148,7 +160,7 @@ def _check(halves: list[NDArray[np.float64]], low: float, high: float) -> None:
         raise ArgumentValueError(msg)
     if lower[0] < low or upper[0] > high:
         msg = (
-            f"`quantile` must stay between low and high, got values from {float(lower[0])!r} to "
+            f"`quantile` must stay between low and high, got values from {shown(float(lower[0]))} to "
             f"{float(upper[0])!r} for the interval {low!r} to {high!r}."
         )
         raise ArgumentValueError(msg)

@@ -8,6 +8,7 @@ import math
 from typing import Any, get_args
 
 from unified_init.core import checks, json_text
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
 from unified_init.law.law import STREAM
 from unified_init.spec import distributions, scales
@@ -50,7 +51,7 @@ def to_json(spec: Initializer) -> str:
 def to_dict(spec: Initializer) -> dict[str, Any]:
     """Return a spec as the values of its JSON text."""
     if not isinstance(spec, Initializer):
-        msg = f"`spec` must be an Initializer, got {spec!r}."
+        msg = f"`spec` must be an Initializer, got {shown(spec)}."
         raise ArgumentTypeError(msg)
     return {
         "schema": SCHEMA,
@@ -87,12 +88,12 @@ def from_json(text: str) -> Initializer:
 
 def from_dict(data: Any) -> Initializer:
     """Return the spec that the values of JSON text describe; see ``from_json``."""
-    _expect(data, FIELDS, "spec")
-    if isinstance(data["schema"], bool) or data["schema"] != SCHEMA:
-        msg = f"spec.schema: must be {SCHEMA}, the schema of this release, got {data['schema']!r}."
+    data = _expect(data, FIELDS, "spec")
+    if type(data["schema"]) not in {int, float} or data["schema"] != SCHEMA:
+        msg = f"spec.schema: must be {SCHEMA}, the schema of this release, got {shown(data['schema'])}."
         raise ArgumentValueError(msg)
-    if data["stream"] != STREAM:
-        msg = f"spec.stream: must be {STREAM!r}, got {data['stream']!r}."
+    if checks.plain(data["stream"]) != STREAM:
+        msg = f"spec.stream: must be {STREAM!r}, got {shown(data['stream'])}."
         raise ArgumentValueError(msg)
     parts = {name: _object(data[name], name) for name in ("distribution", "scale")}
     try:
@@ -115,19 +116,20 @@ def _plain(value: Any) -> Any:
 
 def _object(data: Any, name: str) -> Any:
     path = f"spec.{name}"
-    if not isinstance(data, dict) or "kind" not in data:
-        msg = f"{path}: must be an object with a kind, got {data!r}."
+    tree: dict[str, Any] = dict(checks.items(data) or ()) if isinstance(data, dict) else {}
+    if "kind" not in tree:
+        msg = f"{path}: must be an object with a kind, got {shown(data)}."
         raise ArgumentValueError(msg)
     kinds = KINDS[name]
     try:
-        cls = kinds[checks.choice("kind", data["kind"], tuple(kinds))]
+        cls = kinds[checks.choice("kind", tree["kind"], tuple(kinds))]
     except UnifiedInitError as error:
         msg = f"{path}.kind: {error}"
         raise ArgumentValueError(msg) from None
     fields = tuple(field.name for field in dataclasses.fields(cls))
-    _expect(data, ("kind", *fields), path)
+    tree = _expect(data, ("kind", *fields), path)
     try:
-        return cls(**{field: _number(data[field], cls, field) for field in fields})
+        return cls(**{field: _number(tree[field], cls, field) for field in fields})
     except UnifiedInitError as error:
         msg = f"{path}: {error}"
         raise ArgumentValueError(msg) from None
@@ -138,18 +140,25 @@ def _number(value: Any, cls: type[Any], field: str) -> Any:
     bounded = (
         cls in {distributions.TruncatedNormal, distributions.Quantile, scales.Between} and field != "knots"
     )
-    return infinite.get(value, value) if bounded and isinstance(value, str) else value
+    word = checks.plain(value)
+    return infinite.get(word, value) if bounded and word is not None else value
 
 
-def _expect(data: Any, fields: tuple[str, ...], path: str) -> None:
-    if not isinstance(data, dict):
-        msg = f"{path}: must be an object, got {data!r}."
+def _expect(data: Any, fields: tuple[str, ...], path: str) -> dict[str, Any]:
+    """Return the fields of an object, which must be these."""
+    entries = checks.items(data) if isinstance(data, dict) else None
+    if entries is None:
+        msg = f"{path}: must be an object, got {shown(data)}."
         raise ArgumentValueError(msg)
-    unknown = [key for key in data if key not in fields]
-    if unknown:
-        msg = f"{path}.{unknown[0]}: unknown field; the fields are {', '.join(fields)}."
-        raise ArgumentValueError(msg)
-    missing = [field for field in fields if field not in data]
+    tree: dict[str, Any] = {}
+    for key, value in entries:
+        word = checks.plain(key) or ""
+        if word not in fields:
+            msg = f"{path}.{word or shown(key)}: unknown field; the fields are {', '.join(fields)}."
+            raise ArgumentValueError(msg)
+        tree[word] = value
+    missing = [field for field in fields if field not in tree]
     if missing:
         msg = f"{path}: missing fields {', '.join(missing)}."
         raise ArgumentValueError(msg)
+    return tree

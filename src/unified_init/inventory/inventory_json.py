@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 from unified_init.core import checks, json_text
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentValueError, UnifiedInitError
 from unified_init.inventory.records import SCHEMA, Inventory, Part, Record
 
@@ -42,7 +43,7 @@ def inventory_from_json(text: str) -> Inventory:
         msg = f"inventory: must be an object with the fields {', '.join(FIELDS)}, got {received}."
         raise ArgumentValueError(msg)
     if tree["schema"] is True or tree["schema"] != SCHEMA:
-        msg = f"inventory.schema: must be {SCHEMA}, the schema of this release, got {tree['schema']!r}."
+        msg = f"inventory.schema: must be {SCHEMA}, the schema of this release, got {shown(tree['schema'])}."
         raise ArgumentValueError(msg)
     entries, unwritten = (_list(tree[field], f"inventory.{field}") for field in ("records", "left"))
     records = tuple(_record(entry, f"inventory.records[{i}]") for i, entry in enumerate(entries))
@@ -55,7 +56,7 @@ def inventory_from_json(text: str) -> Inventory:
 
 def _list(value: Any, path: str) -> list[Any]:
     if not isinstance(value, list):
-        msg = f"{path}: must be a list, got {value!r}."
+        msg = f"{path}: must be a list, got {shown(value)}."
         raise ArgumentValueError(msg)
     return value
 
@@ -72,7 +73,7 @@ def _record(tree: Any, path: str) -> Record:
 def _build(cls: type[Any], tree: Any, path: str) -> Any:
     fields_by_name = {field.name: field for field in dataclasses.fields(cls)}
     if not isinstance(tree, dict):
-        msg = f"{path}: must be an object, got {tree!r}."
+        msg = f"{path}: must be an object, got {shown(tree)}."
         raise ArgumentValueError(msg)
     unknown = [key for key in tree if key not in fields_by_name]
     if unknown:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from unified_init.core import checks
+from unified_init.core import checks, json_text
 from unified_init.core.public import public
+from unified_init.core.reprs import shown
 from unified_init.core.text_table import aligned, as_html
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.law.layout import bind
+from unified_init.law.layout import bind, size_items
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,20 +87,18 @@ class Part:
 
     def __post_init__(self) -> None:
         """Check the fields."""
-        checks.text("label", self.label)
-        checks.text("path", self.path)
-        checks.count("length", self.length)
-        box = self.box
-        if box is not None and not (isinstance(box, tuple) and all(map(_is_span, box))):
-            msg = f"`box` of part {self.label!r} must be (start, stop) pairs of integers, got {box!r}."
-            raise ArgumentTypeError(msg)
+        for field in ("label", "path"):
+            object.__setattr__(self, field, checks.text(field, getattr(self, field)))
+        object.__setattr__(self, "length", checks.count("length", self.length))
+        if self.box is not None:
+            object.__setattr__(self, "box", _box(self.label, self.box))
         object.__setattr__(self, "shift", checks.finite("shift", self.shift))
         if self.view is not None:
             object.__setattr__(self, "view", checks.shape_of(self.view))
-            if box is None or len(box) != len(self.view or ()):
+            if self.box is None or len(self.box) != len(self.view or ()):
                 msg = (
                     f"`view` of part {self.label!r} must have the axes of its `box`, got {self.view!r} and "
-                    f"{box!r}."
+                    f"{self.box!r}."
                 )
                 raise ArgumentValueError(msg)
 
@@ -112,27 +110,44 @@ class Part:
 
 def _tuple(field: str, value: object) -> tuple[Any, ...]:
     """Return a tuple or a list as a tuple."""
-    if not isinstance(value, (tuple, list)):
-        msg = f"`{field}` must be a tuple, got {value!r}."
+    entries = checks.entries(value)
+    if entries is None:
+        msg = f"`{field}` must be a tuple, got {shown(value)}."
         raise ArgumentTypeError(msg)
-    return tuple(value)
+    return entries
 
 
 def _texts(field: str, value: object) -> tuple[str, ...]:
     return tuple(checks.text(field, entry) for entry in _tuple(field, value))
 
 
-def _is_size(value: object) -> bool:
-    """Whether a value is a letter and its size."""
-    return isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str)  # noqa: PLR2004  # a pair
+def _sizes(value: object) -> tuple[tuple[str, int], ...]:
+    """Return (letter, size) pairs."""
+    pairs = _pairs(value)
+    if pairs is None or any(checks.plain(letter) is None for letter, _ in pairs):
+        msg = f"`sizes` must be (letter, size) pairs, got {shown(value)}."
+        raise ArgumentTypeError(msg)
+    return size_items({checks.plain(letter) or "": size for letter, size in pairs})
 
 
-def _is_span(value: object) -> bool:
-    """Whether a value is a pair of a start and a stop that is not before it."""
-    if not isinstance(value, tuple) or len(value) != 2:  # noqa: PLR2004  # a pair
-        return False
-    start, stop = map(checks.integer, value)
-    return start is not None and stop is not None and 0 <= start <= stop
+def _box(label: str, value: object) -> Box:
+    """Return (start, stop) pairs of ints, of which no stop is before its start."""
+    spans = [
+        (checks.integer(start), checks.integer(stop)) for start, stop in _pairs(value) or ((None, None),)
+    ]
+    box = tuple((start, stop) for start, stop in spans if start is not None and stop is not None)
+    if len(box) < len(spans) or not all(0 <= start <= stop for start, stop in box):
+        msg = f"`box` of part {label!r} must be (start, stop) pairs of integers, got {shown(value)}."
+        raise ArgumentTypeError(msg)
+    return box
+
+
+def _pairs(value: object) -> list[tuple[Any, Any]] | None:
+    """Return the entries of a tuple of pairs; None for anything else."""
+    entries = checks.entries(value) if isinstance(value, tuple) else None
+    pairs = [checks.entries(entry) or () for entry in entries or ()]
+    is_valid = entries is not None and {len(pair) for pair in pairs} <= {2}
+    return [(pair[0], pair[1]) for pair in pairs] if is_valid else None
 
 
 @public
@@ -210,17 +225,17 @@ class Record:
             object.__setattr__(self, field, checks.choice(field, getattr(self, field), words))
         object.__setattr__(self, "shape", checks.shape_of(self.shape))
         for field in ("space", "groups", "hidden", "features"):
-            checks.count(field, getattr(self, field), least=0)
+            object.__setattr__(self, field, checks.count(field, getattr(self, field), least=0))
         for field in ("block", "inputs", "outputs", "padding", "axis"):
             if getattr(self, field) is not None:
-                checks.count(field, getattr(self, field), least=0)
+                object.__setattr__(self, field, checks.count(field, getattr(self, field), least=0))
         if not isinstance(self.trainable, bool):
-            msg = f"`trainable` must be True or False, got {self.trainable!r}."
+            msg = f"`trainable` must be True or False, got {shown(self.trainable)}."
             raise ArgumentTypeError(msg)
         object.__setattr__(self, "ties", _texts("ties", self.ties))
-        if not isinstance(self.sizes, tuple) or not all(map(_is_size, self.sizes)):
-            msg = f"`sizes` must be (letter, size) pairs, got {self.sizes!r}."
-            raise ArgumentTypeError(msg)
+        object.__setattr__(self, "sizes", _sizes(self.sizes))
+        if self.layout is not None:
+            object.__setattr__(self, "layout", checks.text("layout", self.layout))
         bind(self.shape, self.layout, dict(self.sizes) or None)
         object.__setattr__(self, "parts", _tuple("parts", self.parts))
         self._check_parts()
@@ -228,10 +243,11 @@ class Record:
     def _check_parts(self) -> None:
         for part in self.parts:
             if not isinstance(part, Part):
-                msg = f"`parts` must hold Parts, got {part!r}."
+                msg = f"`parts` must hold Parts, got {shown(part)}."
                 raise ArgumentTypeError(msg)
         if (self.axis is None) != (not self.parts):
-            msg = f"`axis` and `parts` of {self.path!r} go together, got {self.axis!r} and {self.parts!r}."
+            listing = f"{shown(self.axis)} and {shown(self.parts)}"
+            msg = f"`axis` and `parts` of {self.path!r} go together, got {listing}."
             raise ArgumentValueError(msg)
         if self.axis is not None and self.axis >= len(self.shape):
             msg = f"`axis` of {self.path!r} must be one of the axes of {self.shape}, got {self.axis}."
@@ -269,7 +285,9 @@ class Record:
 
     def part_shape(self, part: Part) -> tuple[int, ...]:
         """Return the shape of one part in the record's layout."""
-        assert self.axis is not None  # noqa: S101  # a record with parts has an axis
+        if not isinstance(part, Part) or self.axis is None:
+            msg = f"`part` must be a Part of a record that has an axis of parts, got {shown(part)}."
+            raise ArgumentTypeError(msg)
         return (*self.shape[: self.axis], part.length, *self.shape[self.axis + 1 :])
 
     @property
@@ -309,17 +327,17 @@ class Inventory:
 
     def __post_init__(self) -> None:
         """Refuse a path that would be written twice."""
-        checks.text("framework", self.framework)
+        object.__setattr__(self, "framework", checks.text("framework", self.framework))
         object.__setattr__(self, "records", _tuple("records", self.records))
         for record in self.records:
             if not isinstance(record, Record):
-                msg = f"`records` must hold Records, got {record!r}."
+                msg = f"`records` must hold Records, got {shown(record)}."
                 raise ArgumentTypeError(msg)
         object.__setattr__(self, "left", tuple(sorted(_texts("left", self.left))))
         seen: set[str] = set()
         for record in self.records:
             if record.path in seen:
-                msg = f"`records` must have one record a path, got {record.path!r} twice."
+                msg = f"`records` must have one record a path, got {shown(record.path)} twice."
                 raise ArgumentValueError(msg)
             seen.add(record.path)
 
@@ -333,10 +351,11 @@ class Inventory:
 
     def __getitem__(self, path: str) -> Record:
         """Return the record of a native path, or of a path that is tied to it."""
+        word = checks.plain(path)
         for record in self.records:
-            if path == record.path or path in record.ties:
+            if word == record.path or word in record.ties:
                 return record
-        msg = f"the model has no parameter {path!r}"
+        msg = f"the model has no parameter {shown(path)}"
         raise KeyError(msg)
 
     def __str__(self) -> str:
@@ -419,7 +438,7 @@ def inventory_to_json(inventory: Inventory, *, indent: int | None = None) -> str
         "records": [_fields(record) for record in inventory.records],
         "left": list(inventory.left),
     }
-    return json.dumps(tree, indent=indent, allow_nan=False)
+    return json_text.written(tree, indent)
 
 
 def _fields(instance: Record | Part) -> dict[str, Any]:

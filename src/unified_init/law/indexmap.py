@@ -11,6 +11,7 @@ import math
 from typing import TYPE_CHECKING
 
 from unified_init.core import checks
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 
 if TYPE_CHECKING:
@@ -117,22 +118,22 @@ def _entry(position: int, entry: object, length: int) -> int | slice:
         bounds = {"start": entry.start, "stop": entry.stop, "step": entry.step}
         for part, value in bounds.items():
             if value is not None and checks.integer(value) is None:
-                msg = f"`index[{position}]` must have integer bounds, got {part} {value!r}."
+                msg = f"`index[{position}]` must have integer bounds, got {part} {shown(value)}."
                 raise ArgumentTypeError(msg)
         start, stop, step = (None if value is None else checks.integer(value) for value in bounds.values())
         if step is not None and step < 1:
-            msg = f"`index[{position}]` must have a step of at least 1, got {entry}."
+            msg = f"`index[{position}]` must have a step of at least 1, got {shown(entry)}."
             raise ArgumentValueError(msg)
         for value in (start, stop):
             if value is not None and not -length <= value <= length:
-                msg = f"`index[{position}]` is out of range for an axis of length {length}: {entry}."
+                msg = f"`index[{position}]` is out of range for an axis of length {length}: {shown(entry)}."
                 raise ArgumentValueError(msg)
         return slice(start, stop, None if step is None else min(step, max(length, 1)))
     value = checks.integer(entry)
     if value is None:
-        msg = f"`index[{position}]` must be an int or a slice, got {entry!r}."
+        msg = f"`index[{position}]` must be an int or a slice, got {shown(entry)}."
         raise ArgumentTypeError(msg)
     if not -length <= value < length:
-        msg = f"`index[{position}]` is out of range for an axis of length {length}: {checks.shown(value)}."
+        msg = f"`index[{position}]` is out of range for an axis of length {length}: {shown(value)}."
         raise ArgumentValueError(msg)
     return value % length

@@ -13,6 +13,7 @@ import math
 from typing import TYPE_CHECKING
 
 from unified_init.core import checks
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 
 if TYPE_CHECKING:
@@ -91,15 +92,15 @@ def parse(layout: str) -> tuple[str, ...]:
         else:
             msg = (
                 f"`layout` has one letter an axis, O (outputs), I (inputs), B (independent copies), "
-                f"D, H, W (spatial), and parentheses that merge; got {character!r} in {layout!r}."
+                f"D, H, W (spatial), and parentheses that merge; got {shown(character)} in {layout!r}."
             )
             raise ArgumentValueError(msg)
     if group is not None:
-        msg = f"`layout` must have matching, unnested, non-empty parentheses, got {layout!r}."
+        msg = f"`layout` must have matching, unnested, non-empty parentheses, got {shown(layout)}."
         raise ArgumentValueError(msg)
     for role in SPATIAL:
         if "".join(axes).count(role) > 1:
-            msg = f"`layout` may repeat O, I and B, not the spatial {role}; got {layout!r}."
+            msg = f"`layout` may repeat O, I and B, not the spatial {role}; got {shown(layout)}."
             raise ArgumentValueError(msg)
     return tuple(axes)
 
@@ -118,7 +119,7 @@ def bind(
         ArgumentValueError: the layout does not fit the shape, or a merged axis cannot be split.
     """
     if layout is not None:
-        checks.text("layout", layout)
+        layout = checks.text("layout", layout)
     return _bind(shape, layout, size_items(sizes))
 
 
@@ -132,12 +133,17 @@ def size_items(sizes: Mapping[str, int] | None) -> tuple[tuple[str, int], ...]:
     """Return checked sizes of merged axes, as a value that hashes."""
     if sizes is None:
         return ()
-    try:
-        items = [(str(letter), size) for letter, size in sizes.items()]
-    except (AttributeError, TypeError, ValueError):
-        msg = f"`sizes` must be a mapping of layout letters to integers, got {sizes!r}."
-        raise ArgumentTypeError(msg) from None
-    return tuple((letter, checks.count(f"sizes[{letter!r}]", size)) for letter, size in items)
+    items = checks.items(sizes)
+    letters = [checks.plain(letter) for letter, _ in items or ()]
+    if items is None or None in letters:
+        msg = f"`sizes` must be a mapping of layout letters to integers, got {shown(sizes)}."
+        raise ArgumentTypeError(msg)
+    pairs = zip(letters, items, strict=True)
+    return tuple(
+        (letter, checks.count(f"sizes[{letter!r}]", size))
+        for letter, (_, size) in pairs
+        if letter is not None
+    )
 
 
 @functools.lru_cache(maxsize=4096)
@@ -159,7 +165,9 @@ def _bind(shape: tuple[int, ...], layout: str | None, sizes: tuple[tuple[str, in
     merged = {role for group in groups if len(group) > 1 for role in group}
     for role in known:
         if role not in merged:
-            msg = f"`sizes` may name letters inside parentheses only, got {role!r} with layout {layout!r}."
+            msg = (
+                f"`sizes` may name letters inside parentheses only, got {shown(role)} with layout {layout!r}."
+            )
             raise ArgumentValueError(msg)
     digits: list[Digit] = []
     for axis, (group, length) in enumerate(zip(groups, shape, strict=True)):
@@ -182,7 +190,7 @@ def _split(group: str, length: int, known: Mapping[str, int], layout: str | None
         return (length,)
     unknown = [role for role in group if role not in known]
     if len(set(group)) != len(group):
-        msg = f"`layout` may not repeat a letter inside one pair of parentheses, got {layout!r}."
+        msg = f"`layout` may not repeat a letter inside one pair of parentheses, got {shown(layout)}."
         raise ArgumentValueError(msg)
     if len(unknown) > 1:
         msg = (

@@ -8,6 +8,7 @@ import numbers
 from typing import TYPE_CHECKING, Any
 
 from unified_init.core.public import public
+from unified_init.core.reprs import shown
 from unified_init.core.text_table import aligned, as_html
 from unified_init.drawing.seeds import check_seed, is_traced, key_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
@@ -273,7 +274,7 @@ def apply(
         that nothing matches are errors, and the order of modules does not change a value.
     """
     if overwrite is not True and overwrite is not False:
-        msg = f"`overwrite` must be True or False, got {overwrite!r}."
+        msg = f"`overwrite` must be True or False, got {shown(overwrite)}."
         raise ArgumentTypeError(msg)
     if loaded is not None and overwrite:
         msg = "`loaded` says which parameters to keep, and overwrite=True keeps none: pass overwrite=False."

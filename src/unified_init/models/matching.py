@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from unified_init.core import checks
 from unified_init.core.public import public
 from unified_init.core.text_table import aligned
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
@@ -57,7 +58,11 @@ class NameMap(Mapping):  # type: ignore[type-arg]  # a Mapping[str, str]; slots 
 
     def __getitem__(self, path: str) -> str:
         """Return the stream name of a path."""
-        return dict(self.names)[path]
+        streams = dict(self.names)
+        word = checks.plain(path)
+        if word not in streams:
+            raise KeyError(path)
+        return streams[word]
 
     def __iter__(self) -> Iterator[str]:
         """Go through the paths."""

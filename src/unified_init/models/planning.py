@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from unified_init.core import checks
+from unified_init.core import checks, json_text
 from unified_init.core.patterns import matches, miss
 from unified_init.core.public import public
+from unified_init.core.reprs import shown
 from unified_init.core.text_table import aligned, as_html
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.records import Inventory
@@ -20,11 +19,11 @@ from unified_init.recipes.assignment import assign_by, deciding_rule
 from unified_init.recipes.rule import Recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from unified_init.recipes.assignment import Assignment
 
-__all__ = ["Plan", "check_recipe", "plan_inventory", "renamed", "texts"]
+__all__ = ["Plan", "check_recipe", "plan_inventory", "renamed", "streams_of", "texts"]
 
 
 @public
@@ -61,10 +60,11 @@ class Plan:
 
     def __getitem__(self, path: str) -> Assignment:
         """Return the assignment of a native path, or of a path that is tied to it."""
+        word = checks.plain(path)
         for assignment in self.assignments:
-            if path == assignment.record.path or path in assignment.record.ties:
+            if word == assignment.record.path or word in assignment.record.ties:
                 return assignment
-        msg = f"the model has no parameter {path!r}"
+        msg = f"the model has no parameter {shown(path)}"
         raise KeyError(msg)
 
     def __str__(self) -> str:
@@ -97,7 +97,7 @@ class Plan:
             "skipped": list(self.skipped),
             "frozen": list(self.frozen),
         }
-        return json.dumps(data, indent=indent, allow_nan=False)
+        return json_text.written(data, indent)
 
 
 def plan_inventory(
@@ -111,7 +111,8 @@ def plan_inventory(
     """Return the plan of a recipe for an inventory; ``ui.plan`` documents the arguments."""
     check_recipe(recipe)
     chosen_paths = _chosen_paths(inventory, only, skip)
-    named_inventory = renamed(inventory, names)
+    streams = streams_of(names)
+    named_inventory = renamed(inventory, streams)
     # Rules are checked against the whole model before any law is made: a pattern that matches nothing is the
     # more likely mistake, and its message is plainer.
     frozen = named_inventory.frozen
@@ -124,7 +125,7 @@ def plan_inventory(
         if record.path in chosen_paths
     ]
     assignments = tuple(
-        assign_by(index, record, recipe, names) for record, index in pairs if index is not None
+        assign_by(index, record, recipe, streams) for record, index in pairs if index is not None
     )
     undecided = [record for record, index in pairs if index is None]
     unmatched = [record for record in undecided if record.path not in frozen]
@@ -139,7 +140,7 @@ def check_recipe(recipe: object) -> None:
     """Refuse what is no recipe."""
     if not isinstance(recipe, Recipe):
         msg = (
-            f"`recipe` must be a Recipe, such as unified_init.recipes.torch_default(), got {recipe!r}"
+            f"`recipe` must be a Recipe, such as unified_init.recipes.torch_default(), got {shown(recipe)}"
             f"{': call it' if callable(recipe) else ''}."
         )
         raise ArgumentTypeError(msg)
@@ -171,33 +172,40 @@ def _selected(argument: str, patterns: Sequence[str] | str, inventory: Inventory
 
 def texts(argument: str, patterns: object) -> tuple[str, ...]:
     """Return one pattern or several as a tuple."""
-    alternatives = (patterns,) if isinstance(patterns, str) else patterns
-    if not isinstance(alternatives, (tuple, list, set, frozenset)):
-        msg = f"`{argument}` must be a pattern or several, got {patterns!r}."
+    alternatives = (patterns,) if isinstance(patterns, str) else checks.entries(patterns)
+    if isinstance(patterns, (set, frozenset)):
+        alternatives = tuple(patterns)
+    if alternatives is None:
+        msg = f"`{argument}` must be a pattern or several, got {shown(patterns)}."
         raise ArgumentTypeError(msg)
     return tuple(checks.text(argument, pattern) for pattern in alternatives)
 
 
-def renamed(inventory: Inventory, names: Mapping[str, str] | None) -> Inventory:
-    """Return the inventory with the stream names of a map; every key must be a path of the model."""
-    if names is None:
-        return inventory
-    if not isinstance(names, Mapping):
-        msg = f"`names` must be a mapping of native paths to stream names, got {names!r}."
+def streams_of(names: object) -> dict[str, str]:
+    """Return a map of native paths to stream names as plain words."""
+    pairs = () if names is None else checks.items(names)
+    if pairs is None:
+        msg = f"`names` must be a mapping of native paths to stream names, got {shown(names)}."
         raise ArgumentTypeError(msg)
+    return {checks.text("names", path): checks.text("names", name) for path, name in pairs}
+
+
+def renamed(inventory: Inventory, streams: Mapping[str, str]) -> Inventory:
+    """Return the inventory with the stream names of a map; every key must be a path of the model."""
+    if not streams:
+        return inventory
     known_paths: set[str] = set()
     records = []
     for record in inventory:
         known_paths |= {record.path, *(f"{record.path}/{part.label}" for part in record.parts)}
-        stream_names = {names[path] for path in (record.path, *record.ties) if path in names}
+        stream_names = {streams[path] for path in (record.path, *record.ties) if path in streams}
         if len(stream_names) > 1:
-            listing = sorted(map(str, stream_names))
-            msg = f"`names` gives {record.path!r}, which is tied, several streams: {listing}."
+            msg = f"`names` gives {record.path!r}, which is tied, several streams: {sorted(stream_names)}."
             raise ArgumentValueError(msg)
         name = stream_names.pop() if stream_names else record.name
-        records.append(dataclasses.replace(record, name=checks.text("names", name)))
+        records.append(dataclasses.replace(record, name=name))
         known_paths |= set(record.ties)
-    for path in names:
+    for path in streams:
         if path not in known_paths:
             msg = f"`names`: {miss(path, sorted(known_paths))}"
             raise ArgumentValueError(msg)

@@ -14,7 +14,7 @@ from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.records import Inventory
 from unified_init.law.layout import bind
 from unified_init.models.applying import inspect
-from unified_init.models.planning import renamed
+from unified_init.models.planning import renamed, streams_of
 from unified_init.stream.arrange import to_logical, to_storage
 from unified_init.stream.dtypes import DTYPES
 from unified_init.walkers.registry import walker_of
@@ -87,12 +87,13 @@ class LogicalTensor:
 
 def logical_tensors(inventory: Inventory, names: Mapping[str, str] | None = None) -> Iterator[LogicalTensor]:
     """Yield the logical tensors of a model under the stream names of a map, in the model's order."""
-    for record in renamed(inventory, names):
+    streams = streams_of(names)
+    for record in renamed(inventory, streams):
         for part in record.parts or (None,):
             stream = record.name
             if part is not None and part.label:
                 default = f"{record.name}/{part.label}"
-                stream = (names or {}).get(f"{record.path}/{part.label}", default)
+                stream = streams.get(f"{record.path}/{part.label}", default)
             yield LogicalTensor(record, part, stream)
 
 

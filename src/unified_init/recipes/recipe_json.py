@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import Any
 
 from unified_init.core import checks, json_text
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError, UnifiedInitError
 from unified_init.interop.serialise import from_dict, to_dict
 from unified_init.inventory.records import KINDS, PLACES, ROLES
@@ -46,7 +46,7 @@ def recipe_to_json(recipe: Recipe, *, indent: int | None = 2) -> str:
         True
     """
     if not isinstance(recipe, Recipe):
-        msg = f"`recipe` must be a Recipe, got {recipe!r}."
+        msg = f"`recipe` must be a Recipe, got {shown(recipe)}."
         raise ArgumentTypeError(msg)
     rules = [_rule_tree(rule, index) for index, rule in enumerate(recipe.rules)]
     tree: dict[str, Any] = {
@@ -56,7 +56,7 @@ def recipe_to_json(recipe: Recipe, *, indent: int | None = 2) -> str:
         tree["layers"] = {key: layer_tree(layer) for key, layer in dict(recipe.layers).items()}
     if recipe.places:
         tree["places"] = dict(recipe.places)
-    return json.dumps(tree, indent=indent, allow_nan=False)
+    return json_text.written(tree, indent)
 
 
 def recipe_from_json(text: str) -> Recipe:
@@ -111,7 +111,7 @@ def recipe_from_yaml(text: str) -> Recipe:
         >>> recipe.rules[0] == ui.Rule(spec=ui.zeros(), role="bias")
         True
     """
-    checks.text("text", text)
+    text = checks.text("text", text)
     try:
         import yaml  # noqa: PLC0415  # the extra `cli`
     except ImportError as error:
@@ -167,13 +167,13 @@ def _spec_tree(spec: Any) -> dict[str, Any]:
 def _recipe(tree: Any) -> Recipe:
     _expect(tree, FIELDS, ("schema", "stream", "name", "rules"), "recipe")
     if tree["schema"] is True or tree["schema"] != SCHEMA:
-        msg = f"recipe.schema: must be {SCHEMA}, the schema of this release, got {tree['schema']!r}."
+        msg = f"recipe.schema: must be {SCHEMA}, the schema of this release, got {shown(tree['schema'])}."
         raise ArgumentValueError(msg)
     if tree["stream"] != STREAM:
-        msg = f"recipe.stream: must be {STREAM!r}, got {tree['stream']!r}."
+        msg = f"recipe.stream: must be {STREAM!r}, got {shown(tree['stream'])}."
         raise ArgumentValueError(msg)
     if not isinstance(tree["rules"], list):
-        msg = f"recipe.rules: must be a list, got {tree['rules']!r}."
+        msg = f"recipe.rules: must be a list, got {shown(tree['rules'])}."
         raise ArgumentValueError(msg)
     rules = tuple(_rule(entry, f"recipe.rules[{index}]") for index, entry in enumerate(tree["rules"]))
     layers, places = tree.get("layers", {}), tree.get("places", {})
@@ -194,7 +194,7 @@ def _rule(tree: Any, path: str) -> Rule:
     spec = None if tree["spec"] is None else _spec(tree["spec"], f"{path}.spec")
     part_specs = tree.get("parts", {})
     if not isinstance(part_specs, dict):
-        msg = f"{path}.parts: must be an object of labels and specs, got {part_specs!r}."
+        msg = f"{path}.parts: must be an object of labels and specs, got {shown(part_specs)}."
         raise ArgumentValueError(msg)
     parts = tuple((label, _spec(entry, f"{path}.parts.{label}")) for label, entry in part_specs.items())
     try:
@@ -216,7 +216,7 @@ def _spec(tree: Any, path: str) -> Any:
 
 def _expect(tree: Any, fields: tuple[str, ...], required: tuple[str, ...], path: str) -> None:
     if not isinstance(tree, dict):
-        msg = f"{path}: must be an object, got {tree!r}."
+        msg = f"{path}: must be an object, got {shown(tree)}."
         raise ArgumentValueError(msg)
     for key in tree:
         if key not in fields:

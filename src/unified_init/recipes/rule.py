@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from unified_init.core import checks
 from unified_init.core.patterns import compiled, matches
 from unified_init.core.public import public
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.layer import layer_items, place_items
 from unified_init.inventory.records import KINDS, PLACES, ROLES, Record
@@ -101,7 +102,7 @@ class Rule:
     def __post_init__(self) -> None:
         """Check the fields; single words become tuples of one."""
         if self.spec is not None and not isinstance(self.spec, Initializer):
-            msg = f"`spec` of a rule must be an Initializer or None, got {self.spec!r}."
+            msg = f"`spec` of a rule must be an Initializer or None, got {shown(self.spec)}."
             raise ArgumentTypeError(msg)
         for field, options in (("kind", KINDS), ("role", ROLES), ("place", PLACES)):
             for word in self._alternatives(field):
@@ -109,12 +110,11 @@ class Rule:
         for field in ("name", "path"):
             for pattern in self._alternatives(field):
                 compiled(pattern)
-        for index in self._alternatives("block"):
-            checks.count("block", index, least=0)
+        self._alternatives("block")
         if self.shape is not None:
             object.__setattr__(self, "shape", checks.shape_of(self.shape))
         if self.predicate is not None and not callable(self.predicate):
-            msg = f"`predicate` must be a function of a record, got {self.predicate!r}."
+            msg = f"`predicate` must be a function of a record, got {shown(self.predicate)}."
             raise ArgumentTypeError(msg)
         self._check_switches()
         self._check_effects()
@@ -123,7 +123,7 @@ class Rule:
         for field, none_allowed in (("depthwise", " or None"), ("fused", " or None"), ("optional", "")):
             value = getattr(self, field)
             if not isinstance(value, bool) and not (none_allowed and value is None):
-                msg = f"`{field}` must be True, False{none_allowed}, got {value!r}."
+                msg = f"`{field}` must be True, False{none_allowed}, got {shown(value)}."
                 raise ArgumentTypeError(msg)
 
     def _alternatives(self, field: str) -> tuple[Any, ...]:
@@ -131,20 +131,23 @@ class Rule:
         value = getattr(self, field)
         if value is None:
             return ()
-        alternatives = value if isinstance(value, (tuple, list)) else (value,)
+        entries = checks.entries(value)
+        alternatives: tuple[Any, ...] = (value,) if entries is None else entries
         if not alternatives:
-            msg = f"`{field}` must have at least one alternative, got {value!r}: leave it out for any."
+            msg = f"`{field}` must have at least one alternative, got {shown(value)}: leave it out for any."
             raise ArgumentValueError(msg)
-        if field != "block":
-            alternatives = [checks.text(field, word) for word in alternatives]
-        object.__setattr__(self, field, tuple(alternatives))
-        return tuple(alternatives)
+        if field == "block":
+            alternatives = tuple(checks.count(field, index, least=0) for index in alternatives)
+        else:
+            alternatives = tuple(checks.text(field, word) for word in alternatives)
+        object.__setattr__(self, field, alternatives)
+        return alternatives
 
     def _check_effects(self) -> None:
         if isinstance(self.fans, str):
             object.__setattr__(self, "fans", checks.choice("fans", self.fans, tuple(CONVENTIONS)))
-        elif not isinstance(self.fans, (tuple, list)) or len(self.fans) != 2:  # noqa: PLR2004  # a pair
-            msg = f"`fans` must be a convention or a pair (fan_in, fan_out), got {self.fans!r}."
+        elif len(checks.entries(self.fans) or ()) != 2:  # noqa: PLR2004  # a pair
+            msg = f"`fans` must be a convention or a pair (fan_in, fan_out), got {shown(self.fans)}."
             raise ArgumentTypeError(msg)
         else:
             object.__setattr__(self, "fans", explicit_fans(self.fans))
@@ -192,6 +195,7 @@ class Rule:
 
     def matches(self, record: Record) -> bool:
         """Whether every condition that is given holds for a record."""
+        _check_record(record)
         words = ((self.kind, record.kind), (self.role, record.role), (self.place, record.place))
         if any(allowed and value not in allowed for allowed, value in words):
             return False
@@ -219,6 +223,7 @@ class Rule:
 
     def fans_of(self, record: Record) -> Fans:
         """Return the fans that the rule gives to a record."""
+        _check_record(record)
         return CONVENTIONS[self.fans](record) if isinstance(self.fans, str) else self.fans
 
     def __str__(self) -> str:
@@ -267,22 +272,22 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Check the fields."""
-        checks.text("name", self.name)
-        checks.text("source", self.source)
+        object.__setattr__(self, "name", checks.text("name", self.name))
+        object.__setattr__(self, "source", checks.text("source", self.source))
         object.__setattr__(self, "layers", layer_items(self.layers))
         object.__setattr__(self, "places", place_items(self.places))
-        if not isinstance(self.rules, (tuple, list)) or not all(
-            isinstance(rule, Rule) for rule in self.rules
-        ):
-            msg = f"`rules` must be a tuple of Rules, got {self.rules!r}."
+        rules = checks.entries(self.rules)
+        if rules is None or not all(isinstance(rule, Rule) for rule in rules):
+            msg = f"`rules` must be a tuple of Rules, got {shown(self.rules)}."
             raise ArgumentTypeError(msg)
-        object.__setattr__(self, "rules", tuple(self.rules))
-        if not self.rules:
+        object.__setattr__(self, "rules", rules)
+        if not rules:
             msg = f"`rules` of recipe {self.name!r} must not be empty."
             raise ArgumentValueError(msg)
 
     def rule_for(self, record: Record) -> Rule | None:
         """Return the first rule that matches a record, if any does."""
+        _check_record(record)
         return next((rule for rule in self.rules if rule.matches(record)), None)
 
     def before(self, *rules: Rule) -> Recipe:
@@ -317,14 +322,22 @@ def _ends(entry: Any) -> tuple[int | None, int | None]:  # noqa: ANN401  # a sli
 
 
 def _labelled(value: Any) -> tuple[tuple[str, Initializer], ...]:  # noqa: ANN401  # pairs or a mapping
-    try:
-        pairs = tuple(dict(value).items())
-    except (TypeError, ValueError):
-        msg = f"`parts` must be (label, Initializer) pairs or a mapping, got {value!r}."
-        raise ArgumentTypeError(msg) from None
+    entries = checks.entries(value) if checks.items(value) is None else checks.items(value)
+    pairs = [checks.entries(pair) or () for pair in entries or ()]
+    if entries is None or any(len(pair) != 2 for pair in pairs):  # noqa: PLR2004  # a pair
+        msg = f"`parts` must be (label, Initializer) pairs or a mapping, got {shown(value)}."
+        raise ArgumentTypeError(msg)
+    specs: dict[str, Initializer] = {}
     for label, spec in pairs:
-        checks.text("parts", label)
+        word = checks.text("parts", label)
         if not isinstance(spec, Initializer):
-            msg = f"`parts` must give an Initializer a label, got {spec!r} for {label!r}."
+            msg = f"`parts` must give an Initializer a label, got {shown(spec)} for {word!r}."
             raise ArgumentTypeError(msg)
-    return pairs
+        specs[word] = spec
+    return tuple(specs.items())
+
+
+def _check_record(record: object) -> None:
+    if not isinstance(record, Record):
+        msg = f"`record` must be a Record, such as inspect(model) lists, got {shown(record)}."
+        raise ArgumentTypeError(msg)

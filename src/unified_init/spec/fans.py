@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from unified_init.core import checks
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 
 if TYPE_CHECKING:
@@ -46,12 +47,13 @@ def fans_on(geometry: Geometry, fans: Fans | None, *, needs: tuple[str, ...], la
 
 def explicit_fans(fans: Fans) -> Fans:
     """Return a checked pair of fans."""
-    if not isinstance(fans, (tuple, list)) or len(fans) != 2:  # noqa: PLR2004  # a pair
-        msg = f"`fans` must be a pair (fan_in, fan_out), got {fans!r}."
+    pair = checks.entries(fans)
+    if pair is None or len(pair) != 2:  # noqa: PLR2004  # a pair
+        msg = f"`fans` must be a pair (fan_in, fan_out), got {shown(fans)}."
         raise ArgumentTypeError(msg)
     fan_in, fan_out = (
         None if value is None else checks.positive(f"fans[{position}]", value)
-        for position, value in enumerate(fans)
+        for position, value in enumerate(pair)
     )
     return fan_in, fan_out
 

@@ -6,6 +6,7 @@ import difflib
 import math
 
 from unified_init.core import checks
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentValueError
 
 __all__ = ["calculate_gain", "depth_factor", "squared_gain"]
@@ -66,24 +67,26 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
         gelu is the exact one, which PyTorch uses unless told otherwise; jax.nn.gelu is the tanh
         approximation unless told otherwise, whose gain is the same to four digits.
     """
-    if not isinstance(nonlinearity, str) or nonlinearity not in GAINS:
-        matches = difflib.get_close_matches(str(nonlinearity), GAINS, n=1)
+    word = checks.plain(nonlinearity)
+    if word not in GAINS:
+        matches = difflib.get_close_matches(word or shown(nonlinearity), GAINS, n=1)
         hint = f" Did you mean {matches[0]!r}?" if matches else ""
         msg = (
-            f"`nonlinearity` must be one with a known gain ({', '.join(GAINS)}), got {nonlinearity!r}: "
+            f"`nonlinearity` must be one with a known gain ({', '.join(GAINS)}), got {shown(nonlinearity)}: "
             f"for another, give its gain as a number.{hint}"
         )
         raise ArgumentValueError(msg)
-    if nonlinearity == "leaky_relu" and param is not None:
-        return math.sqrt(squared_gain(nonlinearity, param))
-    return GAINS[nonlinearity]
+    if word == "leaky_relu" and param is not None:
+        return math.sqrt(squared_gain(word, param))
+    return GAINS[word]
 
 
 def squared_gain(nonlinearity: str, param: float) -> float:
     """Return the square of a gain: exact for relu and leaky_relu, where rooting would lose a bit."""
-    if nonlinearity == "relu":
+    word = checks.plain(nonlinearity)
+    if word == "relu":
         return 2.0
-    if nonlinearity == "leaky_relu":
+    if word == "leaky_relu":
         slope = checks.finite("param", param)
         return 2.0 / (1.0 + slope * slope)
     gain = calculate_gain(nonlinearity)

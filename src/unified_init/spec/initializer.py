@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from unified_init.core import checks
 from unified_init.core.public import public
-from unified_init.core.reprs import call_repr
+from unified_init.core.reprs import call_repr, shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.law.layout import Geometry, bind
 from unified_init.spec.distributions import (
@@ -97,14 +97,16 @@ class Initializer:
         """Check that the parts fit."""
         rules = RULES.get(type(self.distribution))
         if rules is None:
-            msg = f"`distribution` must be a distribution of this library, got {self.distribution!r}."
+            msg = f"`distribution` must be a distribution of this library, got {shown(self.distribution)}."
             raise ArgumentTypeError(msg)
         if type(self.scale) not in rules:
             listing = " or ".join(rule.__name__ for rule in rules)
-            msg = f"`scale` of a {type(self.distribution).__name__} must be {listing}, got {self.scale!r}."
+            msg = (
+                f"`scale` of a {type(self.distribution).__name__} must be {listing}, got {shown(self.scale)}."
+            )
             raise ArgumentTypeError(msg)
         if isinstance(self.scale, Fixed) and self.scale.mean and isinstance(self.distribution, Sparse):
-            msg = f"`mean` of a sparse initializer must be 0, got {self.scale.mean!r}."
+            msg = f"`mean` of a sparse initializer must be 0, got {shown(self.scale.mean)}."
             raise ArgumentValueError(msg)
         self._check_ends()
         object.__setattr__(self, "factor", checks.positive("factor", self.factor))
@@ -112,7 +114,7 @@ class Initializer:
         if self.upscale > 1 and not isinstance(self.distribution, Elementwise):
             msg = (
                 "`upscale` repeats independent draws; its base must be a normal, truncated normal, "
-                f"uniform or quantile initializer, got {self.distribution!r}."
+                f"uniform or quantile initializer, got {shown(self.distribution)}."
             )
             raise ArgumentValueError(msg)
 
@@ -127,7 +129,7 @@ class Initializer:
             if implied != end and not abs(implied - end) <= slack:
                 msg = (
                     f"`{name}` must be the bound of the distribution, mean + std * {bound!r} = "
-                    f"{implied!r}, got {end!r}: trunc_normal() makes both from absolute bounds."
+                    f"{implied!r}, got {shown(end)}: trunc_normal() makes both from absolute bounds."
                 )
                 raise ArgumentValueError(msg)
 
@@ -214,6 +216,9 @@ class Initializer:
 
     def law(self, geometry: Geometry, fans: Fans | None = None) -> Law:
         """Return the law on a geometry: ``resolve`` once shape and layout are bound."""
+        if not isinstance(geometry, Geometry):
+            msg = f"`geometry` must be a Geometry, which resolve() makes from a shape, got {shown(geometry)}."
+            raise ArgumentTypeError(msg)
         if isinstance(self.distribution, Elementwise):
             return self._elementwise_law(self.distribution, geometry, fans)
         fan_in, fan_out = fans_on(geometry, fans, needs=self.needs, label=self.label)

@@ -11,7 +11,7 @@ import math
 
 from unified_init.core import checks
 from unified_init.core.public import public
-from unified_init.core.reprs import call_repr
+from unified_init.core.reprs import call_repr, shown
 from unified_init.errors import ArgumentValueError
 
 __all__ = [
@@ -129,7 +129,7 @@ class Interval:
         object.__setattr__(self, "high", high)
         if low >= high:
             msg = (
-                f"`low` must be less than `high`, got {low!r} and {high!r}: "
+                f"`low` must be less than `high`, got {shown(low)} and {high!r}: "
                 "use constant(value) for values that do not vary."
             )
             raise ArgumentValueError(msg)
@@ -234,10 +234,17 @@ Scale = Fixed | Between | Interval | Gain | VarianceScaling | InverseFan
 def fan(mode: str, fan_in: float | None, fan_out: float | None) -> float:
     """Return the fan of a mode. The fans that it needs must be known, as ``Initializer.resolve`` checks."""
     if mode == "fan_in" and fan_in is not None:
-        return fan_in
+        return _checked("fan_in", fan_in)
     if mode == "fan_out" and fan_out is not None:
-        return fan_out
+        return _checked("fan_out", fan_out)
     if fan_in is None or fan_out is None:
-        msg = f"`mode` {mode!r} needs fans that are not known, got {fan_in!r} and {fan_out!r}."
+        msg = f"`mode` {mode!r} needs fans that are not known, got {shown(fan_in)} and {shown(fan_out)}."
         raise ArgumentValueError(msg)
+    fan_in, fan_out = _checked("fan_in", fan_in), _checked("fan_out", fan_out)
     return (fan_in + fan_out) / 2 if mode == "fan_avg" else math.sqrt(fan_in * fan_out)
+
+
+def _checked(name: str, value: float) -> float:
+    """Return a positive number; an int stays one, whose products are exact."""
+    number = checks.positive(name, value)
+    return value if type(value) is int else number

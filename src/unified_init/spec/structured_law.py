@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentValueError
 from unified_init.law.law import Law
 from unified_init.law.unit_values import (
@@ -166,7 +167,7 @@ def _matrix(geometry: Geometry, name: str) -> tuple[int, int, int]:
             raise ArgumentValueError(msg)
         return 1, geometry.shape[0], geometry.shape[1]
     if not geometry.has("O") or not geometry.has("I"):
-        msg = f"{name} needs a layout with both O and I, got {geometry.layout!r}."
+        msg = f"{name} needs a layout with both O and I, got {shown(geometry.layout)}."
         raise ArgumentValueError(msg)
     columns = geometry.extent("I") * math.prod(geometry.spatial())
     return geometry.extent("B"), geometry.extent("O"), columns

@@ -8,6 +8,9 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from unified_init.core import checks
+from unified_init.core.peers import attribute
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 
 __all__ = ["DTYPES", "DType", "dtype_of"]
@@ -58,33 +61,50 @@ DTYPES: dict[str, DType] = {
 ABSTRACT = (np.generic, np.number, np.inexact, np.floating, np.complexfloating)
 
 
+# Descriptions of records, and numbers, which have a type and are none.
+NO_TYPES = (tuple, list, dict, np.generic)
+
+
 def dtype_of(value: object) -> DType:
     """Return the element type for a name or for a framework's own dtype object."""
     if isinstance(value, str):
-        name = value
+        name = checks.plain(value) or ""
     elif type(value).__module__.partition(".")[0] == "torch":
-        name = str(value).removeprefix("torch.")
+        name = shown(value).removeprefix("torch.")
     elif type(value).__module__.startswith("tensorflow"):
-        name = str(getattr(value, "name", value)) if type(value).__name__ == "DType" else repr(value)
+        name = str(getattr(value, "name", value)) if type(value).__name__ == "DType" else shown(value)
     else:
         name = _numpy_name(value)
     if name not in DTYPES:
         *names, last = DTYPES
         msg = (
             f"`dtype` must be one of {', '.join(names)} or {last}, by name or as a framework's own "
-            f"dtype; got {value!r}."
+            f"dtype; got {shown(value)}."
         )
         raise ArgumentValueError(msg)
     return DTYPES[name]
 
 
+def _is_array(value: object) -> bool:
+    """Whether an object has a type and a shape: an array, concrete, traced or abstract."""
+    return not isinstance(value, (type, np.dtype)) and attribute(value, "shape") is not None
+
+
 def _numpy_name(value: Any) -> str:  # noqa: ANN401  # whatever numpy.dtype understands
-    try:
-        name = "" if value is None or value in ABSTRACT else np.dtype(value).name
-    except (TypeError, ValueError):
-        name = str(value).rpartition(".")[2]  # of any other framework, as its dtypes print themselves
-        name = name if name in DTYPES else ""
+    if (
+        value is None
+        or any(value is kind for kind in ABSTRACT)
+        or isinstance(value, NO_TYPES)
+        or _is_array(value)
+    ):
+        name = ""
+    else:
+        try:
+            name = np.dtype(value).name
+        except Exception:  # noqa: BLE001  # NumPy asks the object for a dtype of its own
+            name = shown(value).rpartition(".")[2]  # of any other framework, as its dtypes print themselves
+            name = name if name in DTYPES else ""
     if not name:
-        msg = f"`dtype` must be a name or a dtype, got {value!r}."
+        msg = f"`dtype` must be a name or a dtype, got {shown(value)}."
         raise ArgumentTypeError(msg)
     return name

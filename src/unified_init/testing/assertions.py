@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.core import checks
+from unified_init.core.reprs import shown
 from unified_init.drawing.digests import as_bits, values_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.law.layout import bind
@@ -177,7 +178,7 @@ def assert_independent(*samples: Any, alpha: float = ALPHA) -> None:  # noqa: AN
 def _rate(alpha: object) -> float:
     rate = checks.number("alpha", alpha)
     if not 0.0 < rate < 1.0:
-        msg = f"`alpha` must lie between 0 and 1, got {rate!r}."
+        msg = f"`alpha` must lie between 0 and 1, got {shown(rate)}."
         raise ArgumentValueError(msg)
     return rate
 

@@ -6,6 +6,10 @@ import dataclasses
 import math
 from typing import TYPE_CHECKING
 
+from unified_init.core import checks
+from unified_init.core.reprs import shown
+from unified_init.errors import ArgumentTypeError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -91,6 +95,10 @@ def family_p(findings: Sequence[Finding]) -> float:
         >>> 0.001 < p <= 1.0
         True
     """
+    entries = checks.entries(findings)
+    if entries is None or not all(isinstance(entry, Finding) for entry in entries):
+        msg = f"`findings` must be Findings, as examine() and compare() return them, got {shown(findings)}."
+        raise ArgumentTypeError(msg)
     return min([1.0, *(statistic.p / statistic.share for statistic in findings)])
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unified_init.core.reprs import shown
 from unified_init.drawing.digests import values_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.law.law import Law
@@ -120,11 +121,11 @@ def _findings(sample: Any, law: Law) -> tuple[Finding, ...]:  # noqa: ANN401  # 
 
 def _check_law(law: object) -> None:
     if not isinstance(law, Law):
-        msg = f"`law` must be a Law, as spec.resolve(shape, layout=...) returns it, got {law!r}."
+        msg = f"`law` must be a Law, as spec.resolve(shape, layout=...) returns it, got {shown(law)}."
         raise ArgumentTypeError(msg)
     if not law.independent:
         msg = (
-            f"`law` must be of independent draws, got one of kind {law.kind!r}: compare such a tensor "
+            f"`law` must be of independent draws, got one of kind {shown(law.kind)}: compare such a tensor "
             "with draw() by assert_identical()."
         )
         raise ArgumentValueError(msg)
@@ -147,7 +148,7 @@ def real_values(argument: str, sample: Any, law: Law | None) -> tuple[NDArray[An
         if law is not None and (law.kind != "normal" or law.loc != 0.0):
             msg = (
                 f"`{argument}` is complex, which only the normal law of mean 0 can be, "
-                f"got a law of kind {law.kind!r} and mean {law.loc!r}."
+                f"got a law of kind {shown(law.kind)} and mean {law.loc!r}."
             )
             raise ArgumentValueError(msg)
         values = np.stack([values.real, values.imag], axis=-1)

@@ -6,8 +6,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from unified_init.core import peers
+from unified_init.core import checks, peers
 from unified_init.core.public import public
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 
 __all__ = ["Haiku", "Linen", "haiku", "linen"]
@@ -47,21 +48,39 @@ class Linen:
 
     def __post_init__(self) -> None:
         """Check that these are a module and its variables."""
+        _check_inputs(self)
         if self.module is not None and not peers.is_a(self.module, "flax.linen.Module"):
             msg = f"`module` must be a flax.linen.Module or None, got {type(self.module).__name__}."
             raise ArgumentTypeError(msg)
-        if not isinstance(self.variables, Mapping):
+        collections = checks.items(self.variables)
+        if collections is None:
             msg = (
                 "`variables` must be the dict that module.init returned, or that of jax.eval_shape, got "
                 f"{type(self.variables).__name__}."
             )
             raise ArgumentTypeError(msg)
-        if "params" not in self.variables:
+        names = [name for name, _ in collections]
+        if "params" not in map(checks.plain, names):
             msg = (
                 "`variables` must be the whole dict with the collection 'params', got "
-                f"{', '.join(map(repr, self.variables)) or 'an empty one'}: pass {{'params': params}}."
+                f"{', '.join(map(shown, names)) or 'an empty one'}: pass {{'params': params}}."
             )
             raise ArgumentValueError(msg)
+
+
+def _check_inputs(model: Linen | Haiku) -> None:
+    """Refuse example inputs that no function could be called with."""
+    names = checks.items(model.kwargs)
+    if (
+        checks.entries(model.args) is None
+        or names is None
+        or not all(isinstance(key, str) for key, _ in names)
+    ):
+        msg = (
+            "`args` must be a tuple and `kwargs` a mapping of names, the example inputs, got "
+            f"{shown(model.args)} and {shown(model.kwargs)}."
+        )
+        raise ArgumentTypeError(msg)
 
 
 def linen(module: Any, variables: Any, *args: Any, **kwargs: Any) -> Linen:
@@ -135,14 +154,17 @@ class Haiku:
 
     def __post_init__(self) -> None:
         """Check that these are a transformed function and the trees that it makes."""
-        if not callable(getattr(self.transformed, "init", None)) or not hasattr(self.transformed, "apply"):
+        _check_inputs(self)
+        init, apply = (peers.attribute(self.transformed, name) for name in ("init", "apply"))
+        if not callable(init) or apply is None:
             msg = (
                 "`transformed` must be what hk.transform or hk.transform_with_state returned, got "
                 f"{type(self.transformed).__name__}."
             )
             raise ArgumentTypeError(msg)
         for field, tree in (("params", self.params), ("state", {} if self.state is None else self.state)):
-            if not (isinstance(tree, Mapping) and all(isinstance(entry, Mapping) for entry in tree.values())):
+            modules = checks.items(tree)
+            if modules is None or not all(isinstance(entry, Mapping) for _, entry in modules):
                 hint = ": init returned the pair (params, state)" if isinstance(tree, tuple) else ""
                 msg = (
                     f"`{field}` must be a dict of dicts of arrays, as init returned it, got "

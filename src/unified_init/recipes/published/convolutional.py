@@ -49,9 +49,7 @@ def resnet(*, zero_init_residual: bool = True) -> Recipe:
     Differs from:
         He's law in Keras: fan_in, truncated. Grouped convolutions count all groups' outputs, as PyTorch.
     """
-    if not isinstance(zero_init_residual, bool):
-        msg = f"`zero_init_residual` must be True or False, got {zero_init_residual!r}."
-        raise ArgumentTypeError(msg)
+    checks.switch("zero_init_residual", zero_init_residual)
     rules = (
         *((must(presets.zeros(), role="scale", place="last_norm"),) if zero_init_residual else ()),
         must(HE_OUT, fans="torch", **CONV),

@@ -10,6 +10,7 @@ import dataclasses
 import math
 from typing import TYPE_CHECKING, Any
 
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.records import Inventory
 from unified_init.recipes.assignment import assign
@@ -63,13 +64,12 @@ class MuP:
     def __post_init__(self) -> None:
         """Check that both inventories are of one model."""
         if not isinstance(self.recipe, Recipe):
-            msg = f"`recipe` must be a Recipe, such as recipes.torch_default(), got {self.recipe!r}."
+            msg = f"`recipe` must be a Recipe, such as recipes.torch_default(), got {shown(self.recipe)}."
             raise ArgumentTypeError(msg)
         for field in ("base", "delta"):
             if not isinstance(getattr(self, field), Inventory):
-                msg = (
-                    f"`{field}` must be an Inventory: inspect(model) makes one; got {getattr(self, field)!r}."
-                )
+                value = shown(getattr(self, field))
+                msg = f"`{field}` must be an Inventory: inspect(model) makes one; got {value}."
                 raise ArgumentTypeError(msg)
         check_alike("delta", self.base, self.delta)
         if all(base.shape == delta.shape for base, delta in self._pairs(self.delta)):
@@ -144,7 +144,7 @@ class MuP:
     def _pairs(self, inventory: Inventory) -> Iterator[tuple[Record, Record]]:
         """Yield the record of each parameter at the base's width and at this inventory's."""
         if not isinstance(inventory, Inventory):
-            msg = f"`inventory` must be an Inventory: inspect(model) makes one; got {inventory!r}."
+            msg = f"`inventory` must be an Inventory: inspect(model) makes one; got {shown(inventory)}."
             raise ArgumentTypeError(msg)
         check_alike("inventory", self.base, inventory)
         bases = {record.name: record for record in self.base}

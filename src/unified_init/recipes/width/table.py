@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import TYPE_CHECKING
 
+from unified_init.core import checks, json_text
+from unified_init.core.reprs import shown
 from unified_init.core.text_table import aligned
 
 if TYPE_CHECKING:
@@ -77,10 +78,11 @@ class MuTable:
 
     def __getitem__(self, path: str) -> MuRow:
         """Return the row of a native path."""
+        word = checks.plain(path)
         for row in self.rows:
-            if row.path == path:
+            if row.path == word:
                 return row
-        msg = f"the table has no row {path!r}"
+        msg = f"the table has no row {shown(path)}"
         raise KeyError(msg)
 
     def __str__(self) -> str:
@@ -95,7 +97,7 @@ class MuTable:
             {key: None if value != value else value for key, value in dataclasses.asdict(row).items()}  # noqa: PLR0124  # NaN
             for row in self.rows
         ]
-        return json.dumps({"rows": rows}, indent=indent, allow_nan=False)
+        return json_text.written({"rows": rows}, indent)
 
 
 def _shown(value: object) -> str:

@@ -16,7 +16,7 @@ from typing import ClassVar
 
 from unified_init.core import checks
 from unified_init.core.public import public
-from unified_init.core.reprs import call_repr, literal
+from unified_init.core.reprs import call_repr, literal, shown
 from unified_init.errors import ArgumentValueError
 from unified_init.law.unit_normal import density, tail
 
@@ -85,19 +85,19 @@ class TruncatedNormal:
         object.__setattr__(self, "lower", lower)
         object.__setattr__(self, "upper", upper)
         if lower >= upper:
-            msg = f"`lower` must be less than `upper`, got {lower!r} and {upper!r}."
+            msg = f"`lower` must be less than `upper`, got {shown(lower)} and {upper!r}."
             raise ArgumentValueError(msg)
         nearest = max(lower, -upper, 0.0)
         if nearest > FARTHEST:
             msg = (
                 "`lower` and `upper` must leave some mass of the normal within 37 sigmas of its "
-                f"mean, got {lower!r} and {upper!r}."
+                f"mean, got {shown(lower)} and {upper!r}."
             )
             raise ArgumentValueError(msg)
         if self.mass < 1e-5 * tail(nearest):
             msg = (
                 "`lower` and `upper` must enclose at least 1e-5 of the mass beyond the nearer one, "
-                f"got {lower!r} and {upper!r}: between such bounds use uniform(low, high)."
+                f"got {shown(lower)} and {upper!r}: between such bounds use uniform(low, high)."
             )
             raise ArgumentValueError(msg)
 
@@ -187,7 +187,7 @@ class Quantile:
 
     def __post_init__(self) -> None:
         """Check the table."""
-        checks.text("knots", self.knots)
+        object.__setattr__(self, "knots", checks.text("knots", self.knots))
         try:
             size = len(base64.b64decode(self.knots, validate=True))
         except (binascii.Error, ValueError):
@@ -207,7 +207,7 @@ class Quantile:
         object.__setattr__(self, "low", checks.number("low", self.low))
         object.__setattr__(self, "high", checks.number("high", self.high))
         if self.low >= self.high:
-            msg = f"`low` must be less than `high`, got {self.low!r} and {self.high!r}."
+            msg = f"`low` must be less than `high`, got {shown(self.low)} and {self.high!r}."
             raise ArgumentValueError(msg)
 
     def __repr__(self) -> str:

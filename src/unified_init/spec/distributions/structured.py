@@ -7,8 +7,9 @@ import numbers
 from collections.abc import Sequence
 
 from unified_init.core import checks
+from unified_init.core.peers import attribute
 from unified_init.core.public import public
-from unified_init.core.reprs import call_repr
+from unified_init.core.reprs import call_repr, shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 
 __all__ = [
@@ -23,6 +24,8 @@ __all__ = [
     "Stft",
     "Structured",
 ]
+
+MOST_ENTRIES = 1 << 31
 
 
 @public
@@ -54,7 +57,7 @@ class Constant:
         try:
             object.__setattr__(self, "value", _nested(self.value))
             _rectangular(self.value)
-        except RecursionError:
+        except RecursionError:  # it may hold itself
             msg = "`value` is nested too deeply to be an array."
             raise ArgumentValueError(msg) from None
 
@@ -147,7 +150,7 @@ class Sparse:
         """Check the fraction."""
         object.__setattr__(self, "sparsity", checks.finite("sparsity", self.sparsity))
         if not 0.0 <= self.sparsity <= 1.0:
-            msg = f"`sparsity` must be a fraction between 0 and 1, got {self.sparsity!r}."
+            msg = f"`sparsity` must be a fraction between 0 and 1, got {shown(self.sparsity)}."
             raise ArgumentValueError(msg)
 
 
@@ -212,9 +215,7 @@ class Stft:
             word = getattr(self, field)
             if word is not None or field == "side":
                 object.__setattr__(self, field, checks.choice(field, word, words))
-        if not isinstance(self.periodic, bool):
-            msg = f"`periodic` must be True or False, got {self.periodic!r}."
-            raise ArgumentTypeError(msg)
+        checks.switch("periodic", self.periodic)
 
 
 Structured = (
@@ -223,20 +224,32 @@ Structured = (
 
 
 def _nested(value: object) -> float | tuple[object, ...]:
-    if isinstance(value, numbers.Real) and not isinstance(value, bool):
-        return checks.finite("value", value)
-    if callable(getattr(value, "tolist", None)):
-        try:
-            value = value.tolist()  # type: ignore[attr-defined]
-        except Exception as error:
-            msg = f"`value` must be an array whose values are known, got {value!r}."
-            raise ArgumentTypeError(msg) from error
-    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
-        return tuple(_nested(entry) for entry in value)
-    if not isinstance(value, numbers.Real) or isinstance(value, bool):
-        msg = f"`value` must be a real number or an array of real numbers, got {value!r}."
+    """Return a number as a float; an array, or sequences inside each other, as nested tuples of floats."""
+    listed = _listed(value)
+    if isinstance(listed, list):
+        return tuple(_nested(entry) for entry in listed)
+    if not isinstance(listed, numbers.Real) or isinstance(listed, bool):
+        msg = f"`value` must be a real number or an array of real numbers, got {shown(value)}."
         raise ArgumentTypeError(msg)
-    return checks.finite("value", value)
+    return checks.finite("value", listed)
+
+
+def _listed(value: object) -> object:
+    """Return the entries of an array or a sequence as a list; a single value as it is."""
+    tolist = None if isinstance(value, memoryview) else attribute(value, "tolist")
+    try:
+        entries = tolist() if callable(tolist) and not checks.is_no_number(value) else value
+        if not isinstance(entries, Sequence) or isinstance(entries, (str, bytes, bytearray, memoryview)):
+            return entries
+        if len(entries) <= MOST_ENTRIES:
+            return list(entries)
+    except RecursionError:
+        raise
+    except Exception as error:  # of the class of the array
+        msg = f"`value` must be an array whose values are known, got {shown(value)}."
+        raise ArgumentTypeError(msg) from error
+    msg = f"`value` must have at most 2**31 entries along an axis, got {len(entries)}."
+    raise ArgumentValueError(msg)
 
 
 def _rectangular(value: object) -> tuple[int, ...]:

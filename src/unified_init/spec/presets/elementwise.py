@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from unified_init.core import checks
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentValueError
 from unified_init.spec.distributions import Normal, TruncatedNormal, Uniform
 from unified_init.spec.initializer import Initializer
@@ -139,7 +140,7 @@ def trunc_normal(mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float 
     center, spread = checks.finite("mean", mean), checks.positive("std", std)
     low, high = checks.number("a", a), checks.number("b", b)
     if low >= high:
-        msg = f"`a` must be less than `b`, both absolute bounds, got {low!r} and {high!r}."
+        msg = f"`a` must be less than `b`, both absolute bounds, got {shown(low)} and {high!r}."
         raise ArgumentValueError(msg)
     bounds = TruncatedNormal((low - center) / spread, (high - center) / spread)
     if (center + spread * bounds.lower, center + spread * bounds.upper) == (low, high):

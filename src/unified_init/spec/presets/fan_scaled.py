@@ -8,7 +8,7 @@ standard deviation as stated (what Keras, TensorFlow and JAX mean). ``kaiming_no
 from __future__ import annotations
 
 from unified_init.core import checks
-from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.errors import ArgumentValueError
 from unified_init.spec.distributions import AT_2_SIGMA, STD_UNIT_UNIFORM, Distribution, Normal, Uniform
 from unified_init.spec.gains import squared_gain
 from unified_init.spec.initializer import Initializer
@@ -71,7 +71,7 @@ def variance_scaling(scale: float, mode: str, distribution: str) -> Initializer:
         Keras ``VarianceScaling``: equal; its "normal" is "truncated_normal"; no fan_geo_avg.
         JAX ``variance_scaling``: equal; its "normal" is "untruncated_normal".
     """
-    if distribution == "normal":
+    if checks.plain(distribution) == "normal":
         msg = (
             "`distribution` 'normal' means truncated in Keras and TensorFlow, untruncated in JAX and "
             "PyTorch: write 'truncated_normal' or 'untruncated_normal'."
@@ -429,10 +429,7 @@ def siren(w0: float = 30.0, first: bool = False) -> Initializer:  # noqa: FBT001
         PyTorch, Keras and JAX have none. At w0 = 1, hidden layers are ``he_uniform``.
     """
     frequency = checks.positive("w0", w0)
-    if not isinstance(first, bool):
-        msg = f"`first` must be True or False, got {first!r}."
-        raise ArgumentTypeError(msg)
-    if first:  # the rule states a std, the paper a bound
+    if checks.switch("first", first):  # the rule states a std, the paper a bound
         return Initializer(Uniform(), InverseFan(STD_UNIT_UNIFORM, "fan_in"))
     return Initializer(Uniform(), VarianceScaling(2.0 / (frequency * frequency), "fan_in"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from unified_init.core import checks
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError
 from unified_init.spec.distributions import (
     BilinearUpsampling,
@@ -300,6 +301,6 @@ def icnr(base: Initializer, factor: int) -> Initializer:
         tf.nn.depth_to_space orders its channels the other way.
     """
     if not isinstance(base, Initializer):
-        msg = f"`base` must be an Initializer, such as he_normal(), got {base!r}."
+        msg = f"`base` must be an Initializer, such as he_normal(), got {shown(base)}."
         raise ArgumentTypeError(msg)
     return dataclasses.replace(base, upscale=checks.count("factor", factor))

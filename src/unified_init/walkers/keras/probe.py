@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from unified_init.backends.registry import backend_of, get
-from unified_init.errors import ArgumentTypeError
+from unified_init.errors import ArgumentTypeError, ArgumentValueError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,12 @@ def probe(model: Any, batch: Any, loss: Callable[[Any], Any] | None) -> list[dic
             f"each, got {type(model).__name__}: {error}"
         )
         raise ArgumentTypeError(msg) from None
-    layer_outputs = inner_model(batch, training=False)
+    try:
+        result = inner_model(batch, training=False)
+    except Exception as error:  # of the model
+        msg = f"`batch` must be what the model takes, but that raised {type(error).__name__}: {error}"
+        raise ArgumentValueError(msg) from error
+    layer_outputs = result if isinstance(result, (tuple, list)) else [result]  # of one layer, its tensor
     return [
         {"name": layer.name, "kind": type(layer).__name__, "shape": tuple(values.shape), **_moments(values)}
         for layer, value in zip(layers, layer_outputs, strict=True)

@@ -261,6 +261,12 @@ def loaded(model: Any) -> frozenset[str]:
 
 def check(model: Any, paths: Collection[str]) -> None:
     """Refuse kernels that spectral normalisation replaces, and variables without memory."""
+    if keras.config.backend() == "tensorflow" and _adapter().wants_graph(None):
+        msg = (
+            "a Keras model on TensorFlow is written eagerly: call apply() outside of any tf.function, and "
+            "without TF1's behavior (tf.compat.v1.disable_v2_behavior())."
+        )
+        raise ArgumentValueError(msg)
     for path in paths:
         _check_variable(model, path, _find(model, path))
 

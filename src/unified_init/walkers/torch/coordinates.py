@@ -7,8 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from unified_init.errors import ArgumentTypeError
-from unified_init.walkers.torch.watch import kept_random_state, parts_of, run, tensor_of, watched
+from unified_init.core.peers import attribute
+from unified_init.core.reprs import shown
+from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.walkers.torch.watch import (
+    attempt,
+    is_single,
+    kept_random_state,
+    parts_of,
+    run,
+    tensor_of,
+    watched,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -38,18 +48,22 @@ def trained(
     sizes: dict[tuple[str, int], float] = {}
     with kept_random_state(*parts_of(batch)), torch.enable_grad():
         torch.default_generator.manual_seed(seed)
-        model = make_model(width)
+        model = attempt("`make_model` must take a width", make_model, width)
         if not isinstance(model, torch.nn.Module):
             msg = f"`make_model` must return a torch.nn.Module, got {type(model).__name__}."
             raise ArgumentTypeError(msg)
         rates, multipliers = prepare(model, seed)
-        torch_optimizer = optimizer(model) if callable(optimizer) else _optimizer(model, rates, optimizer, lr)
+        torch_optimizer = (
+            _optimizer(model, rates, optimizer, lr)
+            if isinstance(optimizer, str)
+            else _checked(attempt("`optimizer` must take the model", optimizer, model))
+        )
         with _multiplied(model, multipliers):
             for step in range(steps):
                 output = _watched_step(model, batch, sizes, step)
                 torch_optimizer.zero_grad()
-                (_distance(output) if loss is None else loss(output)).backward()
-                torch_optimizer.step()
+                _loss_of(output, loss).backward()
+                attempt("`optimizer` must return an optimizer", torch_optimizer.step)
             _watched_step(model, batch, sizes, steps)
     return sizes
 
@@ -60,7 +74,28 @@ def _watched_step(model: torch.nn.Module, batch: Any, sizes: dict[tuple[str, int
         sizes.setdefault((name, step), float(output.detach().abs().double().mean()))
 
     with watched(model, record_size):
-        return run(model, batch)
+        return attempt("`batch` must be what the model takes", run, model, batch)
+
+
+def _checked(torch_optimizer: Any) -> Any:
+    """Return an optimizer, which need not be one of PyTorch's."""
+    if not all(callable(attribute(torch_optimizer, name)) for name in ("zero_grad", "step")):
+        msg = (
+            f"`optimizer` must return an optimizer with zero_grad() and step(), got {shown(torch_optimizer)}."
+        )
+        raise ArgumentTypeError(msg)
+    return torch_optimizer
+
+
+def _loss_of(output: Any, loss: Callable[[Any], Any] | None) -> torch.Tensor:
+    """Return the loss of an output, which can be differentiated."""
+    if loss is None:
+        return _distance(output)
+    value = attempt("`loss` must take the output of the model", loss, output)
+    if not is_single(value) or not value.requires_grad:
+        msg = f"`loss` must return a tensor of one value with a gradient, got {shown(value)}."
+        raise ArgumentTypeError(msg)
+    return value
 
 
 def _distance(output: Any) -> torch.Tensor:
@@ -76,6 +111,9 @@ def _optimizer(
 ) -> torch.optim.Optimizer:
     """Return an optimizer with a group for each learning rate."""
     groups: dict[float, list[torch.nn.Parameter]] = {}
+    if not any(True for _ in model.parameters()):
+        msg = f"`make_model` must return a model with parameters to train, got a {type(model).__name__}."
+        raise ArgumentValueError(msg)
     for path, parameter in model.named_parameters():
         groups.setdefault(lr * rates.get(path, (1.0, 1.0))[list(KINDS).index(kind)], []).append(parameter)
     torch_optimizer: torch.optim.Optimizer = KINDS[kind](

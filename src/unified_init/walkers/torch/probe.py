@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.func import functional_call
 
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.walkers.torch.watch import kept_random_state, parts_of, watched
+from unified_init.walkers.torch.watch import attempt, is_single, kept_random_state, parts_of, watched
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,21 +39,25 @@ def probe(model: torch.nn.Module, batch: Any, loss: Callable[[Any], Any] | None)
 
     # Running statistics change in copies of the buffers, and no gradient is added to the parameters' own.
     buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    args, kwargs = ((), batch) if isinstance(batch, dict) else (parts_of(batch), {})
     with (
         kept_random_state(*parts_of(batch)),
         watched(model, note_output),
         torch.set_grad_enabled(loss is not None),
     ):
-        output = functional_call(model, buffers, args, kwargs)
+        output = attempt("`batch` must be what the model takes", _call, model, buffers, batch)
         if loss is not None:
-            _differentiate(model, loss(output))
+            _differentiate(model, attempt("`loss` must take the output of the model", loss, output))
     return rows
 
 
+def _call(model: torch.nn.Module, buffers: dict[str, torch.Tensor], batch: Any) -> Any:
+    args, kwargs = ((), batch) if isinstance(batch, dict) else (parts_of(batch), {})
+    return functional_call(model, buffers, args, kwargs)
+
+
 def _differentiate(model: torch.nn.Module, value: Any) -> None:
-    if not isinstance(value, torch.Tensor) or value.numel() != 1:
-        msg = f"`loss` must return a tensor of one value, got {value!r}."
+    if not is_single(value):
+        msg = f"`loss` must return a tensor of one value, got {shown(value)}."
         raise ArgumentTypeError(msg)
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not parameters or not value.requires_grad:

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from unified_init.core import checks
+from unified_init.errors import ArgumentValueError, UnifiedInitError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["kept_random_state", "parts_of", "run", "tensor_of", "watched"]
+__all__ = ["attempt", "is_single", "kept_random_state", "parts_of", "run", "tensor_of", "watched"]
 
 
 def tensor_of(output: Any) -> torch.Tensor | None:  # whatever a layer returns
@@ -57,15 +60,33 @@ def kept_random_state(*tensors: Any) -> Iterator[None]:  # parts of a batch
         yield
 
 
+def attempt(what: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # of any function
+    """Call what a caller passed; what it raises becomes an error that says what was expected of it."""
+    try:
+        return function(*args, **kwargs)
+    except UnifiedInitError:
+        raise
+    except Exception as error:
+        msg = f"{what}, but that raised {type(error).__name__}: {error}"
+        raise ArgumentValueError(msg) from error
+
+
+def is_single(value: object) -> bool:
+    """Whether a value is a tensor of one value, as a loss is."""
+    if not isinstance(value, torch.Tensor) or torch.nn.parameter.is_lazy(value):
+        return False
+    return bool(value.numel() == 1)
+
+
 def run(model: torch.nn.Module, batch: Any) -> Any:  # arguments of any model
     """Call a model on a batch: one argument, a tuple of them, or a dict of named ones."""
-    if isinstance(batch, dict):
-        return model(**batch)
-    return model(*batch) if isinstance(batch, (tuple, list)) else model(batch)
+    args, kwargs = ((), batch) if isinstance(batch, dict) else (parts_of(batch), {})
+    return model(*args, **kwargs)
 
 
 def parts_of(batch: Any) -> tuple[Any, ...]:  # as above
     """Return the arguments of a batch."""
     if isinstance(batch, dict):
-        return tuple(batch.values())
-    return tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)
+        return tuple(entry for _, entry in checks.items(batch) or ())
+    parts = checks.entries(batch)
+    return (batch,) if parts is None else parts
