@@ -27,6 +27,7 @@ __all__ = [
     "beside",
     "check",
     "constrained",
+    "explicit_mesh",
     "explicit_sharding",
     "put",
     "reachable",
@@ -56,16 +57,12 @@ def tracing() -> bool:
 
 def _mesh() -> Any:
     """Return the mesh of devices that ``jax.set_mesh`` has set; None without one, or in a trace."""
-    get_mesh = getattr(jax.sharding, "get_mesh", None)
     try:
-        mesh = None if get_mesh is None else get_mesh()
-    except ValueError:  # also of transformations that trace no constants, such as ``jax.vmap`` outside of jit
-        mesh = None
-    else:
-        if mesh is not None:
-            return None if mesh.empty else mesh
-    scalar = jnp.zeros(())  # JAX's own arrays are there
-    return None if isinstance(scalar, jax.core.Tracer) else getattr(scalar.sharding, "mesh", None)
+        mesh = jax.sharding.get_mesh()
+    except (AttributeError, ValueError):  # JAX 0.5; in a trace, and in ``jax.vmap`` outside of one
+        scalar = jnp.zeros(())  # JAX's own arrays are there
+        return None if isinstance(scalar, jax.core.Tracer) else getattr(scalar.sharding, "mesh", None)
+    return None if mesh.empty else mesh
 
 
 def _abstract_mesh() -> Any:
@@ -85,6 +82,13 @@ def explicit_sharding(array: Any) -> Any:
     typeof = getattr(jax, "typeof", None)
     sharding = None if typeof is None else getattr(typeof(array), "sharding", None)
     return sharding if _is_explicit(getattr(sharding, "mesh", None)) else None
+
+
+def explicit_mesh(array: Any) -> Any:
+    """Return the mesh in the type of an array, or the mesh in force, if it has explicit axes; else None."""
+    sharding = None if array is None else explicit_sharding(array)
+    mesh = _abstract_mesh() if sharding is None else sharding.mesh
+    return mesh if _is_explicit(mesh) else None
 
 
 def reachable(target: jax.Device | Sharding) -> bool:
