@@ -215,10 +215,11 @@ def _sharded(sharding: jax.sharding.Sharding) -> Any:
 def trace(program: Program, key: Key | None, target: Any) -> jax.Array:
     """Run the graph program: in the trace under way, on a device, or sharded."""
     is_traced_key = key is not None and not isinstance(key[0], int)
-    if target is None and key is not None and is_traced_key and program.table is None:
-        # Matrices are made of steps whose result on explicit axes JAX cannot tell, say under ``jax.vmap``.
-        sharding = placement.explicit_sharding(key[0])
-        target = sharding and placement.replicated(sharding.mesh, len(program.index.shape))
+    if target is None and program.table is None:
+        # Constants have no mesh of their own, and matrices are made of steps whose result on explicit axes
+        # JAX cannot tell, say under ``jax.vmap``.
+        mesh = placement.explicit_mesh(key[0] if key is not None and is_traced_key else None)
+        target = mesh and placement.replicated(mesh, len(program.index.shape))
     if target is None:
         return trace_program(OPS, program, key, compiled)
     if is_traced_key or placement.tracing():

@@ -27,6 +27,7 @@ __all__ = [
     "beside",
     "check",
     "constrained",
+    "explicit_mesh",
     "explicit_sharding",
     "put",
     "reachable",
@@ -56,16 +57,12 @@ def tracing() -> bool:
 
 def _mesh() -> Any:
     """Return the mesh of devices that ``jax.set_mesh`` has set; None without one, or in a trace."""
-    get_mesh = getattr(jax.sharding, "get_mesh", None)
     try:
-        mesh = None if get_mesh is None else get_mesh()
-    except ValueError:  # also of transformations that trace no constants, such as ``jax.vmap`` outside of jit
-        mesh = None
-    else:
-        if mesh is not None:
-            return None if mesh.empty else mesh
-    scalar = jnp.zeros(())  # JAX's own arrays are there
-    return None if isinstance(scalar, jax.core.Tracer) else getattr(scalar.sharding, "mesh", None)
+        mesh = jax.sharding.get_mesh()
+    except (AttributeError, ValueError):  # JAX 0.5; in a trace, and in ``jax.vmap`` outside of one
+        scalar = jnp.zeros(())  # JAX's own arrays are there
+        return None if isinstance(scalar, jax.core.Tracer) else getattr(scalar.sharding, "mesh", None)
+    return None if mesh.empty else mesh
 
 
 def _abstract_mesh() -> Any:
@@ -85,6 +82,13 @@ def explicit_sharding(array: Any) -> Any:
     typeof = getattr(jax, "typeof", None)
     sharding = None if typeof is None else getattr(typeof(array), "sharding", None)
     return sharding if _is_explicit(getattr(sharding, "mesh", None)) else None
+
+
+def explicit_mesh(array: Any) -> Any:
+    """Return the mesh in the type of an array, or the mesh in force, if it has explicit axes; else None."""
+    sharding = None if array is None else explicit_sharding(array)
+    mesh = _abstract_mesh() if sharding is None else sharding.mesh
+    return mesh if _is_explicit(mesh) else None
 
 
 def reachable(target: jax.Device | Sharding) -> bool:
@@ -125,7 +129,7 @@ def resolved(target: Sharding | PartitionSpec) -> Sharding | PartitionSpec:
     try:
         return NamedSharding(mesh, target if isinstance(target, PartitionSpec) else named.spec)
     except Exception as error:  # noqa: BLE001  # JAX's have no common class
-        raise _unfit(target, str(error)) from None
+        raise ArgumentValueError(_unfit(target, str(error))) from None
 
 
 def beside(seed: Any, rank: int) -> Sharding | None:
@@ -169,13 +173,13 @@ def check(target: Sharding, shape: tuple[int, ...]) -> None:
     try:
         target.shard_shape(shape)
     except Exception as error:  # noqa: BLE001
-        raise _unfit(target, str(error), shape) from None
+        raise ArgumentValueError(_unfit(target, str(error), shape)) from None
 
 
 def _check_rank(target: Sharding | PartitionSpec, shape: tuple[int, ...]) -> None:
     spec = target if isinstance(target, PartitionSpec) else getattr(target, "spec", ())
     if len(spec) > len(shape):
-        raise _unfit(target, "it has more axes.", shape)
+        raise ArgumentValueError(_unfit(target, "it has more axes.", shape))
 
 
 def constrained(
@@ -193,7 +197,7 @@ def constrained(
     mesh_in_force = _abstract_mesh()
     mesh = mesh_in_force if isinstance(target, PartitionSpec) else getattr(target, "mesh", None)
     if mesh is None and mesh_in_force is not None:
-        raise _unfit(target, "it has no mesh, and one is in force.")
+        raise ArgumentValueError(_unfit(target, "it has no mesh, and one is in force."))
     _check_rank(target, shape)
     try:
         if _is_explicit(mesh):
@@ -203,11 +207,9 @@ def constrained(
     except UnifiedInitError:
         raise
     except Exception as error:  # noqa: BLE001
-        raise _unfit(target, str(error), shape) from None
+        raise ArgumentValueError(_unfit(target, str(error), shape)) from None
 
 
-def _unfit(target: object, reason: str, shape: tuple[int, ...] | None = None) -> ArgumentValueError:
+def _unfit(target: object, reason: str, shape: tuple[int, ...] | None = None) -> str:
     subject = "the mesh in force" if shape is None else f"an array of shape {shape}"
-    return ArgumentValueError(
-        f"the sharding {target!r} does not fit {subject}: {reason.partition(chr(10))[0]}"
-    )
+    return f"the sharding {target!r} does not fit {subject}: {reason.partition(chr(10))[0]}"

@@ -59,8 +59,8 @@ def draw(
             float32 tensor.
         backend: "numpy", "torch", "tensorflow" or "jax"; None takes the device's, else JAX if the
             seed is a JAX key, else NumPy.
-        device: where to put it, in the framework's own terms; for JAX a Sharding too. None is the
-            host, for JAX wherever it puts uncommitted arrays.
+        device: where to put it, in the framework's own terms; for JAX a Sharding too, or a PartitionSpec
+            for the mesh of ``jax.set_mesh``. None is the host, for JAX wherever it puts its own arrays.
 
     Returns:
         An array or tensor of the backend.

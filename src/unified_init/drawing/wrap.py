@@ -62,7 +62,12 @@ def as_jax(
     sizes: Mapping[str, int] | None = None,
     fans: Fans | None = None,
 ) -> JaxInitializer:
-    """Return ``(key, shape, dtype) -> array``, for Flax's ``kernel_init=`` and the like.
+    """Return ``(key, shape, dtype, out_sharding) -> array``, for Flax's ``kernel_init=`` and the like.
+
+    Called without ``dtype`` it draws float32, also where JAX's 64-bit types are on. ``out_sharding`` is a
+    Sharding, or a PartitionSpec for the mesh of ``jax.set_mesh``, on automatic and explicit axes. Without it
+    the array is where JAX's own initializers put theirs: on the mesh of ``jax.set_mesh``, else on the devices
+    that the key is committed to.
 
     Args:
         spec: the initializer.
@@ -73,10 +78,11 @@ def as_jax(
         fans: (fan_in, fan_out) instead of the layout's.
 
     Returns:
-        A frozen, hashable callable; it works inside ``jax.jit`` and ``jax.vmap``.
+        A frozen, hashable callable; it works inside ``jax.jit``, ``jax.vmap`` and ``jax.shard_map``.
 
     Raises:
-        ArgumentTypeError: no spec. ArgumentValueError: a layout that cannot be read.
+        ArgumentTypeError: no spec. ArgumentValueError: a layout that cannot be read. The callable raises them
+        for an ``out_sharding`` that is none, or that has no devices or does not fit the shape.
 
     Example:
         >>> import unified_init as ui
