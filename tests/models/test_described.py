@@ -278,6 +278,8 @@ def test_frozen_tables_stay_unless_a_rule_names_them() -> None:
         plan.frozen, "left"
     )
     assert not audit.unused
+    left = ui.plan(model, ui.recipes.torch_default().before(ui.Rule(spec=None, role="position")))
+    assert (left.frozen, left["pos_embed"].rule) == (("table.weight",), 0)  # a rule that leaves it decides it
     named = recipe.before(ui.Rule(spec=ui.constant(3.0), name="table.*"))
     _, report = ui.apply(model, named, seed=0)
     assert report.frozen == ("pos_embed",)

@@ -67,13 +67,13 @@ class Assignment:
 def deciding_rule(record: Record, recipe: Recipe, *, frozen: bool = False) -> int | None:
     """Return the index of the first rule that matches a record; None if none does.
 
-    A frozen table is only decided by a rule that names it, by ``name`` or ``path``.
+    A frozen table is only given values by a rule that names it, by ``name`` or ``path``.
     """
-    rules = enumerate(recipe.rules)
-    return next(
-        (index for index, rule in rules if (rule.name or rule.path or not frozen) and rule.matches(record)),
-        None,
-    )
+    for index, rule in enumerate(recipe.rules):
+        may_decide = not frozen or rule.name or rule.path or rule.spec is None
+        if may_decide and rule.matches(record):
+            return index
+    return None
 
 
 def assign(record: Record, recipe: Recipe, names: Mapping[str, str] | None = None) -> Assignment | None:
