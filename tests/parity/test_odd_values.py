@@ -91,6 +91,15 @@ def test_a_chart_is_written_to_a_path_only(path: str, request: pytest.FixtureReq
     odd_cases.check(path, CALLS[path], values, "charts", request.config)
 
 
+@pytest.mark.needs("torch")
+@pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="charts need matplotlib")
+def test_a_chart_has_a_file_that_can_be_written() -> None:
+    """No number, which would be a file that is open, and no name that no file can have."""
+    for path in (3, "a\0b"):
+        with refused(ui.ArgumentValueError, hidden=r"(?<=: ).*(?=\.$)"):
+            CALLS["Audit.chart"].function("Audit.chart")(path=path)
+
+
 # --- torch --------------------------------------------------------------------------------------
 
 
@@ -158,6 +167,9 @@ def test_what_a_caller_passes_to_be_called_is_blamed_for_what_it_raises() -> Non
         {"loss": lambda _: 3},
         {"optimizer": failing},
         {"optimizer": lambda _: None},
+        {"make_model": lambda _: torch.nn.Identity()},
+        {"widths": range(1, 10**12)},
+        {"seeds": 3},
     ):
         with refused(ui.UnifiedInitError, hidden="raised TypeError.*"):
             ui.coord_check(**{**options, **changes})
@@ -269,5 +281,5 @@ def test_a_key_without_a_value_here_is_refused() -> None:
     deleted = jax.random.key(0)
     deleted.delete()
     for key in (deleted, values_of("jax")["jax key tracer"]()):
-        with refused(ui.ArgumentValueError, hidden="here: .*"):
+        with refused(ui.ArgumentValueError, hidden=r"(?<=here: ).*(?=\.$)"):
             ui.draw(NORMAL, 3, seed=key)
