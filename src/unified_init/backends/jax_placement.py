@@ -129,7 +129,7 @@ def resolved(target: Sharding | PartitionSpec) -> Sharding | PartitionSpec:
     try:
         return NamedSharding(mesh, target if isinstance(target, PartitionSpec) else named.spec)
     except Exception as error:  # noqa: BLE001  # JAX's have no common class
-        raise _unfit(target, str(error)) from None
+        raise ArgumentValueError(_unfit(target, str(error))) from None
 
 
 def beside(seed: Any, rank: int) -> Sharding | None:
@@ -173,13 +173,13 @@ def check(target: Sharding, shape: tuple[int, ...]) -> None:
     try:
         target.shard_shape(shape)
     except Exception as error:  # noqa: BLE001
-        raise _unfit(target, str(error), shape) from None
+        raise ArgumentValueError(_unfit(target, str(error), shape)) from None
 
 
 def _check_rank(target: Sharding | PartitionSpec, shape: tuple[int, ...]) -> None:
     spec = target if isinstance(target, PartitionSpec) else getattr(target, "spec", ())
     if len(spec) > len(shape):
-        raise _unfit(target, "it has more axes.", shape)
+        raise ArgumentValueError(_unfit(target, "it has more axes.", shape))
 
 
 def constrained(
@@ -197,7 +197,7 @@ def constrained(
     mesh_in_force = _abstract_mesh()
     mesh = mesh_in_force if isinstance(target, PartitionSpec) else getattr(target, "mesh", None)
     if mesh is None and mesh_in_force is not None:
-        raise _unfit(target, "it has no mesh, and one is in force.")
+        raise ArgumentValueError(_unfit(target, "it has no mesh, and one is in force."))
     _check_rank(target, shape)
     try:
         if _is_explicit(mesh):
@@ -207,11 +207,9 @@ def constrained(
     except UnifiedInitError:
         raise
     except Exception as error:  # noqa: BLE001
-        raise _unfit(target, str(error), shape) from None
+        raise ArgumentValueError(_unfit(target, str(error), shape)) from None
 
 
-def _unfit(target: object, reason: str, shape: tuple[int, ...] | None = None) -> ArgumentValueError:
+def _unfit(target: object, reason: str, shape: tuple[int, ...] | None = None) -> str:
     subject = "the mesh in force" if shape is None else f"an array of shape {shape}"
-    return ArgumentValueError(
-        f"the sharding {target!r} does not fit {subject}: {reason.partition(chr(10))[0]}"
-    )
+    return f"the sharding {target!r} does not fit {subject}: {reason.partition(chr(10))[0]}"
