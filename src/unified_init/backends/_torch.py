@@ -43,6 +43,12 @@ def root_key(seed: object) -> Key | None:
     """Draw one 64-bit seed from a ``torch.Generator``: two words on its device, high first."""
     if not isinstance(seed, torch.Generator):
         return None
+    if _has_proxies():
+        msg = (
+            "`seed` must not be a torch.Generator while torch.export or make_fx records: a recorded seed has "
+            "no value yet. Pass an int."
+        )
+        raise ArgumentValueError(msg)
     high, low = (
         int(torch.randint(0, 2**32, (), generator=seed, device=seed.device, dtype=torch.int64))
         for _ in range(2)
@@ -222,8 +228,11 @@ def _is_freed(tensor: torch.Tensor) -> bool:
 
 def _is_recorded() -> bool:
     """Whether a tracer records what happens to tensors: it would not see that their memory is written."""
-    if torch.jit.is_tracing():
-        return True
+    return bool(torch.jit.is_tracing()) or _has_proxies()
+
+
+def _has_proxies() -> bool:
+    """Whether torch.export or make_fx records, by proxies that have no values."""
     # Loaded where make_fx, or anything that uses it, is; before, nothing can be recording.
     proxies = sys.modules.get("torch.fx.experimental.proxy_tensor")
     return proxies is not None and proxies.get_proxy_mode() is not None

@@ -51,7 +51,7 @@ def spec_call(
         msg = f"`spec` must be an Initializer, got {spec!r}."
         raise ArgumentTypeError(msg)
     if layout is not None:
-        parse(checks.text("layout", layout))
+        parse.__wrapped__(checks.text("layout", layout))  # Dynamo warns of a cache
     return SpecCall(
         spec=spec,
         name=checks.text("name", name),
