@@ -99,6 +99,9 @@ def test_checks_return_plain_numbers() -> None:
     assert checks.shape_of(range(3)) == (0, 1, 2)
     assert checks.shape_of(()) == ()
     assert checks.shape_of(np.array(3)) == (3,)
+    assert checks.number("x", np.array(2.5)) == checks.number("x", np.float32(2.5)) == 2.5
+    drawn = [ui.draw(NORMAL, (3,), seed=seed).tobytes() for seed in (5, np.uint64(5), np.array(5))]
+    assert drawn[0] == drawn[1] == drawn[2]
 
 
 def anything(value: Any) -> Any:

@@ -48,7 +48,7 @@ def test_a_frozen_call_has_the_spec_of_the_call(name: str) -> None:
 
 VALUES: list[Any] = [
     None, True, False, 0, 1, -1, 2**62, -(2**62) - 1, 2**200, 0.0, -0.0, 0.1, math.inf, -math.inf, "", "\ud800",
-    (), [], {}, (1, 2), [1, 2], [[1], (2,)], (True, 1, 1.0), slice(1, 2), slice(None), slice(1, 2.0, True),
+    (), [], {}, (1, 2), [1, 2], [[1], (2,)], (True, 1, 1.0), slice(1, 2), slice(None), slice(1, 2.0, "a"),
     [1, 4, None], {"B": 2}, {1: "B", "B": [True, (slice(None, 3),)]},
 ]  # fmt: skip
 

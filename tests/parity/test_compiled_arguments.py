@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from tests.helpers.messages import refused
+from tests.helpers.outcomes import outcome
 
 import unified_init as ui
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 pytestmark = pytest.mark.needs("torch")
 
@@ -18,7 +22,9 @@ N = ui.normal(0.0, 1.0)
 H = ui.he_normal()
 STATIC: tuple[dict[str, Any], ...] = ({}, {"fullgraph": True})
 DYNAMIC: tuple[dict[str, Any], ...] = ({"dynamic": True}, {"dynamic": True, "fullgraph": True})
-NUMPY_INT, NUMPY_FLOAT, OBJECT = np.int64(2), np.float32(5.5), object()
+WHOLE = (STATIC[1], DYNAMIC[1])
+INIT: Any = ui.as_torch(H, seed=7, name="w", layout="OI")
+NUMPY_INT, NUMPY_FLOAT = np.int64(2), np.float32(5.5)
 NUMPY_FANS, NUMPY_SIZES = (np.int64(9), NUMPY_FLOAT), {"B": NUMPY_INT}
 
 
@@ -26,6 +32,18 @@ class Text(str):
     """Stand for other kinds of str."""
 
     __slots__ = ()
+
+
+class Stranger:
+    """Stand for any object that is no argument."""
+
+
+STRANGER = Stranger()
+
+
+def fill(target: Any, spec: Any = N, **options: Any) -> Any:
+    """Fill, with arguments of which each row replaces some."""
+    return ui.fill(target, spec, **{"seed": 7, **options})
 
 
 def draw(spec: Any = N, shape: Any = (6, 4), **options: Any) -> Any:
@@ -99,7 +117,7 @@ def made() -> dict[str, Callable[[], Any]]:
 
 
 VALID: dict[str, Callable[[], Any]] = {
-    "plain": lambda: draw(),
+    "plain": lambda: draw(N, (6, 4)),
     "length": lambda: draw(N, 5),
     "list": lambda: draw(N, [6, 4]),
     "scalar": lambda: draw(N, ()),
@@ -145,30 +163,27 @@ BREAKING: dict[str, Callable[[], Any]] = {
     "NumPy length and index": lambda: draw(N, (NUMPY_INT, 4), index=(1,)),
     "NumPy type": lambda: draw(dtype=np.float32),
     "NumPy dtype": lambda: draw(dtype=np.dtype("float16")),
-    "generator": lambda: draw(seed=np.random.default_rng(3)),
     "other backend": lambda: draw(backend="numpy"),
     "no backend": lambda: draw(backend=None),
     "other str": lambda: draw(name=Text("w")),
-    "fill": lambda: ui.fill(tensor(), N, seed=7, name="w"),
-    "fill fans": lambda: ui.fill(tensor(), H, seed=7, layout="OI", sizes=None, fans=(9, 5)),
+    "fill": lambda: fill(tensor(), name="w"),
+    "fill fans": lambda: fill(tensor(), H, layout="OI", sizes=None, fans=(9, 5)),
     "as_torch": lambda: ui.as_torch(H, seed=7, name="w", layout="OI")(tensor()),
     "as_torch before": lambda: INIT(tensor()),
-    "fill nothing": lambda: ui.fill(3, N, seed=7),
-    "fill ints": lambda: ui.fill(tensor().int(), N, seed=7),
-    "fill expanded": lambda: ui.fill(tensor()[:1].expand(6, 4), N, seed=7),
-    "fill seed": lambda: ui.fill(tensor(), N, seed="7"),
-    "fill without a seed": lambda: ui.fill(tensor(), N),
-    "fill name": lambda: ui.fill(tensor(), N, seed=7, name=3),
-    "fill spec": lambda: ui.fill(tensor(), "he", seed=7),
-    "fill layout": lambda: ui.fill(tensor(), H, seed=7, layout="OX"),
-    "fill sizes": lambda: ui.fill(tensor(), H, seed=7, layout="(BO)I", sizes={"B": 5}),
-    "fill fans of one": lambda: ui.fill(tensor(), H, seed=7, fans=(9,)),
+    "fill nothing": lambda: fill(3),
+    "fill ints": lambda: fill(tensor().int()),
+    "fill expanded": lambda: fill(tensor()[:1].expand(6, 4)),
+    "fill seed": lambda: fill(tensor(), seed="7"),
+    "fill without a seed": lambda: fill(tensor(), seed=None),
+    "fill name": lambda: fill(tensor(), name=3),
+    "fill spec": lambda: fill(tensor(), "he"),
+    "fill layout": lambda: fill(tensor(), H, layout="OX"),
+    "fill sizes": lambda: fill(tensor(), H, layout="(BO)I", sizes={"B": 5}),
+    "fill fans of one": lambda: fill(tensor(), H, fans=(9,)),
     "as_torch nothing": lambda: INIT(3),
     "tensor as a seed": lambda: draw(seed=tensor()),
     "tensor as a shape": lambda: draw(N, tensor()),
 }
-
-INIT = ui.as_torch(H, seed=7, name="w", layout="OI")
 
 WRONG: dict[str, Callable[[], Any]] = {
     "list of ints in an index": lambda: draw(index=[1, 2]),
@@ -179,7 +194,7 @@ WRONG: dict[str, Callable[[], Any]] = {
     "step of 0": lambda: draw(index=(slice(0, 4, 0),)),
     "negative step": lambda: draw(index=(slice(None, None, -1),)),
     "bool in an index": lambda: draw(index=(True,)),
-    "bool in a slice": lambda: draw(index=(slice(True, 3),)),
+    "bool in a slice": lambda: draw(index=(slice(True, 3),)),  # noqa: FBT003
     "float in an index": lambda: draw(index=(1.0,)),
     "float in a slice": lambda: draw(index=(slice(0.0, 2),)),
     "None in an index": lambda: draw(index=(None,)),
@@ -205,7 +220,7 @@ WRONG: dict[str, Callable[[], Any]] = {
     "seed 3.5": lambda: draw(seed=3.5),
     "seed str": lambda: draw(seed="7"),
     "seed tuple": lambda: draw(seed=(1, 2)),
-    "seed object": lambda: draw(seed=OBJECT),
+    "seed object": lambda: draw(seed=STRANGER),
     "name 3": lambda: draw(name=3),
     "name None": lambda: draw(name=None),
     "name bytes": lambda: draw(name=b"w"),
@@ -257,8 +272,9 @@ WRONG: dict[str, Callable[[], Any]] = {
     "two others wrong": lambda: draw(N, (2, 2), seed=-1, device="nowhere"),
 }  # fmt: skip
 
-SYMBOLIC = {**closures(), **made()}  # where shapes are dynamic; the others have constants only
-ROWS = {**VALID, **BREAKING, **WRONG, **SYMBOLIC}
+ROWS = {**VALID, **BREAKING, **WRONG, **closures(), **made()}
+# What a cell holds is a symbol where shapes are dynamic. All others are constants, dynamic or not.
+MODES = dict.fromkeys(ROWS, STATIC) | dict.fromkeys(closures(), DYNAMIC) | dict.fromkeys(made(), WHOLE)
 
 
 def tensor() -> Any:
@@ -266,20 +282,6 @@ def tensor() -> Any:
     import torch
 
     return torch.zeros(6, 4)
-
-
-def outcome(call: Callable[[], Any]) -> Any:
-    """Return the type, shape and bits of a tensor, or the class and words of an error."""
-    import torch
-
-    try:
-        drawn = call()
-    except Exception as error:  # noqa: BLE001  # Dynamo's too
-        return type(error).__module__, type(error).__name__, str(error)
-    drawn = torch.as_tensor(drawn)
-    meta = drawn.device.type == "meta"
-    bits = b"" if meta or not drawn.numel() else bytes(drawn.reshape(-1).view(torch.uint8).numpy())
-    return drawn.dtype, tuple(drawn.shape), drawn.device, bits
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -290,7 +292,7 @@ def test_compiled_is_eager(name: str) -> None:
     expected = outcome(ROWS[name])
     refusals = [expected] if name in WRONG else []
     assert all(module == "unified_init" for module, *_ in refusals)
-    for options in STATIC + (DYNAMIC if name in SYMBOLIC else ()):
+    for options in MODES[name]:
         torch.compiler.reset()
         answer = outcome(torch.compile(ROWS[name], backend="eager", **options))
         if name in BREAKING and "fullgraph" in options:
@@ -298,3 +300,186 @@ def test_compiled_is_eager(name: str) -> None:
             assert "reason: unified_init: " in answer[2], options
         else:
             assert answer == expected, options
+
+
+def refused_with(call: Callable[..., Any], *arguments: Any, **options: Any) -> tuple[type, str]:
+    """Return the class and the words of the error with which a compiled program ends."""
+    import torch
+
+    torch.compiler.reset()
+    with pytest.raises(Exception) as caught:  # noqa: PT011  # whatever it is
+        torch.compile(call, backend="eager", **options)(*arguments)
+    return caught.type, str(caught.value)
+
+
+@pytest.mark.parametrize("backend", ["eager", "aot_eager", "inductor"])
+def test_every_compiler_of_graphs_raises_our_errors(backend: str) -> None:
+    """Also where the draw is in the middle of a graph, of constant lengths and of symbols."""
+    import torch
+
+    def program(x: Any, seed: Any) -> Any:
+        return (x * 2) @ draw(H, (x.shape[1], 3), layout="OI", seed=seed) + 1
+
+    x = torch.ones(2, 4)
+    expected = program(x, 7)
+    for options in STATIC + DYNAMIC:
+        torch.compiler.reset()
+        compiled = torch.compile(program, backend=backend, **options)
+        assert torch.equal(compiled(x, 7), expected)
+        with pytest.raises(ui.ArgumentTypeError) as caught:
+            compiled(x, "7")
+        assert str(caught.value) == outcome(lambda: draw(seed="7"))[2]
+
+
+def test_a_refusal_can_be_caught_in_the_program() -> None:
+    """What follows in the except clause is run, as outside."""
+    import torch
+
+    def program() -> Any:
+        try:
+            return draw(seed=-1)
+        except ui.ArgumentValueError:
+            return draw(seed=1)
+
+    torch.compiler.reset()
+    assert torch.equal(torch.compile(program, backend="eager")(), program())
+
+
+def test_a_refused_shape_raises_before_what_follows_it() -> None:
+    """The error is the draw's, not that of an operation on its result, used or not."""
+    import torch
+
+    def used(x: Any) -> Any:
+        return x @ draw(N, (True, 2))
+
+    def unused(x: Any) -> Any:
+        draw(N, (True, 2))
+        return x
+
+    for program in (used, unused):
+        error, words = refused_with(program, torch.ones(3, 3))
+        assert (error, words) == (ui.ArgumentTypeError, outcome(lambda: draw(N, (True, 2)))[2])
+
+
+def test_where_breaks_are_not_allowed_some_errors_are_those_of_dynamo() -> None:
+    """With fullgraph=True: generators, specs that are refused when they are made, and wrong shapes in use.
+
+    Of a constructor's error Dynamo keeps the words. The others are refused while Dynamo traces, without a graph that
+    could raise ours.
+    """
+    import torch
+
+    error, words = refused_with(lambda seed: draw(seed=seed), torch.Generator(), fullgraph=True)
+    assert error is torch._dynamo.exc.Unsupported
+    assert "reason: unified_init: " in words
+    error, words = refused_with(lambda: draw(ui.normal(0.0, -1.0)), fullgraph=True)
+    assert error is torch._dynamo.exc.Unsupported
+    assert "`std` must be positive and at least 2**-90, got -1.0" in words
+    error, _ = refused_with(lambda x: x @ draw(N, (True, 2)), torch.ones(3, 3), fullgraph=True)
+    assert error is torch._dynamo.exc.TorchRuntimeError
+
+
+def test_a_length_that_grows_needs_no_new_graph() -> None:
+    """Lengths, seeds and fans stay symbols: one compilation serves them all."""
+    import torch
+
+    def program(x: Any, seed: int, fan: int) -> Any:
+        return draw(H, (x.shape[0], 3), seed=seed, fans=(fan, None))
+
+    counter = torch._dynamo.testing.CompileCounter()
+    torch.compiler.reset()
+    compiled = torch.compile(program, backend=counter, fullgraph=True, dynamic=True)
+    for length, seed, fan in ((4, 7, 9), (5, 8, 10), (9, 2**40, 11)):
+        arguments = torch.ones(length), seed, fan
+        assert torch.equal(compiled(*arguments), program(*arguments))
+    assert counter.frame_count == 1
+
+
+def module(**options: Any) -> Any:
+    """Return a module that adds a draw to what a layer gives."""
+    import torch
+
+    class Noisy(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = torch.nn.utils.skip_init(torch.nn.Linear, 4, 3)
+            ui.fill(self.linear.weight, N, seed=1)
+            ui.fill(self.linear.bias, N, seed=2)
+
+        def forward(self, x: Any) -> Any:
+            return self.linear(x) + draw(H, (x.shape[0], 3), layout="OI", **options)
+
+    return Noisy()
+
+
+def exported_and_run(model: Any, x: Any, *, strict: bool) -> Any:
+    """Return what an exported module returns."""
+    import torch
+
+    return torch.export.export(model, (x,), strict=strict).module()(x)
+
+
+@pytest.mark.parametrize("strict", [False, True], ids=["", "strict"])
+def test_an_exported_draw_is_the_eager_one(tmp_path: Path, *, strict: bool) -> None:
+    """Of constant lengths and of symbols, saved and read again; with an error of ours, now or when it runs."""
+    import torch
+
+    model, x = module(), torch.ones(5, 4)
+    for shapes in (None, {"x": {0: torch.export.Dim("n", min=2, max=50)}}):
+        program = torch.export.export(model, (x,), dynamic_shapes=shapes, strict=strict)
+        assert torch.equal(program.module()(x), model(x))
+    assert torch.equal(program.module()(torch.ones(9, 4)), model(torch.ones(9, 4)))
+    torch.export.save(program, tmp_path / "program.pt2")
+    assert torch.equal(torch.export.load(tmp_path / "program.pt2").module()(x), model(x))
+    for options in (
+        {"seed": -1},
+        {"dtype": "int8"},
+        {"index": ([1, 2],)},
+        {"backend": "nope"},
+        {"seed": STRANGER},
+    ):
+        wrong = module(**options)
+        expected = outcome(partial(wrong, x))
+        answer = outcome(partial(exported_and_run, wrong, x, strict=strict))
+        assert answer == expected
+        assert answer[0] == "unified_init"
+
+
+def test_a_generator_cannot_be_exported() -> None:
+    """A recorded program would have no seed; make_fx says the same."""
+    import torch
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    wrong = module(seed=torch.Generator())
+    with refused(ui.ArgumentValueError):
+        torch.export.export(wrong, (torch.ones(5, 4),), strict=False)
+    with refused(ui.ArgumentValueError):
+        make_fx(wrong)(torch.ones(5, 4))
+
+
+def test_transforms_of_functions_see_the_eager_draw() -> None:
+    """vmap, grad and functional_call, compiled and not; a batch of seeds is refused."""
+    import torch
+
+    def shifted(v: Any) -> Any:
+        return v + draw(N, (3,))
+
+    def loss(v: Any) -> Any:
+        return (v * draw(N, (3,))).sum()
+
+    def called(parameters: Any, x: Any) -> Any:
+        return torch.func.functional_call(model, parameters, (x,))
+
+    model = module()
+    rows, x, expected = torch.ones(4, 3), torch.ones(5, 4), draw(N, (3,))
+    for options in (None, *STATIC):
+        torch.compiler.reset()
+
+        def compiled(function: Any, options: Any = options) -> Any:
+            return function if options is None else torch.compile(function, backend="aot_eager", **options)
+
+        assert torch.equal(compiled(torch.func.vmap(shifted))(rows), rows + expected)
+        assert torch.equal(compiled(torch.func.grad(loss))(rows[0]), expected)
+        assert torch.equal(compiled(called)(dict(model.named_parameters()), x), model(x))
+    with refused(ui.ArgumentTypeError):
+        torch.func.vmap(lambda seed: draw(N, (3,), seed=seed))(torch.arange(2))

@@ -44,6 +44,12 @@ def root_key(seed: object) -> Key | None:
     """Draw one 64-bit seed from a ``torch.Generator``: two words on its device, high first."""
     if not isinstance(seed, torch.Generator):
         return None
+    if _has_proxies():
+        msg = (
+            "`seed` must not be a torch.Generator while torch.export or make_fx records: a recorded seed has "
+            "no value yet. Pass an int."
+        )
+        raise ArgumentValueError(msg)
     if _is_faked():
         msg = "`seed` must be an int under FakeTensorMode, where a torch.Generator draws nothing."
         raise ArgumentValueError(msg)
@@ -231,8 +237,11 @@ def _is_freed(tensor: torch.Tensor) -> bool:
 
 def _is_recorded() -> bool:
     """Whether a tracer records what happens to tensors: it would not see that their memory is written."""
-    if torch.jit.is_tracing():
-        return True
+    return bool(torch.jit.is_tracing()) or _has_proxies()
+
+
+def _has_proxies() -> bool:
+    """Whether torch.export or make_fx records, by proxies that have no values."""
     # Loaded where make_fx, or anything that uses it, is; before, nothing can be recording, nor while another
     # thread imports it, when it lacks the function.
     get_proxy_mode = public("torch.fx.experimental.proxy_tensor.get_proxy_mode")

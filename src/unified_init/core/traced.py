@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["constant_in_traces"]
 
-Function = TypeVar("Function", bound=Callable[..., object])
 
-
-def constant_in_traces(function: Function) -> Function:
+def constant_in_traces(function: Callable[[float], float]) -> Callable[[float], float]:
     """Let ``torch.compile`` call a pure function while it traces, and take the result as a constant.
 
-    This is the mark that ``torch.compiler.assume_constant_result`` sets, which would need torch.
+    The mark is the one that ``torch.compiler.assume_constant_result`` sets, which would need torch. A new
+    function has it, because Dynamo ignores the cache of a cached function, and warns.
     """
-    vars(function)["_dynamo_marked_constant"] = True
-    return function
+
+    def constant(x: float) -> float:
+        return function(x)
+
+    constant.__name__, constant.__doc__ = function.__name__, function.__doc__
+    vars(constant)["_dynamo_marked_constant"] = True
+    return constant

@@ -1,9 +1,8 @@
 """The arguments of a draw as text, for the opaque node that stands for the draw in ``torch.compile``.
 
-The text keeps what distinguishes arguments: a list, a tuple and a slice, a bool and an int, and a float to its
-last bit. So what runs in the node is the eager draw, with the arguments that it would have had, and refuses
-what it refuses. Ints of the shape and the seed, which may be symbols while Dynamo traces, are kept beside the
-text.
+The text distinguishes a list, a tuple and a slice, a bool and an int, and keeps a float to its last bit. So
+the node runs the eager draw with the arguments that it would have had, and it refuses the same ones. The ints
+of shape, seed and fans, which may be symbols while Dynamo traces, are kept beside the text.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import operator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -27,11 +26,16 @@ from unified_init.law.layout import bind_symbolic
 from unified_init.spec.initializer import Initializer
 from unified_init.stream.dtypes import dtype_of
 
-__all__ = ["freeze", "plain", "refusal", "result", "run", "stand_in"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["freeze", "plain", "refusal", "result", "run", "stand_in", "thawed"]
 
 # ruff: noqa: ANN401  # what Dynamo traces
 
 SYMBOLS = 1 << 62  # ints from here are none of Dynamo's symbols, and may not fit the int64 of a node
+NUMBERS = (bool, int, float, torch.SymInt, torch.SymFloat)
+CONTAINERS = {tuple: "tuple", torch.Size: "tuple", list: "list", dict: "dict", slice: "slice"}
 INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 Arguments = dict[str, Any]
 Ints = tuple[Any, ...]  # ints, or symbols of them
@@ -51,6 +55,20 @@ def plain(
     """
     if value is None or type(value) is str:
         return value
+    if isinstance(value, NUMBERS):
+        return _number(value, strangers, ints)
+    if type(value) in CONTAINERS:
+        entries = [plain(entry, strangers, ints, with_numpy=with_numpy) for entry in _entries(value)]
+        return [CONTAINERS[type(value)], *entries]
+    if isinstance(value, Initializer):
+        return ["Initializer", *_parts(value, strangers)]
+    if ints is not None and with_numpy and _is_numpy_int(value):
+        ints.append(value)  # the node takes it for an int
+        return ["int", len(ints) - 1]
+    return _of_torch(value, strangers)
+
+
+def _number(value: Any, strangers: list[Any], ints: list[int] | None) -> Any:
     if type(value) is bool:
         return True if value else False  # noqa: SIM210  # a symbol becomes its value
     if type(value) is int or isinstance(value, torch.SymInt):
@@ -60,35 +78,39 @@ def plain(
         return ["int", len(ints) - 1]
     if type(value) is float or isinstance(value, torch.SymFloat):
         return ["float", value.hex()]  # a symbol becomes its value
-    if type(value) is tuple or isinstance(value, torch.Size):
-        return ["tuple", *[plain(entry, strangers, ints, with_numpy=with_numpy) for entry in value]]
-    if type(value) is list:
-        return ["list", *[plain(entry, strangers, ints, with_numpy=with_numpy) for entry in value]]
-    if type(value) is dict:
-        return ["dict", *[plain(item, strangers) for item in value.items()]]
-    if type(value) is slice:
-        return ["slice", *[plain(end, strangers) for end in (value.start, value.stop, value.step)]]
+    return _stranger(value, strangers)  # of another class of int or float
+
+
+def _of_torch(value: Any, strangers: list[Any]) -> list[Any]:
     if isinstance(value, torch.dtype):
         return ["dtype", str(value)]
-    if isinstance(value, torch.device):
-        return ["device", str(value)]
-    if isinstance(value, Initializer):
-        return ["Initializer", *_parts(value, strangers)]
-    if ints is not None and with_numpy and isinstance(value, (np.ndarray, np.integer)):
-        tensor = torch.as_tensor(value)  # what Dynamo makes of NumPy's ints
-        if tensor.ndim == 0 and tensor.dtype in INTEGERS:
-            ints.append(value)  # type: ignore[arg-type]  # the node takes it for a symbol
-            return ["int", len(ints) - 1]
+    return ["device", str(value)] if isinstance(value, torch.device) else _stranger(value, strangers)
+
+
+def _is_numpy_int(value: Any) -> bool:
+    if not isinstance(value, (np.ndarray, np.integer)):
+        return False
+    tensor = torch.as_tensor(value)  # what Dynamo makes of it
+    return tensor.ndim == 0 and tensor.dtype in INTEGERS
+
+
+def _stranger(value: Any, strangers: list[Any]) -> list[Any]:
     strangers.append(value)
     return ["stranger", len(strangers) - 1]
 
 
+def _entries(value: Any) -> Any:
+    if type(value) is dict:
+        return tuple(value.items())
+    return (value.start, value.stop, value.step) if type(value) is slice else value
+
+
 def _parts(spec: Initializer, strangers: list[Any]) -> list[Any]:
     """Return a spec as constants: one that was made in the trace is not an object yet."""
-    parts = [
-        [type(part).__name__, *[plain(getattr(part, name), strangers) for name in type(part).__match_args__]]
-        for part in (spec.distribution, spec.scale)
-    ]
+    parts = []
+    for part in (spec.distribution, spec.scale):
+        values = [plain(getattr(part, name), strangers) for name in type(part).__match_args__]
+        parts.append(["list", type(part).__name__, *values])
     return [*parts, plain(spec.factor, strangers), plain(spec.upscale, strangers)]
 
 
@@ -124,35 +146,29 @@ def thawed(value: Any, ints: Ints = (), strangers: tuple[Any, ...] = ()) -> Any:
     if not isinstance(value, list):
         return value
     kind, *entries = value
-    match kind:
-        case "int":
-            return ints[entries[0]]
-        case "stranger":
-            return strangers[entries[0]]
-        case "float":
-            return float.fromhex(entries[0])
-        case "dtype":
-            return getattr(torch, entries[0].removeprefix("torch."))
-        case "device":
-            return torch.device(entries[0])
-        case "Initializer":
-            (dist, *dist_values), (scale, *scale_values), factor, upscale = entries
-            return Initializer(
-                KINDS["distribution"][dist](*map(thawed, dist_values)),
-                KINDS["scale"][scale](*map(thawed, scale_values)),
-                thawed(factor),
-                upscale,
-            )
-    values = [thawed(entry, ints, strangers) for entry in entries]
-    match kind:
-        case "list":
-            return values
-        case "tuple":
-            return tuple(values)
-        case "dict":
-            return dict(values)
-        case _:
-            return slice(*values)
+    if kind == "int":
+        return ints[entries[0]]
+    if kind == "stranger":
+        return strangers[entries[0]]
+    return MAKERS[kind]([thawed(entry, ints, strangers) for entry in entries])
+
+
+def _spec(parts: list[Any]) -> Initializer:
+    (dist, *dist_values), (scale, *scale_values), factor, upscale = parts
+    distribution = KINDS["distribution"][dist](*dist_values)
+    return Initializer(distribution, KINDS["scale"][scale](*scale_values), factor, upscale)
+
+
+MAKERS: dict[str, Callable[[list[Any]], Any]] = {
+    "list": list,
+    "tuple": tuple,
+    "dict": dict,
+    "slice": lambda ends: slice(*ends),
+    "float": lambda text: float.fromhex(text[0]),
+    "dtype": lambda text: getattr(torch, text[0].removeprefix("torch.")),
+    "device": lambda text: torch.device(text[0]),
+    "Initializer": _spec,
+}
 
 
 def _arguments(call: str, ints: Ints) -> tuple[Arguments, bool]:
@@ -192,7 +208,7 @@ def _result(call: str, ints: Ints) -> Result | None:
         program, _ = eager.checked(**checkable)
         if not exists:
             return None
-        if hints == ints:
+        if all(type(value) is int for value in ints):  # to compare a symbol would pin its value
             return program.index.shape, program.dtype.name, device
     shape, index = arguments["shape"], arguments["index"]
     shape = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
@@ -203,8 +219,8 @@ def _result(call: str, ints: Ints) -> Result | None:
 
 def _hint(value: Any) -> int | None:
     """Return an int; of a symbol its value where it is traced, or None if it has none."""
-    if type(value) is int:
-        return value
+    if not isinstance(value, torch.SymInt):
+        return checks.integer(value)
     return value.node.hint if value.node.has_hint() else None
 
 

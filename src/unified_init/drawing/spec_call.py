@@ -53,7 +53,7 @@ def spec_call(
         raise ArgumentTypeError(msg)
     if layout is not None:
         layout = checks.text("layout", layout)
-        parse(layout)
+        parse.__wrapped__(layout)  # Dynamo warns of a cache
     return SpecCall(
         spec=spec,
         name=checks.text("name", name),

@@ -42,8 +42,8 @@ freeze = torch.compiler.assume_constant_result(frozen_call.freeze)
 refusal = torch.compiler.assume_constant_result(frozen_call.refusal)
 draw_eagerly = _outside(
     eager.draw_eagerly,
-    "unified_init: this draw is no node of a graph. Its backend must be torch, and its arguments plain values "
-    "of Python: no generator, tensor, array or scalar of NumPy. Draw outside, or without fullgraph=True.",
+    "unified_init: this draw cannot be a node of a graph. Its backend must be torch, and its arguments plain "
+    "Python values: no generator, tensor, array or NumPy scalar. Draw outside, or without fullgraph=True.",
 )
 fill_eagerly = _outside(
     eager.fill_eagerly,
@@ -61,7 +61,8 @@ def draw(
     if torch.compiler.is_compiling():
         ints: list[int] = []
         call = _call(arguments, ints)
-        if call:
+        # torch.export may run these lines: then they can ask.
+        if call and (torch.compiler.is_dynamo_compiling() or frozen_call.result(call, tuple(ints))):
             drawn = opaque_draw(call, ints)
             if drawn.dtype is not REFUSED:
                 return drawn
@@ -113,11 +114,11 @@ def _(call: str, ints: list[int]) -> torch.Tensor:
 
 
 def _can_break() -> bool:
-    """Whether Dynamo is tracing and may leave the graph; or torch.export, which runs the lines of ``draw``."""
+    """Whether Dynamo is tracing and may leave the graph."""
     from torch._dynamo.symbolic_convert import InstructionTranslator  # noqa: PLC0415  # no public way to ask
 
     try:
         tracer = InstructionTranslator.current_tx()
-    except AttributeError:  # none: the graph is being compiled, or exported
-        return bool(torch.compiler.is_compiling())
+    except AttributeError:  # none: its graph is being compiled
+        return False
     return not (tracer.one_graph or getattr(tracer, "error_on_graph_break", False))

@@ -18,8 +18,8 @@ __all__ = ["density", "tail"]
 FARTHEST = 39.0
 
 
-@functools.lru_cache(maxsize=256)
 @constant_in_traces  # Dynamo cannot trace decimal
+@functools.lru_cache(maxsize=256)
 def tail(x: float) -> float:
     """Return the probability that a unit normal exceeds ``x``.
 
@@ -43,8 +43,8 @@ def tail(x: float) -> float:
         return float(decimal.Decimal("0.5") - _density(square, context.prec) * total)
 
 
-@functools.lru_cache(maxsize=256)
 @constant_in_traces
+@functools.lru_cache(maxsize=256)
 def density(x: float) -> float:
     """Return the density of the unit normal at ``x``."""
     if abs(x) > FARTHEST:

@@ -178,7 +178,7 @@ class Initializer:
     @property
     def is_random(self) -> bool:
         """Whether a draw needs a seed."""
-        return isinstance(self.distribution, (Elementwise, Orthogonal, DeltaOrthogonal, Sparse))
+        return isinstance(self.distribution, Elementwise | Orthogonal | DeltaOrthogonal | Sparse)
 
     def resolve(
         self,
