@@ -22,7 +22,7 @@ from unified_init.drawing import eager
 from unified_init.errors import UnifiedInitError
 from unified_init.interop.serialise import KINDS
 from unified_init.law.indexmap import index_map
-from unified_init.law.layout import bind_symbolic
+from unified_init.law.layout import bind
 from unified_init.spec.initializer import Initializer
 from unified_init.stream.dtypes import dtype_of
 
@@ -45,30 +45,28 @@ Result = tuple[tuple[int, ...], str, str]  # shape, dtype and device of a tensor
 # --- while Dynamo traces: lines that it can follow -------------------------------------------------
 
 
-def plain(
-    value: Any, strangers: list[Any], ints: list[int] | None = None, *, with_numpy: bool = False
-) -> Any:
+def plain(value: Any, strangers: list[Any], ints: list[Any] | None = None) -> Any:
     """Return a value as nested lists of constants, each of which begins with a word for what it was.
 
     A value of no kind that is known here is appended to ``strangers``, and its position stands for it. Where
-    ``ints`` is given the same holds for ints, which stay symbols, and ``with_numpy`` for those of NumPy.
+    ``ints`` is given the same holds for ints, those of NumPy too, which stay symbols.
     """
     if value is None or type(value) is str:
         return value
     if isinstance(value, NUMBERS):
         return _number(value, strangers, ints)
     if type(value) in CONTAINERS:
-        entries = [plain(entry, strangers, ints, with_numpy=with_numpy) for entry in _entries(value)]
+        entries = [plain(entry, strangers, ints) for entry in _entries(value)]
         return [CONTAINERS[type(value)], *entries]
     if isinstance(value, Initializer):
         return ["Initializer", *_parts(value, strangers)]
-    if ints is not None and with_numpy and _is_numpy_int(value):
+    if ints is not None and _is_numpy_int(value):
         ints.append(value)  # the node takes it for an int
         return ["int", len(ints) - 1]
     return _of_torch(value, strangers)
 
 
-def _number(value: Any, strangers: list[Any], ints: list[int] | None) -> Any:
+def _number(value: Any, strangers: list[Any], ints: list[Any] | None) -> Any:
     if type(value) is bool:
         return True if value else False  # noqa: SIM210  # a symbol becomes its value
     if type(value) is int or isinstance(value, torch.SymInt):
@@ -200,21 +198,18 @@ def result(call: str, ints: Ints) -> Result | None:
 
 
 def _result(call: str, ints: Ints) -> Result | None:
-    hints = tuple(map(_hint, ints))
     arguments, exists = _arguments(call, ints)
-    device = str(arguments["device"] or "cpu")
+    hints = tuple(map(_hint, ints))
     if None not in hints:
         checkable, _ = _arguments(call, hints)
-        program, _ = eager.checked(**checkable)
-        if not exists:
-            return None
-        if all(type(value) is int for value in ints):  # to compare a symbol would pin its value
-            return program.index.shape, program.dtype.name, device
+        eager.checked(**checkable)
+    if not exists:
+        return None
     shape, index = arguments["shape"], arguments["index"]
     shape = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
-    if index is not None:
-        shape = index_map(bind_symbolic(shape, arguments["layout"], arguments["sizes"]), index).shape
-    return shape, dtype_of(arguments["dtype"]).name, device
+    if index is not None:  # the lengths are no symbols then
+        shape = index_map(bind(shape, arguments["layout"], arguments["sizes"]), index).shape
+    return shape, dtype_of(arguments["dtype"]).name, str(arguments["device"] or "cpu")
 
 
 def _hint(value: Any) -> int | None:

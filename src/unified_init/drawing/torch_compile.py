@@ -26,7 +26,6 @@ __all__ = ["draw", "fill_eagerly", "opaque_draw"]
 
 # ruff: noqa: ANN401  # what Dynamo traces
 
-SYMBOLIC = ("shape", "seed", "fans")  # whose ints may differ from run to run of one graph
 REFUSED = torch.bool  # the type of a fake that says so; nothing that is drawn has it
 
 
@@ -74,12 +73,10 @@ def _call(arguments: dict[str, Any], ints: list[int]) -> str:
     strangers: list[Any] = []
     backend, device = arguments["backend"], arguments["device"]
     if backend == "torch" or (backend is None and isinstance(device, torch.device)):
-        # Of a scalar of NumPy the graph knows no value, which an index needs for the shape of its result.
-        with_numpy = arguments["index"] is None
+        # An index needs the values of all lengths for the shape of its result.
+        symbolic = ("shape", "seed", "fans") if arguments["index"] is None else ("seed", "fans")
         frozen = {
-            name: frozen_call.plain(value, strangers, ints, with_numpy=with_numpy)
-            if name in SYMBOLIC
-            else frozen_call.plain(value, strangers)
+            name: frozen_call.plain(value, strangers, ints if name in symbolic else None)
             for name, value in arguments.items()
         }
         if not strangers:

@@ -19,7 +19,7 @@ from unified_init.errors import ArgumentTypeError, ArgumentValueError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Digit", "Geometry", "bind", "bind_symbolic", "parse", "size_items"]
+__all__ = ["Digit", "Geometry", "bind", "parse", "size_items"]
 
 ROLES = "BOIDHW"  # in logical order
 SPATIAL = "DHW"
@@ -121,12 +121,6 @@ def bind(
     if layout is not None:
         layout = checks.text("layout", layout)
     return _bind(shape, layout, size_items(sizes))
-
-
-def bind_symbolic(shape: tuple[int, ...], layout: str | None, sizes: Mapping[str, int] | None) -> Geometry:
-    """Return what ``bind`` returns, for lengths that may be symbols of a tracer, which do not hash."""
-    geometry: Geometry = _bind.__wrapped__(shape, layout, size_items(sizes))
-    return geometry
 
 
 def size_items(sizes: Mapping[str, int] | None) -> tuple[tuple[str, int], ...]:
