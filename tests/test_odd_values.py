@@ -65,6 +65,8 @@ def test_names_are_words() -> None:
             ui.plan(model, recipe, names=anything(names))
     with refused(ui.ArgumentTypeError):
         ui.match(model, model, given=anything({3: "w"}))
+    with refused(KeyError):
+        ui.NameMap((("a", "b"),))[anything(3)]
 
 
 @pytest.mark.parametrize(

@@ -103,12 +103,13 @@ def test_a_probe_leaves_no_trace(training: bool) -> None:  # noqa: FBT001  # a p
 
 
 def test_a_failing_model_leaves_no_hooks() -> None:
-    """An error of the model passes through, and its hooks are gone."""
+    """An error of the model is the cause of ours, and its hooks are gone."""
     import torch
 
     model = torch.nn.Sequential(torch.nn.Linear(6, 8))
-    with pytest.raises(RuntimeError):
+    with pytest.raises(ui.BackendError) as caught:
         ui.probe(model, torch.ones(4, 5))
+    assert type(caught.value.__cause__) is RuntimeError
     assert not any(module._forward_hooks for module in model.modules())
 
 

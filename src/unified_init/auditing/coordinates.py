@@ -166,6 +166,7 @@ def coord_check(
         ArgumentTypeError: something else than a recipe, a function or integers, or a model that is no
             ``torch.nn.Module``.
         ArgumentValueError: fewer than two widths, no seed, or models with different layers.
+        BackendError: a model or one of the functions raised an error, which is its cause.
 
     Example:
         >>> import torch

@@ -130,6 +130,7 @@ def probe(model: Any, batch: Any, loss: Callable[[Any], Any] | None = None) -> P
     Raises:
         ArgumentTypeError: a model that cannot be probed, or a loss that returns something else.
         ArgumentValueError: a loss without parameters that require gradients.
+        BackendError: the model or the loss raised an error, which is its cause.
 
     Example:
         >>> import torch

@@ -61,7 +61,8 @@ class NameMap(Mapping):  # type: ignore[type-arg]  # a Mapping[str, str]; slots 
         streams = dict(self.names)
         word = checks.plain(path)
         if word not in streams:
-            raise KeyError(path)
+            msg = f"the map has no path {shown(path)}"
+            raise KeyError(msg)
         return streams[word]
 
     def __iter__(self) -> Iterator[str]:

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from unified_init.backends.registry import backend_of, get
-from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.errors import ArgumentTypeError, BackendError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +36,7 @@ def probe(model: Any, batch: Any, loss: Callable[[Any], Any] | None) -> list[dic
         result = inner_model(batch, training=False)
     except Exception as error:  # of the model
         msg = f"`batch` must be what the model takes, but that raised {type(error).__name__}: {error}"
-        raise ArgumentValueError(msg) from error
+        raise BackendError(msg) from error
     layer_outputs = result if isinstance(result, (tuple, list)) else [result]  # of one layer, its tensor
     return [
         {"name": layer.name, "kind": type(layer).__name__, "shape": tuple(values.shape), **_moments(values)}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from unified_init.core import checks
-from unified_init.errors import ArgumentValueError, UnifiedInitError
+from unified_init.errors import BackendError, UnifiedInitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,7 +68,7 @@ def attempt(what: str, function: Callable[..., Any], *args: Any, **kwargs: Any) 
         raise
     except Exception as error:
         msg = f"{what}, but that raised {type(error).__name__}: {error}"
-        raise ArgumentValueError(msg) from error
+        raise BackendError(msg) from error
 
 
 def is_single(value: object) -> bool:
