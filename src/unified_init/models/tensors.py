@@ -123,7 +123,7 @@ def read(model: Any, path: str) -> NDArray[Any]:
         ``state_dict``: a gate, a query or an expert can be read alone, and a centred norm's scale is
         the number that multiplies.
     """
-    checks.text("path", path)
+    path = checks.text("path", path)
     if isinstance(model, Inventory):
         msg = "`model` must be a model, got an Inventory, which has no values."
         raise ArgumentTypeError(msg)
