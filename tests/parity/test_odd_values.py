@@ -186,8 +186,18 @@ def test_a_keras_model_of_one_layer_is_probed() -> None:
     inputs = keras.Input((4,), name="inputs")
     model = keras.Model(inputs, keras.layers.Dense(3, name="fc")(inputs), name="model")
     assert ui.probe(model, np.ones((2, 4), np.float32))["fc"].shape == (2, 3)
-    with refused(ui.ArgumentValueError, hidden="raised .*"):
+    with refused(ui.ArgumentValueError, hidden=r"(?<=raised )\w+|(?<=: )(?s:.*)"):
         ui.probe(model, "nonsense")
+
+
+@pytest.mark.needs("tensorflow")
+def test_a_keras_model_is_not_written_in_a_graph() -> None:
+    """Its variables would get values only when the graph runs."""
+    import tensorflow as tf
+
+    model = CALLS["probe of a keras.Model"].valid()["model"]
+    with tf.Graph().as_default(), refused(ui.ArgumentValueError):
+        ui.apply(model, ui.recipes.keras_default(), seed=0)
 
 
 @pytest.mark.needs("tensorflow")

@@ -15,6 +15,7 @@ from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendEr
 from unified_init.inventory.records import Inventory
 from unified_init.models.matching import match
 from unified_init.models.tensors import LogicalTensor, logical_tensors
+from unified_init.stream.dtypes import DTYPES
 from unified_init.walkers.registry import walker_of
 from unified_init.walkers.writes import Drawn, Target, Write
 
@@ -138,13 +139,22 @@ def _opened(source: Any, inventory: Inventory | None, target: Inventory) -> Sour
             for tensor in logical_tensors(records)
             if (tensor.part.path if tensor.part is not None else tensor.record.path) in paths
         }
-        return Source(tensors, lambda path: values_of(arrays[owners.get(path, path)], "source"), paths)
+        return Source(tensors, lambda path: _numbers(arrays[owners.get(path, path)]), paths)
     if inventory is not None:
         msg = "`inventory` says what a mapping or a file holds; a model says it itself."
         raise ArgumentValueError(msg)
     walker = walker_of(source, "source")
     tensors = {tensor.stream: tensor for tensor in logical_tensors(walker.inspect(source))}
     return Source(tensors, lambda path: walker.read(source, path))
+
+
+def _numbers(array: Any) -> NDArray[Any]:
+    """Return an array of a mapping as one of NumPy; refuse what holds no numbers."""
+    values = values_of(array, "source")
+    if values.dtype.kind not in "biuf" and values.dtype.name not in DTYPES:
+        msg = f"`source` must hold numbers, got an array of {values.dtype}."
+        raise ArgumentTypeError(msg)
+    return values
 
 
 def _file(source: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
