@@ -24,7 +24,7 @@ Inside = dict[str, Callable[[Any], Arguments]]
 # whatever an exception takes.
 RESULTS = frozenset({
     "Audit", "AuditRow", "CoordCheck", "Law", "NameMap", "Plan", "Probe", "Report", "testing.Conformity",
-    "testing.Finding", "UnifiedInitError", "ArgumentTypeError", "ArgumentValueError", "BackendError",
+    "testing.Finding", "UnifiedInitError", "Verification", "ArgumentTypeError", "ArgumentValueError", "BackendError",
 })  # fmt: skip
 
 
@@ -133,10 +133,17 @@ def inventory(width: int = 4) -> ui.Inventory:
     """Return the records of one layer."""
     weight = ui.Record(
         name="fc.weight", path="fc.weight", shape=(3, width), layout="OI", kind="linear", role="kernel", inputs=width,
-        outputs=3,
+        outputs=3, native="Linear",
     )  # fmt: skip
-    bias = ui.Record(name="fc.bias", path="fc.bias", shape=(3,), layout="O", kind="linear", role="bias")
+    bias = ui.Record(
+        name="fc.bias", path="fc.bias", shape=(3,), layout="O", kind="linear", role="bias", native="Linear"
+    )
     return ui.Inventory("torch", (weight, bias))
+
+
+def layer() -> ui.Layer:
+    """Return a description of that layer."""
+    return ui.Layer(kind="linear")
 
 
 def recipe() -> ui.Recipe:
@@ -215,6 +222,11 @@ def torch_batch() -> Any:
     return torch.ones(2, 4)
 
 
+def torch_state() -> Any:
+    """Return values for the model below."""
+    return {"fc.weight": np.ones((3, 4), np.float32), "fc.bias": np.ones(3, np.float32)}
+
+
 def torch_model(width: int = 3) -> Any:
     """Return a layer under the name that the records above have."""
     import torch
@@ -253,6 +265,11 @@ def keras_again(config: Arguments) -> Any:
     )
 
 
+def described() -> Arguments:
+    """Return the arguments that describe layers."""
+    return {"layers": {"Linear": layer()}, "places": {"fc": "head"}}
+
+
 def drawn(**more: Any) -> Callable[[], Arguments]:
     """Return the arguments that ``draw`` shares with others."""
     return lambda: {
@@ -282,6 +299,15 @@ PATTERNS: Inside = {
 }
 
 
+LAYERS: Inside = {
+    "layers[key]": lambda value: {"layers": {"Linear": value}},
+    "layers{key}": lambda value: {"layers": {value: layer()}},
+    "places[glob]": lambda value: {"places": {"fc": value}},
+    "places{key}": lambda value: {"places": {value: "head"}},
+}
+STRIP: Inside = {"strip[0]": lambda value: {"strip": [value]}}
+
+
 def numbers(**valid: Any) -> Call:
     """Return a call with plain arguments."""
     return Call(valid=lambda: dict(valid))
@@ -298,6 +324,7 @@ RECORD_FIELDS: Arguments = {
     "name": "qv", "path": "qv", "shape": (4, 4), "layout": "(BO)I", "sizes": (("B", 2),), "kind": "attention",
     "role": "kernel", "place": "attention.qkv", "block": 0, "dtype": "float32", "inputs": 4, "outputs": 2, "space": 1,
     "groups": 1, "hidden": 0, "features": 0, "padding": None, "axis": None, "parts": (), "ties": ("w",), "native": "Linear",
+    "trainable": False, "doubt": "what it is",
 }  # fmt: skip
 RULE_PLACES: Inside = {
     f"{field}[0]": lambda value, field=field: {field: (value,)}  # type: ignore[misc]
@@ -330,7 +357,7 @@ FILL_PLACES: Inside = {
 RULE_FIELDS: Arguments = {
     "spec": ui.he_normal(), "kind": "linear", "role": ("kernel", "bias"), "place": None, "name": "fc*", "path": "fc*",
     "shape": (3, 4), "block": 1, "depthwise": False, "fused": True, "predicate": bool, "fans": "own", "unit": "part",
-    "parts": (("q", ui.zeros()),), "padding": "drawn", "by_block": 0.5, "optional": True, "note": "why",
+    "layout": "(BO)I", "sizes": {"B": 1}, "index": slice(1, None), "parts": (("q", ui.zeros()),), "padding": "drawn", "by_block": 0.5, "optional": True, "note": "why",
 }  # fmt: skip
 
 CALLS: dict[str, Call] = {
@@ -454,10 +481,43 @@ CALLS: dict[str, Call] = {
     "register_backend": Call(lambda: {"name": "my_arrays", "module": "my_arrays_adapter"}),
     # records
     "Part": Call(
-        lambda: {"label": "q", "length": 2, "path": "w", "box": ((0, 2), (0, 4)), "shift": 0.5},
+        lambda: {"label": "q", "length": 2, "path": "w", "box": ((0, 2), (0, 4)), "shift": 0.5, "view": (4, 4)},
         {
-            "box[0]": lambda value: {"box": (value,)},
-            "box[0][0]": lambda value: {"box": ((value, 4),)},
+            "view[0]": lambda value: {"view": (value, 4)},
+            "box": lambda value: {"box": value, "view": None},
+            "box[0]": lambda value: {"box": (value,), "view": None},
+            "box[0][0]": lambda value: {"box": ((value, 4),), "view": None},
+        },
+    ),
+    "Part.region": Call(
+        lambda: {"values": np.ones((4, 4), np.float32)},
+        on=lambda: ui.Part(label="q", length=2, path="w", box=((0, 2), (0, 2), (0, 2)), view=(2, 2, 4)),
+    ),
+    "Record.of_part": Call(lambda: {"part": fused().parts[0]}, on=fused),
+    "Split": Call(
+        lambda: {"labels": ("q", "k"), "lengths": (2, 1), "blocks": 2},
+        {
+            "labels[0]": lambda value: {"labels": (value, "k")},
+            "lengths[0]": lambda value: {"lengths": [value, 1]},
+        },
+    ),
+    "Split.on": Call(lambda: {"length": 4}, on=lambda: ui.Split(("q", "k"), blocks=2)),
+    "Split.parts": Call(
+        lambda: {"path": "w", "shape": (3, 4), "axis": 1}, SHAPE, on=lambda: ui.Split(("q", "k"), blocks=2)
+    ),
+    "Layer": Call(
+        lambda: {
+            "kind": "linear", "tensors": {"w": ("kernel", "(BO)I"), "b": "bias"}, "centred": False, "fans": (4, 3),
+            "sizes": {"B": 1}, "parts": {"w": ("q", "k")},
+        },
+        SIZES | FANS | {
+            "tensors[w]": lambda value: {"tensors": {"w": value}},
+            "tensors[w][0]": lambda value: {"tensors": {"w": (value, "OI")}},
+            "tensors[w][1]": lambda value: {"tensors": {"w": ("kernel", value)}},
+            "tensors{key}": lambda value: {"tensors": {value: "kernel"}},
+            "parts[w]": lambda value: {"parts": {"w": value}},
+            "parts[w][0]": lambda value: {"parts": {"w": (value, "k")}},
+            "parts{key}": lambda value: {"parts": {value: ("q", "k")}},
         },
     ),
     "Record": Call(
@@ -483,13 +543,19 @@ CALLS: dict[str, Call] = {
     # recipes
     "Rule": Call(
         lambda: dict(RULE_FIELDS),
-        FANS | RULE_PLACES,
+        FANS | SIZES | RULE_PLACES | {
+            "index[0]": lambda value: {"index": (value,)},
+            "index[0].start": lambda value: {"index": (slice(value, None),)},
+            "index[0].stop": lambda value: {"index": [(None, value)]},
+            "index[0].step": lambda value: {"index": slice(None, None, value)},
+        },
     ),
+    "Rule.region": Call(lambda: {"shape": (3, 4)}, SHAPE, on=lambda: ui.Rule(spec=ui.zeros(), index=slice(1, None))),
     "Rule.matches": Call(lambda: {"record": kernel()}, on=lambda: ui.Rule(spec=ui.zeros(), kind="linear")),
     "Rule.fans_of": Call(lambda: {"record": kernel()}, on=lambda: ui.Rule(spec=ui.zeros(), fans="torch")),
     "Recipe": Call(
-        lambda: {"name": "mine", "rules": (ui.Rule(spec=ui.zeros()),), "source": "here"},
-        {"rules[0]": lambda value: {"rules": (value,)}},
+        lambda: {"name": "mine", "rules": (ui.Rule(spec=ui.zeros()),), "source": "here"} | described(),
+        LAYERS | {"rules[0]": lambda value: {"rules": (value,)}},
     ),
     "Recipe.rule_for": Call(lambda: {"record": kernel()}, on=recipe),
     "Recipe.before": Call(
@@ -505,10 +571,17 @@ CALLS: dict[str, Call] = {
         for name in ui.recipes.__all__
         if not inspect.signature(getattr(ui.recipes, name)).parameters
     },
-    **{f"recipes.{name}": numbers(std=0.02) for name in ("bert_google", "bert_hf", "llama")},
+    **{f"recipes.{name}": numbers(std=0.02) for name in ("bert_google", "bert_hf", "deit_hf", "llama", "whisper")},
     **{f"recipes.{name}": numbers(n_layer=2, std=0.02) for name in ("gpt2", "megatron", "olmo_full_megatron")},
     **{f"recipes.{name}": numbers(d_model=64) for name in ("olmo_mitchell", "small_init")},
-    **{f"recipes.{name}": numbers(layer_scale=1e-5) for name in ("vit_moco", "vit_timm")},
+    **{f"recipes.{name}": numbers(layer_scale=1e-5) for name in ("deit", "vit_moco", "vit_timm")},
+    "recipes.clip": numbers(n_text=2, n_vision=2, factor=1.0, std=0.02),
+    "recipes.convnext": numbers(layer_scale=1e-5, head_scale=1.0),
+    "recipes.mamba": numbers(state_size=4, std=0.1, n_layer=2),
+    "recipes.mamba2": numbers(n_heads=4, std=0.1, n_layer=2),
+    "recipes.regnet_timm": numbers(zero_init_last=True),
+    "recipes.swin": numbers(zero_init_norms=True),
+    "recipes.transformers_default": numbers(initializer_range=0.02, layer_scale=1e-5),
     "recipes.deepnorm": numbers(n_encoder=2, n_decoder=2, encoder_gain=0.87),
     "recipes.fixup": numbers(n_blocks=2, n_layers=2),
     "recipes.magneto": numbers(n_encoder=2, n_decoder=2),
@@ -529,17 +602,20 @@ CALLS: dict[str, Call] = {
         for method in ("table", "recipe_for")
     },
     # models
-    "inspect": Call(lambda: {"model": inventory()}),
+    "inspect": Call(lambda: {"model": inventory(), "strip": "fc"} | described(), LAYERS | STRIP),
     "plan": Call(
-        lambda: {"model": inventory(), "recipe": recipe(), "names": {}, "only": "*", "skip": None}, NAMES | PATTERNS
+        lambda: {"model": inventory(), "recipe": recipe(), "names": {}, "only": "*", "skip": None, "strip": None}
+        | described(),
+        NAMES | PATTERNS | LAYERS | STRIP,
     ),
     "Plan.__getitem__": Call(
         lambda: {"path": "fc.weight"}, on=lambda: ui.plan(inventory(), recipe()), expected=(KeyError,)
     ),
     "Plan.to_json": Call(lambda: {"indent": 2}, on=lambda: ui.plan(inventory(), recipe())),
     "match": Call(
-        lambda: {"model_a": inventory(), "model_b": inventory(), "given": {}},
-        {
+        lambda: {"model_a": inventory(), "model_b": inventory(), "given": {}, "inputs": None, "strict": True}
+        | described(),
+        LAYERS | {
             "given[path]": lambda value: {"given": {"fc.weight": value}},
             "given{key}": lambda value: {"given": {value: "fc.weight"}},
         },
@@ -655,8 +731,9 @@ CALLS: dict[str, Call] = {
         name: Call(
             lambda model=model: {"model": model(), "recipe": recipe()} | {  # type: ignore[misc]
                 "seed": 0, "names": None, "only": None, "skip": None, "loaded": None, "overwrite": False,
-            },
-            NAMES | PATTERNS | {"loaded[0]": lambda value: {"loaded": [value]}},
+                "inventory": None, "strip": None,
+            } | described(),
+            NAMES | PATTERNS | LAYERS | STRIP | {"loaded[0]": lambda value: {"loaded": [value]}},
             run=ui.apply,
             needs=needs,
             watched=() if needs == ("jax",) else ("model",),
@@ -668,7 +745,41 @@ CALLS: dict[str, Call] = {
         )
     },
     "audit": Call(
-        lambda: {"model": torch_model(), "recipe": recipe(), "alpha": 1e-9}, needs=("torch",)
+        lambda: {"model": torch_model(), "recipe": recipe(), "alpha": 1e-9, "inventory": None} | described(),
+        LAYERS,
+        needs=("torch",),
+    ),
+    "read": Call(lambda: {"model": torch_model(), "path": "fc.weight"}, needs=("torch",)),
+    "digests": Call(lambda: {"model": torch_model(), "names": {}}, NAMES, needs=("torch",)),
+    "transfer": Call(
+        lambda: {
+            "source": torch_state(), "target": torch_model(), "names": None, "inventory": inventory(), "strict": True,
+        },
+        NAMES | {
+            "source[path]": lambda value: {"source": torch_state() | {"fc.bias": value}},
+            "source{key}": lambda value: {"source": torch_state() | {value: torch_batch()}},
+        },
+        needs=("torch",),
+        watched=("target",),
+    ),
+    "verify_match": Call(
+        lambda: {
+            "model_a": torch_model(), "model_b": torch_model(), "names": {}, "inputs_a": torch_batch(),
+            "inputs_b": torch_batch(), "recipe": None, "seed": 0, "tolerance": 1e-3,
+        },
+        NAMES | {
+            "inputs_a()": lambda value: {"inputs_a": lambda _: value},
+            "inputs_b[0]": lambda value: {"inputs_b": (value,)},
+        },
+        needs=("torch",),
+        watched=("model_a", "model_b"),
+    ),
+    "match of torch.nn.Modules": Call(
+        lambda: {"model_a": torch_model(), "model_b": torch_model(), "inputs": (torch_batch(), torch_batch())},
+        {"inputs[0]": lambda value: {"inputs": (value, torch_batch())}},
+        run=ui.match,
+        needs=("torch",),
+        watched=("model_a", "model_b"),
     ),
     "probe": Call(lambda: {"model": torch_model(), "batch": torch_batch(), "loss": None}, needs=("torch",)),
     "probe of a keras.Model": Call(

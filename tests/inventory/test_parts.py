@@ -26,6 +26,14 @@ def test_a_view_has_the_axes_of_its_box() -> None:
             ui.Part(label="q", length=6, path="w", box=box, view=(2, 9, 5))
 
 
+def test_a_region_is_of_an_array_that_has_the_view() -> None:
+    """Other values are refused, whatever their class raises."""
+    part = ui.Part(label="q", length=6, path="w", box=((0, 2), (0, 3), (0, 5)), view=(2, 9, 5))
+    for values in (np.zeros((4, 5), np.float32), [[1.0]]):
+        with refused(ui.ArgumentTypeError):
+            part.region(values)
+
+
 def test_parts_of_a_factored_axis_survive_json() -> None:
     """Their views are fields like others."""
     parts = tuple(

@@ -240,6 +240,8 @@ REFUSED = [
     lambda: ui.Layer(fans=3),  # type: ignore[arg-type]
     lambda: ui.Layer(fans=(3, 0)),
     lambda: ui.Layer(parts={"weight": "qkv"}),
+    lambda: ui.Layer(tensors={"weight": 3}),
+    lambda: ui.Split(("q", "k")).parts("w", (4, 3), 2),
     lambda: ui.Split("qkv"),  # type: ignore[arg-type]
     lambda: ui.Split(()),
     lambda: ui.Split(("q", "q")),

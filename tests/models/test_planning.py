@@ -261,9 +261,9 @@ def test_an_inventory_holds_records_and_each_path_once() -> None:
 
 
 def test_what_is_not_there_is_a_key_error() -> None:
-    """In inventories and in plans."""
+    """In inventories, in plans and in maps of names."""
     inventory = model()
-    for holder in (inventory, ui.plan(inventory, recipe(ANY))):
+    for holder in (inventory, ui.plan(inventory, recipe(ANY)), ui.match(inventory, inventory)):
         with refused(KeyError):
             holder["nothing"]
 

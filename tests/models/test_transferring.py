@@ -184,6 +184,15 @@ def test_values_come_from_a_state_dict_and_from_a_file(tmp_path: Path) -> None:
     assert torch.equal(other[0].weight, theirs[0].weight.to(torch.bfloat16).float())
 
 
+class FailingMapping(dict):  # type: ignore[type-arg]  # of nothing
+    """Its entries cannot be read, as those of a file that was closed."""
+
+    def items(self) -> Any:
+        """Raise what no handler of ours expects."""
+        message = "closed"
+        raise RuntimeError(message)
+
+
 @pytest.mark.needs("torch")
 def test_what_has_no_counterpart_is_refused_or_left() -> None:
     """And the target is as it was."""
@@ -209,6 +218,12 @@ def test_what_has_no_counterpart_is_refused_or_left() -> None:
         ui.transfer(source, target, inventory=ui.inspect(source))
     with refused(ui.ArgumentTypeError):
         ui.transfer({"weight": "x", "bias": "y"}, target)
+    with refused(ui.ArgumentTypeError):
+        ui.transfer(FailingMapping(), target)
+    with refused(ui.ArgumentTypeError):
+        ui.transfer({"weight": target.weight, "bias": np.array(["a", "b"])}, target)
+    with refused(ui.ArgumentValueError):
+        ui.transfer({"weight": target.weight, "bias": np.ones(3)}, target)
     assert torch.equal(target.weight, before)
     ui.transfer(source, target, {"weight": "weight"}, strict=False)
     assert torch.equal(target.weight, source.weight)

@@ -27,6 +27,7 @@ __all__ = [
     "items",
     "nearest",
     "number",
+    "pairs",
     "plain",
     "positive",
     "scalar",
@@ -177,6 +178,20 @@ def items(value: object) -> tuple[tuple[Any, Any], ...] | None:
         return tuple(value.items()) if isinstance(value, Mapping) else None
     except Exception:  # noqa: BLE001  # of the class of the mapping
         return None
+
+
+def pairs(value: object) -> tuple[tuple[Any, Any], ...] | None:
+    """Return the keys and values of a mapping, or of a tuple or list of pairs; None for anything else."""
+    mapping = items(value)
+    if mapping is not None:
+        return mapping
+    sequence = entries(value)
+    if sequence is None:
+        return None
+    candidates = [entries(entry) or () for entry in sequence]
+    if any(len(pair) != 2 for pair in candidates):  # noqa: PLR2004  # a pair
+        return None
+    return tuple((pair[0], pair[1]) for pair in candidates)
 
 
 def switch(name: str, value: object) -> bool:

@@ -38,6 +38,9 @@ def shown(value: object, depth: int = 0) -> str:
     try:
         if kind in {tuple, list, dict}:
             return _shown_entries(value, depth)
+        if isinstance(value, slice):
+            ends = (shown(end, depth + 1) for end in (value.start, value.stop, value.step))
+            return f"slice({', '.join(ends)})"
         # Its repr would end the process.
         text = _shown_tensor(value) if is_freed(value) else repr(value)
     except Exception:  # noqa: BLE001  # the code of whoever made its class

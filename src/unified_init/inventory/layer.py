@@ -8,6 +8,7 @@ from typing import Any
 
 from unified_init.core import checks
 from unified_init.core.public import public
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.records import KINDS, PLACES, ROLES, Part
 from unified_init.law.layout import parse, size_items
@@ -49,21 +50,22 @@ class Split:
 
     def __post_init__(self) -> None:
         """Check the fields."""
-        if not isinstance(self.labels, (tuple, list)):
-            msg = f"`labels` must be a tuple of texts, got {self.labels!r}."
+        words, numbers = checks.entries(self.labels), checks.entries(self.lengths)
+        if words is None:
+            msg = f"`labels` must be a tuple of texts, got {shown(self.labels)}."
             raise ArgumentTypeError(msg)
-        labels = tuple(checks.text("labels", label) for label in self.labels)
+        labels = tuple(checks.text("labels", label) for label in words)
         if not labels or len(set(labels)) < len(labels):
-            msg = f"`labels` must be one or several different texts, got {labels!r}."
+            msg = f"`labels` must be one or several different texts, got {shown(labels)}."
             raise ArgumentValueError(msg)
-        if not isinstance(self.lengths, (tuple, list)):
-            msg = f"`lengths` must be a tuple of integers, got {self.lengths!r}."
+        if numbers is None:
+            msg = f"`lengths` must be a tuple of integers, got {shown(self.lengths)}."
             raise ArgumentTypeError(msg)
-        if self.lengths and len(self.lengths) != len(labels):
-            msg = f"`lengths` must give a length for each of {labels}, got {self.lengths!r}."
+        if numbers and len(numbers) != len(labels):
+            msg = f"`lengths` must give a length for each of {labels}, got {shown(self.lengths)}."
             raise ArgumentValueError(msg)
         object.__setattr__(self, "labels", labels)
-        lengths = tuple(checks.count("lengths", length) for length in self.lengths)
+        lengths = tuple(checks.count("lengths", length) for length in numbers)
         object.__setattr__(self, "lengths", lengths)
         object.__setattr__(self, "blocks", checks.count("blocks", self.blocks))
 
@@ -74,26 +76,32 @@ class Split:
 
     def on(self, length: int) -> Split:
         """Return the split with its lengths on an axis of this length; refuse one that it does not fit."""
+        length = checks.count("length", length, least=0)
         if not self.lengths:
             count = self.blocks * len(self.labels)
             lengths = (length // count,) * len(self.labels)
             if length % count == 0 and length:
                 return Split(self.labels, lengths, self.blocks)
-        if self.outputs != length:
-            msg = f"{self!r} does not fill an axis of {length} outputs."
+        if not self.lengths or self.outputs != length:
+            msg = f"{shown(self)} does not fill an axis of {length} outputs."
             raise ArgumentValueError(msg)
         return self
 
     def parts(self, path: str, shape: tuple[int, ...], axis: int) -> tuple[Part, ...]:
-        """Return the parts of a native tensor whose outputs are one of its axes; the lengths are known."""
+        """Return the parts of a native tensor whose outputs are one of its axes, which they fill."""
+        shape, axis = checks.shape_of(shape), checks.count("axis", axis, least=0)
+        if axis >= len(shape):
+            msg = f"`axis` must be one of the axes of {shape}, got {axis}."
+            raise ArgumentValueError(msg)
+        lengths = self.on(shape[axis]).lengths
         view = None
         if self.blocks > 1:
-            view = (*shape[:axis], self.blocks, sum(self.lengths), *shape[axis + 1 :])
+            view = (*shape[:axis], self.blocks, sum(lengths), *shape[axis + 1 :])
         before = tuple((0, size) for size in shape[:axis])
         after = tuple((0, size) for size in shape[axis + 1 :])
         repeated = ((0, self.blocks),) if self.blocks > 1 else ()
         parts, start = [], 0
-        for label, length in zip(self.labels, self.lengths, strict=True):
+        for label, length in zip(self.labels, lengths, strict=True):
             box = (*before, *repeated, (start, start + length), *after)
             parts.append(Part(label=label, length=self.blocks * length, path=path, box=box, view=view))
             start += length
@@ -152,52 +160,59 @@ class Layer:
         }
         object.__setattr__(self, "tensors", tuple(tensors.items()))
         if self.centred is not None and not isinstance(self.centred, bool):
-            msg = f"`centred` must be True, False or None, got {self.centred!r}."
+            msg = f"`centred` must be True, False or None, got {shown(self.centred)}."
             raise ArgumentTypeError(msg)
         if self.fans is not None:
-            if not isinstance(self.fans, (tuple, list)) or len(self.fans) != 2:  # noqa: PLR2004  # a pair
-                msg = f"`fans` of a layer must be a pair (fan_in, fan_out), got {self.fans!r}."
+            fans = checks.entries(self.fans) or ()
+            if len(fans) != 2:  # noqa: PLR2004  # a pair
+                msg = f"`fans` of a layer must be a pair (fan_in, fan_out), got {shown(self.fans)}."
                 raise ArgumentTypeError(msg)
-            object.__setattr__(self, "fans", tuple(checks.count("fans", value) for value in self.fans))
+            object.__setattr__(self, "fans", tuple(checks.count("fans", value) for value in fans))
         object.__setattr__(self, "sizes", size_items(_mapping("sizes", self.sizes)))
         splits = {name: _split(name, value) for name, value in _mapping("parts", self.parts).items()}
         object.__setattr__(self, "parts", tuple(splits.items()))
 
 
 def _mapping(field: str, value: Any) -> dict[str, Any]:
-    try:
-        pairs = dict(value)
-    except (TypeError, ValueError):
-        msg = f"`{field}` of a layer must be a mapping of names, got {value!r}."
-        raise ArgumentTypeError(msg) from None
-    return {checks.text(field, name): entry for name, entry in pairs.items()}
+    pairs = checks.pairs(value)
+    if pairs is None:
+        msg = f"`{field}` of a layer must be a mapping of names, got {shown(value)}."
+        raise ArgumentTypeError(msg)
+    return {checks.text(field, name): entry for name, entry in pairs}
 
 
 def _role_and_layout(name: str, value: Any) -> tuple[str, str | None]:
-    role, layout = (value, None) if isinstance(value, str) else (*tuple(value), None)[:2]
+    entries = (value,) if isinstance(value, str) else checks.entries(value) or ()
+    if len(entries) not in {1, 2}:
+        msg = f"`tensors` of a layer must give {name!r} a role or (role, layout), got {shown(value)}."
+        raise ArgumentTypeError(msg)
+    role, layout = (*entries, None)[:2]
     if layout is not None:
-        parse(checks.text("layout", layout))
+        layout = checks.text("layout", layout)
+        parse(layout)
     return checks.choice(f"role of {name}", role, ROLES), layout
 
 
 def _split(name: str, value: Any) -> Split:
     if isinstance(value, Split):
         return value
-    if not isinstance(value, (tuple, list)):
-        msg = f"`parts` of a layer must give {name!r} a Split or labels, got {value!r}."
+    labels = checks.entries(value)
+    if labels is None:
+        msg = f"`parts` of a layer must give {name!r} a Split or labels, got {shown(value)}."
         raise ArgumentTypeError(msg)
-    return Split(tuple(value))
+    return Split(labels)
 
 
 def layer_items(layers: Any) -> tuple[tuple[str, Layer], ...]:
     """Return checked layers by class name or glob; a class becomes its name."""
-    if not isinstance(layers, (Mapping, tuple)):
-        msg = f"`layers` must be a mapping of classes or globs to Layers, got {layers!r}."
+    pairs = checks.pairs(layers)
+    if pairs is None:
+        msg = f"`layers` must be a mapping of classes or globs to Layers, got {shown(layers)}."
         raise ArgumentTypeError(msg)
     items: dict[str, Layer] = {}
-    for key, layer in dict(layers).items():
+    for key, layer in pairs:
         if not isinstance(layer, Layer):
-            msg = f"`layers` must give {key!r} a unified_init.Layer, got {layer!r}."
+            msg = f"`layers` must give {shown(key)} a unified_init.Layer, got {shown(layer)}."
             raise ArgumentTypeError(msg)
         items[key.__name__ if isinstance(key, type) else checks.text("layers", key)] = layer
     return tuple(items.items())
@@ -205,10 +220,11 @@ def layer_items(layers: Any) -> tuple[tuple[str, Layer], ...]:
 
 def place_items(places: Any) -> tuple[tuple[str, str], ...]:
     """Return checked places by glob."""
-    if not isinstance(places, (Mapping, tuple)):
-        msg = f"`places` must be a mapping of globs to places, got {places!r}."
+    pairs = checks.pairs(places)
+    if pairs is None:
+        msg = f"`places` must be a mapping of globs to places, got {shown(places)}."
         raise ArgumentTypeError(msg)
-    return tuple(
-        (checks.text("places", pattern), checks.choice("places", place, PLACES))
-        for pattern, place in dict(places).items()
-    )
+    items = {
+        checks.text("places", pattern): checks.choice("places", place, PLACES) for pattern, place in pairs
+    }
+    return tuple(items.items())

@@ -96,16 +96,25 @@ class Part:
         if self.view is not None:
             object.__setattr__(self, "view", checks.shape_of(self.view))
             if self.box is None or len(self.box) != len(self.view or ()):
-                msg = (
-                    f"`view` of part {self.label!r} must have the axes of its `box`, got {self.view!r} and "
-                    f"{self.box!r}."
-                )
+                both = f"{shown(self.view)} and {shown(self.box)}"
+                msg = f"`view` of part {self.label!r} must have the axes of its `box`, got {both}."
                 raise ArgumentValueError(msg)
 
     def region(self, values: Any) -> Any:  # noqa: ANN401  # an array
         """Return the part of an array of the native tensor's shape: a view of it."""
-        viewed = values if self.view is None else values.reshape(self.view)
-        return viewed if self.box is None else viewed[tuple(slice(*ends) for ends in self.box)]
+        try:
+            viewed = values if self.view is None else values.reshape(self.view)
+            return viewed if self.box is None else viewed[tuple(slice(*ends) for ends in self.box)]
+        except Exception as error:  # of the framework
+            kind = type(values).__name__
+            msg = f"`values` must be an array of the shape of {self.path!r}, which is not so of this {kind}."
+            raise ArgumentTypeError(msg) from error
+
+
+def _check_part(part: object) -> None:
+    if not isinstance(part, Part):
+        msg = f"`part` must be a Part of a record that has an axis of parts, got {shown(part)}."
+        raise ArgumentTypeError(msg)
 
 
 def _tuple(field: str, value: object) -> tuple[Any, ...]:
@@ -279,13 +288,15 @@ class Record:
 
     def of_part(self, part: Part) -> Record:
         """Return the record with the outputs of one part, where parts have different numbers of them."""
-        if len({other.length for other in self.parts}) == 1 or self.outputs is None:
+        _check_part(part)
+        if self.axis is None or len({other.length for other in self.parts}) == 1 or self.outputs is None:
             return self
-        return dataclasses.replace(self, outputs=self.outputs * part.length // self.shape[self.axis or 0])
+        return dataclasses.replace(self, outputs=self.outputs * part.length // self.shape[self.axis])
 
     def part_shape(self, part: Part) -> tuple[int, ...]:
         """Return the shape of one part in the record's layout."""
-        if not isinstance(part, Part) or self.axis is None:
+        _check_part(part)
+        if self.axis is None:
             msg = f"`part` must be a Part of a record that has an axis of parts, got {shown(part)}."
             raise ArgumentTypeError(msg)
         return (*self.shape[: self.axis], part.length, *self.shape[self.axis + 1 :])

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from unified_init.core import checks
 from unified_init.core.patterns import miss
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.models.match_evidence import Decision
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from unified_init.models.match_layers import Layer
     from unified_init.models.match_units import Unit
@@ -36,21 +36,22 @@ def settle(
 
     With a tensor its whole layer is paired, if the two layers look alike.
     """
-    if given is not None and not isinstance(given, Mapping):
-        msg = f"`given` must be a mapping of paths, got {given!r}."
+    entries = () if given is None else checks.items(given)
+    if entries is None:
+        msg = f"`given` must be a mapping of paths, got {shown(given)}."
         raise ArgumentTypeError(msg)
     by_a, by_b = _named(layers_a), _named(layers_b)
     pairs: list[Pair] = []
     decisions: dict[tuple[int, int], Decision] = {}
     excluded: tuple[set[str], set[str]] = (set(), set())
-    for path, counterpart in (given or {}).items():
-        checks.text("given", path)
-        if counterpart is None:
+    for key, value in entries:
+        path = checks.text("given", key)
+        if value is None:
             _check(path, by_a | by_b)
             for paths, named in zip(excluded, (by_a, by_b), strict=True):
                 paths.update(unit.path for _, unit in named.get(path, ()))
             continue
-        checks.text("given", counterpart)
+        counterpart = checks.text("given", value)
         _check(path, by_b)
         _check(counterpart, by_a)
         first, second = by_a[counterpart], by_b[path]

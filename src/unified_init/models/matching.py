@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from unified_init.core import checks
 from unified_init.core.public import public
+from unified_init.core.reprs import shown
 from unified_init.core.text_table import aligned
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.models.applying import inspect
@@ -132,9 +133,7 @@ def match(
         No framework has one; conversion scripts between model zoos write such maps by hand.
     """
     pair = _pair_of(inputs)
-    if strict is not True and strict is not False:
-        msg = f"`strict` must be True or False, got {strict!r}."
-        raise ArgumentTypeError(msg)
+    checks.switch("strict", strict)
     calls: tuple[Sequence[str], Sequence[str]] = ((), ())
     if pair is not None:
         calls = called(model_a, pair[0], "first"), called(model_b, pair[1], "second")
@@ -164,10 +163,15 @@ def match(
 
 
 def _pair_of(inputs: Any) -> tuple[Any, Any] | None:
-    if inputs is None or (isinstance(inputs, (tuple, list)) and len(inputs) == 2):  # noqa: PLR2004  # a pair
-        return inputs if inputs is None else (inputs[0], inputs[1])
-    msg = f"`inputs` must be a pair, the inputs of the first model and of the second, got {inputs!r}."
-    raise ArgumentTypeError(msg)
+    if inputs is None:
+        return None
+    pair = checks.entries(inputs) or ()
+    if len(pair) != 2:  # noqa: PLR2004  # a pair
+        msg = (
+            f"`inputs` must be a pair, the inputs of the first model and of the second, got {shown(inputs)}."
+        )
+        raise ArgumentTypeError(msg)
+    return pair[0], pair[1]
 
 
 def _undecided(doubts: Sequence[str], *, proven: bool) -> str:

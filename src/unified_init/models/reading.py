@@ -6,6 +6,7 @@ import dataclasses
 import math
 from typing import TYPE_CHECKING, Any
 
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.layer import layer_items, place_items
 from unified_init.inventory.records import Inventory, Record
@@ -34,8 +35,8 @@ def described(
         recipe: what may have descriptions too.
     """
     own_layers, own_places = (recipe.layers, recipe.places) if recipe is not None else ((), ())
-    layer_pairs = tuple({**dict(own_layers), **dict(layer_items(layers or ()))}.items())
-    place_pairs = tuple({**dict(own_places), **dict(place_items(places or ()))}.items())
+    layer_pairs = tuple({**dict(own_layers), **dict(layer_items(() if layers is None else layers))}.items())
+    place_pairs = tuple({**dict(own_places), **dict(place_items(() if places is None else places))}.items())
     if not layer_pairs and not place_pairs:
         return tuple(inventories)
     check_taught(inventories, layer_pairs, place_pairs)
@@ -87,7 +88,6 @@ def _check_parts(record: Record, own: Record) -> None:
         fits = len(box) == len(native) and math.prod(native) == record.size
         inside = fits and all(stop <= length for (_, stop), length in zip(box, native, strict=True))
         if part.path not in paths or not inside or math.prod(stop - start for start, stop in box) != size:
-            msg = (
-                f"`inventory` has a part {part.label!r} of {record.path!r} that is no region of it: {part!r}."
-            )
+            name = f"{part.label!r} of {record.path!r}"
+            msg = f"`inventory` has a part {name} that is no region of it: {shown(part)}."
             raise ArgumentValueError(msg)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,9 +70,14 @@ class LogicalTensor:
 
     def values(self, native: Read) -> NDArray[Any]:
         """Return the values in the record's layout, as the forward pass sees them."""
+        array = native(self.record.path if self.part is None else self.part.path)
+        region = array if self.part is None else self.part.region(array)
+        if region.size != math.prod(self.shape):
+            msg = f"{self.path!r} of shape {self.shape} cannot be read from values of shape {array.shape}."
+            raise ArgumentValueError(msg)
+        region = region.reshape(self.shape)
         if self.part is None:
-            return np.reshape(native(self.record.path), self.shape)
-        region: NDArray[Any] = self.part.region(native(self.part.path)).reshape(self.shape)
+            return region
         return region + region.dtype.type(self.part.shift) if self.part.shift else region
 
     def logical(self, native: Read) -> NDArray[Any]:
@@ -123,7 +129,7 @@ def read(model: Any, path: str) -> NDArray[Any]:
         ``state_dict``: a gate, a query or an expert can be read alone, and a centred norm's scale is
         the number that multiplies.
     """
-    checks.text("path", path)
+    path = checks.text("path", path)
     if isinstance(model, Inventory):
         msg = "`model` must be a model, got an Inventory, which has no values."
         raise ArgumentTypeError(msg)

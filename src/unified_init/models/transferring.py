@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from unified_init.core import checks
+from unified_init.core.reprs import shown
 from unified_init.drawing.digests import values_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError
 from unified_init.inventory.records import Inventory
 from unified_init.models.matching import match
 from unified_init.models.tensors import LogicalTensor, logical_tensors
+from unified_init.stream.dtypes import DTYPES
 from unified_init.walkers.registry import walker_of
 from unified_init.walkers.writes import Drawn, Target, Write
 
@@ -84,9 +87,7 @@ def transfer(
     Differs from:
         ``load_state_dict`` and ``set_weights``, which copy within one framework and layout.
     """
-    if strict is not True and strict is not False:
-        msg = f"`strict` must be True or False, got {strict!r}."
-        raise ArgumentTypeError(msg)
+    checks.switch("strict", strict)
     walker = walker_of(target, "target")
     target_inventory = walker.inspect(target)
     opened = _opened(source, inventory, target_inventory)
@@ -124,8 +125,12 @@ def _opened(source: Any, inventory: Inventory | None, target: Inventory) -> Sour
     if isinstance(source, (str, os.PathLike)):
         source = _file(source)
     if isinstance(source, Mapping):
-        records = inventory or target
-        arrays = dict(source)
+        pairs = checks.items(source)
+        if pairs is None:
+            msg = f"`source` must be a mapping of paths to arrays that can be read, got {shown(source)}."
+            raise ArgumentTypeError(msg)
+        records = target if inventory is None else inventory
+        arrays = {checks.text("source", path): array for path, array in pairs}
         ties = {path: record.path for record in records for path in record.ties}
         paths = frozenset({*arrays, *(ties[path] for path in arrays if path in ties)})
         owners = {ties[path]: path for path in arrays if path in ties and ties[path] not in arrays}
@@ -134,7 +139,7 @@ def _opened(source: Any, inventory: Inventory | None, target: Inventory) -> Sour
             for tensor in logical_tensors(records)
             if (tensor.part.path if tensor.part is not None else tensor.record.path) in paths
         }
-        return Source(tensors, lambda path: values_of(arrays[owners.get(path, path)], "source"), paths)
+        return Source(tensors, lambda path: _numbers(arrays[owners.get(path, path)]), paths)
     if inventory is not None:
         msg = "`inventory` says what a mapping or a file holds; a model says it itself."
         raise ArgumentValueError(msg)
@@ -143,16 +148,26 @@ def _opened(source: Any, inventory: Inventory | None, target: Inventory) -> Sour
     return Source(tensors, lambda path: walker.read(source, path))
 
 
-def _file(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
+def _numbers(array: Any) -> NDArray[Any]:
+    """Return an array of a mapping as one of NumPy; refuse what holds no numbers."""
+    values = values_of(array, "source")
+    if values.dtype.kind not in "biuf" and values.dtype.name not in DTYPES:
+        msg = f"`source` must hold numbers, got an array of {values.dtype}."
+        raise ArgumentTypeError(msg)
+    return values
+
+
+def _file(source: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
     try:
         import safetensors.numpy  # noqa: PLC0415  # an extra, imported on demand
     except ImportError:
         msg = "`source` is a file, which needs safetensors: pip install 'unified_init[files]'."
         raise BackendError(msg) from None
+    path = os.fspath(source) if checks.plain(source) is None else checks.text("source", source)
     try:
         arrays: dict[str, NDArray[Any]] = safetensors.numpy.load_file(path)
     except (OSError, ValueError, safetensors.SafetensorError) as error:
-        msg = f"`source` must be a safetensors file, got {os.fspath(path)!r}: {error}."
+        msg = f"`source` must be a safetensors file, got {shown(path)}: {error}."
         raise ArgumentValueError(msg) from None
     return arrays
 

@@ -5,23 +5,24 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from unified_init.core import checks
 from unified_init.core.public import public
+from unified_init.core.reprs import shown
 from unified_init.core.text_table import aligned
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.records import Inventory
 from unified_init.models.applying import apply, inspect
 from unified_init.models.match_layers import layers_of
+from unified_init.models.planning import streams_of
 from unified_init.models.run_differences import difference_of, scale_of
 from unified_init.models.telling_recipe import stream_of, telling
 from unified_init.recipes.rule import Recipe
 from unified_init.walkers.registry import runner_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from unified_init.walkers.runs import Run
 
@@ -107,11 +108,11 @@ class Verification:
     def __str__(self) -> str:
         """Return the result in one line, then a table of the layers up to the first that differs."""
         stop = self.layers.index(self.first) + 1 if self.first is not None else len(self.layers)
-        shown = self.layers[max(0, stop - SHOWN) : stop]
+        last = self.layers[max(0, stop - SHOWN) : stop]
         rows = [
             (layer.second, layer.first, f"{layer.difference:.2g}", f"{layer.scale:.2g}",
              "differs" if self._differs(layer) else "")
-            for layer in shown
+            for layer in last
         ]  # fmt: skip
         head = ("second model", "first model", "difference", "largest value", "")
         return "\n".join([self.summary, *(aligned([head, *rows]) if rows else [])])
@@ -167,17 +168,19 @@ def verify_match(
         ``numpy.testing.assert_allclose`` on two outputs: no weights have to be copied, and the layer where
         the models part is named.
     """
-    if not isinstance(names, Mapping):
-        msg = f"`names` must be a mapping of paths to stream names, such as ui.match returns, got {names!r}."
+    if checks.items(names) is None:
+        listing = shown(names)
+        msg = f"`names` must be a mapping of paths to stream names, such as ui.match returns, got {listing}."
         raise ArgumentTypeError(msg)
+    names = streams_of(names)
     if recipe is not None and not isinstance(recipe, Recipe):
-        msg = f"`recipe` must be a Recipe or None, got {recipe!r}."
+        msg = f"`recipe` must be a Recipe or None, got {shown(recipe)}."
         raise ArgumentTypeError(msg)
-    checks.positive("tolerance", tolerance)
+    tolerance = checks.positive("tolerance", tolerance)
     run_a, run_b = run_both(model_a, model_b, names, inputs_a, inputs_b, recipe=recipe, seed=seed)
     difference, scale = _outputs(run_a, run_b)
     layers = tuple(_layers(model_a, model_b, names, run_a, run_b))
-    return Verification(difference, scale, float(tolerance), layers)
+    return Verification(difference, scale, tolerance, layers)
 
 
 def run_both(

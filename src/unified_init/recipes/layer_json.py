@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentValueError, UnifiedInitError
 from unified_init.inventory.layer import Layer, Split
 from unified_init.inventory.records import KINDS, ROLES
@@ -34,7 +35,7 @@ def layer_tree(layer: Layer) -> dict[str, Any]:
 def layer_from_tree(tree: Any, path: str) -> Layer:
     """Return the description that plain data gives; ``path`` is where it is, for messages."""
     if not isinstance(tree, dict) or not tree.keys() <= set(FIELDS):
-        msg = f"{path}: must be an object with fields of {', '.join(FIELDS)}, got {tree!r}."
+        msg = f"{path}: must be an object with fields of {', '.join(FIELDS)}, got {shown(tree)}."
         raise ArgumentValueError(msg)
     try:
         parts = {

@@ -178,7 +178,7 @@ def _recipe(tree: Any) -> Recipe:
     rules = tuple(_rule(entry, f"recipe.rules[{index}]") for index, entry in enumerate(tree["rules"]))
     layers, places = tree.get("layers", {}), tree.get("places", {})
     if not isinstance(layers, dict) or not isinstance(places, dict):
-        msg = f"recipe: `layers` and `places` must be objects, got {layers!r} and {places!r}."
+        msg = f"recipe: `layers` and `places` must be objects, got {shown(layers)} and {shown(places)}."
         raise ArgumentValueError(msg)
     layers = {key: layer_from_tree(entry, f"recipe.layers.{key}") for key, entry in layers.items()}
     try:

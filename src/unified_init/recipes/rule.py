@@ -164,21 +164,24 @@ class Rule:
 
     def _check_axes(self) -> None:
         if self.layout is not None:
-            parse(checks.text("layout", self.layout))
-        try:
-            sizes = size_items(dict(self.sizes))
-        except (TypeError, ValueError):
-            msg = f"`sizes` of a rule must be a mapping of letters to integers, got {self.sizes!r}."
-            raise ArgumentTypeError(msg) from None
-        object.__setattr__(self, "sizes", sizes)
+            object.__setattr__(self, "layout", checks.text("layout", self.layout))
+            parse(self.layout)
+        pairs = checks.pairs(self.sizes)
+        if pairs is None or any(checks.plain(letter) is None for letter, _ in pairs):
+            msg = f"`sizes` of a rule must be a mapping of letters to integers, got {shown(self.sizes)}."
+            raise ArgumentTypeError(msg)
+        sizes = {checks.text("sizes", letter): size for letter, size in pairs}
+        object.__setattr__(self, "sizes", size_items(sizes))
         if self.sizes and self.layout is None:
             msg = "`sizes` of a rule says how merged axes of its `layout` split; got no layout."
             raise ArgumentValueError(msg)
-        entries = self.index if isinstance(self.index, (tuple, list)) else (self.index,)
-        object.__setattr__(self, "index", tuple(_ends(entry) for entry in entries))
+        entries = checks.entries(self.index)
+        slices = (self.index,) if entries is None else entries
+        object.__setattr__(self, "index", tuple(_ends(entry) for entry in slices))
 
     def region(self, shape: tuple[int, ...]) -> Box | None:
         """Return the region of a tensor that is drawn, as the start and stop of each axis; None for all."""
+        shape = checks.shape_of(shape)
         if not self.index:
             return None
         pairs = cast("tuple[tuple[int | None, int | None], ...]", self.index)
@@ -189,7 +192,7 @@ class Rule:
         spans = [slice(*ends).indices(size)[:2] for ends, size in axes]
         is_inside = all(-size <= (end or 0) <= size for ends, size in axes for end in ends)
         if not is_inside or any(stop <= start for start, stop in spans):
-            msg = f"`index` must be inside of shape {shape} and not empty, got {pairs}."
+            msg = f"`index` must be inside of shape {shape} and not empty, got {shown(pairs)}."
             raise ArgumentValueError(msg)
         return (*spans, *((0, size) for size in shape[len(spans) :]))
 
@@ -310,21 +313,24 @@ class Recipe:
 
 def _ends(entry: Any) -> tuple[int | None, int | None]:  # noqa: ANN401  # a slice, or a pair
     """Return the start and the stop of a slice of consecutive positions."""
-    ends = (entry.start, entry.stop) if isinstance(entry, slice) and entry.step in {None, 1} else entry
-    if not isinstance(ends, (tuple, list)) or len(ends) != 2:  # noqa: PLR2004  # a pair
-        msg = f"`index` of a rule must have slices without a step, or (start, stop) pairs, got {entry!r}."
+    ends = checks.entries(entry) or ()
+    if isinstance(entry, slice) and (entry.step is None or checks.integer(entry.step) == 1):
+        ends = (entry.start, entry.stop)
+    if len(ends) != 2:  # noqa: PLR2004  # a pair
+        msg = (
+            f"`index` of a rule must have slices without a step, or (start, stop) pairs, got {shown(entry)}."
+        )
         raise ArgumentTypeError(msg)
     start, stop = (end if end is None else checks.integer(end) for end in ends)
     if (start is None) != (ends[0] is None) or (stop is None) != (ends[1] is None):
-        msg = f"`index` of a rule must have integers or None as ends, got {entry!r}."
+        msg = f"`index` of a rule must have integers or None as ends, got {shown(entry)}."
         raise ArgumentTypeError(msg)
     return start, stop
 
 
 def _labelled(value: Any) -> tuple[tuple[str, Initializer], ...]:  # noqa: ANN401  # pairs or a mapping
-    entries = checks.entries(value) if checks.items(value) is None else checks.items(value)
-    pairs = [checks.entries(pair) or () for pair in entries or ()]
-    if entries is None or any(len(pair) != 2 for pair in pairs):  # noqa: PLR2004  # a pair
+    pairs = checks.pairs(value)
+    if pairs is None:
         msg = f"`parts` must be (label, Initializer) pairs or a mapping, got {shown(value)}."
         raise ArgumentTypeError(msg)
     specs: dict[str, Initializer] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from unified_init.core import checks
-from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.errors import ArgumentValueError
 from unified_init.recipes.defaults.beside_layers import BOUND
 from unified_init.recipes.published.shared_rules import may, must, rest
 from unified_init.recipes.rule import Recipe
@@ -199,12 +199,10 @@ def regnet_timm(*, zero_init_last: bool = True) -> Recipe:
     Differs from:
         ``regnet``: all groups' outputs, and no zeros.
     """
-    if not isinstance(zero_init_last, bool):
-        msg = f"`zero_init_last` must be True or False, got {zero_init_last!r}."
-        raise ArgumentTypeError(msg)
+    has_zeros = checks.switch("zero_init_last", zero_init_last)
     last = must(presets.zeros(), kind="batch_norm", role="scale", path="*conv3.bn.*")
     rules = (
-        *((last,) if zero_init_last else ()),
+        *((last,) if has_zeros else ()),
         must(HE_OUT, **CONV),
         may(presets.normal(0.0, 0.01), kind="linear", role="kernel"),
         *rest(),

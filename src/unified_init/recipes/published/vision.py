@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING
 
 from unified_init.core import checks
-from unified_init.errors import ArgumentTypeError
 from unified_init.recipes.defaults.beside_layers import BOUND
 from unified_init.recipes.published.shared_rules import kernels, may, must, rest
 from unified_init.recipes.published.vit import vit_timm
@@ -94,12 +93,10 @@ def swin(*, zero_init_norms: bool = False) -> Recipe:
     Differs from:
         transformers: ``transformers_default`` has its laws, tables of 0 and a patch convolution N(0, 0.02^2).
     """
-    if not isinstance(zero_init_norms, bool):
-        msg = f"`zero_init_norms` must be True or False, got {zero_init_norms!r}."
-        raise ArgumentTypeError(msg)
+    has_zeros = checks.switch("zero_init_norms", zero_init_norms)
     ends = r"re:(?:.*[./])?(?:blocks|features)[./].*norm[12][./].*"
     rules = (
-        *((must(presets.zeros(), role=("scale", "offset"), path=ends),) if zero_init_norms else ()),
+        *((must(presets.zeros(), role=("scale", "offset"), path=ends),) if has_zeros else ()),
         must(
             SMALL,
             path=("*relative_position_bias_table", "*cpb_mlp*weight", "*cpb_mlp*kernel"),

@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from unified_init.core import checks
-from unified_init.errors import ArgumentTypeError
 from unified_init.recipes.defaults.beside_layers import BOUND
 from unified_init.recipes.published.shared_rules import DENSE, INTO_HEADS, kernels, may, must, rest
 from unified_init.recipes.rule import Recipe, Rule
@@ -212,10 +211,7 @@ def _timm_tokens(layer_scale: float) -> tuple[Rule, ...]:
 
 
 def _jax_rules(head_bias: float, layer_scale: float, *, fused: bool) -> tuple[Rule, ...]:
-    if not isinstance(fused, bool):
-        msg = f"`fused` must be True or False, got {fused!r}."
-        raise ArgumentTypeError(msg)
-    fans = "fused" if fused else "own"
+    fans = "fused" if checks.switch("fused", fused) else "own"
     return (
         must(presets.zeros(), kind=DENSE, role="kernel", place="head"),
         may(presets.constant(head_bias), kind=DENSE, role="bias", place="head"),
