@@ -305,6 +305,7 @@ LAYERS: Inside = {
     "places[glob]": lambda value: {"places": {"fc": value}},
     "places{key}": lambda value: {"places": {value: "head"}},
 }
+UNDESCRIBED: Inside = {"model": lambda value: {"model": value, "layers": None, "places": None}}
 STRIP: Inside = {"strip[0]": lambda value: {"strip": [value]}}
 
 
@@ -602,11 +603,11 @@ CALLS: dict[str, Call] = {
         for method in ("table", "recipe_for")
     },
     # models
-    "inspect": Call(lambda: {"model": inventory(), "strip": "fc"} | described(), LAYERS | STRIP),
+    "inspect": Call(lambda: {"model": inventory(), "strip": None} | described(), LAYERS | STRIP | UNDESCRIBED),
     "plan": Call(
         lambda: {"model": inventory(), "recipe": recipe(), "names": {}, "only": "*", "skip": None, "strip": None}
         | described(),
-        NAMES | PATTERNS | LAYERS | STRIP,
+        NAMES | PATTERNS | LAYERS | STRIP | UNDESCRIBED,
     ),
     "Plan.__getitem__": Call(
         lambda: {"path": "fc.weight"}, on=lambda: ui.plan(inventory(), recipe()), expected=(KeyError,)
@@ -733,7 +734,7 @@ CALLS: dict[str, Call] = {
                 "seed": 0, "names": None, "only": None, "skip": None, "loaded": None, "overwrite": False,
                 "inventory": None, "strip": None,
             } | described(),
-            NAMES | PATTERNS | LAYERS | STRIP | {"loaded[0]": lambda value: {"loaded": [value]}},
+            NAMES | PATTERNS | LAYERS | STRIP | UNDESCRIBED | {"loaded[0]": lambda value: {"loaded": [value]}},
             run=ui.apply,
             needs=needs,
             watched=() if needs == ("jax",) else ("model",),
@@ -746,7 +747,7 @@ CALLS: dict[str, Call] = {
     },
     "audit": Call(
         lambda: {"model": torch_model(), "recipe": recipe(), "alpha": 1e-9, "inventory": None} | described(),
-        LAYERS,
+        LAYERS | UNDESCRIBED,
         needs=("torch",),
     ),
     "read": Call(lambda: {"model": torch_model(), "path": "fc.weight"}, needs=("torch",)),

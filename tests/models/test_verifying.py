@@ -157,3 +157,39 @@ def test_a_match_whose_outputs_differ_is_refused() -> None:
     assert names.doubts == (names.verification.summary,)
     with refused(ui.ArgumentValueError):
         ui.match(torch.nn.Linear(4, 4), Doubled(), inputs=(x, x))
+
+
+@pytest.mark.needs("torch")
+def test_a_generator_gives_both_models_one_key() -> None:
+    """It is advanced once, so that equal models have equal outputs, as with an int."""
+    import torch
+
+    a, b = torch.nn.Linear(4, 3), torch.nn.Linear(4, 3)
+    for seed in (torch.Generator().manual_seed(0), np.array(3), np.random.default_rng(0)):
+        assert ui.verify_match(a, b, {}, torch.ones(2, 4), torch.ones(2, 4), seed=seed).ok  # type: ignore[arg-type]
+
+
+@pytest.mark.needs("jax", "torch")
+def test_a_key_that_is_traced_runs_no_model() -> None:
+    """Nor is a report of it written: its value is not known."""
+    import jax
+    import torch
+
+    layer, batch = torch.nn.Linear(4, 3), torch.ones(2, 4)
+
+    def traced(key: Any) -> Any:
+        with refused(ui.ArgumentTypeError):
+            ui.verify_match(layer, layer, {}, batch, batch, seed=key)
+        return key
+
+    jax.make_jaxpr(traced)(jax.random.key(0))
+
+
+@pytest.mark.needs("torch")
+def test_a_report_has_the_number_of_a_seed() -> None:
+    """Also of an array without axes, which is taken as an int."""
+    import torch
+
+    layer, recipe = torch.nn.Linear(4, 3), ui.recipes.torch_default()
+    for seed, shown in ((np.array(3), 3), (np.int64(3), 3), (torch.Generator(), "Generator")):
+        assert ui.apply(layer, recipe, seed=seed)[1].seed == shown

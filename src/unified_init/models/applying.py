@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import numbers
 from typing import TYPE_CHECKING, Any
 
+from unified_init.core import checks
 from unified_init.core.public import public
 from unified_init.core.reprs import shown
 from unified_init.core.text_table import aligned, as_html
@@ -314,13 +314,10 @@ def _report(model_plan: Plan, written: Sequence[Assignment], seed: Any) -> Repor
     drawn = {assignment.record.path for assignment in model_plan if assignment.pieces}
     empty = {assignment.record.path for assignment in model_plan if not assignment.pieces}
     paths = {assignment.record.path for assignment in written}
+    number = checks.integer(checks.scalar(seed))
     return Report(
         recipe=model_plan.recipe.name,
-        seed=int(seed)
-        if isinstance(seed, numbers.Integral)
-        else None
-        if seed is None
-        else type(seed).__name__,
+        seed=number if number is not None or seed is None else type(seed).__name__,
         stream=STREAM,
         inventory=model_plan.inventory.digest,
         written=tuple(sorted(paths)),

@@ -11,6 +11,7 @@ from unified_init.core import checks
 from unified_init.core.public import public
 from unified_init.core.reprs import shown
 from unified_init.core.text_table import aligned
+from unified_init.drawing.seeds import check_seed, is_traced, key_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.records import Inventory
 from unified_init.models.applying import apply, inspect
@@ -19,6 +20,7 @@ from unified_init.models.planning import streams_of
 from unified_init.models.run_differences import difference_of, scale_of
 from unified_init.models.telling_recipe import stream_of, telling
 from unified_init.recipes.rule import Recipe
+from unified_init.spec import presets
 from unified_init.walkers.registry import runner_of
 
 if TYPE_CHECKING:
@@ -177,10 +179,21 @@ def verify_match(
         msg = f"`recipe` must be a Recipe or None, got {shown(recipe)}."
         raise ArgumentTypeError(msg)
     tolerance = checks.positive("tolerance", tolerance)
-    run_a, run_b = run_both(model_a, model_b, names, inputs_a, inputs_b, recipe=recipe, seed=seed)
+    number = None if seed is None else _number_of(seed)
+    run_a, run_b = run_both(model_a, model_b, names, inputs_a, inputs_b, recipe=recipe, seed=number)
     difference, scale = _outputs(run_a, run_b)
     layers = tuple(_layers(model_a, model_b, names, run_a, run_b))
     return Verification(difference, scale, tolerance, layers)
+
+
+def _number_of(seed: Any) -> int:
+    """Return a seed as the int of its key, from which two models are drawn: a generator is advanced once."""
+    check_seed(seed, presets.normal(0.0, 1.0))
+    key = key_of(seed)
+    if is_traced(key):
+        msg = "`seed` of verify_match() must be known when it is called, got a key that is being traced."
+        raise ArgumentTypeError(msg)
+    return int(key[0]) << 32 | int(key[1])
 
 
 def run_both(
@@ -191,7 +204,7 @@ def run_both(
     inputs_b: Any,
     *,
     recipe: Recipe | None = None,
-    seed: int = 0,
+    seed: int | None = 0,
 ) -> tuple[Run, Run]:
     """Return what running both models with the same weights shows; arguments as for ``verify_match``."""
     first, second = recipe, recipe
@@ -215,7 +228,12 @@ def _inventory(model: Any) -> Inventory:
 
 
 def _drawn_run(
-    model: Any, recipe: Recipe | None, names: Mapping[str, str] | None, inputs: Any, seed: int, word: str
+    model: Any,
+    recipe: Recipe | None,
+    names: Mapping[str, str] | None,
+    inputs: Any,
+    seed: int | None,
+    word: str,
 ) -> Run:
     """Run a model with the values of a recipe, which it has as long as that takes."""
     assert recipe is not None  # noqa: S101  # telling() gives one
