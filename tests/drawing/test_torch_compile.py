@@ -131,13 +131,14 @@ def test_a_refusal_is_text_too() -> None:
         plain = {name: frozen_call.plain(value, strangers) for name, value in arguments.items()}
         return frozen_call.refusal(plain, *strangers)
 
-    with pytest.raises(ui.ArgumentTypeError) as direct:
-        ui.draw(HALF, SHAPE, seed={3})
-    with pytest.raises(ui.ArgumentTypeError) as caught:
-        frozen_call.run(refusal({3}), ())
-    assert str(caught.value) == str(direct.value)
-    assert frozen_call.result(refusal({3}), ()) is None
-    assert refusal(np.random.default_rng(3)) == refusal(HalfMade()) == ""
+    for seed in ({3}, HalfMade()):
+        with pytest.raises(ui.ArgumentTypeError) as direct:
+            ui.draw(HALF, SHAPE, seed=seed)
+        with pytest.raises(ui.ArgumentTypeError) as caught:
+            frozen_call.run(refusal(seed), ())
+        assert str(caught.value) == str(direct.value)
+        assert frozen_call.result(refusal(seed), ()) is None
+    assert refusal(np.random.default_rng(3)) == ""
 
 
 @pytest.mark.parametrize("seed", [0, 2**32 + 5, 2**64 - 1])
