@@ -11,6 +11,7 @@ import pytest
 from tests.helpers.messages import refused
 
 import unified_init as ui
+from unified_init.drawing.digests import values_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,7 +82,7 @@ def test_two_biases_become_their_sum(cell: str) -> None:
     x = np.random.default_rng(0).standard_normal((2, 3, 5), dtype=np.float32)
     with torch.no_grad():
         expected = theirs(torch.from_numpy(x))[0].numpy()
-    assert np.abs(expected - np.asarray(ours(x))).max() < 1e-6
+    assert np.abs(expected - values_of(ours(x))).max() < 1e-6
 
 
 @pytest.mark.needs("torch", "keras")
@@ -101,7 +102,7 @@ def test_one_bias_becomes_two_of_which_one_is_zero() -> None:
     assert not ours.bias_hh_l0.any()
     x = np.random.default_rng(0).standard_normal((2, 3, 5), dtype=np.float32)
     with torch.no_grad():
-        assert np.abs(ours(torch.from_numpy(x))[0].numpy() - np.asarray(theirs(x))).max() < 1e-6
+        assert np.abs(ours(torch.from_numpy(x))[0].numpy() - values_of(theirs(x))).max() < 1e-6
 
 
 @pytest.mark.needs("torch", "keras")
@@ -121,7 +122,7 @@ def test_the_candidates_second_bias_of_a_gru_is_not_added() -> None:
     ui.transfer(theirs, ours, names)
     x = np.random.default_rng(0).standard_normal((2, 3, 5), dtype=np.float32)
     with torch.no_grad():
-        assert np.abs(theirs(torch.from_numpy(x))[0].numpy() - np.asarray(ours(x))).max() < 1e-6
+        assert np.abs(theirs(torch.from_numpy(x))[0].numpy() - values_of(ours(x))).max() < 1e-6
     single = keras.Sequential([keras.Input((3, 5)), keras.layers.GRU(4, reset_after=False)])
     one_bias = {record.role: record.path for record in ui.inspect(single)}
     names = {
@@ -176,7 +177,7 @@ def test_values_come_from_a_state_dict_and_from_a_file(tmp_path: Path) -> None:
         keras.Input((5,)), keras.layers.Dense(4), keras.layers.BatchNormalization(epsilon=1e-5),
     ])  # fmt: skip
     ui.transfer(theirs.state_dict(), ours, inventory=ui.inspect(theirs))
-    assert np.abs(expected - np.asarray(ours(x.numpy()))).max() < 1e-6
+    assert np.abs(expected - values_of(ours(x.numpy()))).max() < 1e-6
     path = tmp_path / "model.safetensors"
     save_file({key: value.to(torch.bfloat16) for key, value in theirs.state_dict().items()}, path)
     other = torch.nn.Sequential(torch.nn.Linear(5, 4), torch.nn.BatchNorm1d(4))

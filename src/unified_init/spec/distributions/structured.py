@@ -225,8 +225,10 @@ Structured = (
 
 def _nested(value: object) -> float | tuple[object, ...]:
     """Return a number as a float; an array, or sequences inside each other, as nested tuples of floats."""
-    listed = _listed(value)
-    if isinstance(listed, list):
+    if type(value) in {int, float}:  # first, and without `_listed`, which torch.compile does not follow
+        return checks.finite("value", value)
+    listed = value if type(value) in {tuple, list} else _listed(value)
+    if isinstance(listed, (tuple, list)):
         return tuple(_nested(entry) for entry in listed)
     if not isinstance(listed, numbers.Real) or isinstance(listed, bool):
         msg = f"`value` must be a real number or an array of real numbers, got {shown(value)}."
