@@ -732,9 +732,10 @@ CALLS: dict[str, Call] = {
         name: Call(
             lambda model=model: {"model": model(), "recipe": recipe()} | {  # type: ignore[misc]
                 "seed": 0, "names": None, "only": None, "skip": None, "loaded": None, "overwrite": False,
-                "inventory": None, "strip": None,
-            } | described(),
-            NAMES | PATTERNS | LAYERS | STRIP | UNDESCRIBED | {"loaded[0]": lambda value: {"loaded": [value]}},
+                "inventory": None, "strip": None, "layers": None, "places": None,
+            } | (described() if model is torch_model else {}),
+            NAMES | PATTERNS | STRIP | {"loaded[0]": lambda value: {"loaded": [value]}}
+            | (LAYERS | UNDESCRIBED if model is torch_model else {}),
             run=ui.apply,
             needs=needs,
             watched=() if needs == ("jax",) else ("model",),

@@ -54,11 +54,11 @@ def root_key(seed: object) -> Key | None:
 
 
 def _read(words: Callable[[], Any]) -> Any:
-    """Return the words of a key, which may be deleted or donated, or be on a device that is guarded."""
+    """Return the words of a key, which may be deleted, of another trace, or on a device that is guarded."""
     try:
         return words()
-    except RuntimeError as error:
-        msg = f"`seed` is a JAX key that cannot be read: {error}"
+    except (RuntimeError, jax.errors.UnexpectedTracerError) as error:
+        msg = f"`seed` is a JAX key that cannot be read: {str(error).partition(chr(10))[0]}"
         raise ArgumentValueError(msg) from None
 
 
