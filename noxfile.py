@@ -133,9 +133,9 @@ def parity(session: nox.Session) -> None:
 def fuzz(session: nox.Session) -> None:
     """Compare 100,000 eager and 1,000 compiled draws with a direct computation; ``-- SEED`` repeats a run."""
     (seed,) = session.posargs or (str(secrets.randbits(32)),)
-    counts = {"FUZZ_SEED": seed, "FUZZ_EAGER": "100000", "FUZZ_COMPILED": "1000"}
-    python = frameworks_bin(session, "python")
-    session.run(python, "-m", "pytest", "-s", "tests/parity/test_fuzz.py", env=QUIET | counts)
+    counts = {"FUZZ_SEED": seed, "FUZZ_EAGER": "100000", "FUZZ_COMPILED": "1000", "COMPILED_REQUESTS": "1000"}
+    files = ("tests/parity/test_fuzz.py", "tests/parity/test_compiled_requests.py")
+    session.run(frameworks_bin(session, "python"), "-m", "pytest", "-s", *files, env=QUIET | counts)
 
 
 @nox.session(venv_backend="none", requires=["frameworks"])

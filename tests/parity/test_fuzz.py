@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SEED = int(os.environ.get("FUZZ_SEED", "20260101"))
+# A tenth of the session `fuzz` where all frameworks are tested together, in one environment.
+COUNTS = (10_000, 100) if os.environ.get("HYPOTHESIS_PROFILE") == "ci" else (1000, 40)
 EAGER, COMPILED = (
-    int(os.environ.get(name, count)) for name, count in (("FUZZ_EAGER", 1000), ("FUZZ_COMPILED", 40))
+    int(os.environ.get(name, count))
+    for name, count in zip(("FUZZ_EAGER", "FUZZ_COMPILED"), COUNTS, strict=True)
 )
 
 
@@ -66,7 +69,7 @@ def test_an_index_map_that_is_one_off_is_found(monkeypatch: pytest.MonkeyPatch) 
         return dataclasses.replace(index, offset=index.offset + 1)
 
     monkeypatch.setattr(program, "index_map", wrong)
-    assert fuzz.faults(SEED, EAGER, ("numpy",), most=1)[0]
+    assert fuzz.faults(SEED, 1000, ("numpy",), most=1)[0]
 
 
 @pytest.mark.usefixtures("_forgetful")
@@ -79,7 +82,7 @@ def test_swapped_fans_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
         return pair if fans is not None else pair[::-1]
 
     monkeypatch.setattr(initializer, "fans_on", wrong)
-    assert fuzz.faults(SEED, EAGER, ("numpy",), most=1)[0]
+    assert fuzz.faults(SEED, 1000, ("numpy",), most=1)[0]
 
 
 @pytest.mark.usefixtures("_forgetful")
@@ -95,7 +98,7 @@ def test_bfloat16_that_is_cut_off_is_found(monkeypatch: pytest.MonkeyPatch) -> N
         )
 
     monkeypatch.setattr(graph, "narrow", wrong)
-    assert fuzz.faults(SEED, EAGER, ("numpy:graph",), most=1)[0]
+    assert fuzz.faults(SEED, 1000, ("numpy:graph",), most=1)[0]
 
 
 def test_a_fault_can_be_repeated() -> None:
