@@ -16,7 +16,9 @@ from tests.helpers.outcomes import outcome
 
 import unified_init as ui
 
-SIZE = int(os.environ.get("COMPILED_REQUESTS", 100 if os.environ.get("HYPOTHESIS_PROFILE") == "ci" else 12))
+SIZE = int(
+    os.environ.get("COMPILED_REQUESTS", "100" if os.environ.get("HYPOTHESIS_PROFILE") == "ci" else "12")
+)
 DTYPES = ("float32", "float64", "bfloat16", "float16", "complex64")
 
 
