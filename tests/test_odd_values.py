@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-ALONE = sorted(path for path, call in CALLS.items() if call.valid() and not call.needs)
+ALONE = sorted(path for path, call in CALLS.items() if not call.needs and call.valid())
 
 
 def test_every_public_callable_and_every_parameter_has_a_call() -> None:

@@ -236,9 +236,9 @@ def test_an_inventory_of_another_model_is_refused(call: Any) -> None:
         call()
 
 
+@pytest.mark.needs("torch")
 def test_a_region_that_is_part_of_the_record_is_admitted() -> None:
     """All rows as one part, in the tensor's own shape or in another."""
-    pytest.importorskip("torch")
     spoiled(**part())
     box = ((0, 2), (0, 3), (0, 4))
     spoiled(axis=0, parts=(ui.Part(label="q", length=6, path="weight", box=box, view=(2, 3, 4)),))

@@ -31,7 +31,7 @@ PLAIN_NAMES = {
     "str of a bad pattern",
     "np.str_",
 }
-ALONE = sorted(path for path, call in CALLS.items() if call.valid() and not call.needs)
+ALONE = sorted(path for path, call in CALLS.items() if not call.needs and call.valid())
 
 
 @functools.cache
