@@ -239,7 +239,14 @@ def trace(program: Program, key: Key | None, target: Any) -> jax.Array:
 
 
 def reserve(shape: tuple[int, ...], dtype: str, target: Any) -> None:
-    """Raise JAX's error if an array cannot be had on a device, or spread over several."""
+    """Raise JAX's error if an array cannot be had on a device, or spread over several.
+
+    In a trace nothing is had yet, and a PartitionSpec is no place outside of one.
+    """
+    if placement.tracing() or isinstance(target, jax.sharding.PartitionSpec):
+        return
+    if isinstance(target, jax.sharding.Sharding):
+        placement.check(target, shape)
     jnp.empty(shape, dtype=dtype, device=target)
 
 
