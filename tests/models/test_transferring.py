@@ -298,3 +298,32 @@ def test_a_wrong_map_moves_the_outputs() -> None:
     assert torch.equal(source(x, x, x)[0], target(x, x, x)[0])
     ui.transfer(source, target, swapped)
     assert not torch.allclose(source(x, x, x)[0], target(x, x, x)[0], atol=1e-4)
+
+
+@pytest.mark.needs("torch")
+@pytest.mark.parametrize("shape", [(4, 3), (12,), (2, 6)])
+def test_an_array_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
+    """Also one that has as many values: a transposed weight would be read as something else."""
+    import torch
+
+    with refused(ui.ArgumentValueError):
+        ui.transfer({"weight": torch.zeros(shape)}, torch.nn.Linear(4, 3, bias=False))
+
+
+@pytest.mark.needs("torch")
+def test_what_a_mapping_would_lose_is_refused() -> None:
+    """A key that names no tensor, other values for a tie, the imaginary part of complex numbers."""
+    import torch
+
+    layer = torch.nn.Linear(2, 2)
+    with refused(ui.ArgumentValueError):
+        ui.transfer({**layer.state_dict(), "lost": torch.ones(3)}, layer)
+    with refused(ui.ArgumentValueError):
+        ui.transfer({"weight": torch.zeros(2, 2), "bias": torch.tensor([1 + 2j, 3 + 4j])}, layer)
+    model = torch.nn.Module()
+    model.embed, model.head = torch.nn.Embedding(5, 3), torch.nn.Linear(3, 5, bias=False)
+    model.head.weight = model.embed.weight
+    with refused(ui.ArgumentValueError):
+        ui.transfer({"embed.weight": torch.zeros(5, 3), "head.weight": torch.ones(5, 3)}, model)
+    ui.transfer({"embed.weight": torch.ones(5, 3), "head.weight": torch.ones(5, 3)}, model)
+    assert bool((model.head.weight == 1).all())

@@ -41,6 +41,7 @@ class Source(NamedTuple):
     tensors: dict[str, LogicalTensor]
     native: Callable[[str], NDArray[Any]]
     paths: frozenset[str] | None = None  # those that a mapping has; None for a model, which has all
+    extra: tuple[str, ...] = ()  # paths of a mapping that its inventory does not have
 
 
 def transfer(
@@ -101,7 +102,7 @@ def transfer(
         tensor.path
         for stream, tensor in opened.tensors.items()
         if stream not in used and tensor.record.role not in COUNTS
-    ]
+    ] + [*opened.extra]
     if strict and (missing or spare):
         raise ArgumentValueError(_uneven(missing, spare))
     wrong = [(tensor, values[0]) for tensor, values in pairs if values and not _fits(tensor, values[0])]
@@ -132,6 +133,7 @@ def _opened(source: Any, inventory: Inventory | None, target: Inventory) -> Sour
         records = target if inventory is None else inventory
         arrays = {checks.text("source", path): array for path, array in pairs}
         ties = {path: record.path for record in records for path in record.ties}
+        _check_ties(arrays, ties)
         paths = frozenset({*arrays, *(ties[path] for path in arrays if path in ties)})
         owners = {ties[path]: path for path in arrays if path in ties and ties[path] not in arrays}
         tensors = {
@@ -139,13 +141,46 @@ def _opened(source: Any, inventory: Inventory | None, target: Inventory) -> Sour
             for tensor in logical_tensors(records)
             if (tensor.part.path if tensor.part is not None else tensor.record.path) in paths
         }
-        return Source(tensors, lambda path: _numbers(arrays[owners.get(path, path)]), paths)
+        known = {path for record in records for path in (*record.ties, *(path for path, _ in record.stored))}
+        extra = tuple(path for path in arrays if path not in known and path not in records.left)
+
+        def native(path: str) -> NDArray[Any]:
+            return _numbers(arrays[owners.get(path, path)])
+
+        for tensor in tensors.values():
+            _check_shape(tensor, native(tensor.record.path if tensor.part is None else tensor.part.path))
+        return Source(tensors, native, paths, extra)
     if inventory is not None:
         msg = "`inventory` says what a mapping or a file holds; a model says it itself."
         raise ArgumentValueError(msg)
     walker = walker_of(source, "source")
     tensors = {tensor.stream: tensor for tensor in logical_tensors(walker.inspect(source))}
     return Source(tensors, lambda path: walker.read(source, path))
+
+
+def _check_ties(arrays: Mapping[str, Any], ties: Mapping[str, str]) -> None:
+    """Refuse two paths of one tied tensor that hold different values, of which one would be lost."""
+    for path, owner in ties.items():
+        if path not in arrays or owner not in arrays:
+            continue
+        if not np.array_equal(_numbers(arrays[path]), _numbers(arrays[owner])):
+            msg = f"`source` has different values for {owner!r} and {path!r}, which are tied: leave out one."
+            raise ArgumentValueError(msg)
+
+
+def _check_shape(tensor: LogicalTensor, values: NDArray[Any]) -> None:
+    """Refuse an array of another shape than its record has, but for axes of extent 1."""
+    if tensor.part is not None and tensor.part.box is not None:
+        box = tensor.part.box
+        fits = tensor.part.view is not None or (
+            values.ndim == len(box)
+            and all(stop <= size for (_, stop), size in zip(box, values.shape, strict=True))
+        )
+    else:
+        fits = [size for size in values.shape if size != 1] == [size for size in tensor.shape if size != 1]
+    if not fits:
+        msg = f"{tensor.path!r} has the shape {tensor.shape}, and `source` has {values.shape} there."
+        raise ArgumentValueError(msg)
 
 
 def _numbers(array: Any) -> NDArray[Any]:
@@ -251,6 +286,9 @@ def _writes(walker: Walker, target: Any, source: Source, pairs: Sequence[Pair]) 
 def _sum(tensor: LogicalTensor, summands: Sequence[NDArray[Any]]) -> NDArray[Any]:
     if not summands:
         return np.zeros(tensor.extents, np.float32)
+    if any(np.iscomplexobj(summand) for summand in summands) and "complex" not in tensor.record.dtype:
+        msg = f"{tensor.path!r} is of {tensor.record.dtype}, and `source` holds complex numbers for it."
+        raise ArgumentValueError(msg)
     total = summands[0]
     for summand in summands[1:]:
         total = total + summand
