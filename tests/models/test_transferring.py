@@ -327,3 +327,24 @@ def test_what_a_mapping_would_lose_is_refused() -> None:
         ui.transfer({"embed.weight": torch.zeros(5, 3), "head.weight": torch.ones(5, 3)}, model)
     ui.transfer({"embed.weight": torch.ones(5, 3), "head.weight": torch.ones(5, 3)}, model)
     assert bool((model.head.weight == 1).all())
+
+
+@pytest.mark.needs("torch")
+def test_an_array_without_the_axes_of_a_view_is_refused() -> None:
+    """Parts that are stored head by head are regions of an array of that size."""
+    import torch
+
+    parts = tuple(
+        ui.Part(label=label, length=6, path="w", box=((0, 2), (start, start + 3), (0, 5)), view=(2, 9, 5))
+        for start, label in zip((0, 3, 6), "qkv", strict=True)
+    )
+    record = ui.Record(
+        name="w", path="w", shape=(18, 5), kind="linear", role="kernel", layout="OI", axis=0, parts=parts
+    )
+    inventory = ui.Inventory("torch", (record,))
+    target, names = torch.nn.Linear(5, 6, bias=False), {"weight": "w/q"}
+    with refused(ui.ArgumentTypeError):
+        ui.transfer({"w": np.zeros((3, 5))}, target, names, inventory=inventory, strict=False)
+    values = np.arange(90.0).reshape(18, 5)
+    ui.transfer({"w": values}, target, names, inventory=inventory, strict=False)
+    assert (target.weight.detach().numpy() == values[[0, 1, 2, 9, 10, 11]]).all()
