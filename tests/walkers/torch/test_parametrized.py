@@ -134,3 +134,17 @@ def test_any_parametrization_that_gives_a_weight_back_is_written() -> None:
         ui.apply(module, ui.recipes.torch_default(), seed=0)
     assert torch.equal(layer.weight, plain.weight)
     assert torch.equal(layer.parametrizations.weight.original, plain.weight / 2)
+
+
+def test_a_plan_and_an_audit_leave_a_parametrization_as_it_was() -> None:
+    """The inverse of torch's orthogonal parametrization writes a buffer: it is tried on a copy."""
+    import torch
+
+    model = torch.nn.Sequential(torch.nn.utils.parametrizations.orthogonal(torch.nn.Linear(6, 5)))
+    before = {name: values.clone() for name, values in model.state_dict().items()}
+    ui.audit(model, ui.recipes.torch_default())
+    with refused(ui.UnifiedInitError):
+        ui.plan(model, ui.recipes.torch_default())
+    with refused(ui.UnifiedInitError):
+        ui.apply(model, ui.recipes.torch_default(), seed=0)
+    assert all(torch.equal(values, before[name]) for name, values in model.state_dict().items())

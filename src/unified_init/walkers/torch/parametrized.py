@@ -7,6 +7,7 @@ inverse, and refused where the result would be another weight (spectral norm div
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
@@ -75,12 +76,15 @@ class Effective:
             raise ComputedError(msg)
 
     def _gives_back(self, weight: torch.Tensor) -> bool:
-        """Whether the parametrizations return ``weight`` from what their inverses make of it."""
-        steps = self.module.parametrizations[self.name]
+        """Whether the parametrizations return ``weight`` from what their inverses make of it.
+
+        Copies of them: an inverse may write state, such as the base of torch's orthogonal one.
+        """
         try:
             with torch.no_grad(), _in_eval_mode(self.module, self.name):
+                steps = [copy.deepcopy(step) for step in self.module.parametrizations[self.name]]
                 value: Any = weight.clone()
-                for step in reversed(list(steps)):
+                for step in reversed(steps):
                     value = step.right_inverse(value)
                 for index, step in enumerate(steps):
                     is_unpacked = index == 0 and isinstance(value, (tuple, list))
