@@ -193,3 +193,9 @@ def test_a_report_has_the_number_of_a_seed() -> None:
     layer, recipe = torch.nn.Linear(4, 3), ui.recipes.torch_default()
     for seed, shown in ((np.array(3), 3), (np.int64(3), 3), (torch.Generator(), "Generator")):
         assert ui.apply(layer, recipe, seed=seed)[1].seed == shown
+
+
+def test_an_infinite_difference_is_no_proof() -> None:
+    """However large the outputs are."""
+    assert not ui.Verification(difference=float("inf"), scale=float("inf"), tolerance=1e-3).ok
+    assert ui.Verification(difference=1e-6, scale=1.0, tolerance=1e-3).ok

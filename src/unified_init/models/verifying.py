@@ -81,7 +81,7 @@ class Verification:
     @property
     def ok(self) -> bool:
         """Whether the outputs are equal up to the tolerance."""
-        return self.difference <= self.tolerance * self.scale
+        return math.isfinite(self.difference) and self.difference <= self.tolerance * self.scale
 
     @property
     def first(self) -> LayerDifference | None:
