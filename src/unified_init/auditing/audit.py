@@ -67,10 +67,9 @@ def audit(
     checked against the ends of the law, and counts in mean, variance and kurtosis. The distribution and the
     dependence of more than 2**19 values are tested on evenly spaced slices, the same ones every time.
 
-    It costs about 20 ns of CPU per value, and less beyond 2**19 values of a tensor; what bounds it is the
-    search for repeated runs. Two statistics are coarser than in ``examine``: a sampler of few values is
-    seen up to 2**20 of them, and of repeated runs one in n / 2**14 is compared, so that a block of 1,024
-    values that occurs twice is missed once in 10**13 times.
+    What bounds the time is the search for repeated runs. Two statistics are coarser than in ``examine``: a
+    sampler of few values is seen up to 2**20 of them, and of repeated runs one in n / 2**14 is compared, so
+    that a block of 1,024 values that occurs twice is missed once in 10**13 times.
 
     Args:
         model: as for ``ui.inspect``; nothing is written, and it need not be initialised by this library.

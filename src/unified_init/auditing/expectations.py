@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.errors import UnifiedInitError
+from unified_init.models.tensors import LogicalTensor
 from unified_init.recipes.assignment import assign_by, deciding_rule
 
 if TYPE_CHECKING:
@@ -106,11 +107,5 @@ def _whole(read: Callable[[str], NDArray[Any]], expectation: Expectation) -> NDA
     if not expectation.parts:
         return np.reshape(read(record.path), record.shape)
     assert record.axis is not None  # noqa: S101  # a record with parts has an axis
-    return np.concatenate(
-        [_region(read(part.path), part, record) for part in expectation.parts], axis=record.axis
-    )
-
-
-def _region(values: NDArray[Any], part: Part, record: Record) -> NDArray[Any]:
-    shaped: NDArray[Any] = part.region(values).reshape(record.part_shape(part))
-    return shaped + shaped.dtype.type(part.shift) if part.shift else shaped
+    tensors = [LogicalTensor(record, part, record.name) for part in expectation.parts]
+    return np.concatenate([tensor.values(read) for tensor in tensors], axis=record.axis)
