@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from unified_init.models.tensors import digests as digests
     from unified_init.models.tensors import read as read
     from unified_init.models.transferring import transfer as transfer
-    from unified_init.models.verifying import Verification as Verification
+    from unified_init.models.verification import Verification as Verification
     from unified_init.models.verifying import verify_match as verify_match
     from unified_init.recipes.recipe_json import recipe_from_json as recipe_from_json
     from unified_init.recipes.recipe_json import recipe_from_yaml as recipe_from_yaml
@@ -124,7 +124,8 @@ _MODEL_HOMES = {
     "models.matching": "NameMap match",
     "models.tensors": "digests read",
     "models.transferring": "transfer",
-    "models.verifying": "Verification verify_match",
+    "models.verification": "Verification",
+    "models.verifying": "verify_match",
     "walkers.trees": "Haiku Linen haiku linen",
     "models.planning": "Plan",
     "auditing.probing": "Probe probe",

@@ -11,7 +11,7 @@ from tests.helpers.messages import refused
 
 import unified_init as ui
 from unified_init.models.run_differences import difference_of
-from unified_init.models.verifying import LayerDifference
+from unified_init.models.verification import LayerDifference
 
 
 def test_the_first_layer_that_differs_is_shown() -> None:
@@ -106,8 +106,84 @@ def test_a_recipe_may_be_given() -> None:
 
     a, b, x = mlp(), mlp(), torch.ones(3, 4)
     swapped = {"2.weight": "2.bias", "2.bias": "2.weight"}
-    assert ui.verify_match(a, b, swapped, x, x, recipe=ui.Recipe("x", (ui.Rule(spec=ui.ones()),))).ok
+    alike = ui.Recipe("x", (ui.Rule(spec=ui.normal(0.0, 1.0), role="kernel"), ui.Rule(spec=ui.ones())))
+    assert ui.verify_match(a, b, swapped, x, x, recipe=alike).ok
     assert not ui.verify_match(a, b, swapped, x, x).ok
+
+
+def headed(make: Any, *, swap: bool) -> Any:
+    """Return a model of two layers that look alike, whose outputs ``make`` gives from x and both."""
+    import torch
+
+    class Headed(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = torch.nn.Linear(8, 8), torch.nn.Linear(8, 8)
+
+        def forward(self, x: Any) -> Any:
+            layers = (self.second, self.first) if swap else (self.first, self.second)
+            return make(x, layers[1](torch.tanh(layers[0](x))))
+
+    return Headed()
+
+
+def outputs() -> dict[str, Any]:
+    """Return what stands beside what the weights move, or hides it."""
+    import torch
+
+    low = torch.finfo(torch.float32).min
+    return {
+        "a mask beside": lambda x, y: (y, torch.where(x > 0.0, 0.0, -1e9)),
+        "a mask inside": lambda x, y: torch.where(x > 0.0, y, -1e9),
+        "a mask added": lambda x, y: y + torch.where(x > 0.0, 0.0, -1e9),
+        "the lowest value": lambda x, y: torch.where(x > 0.0, y, low),
+        "minus infinity": lambda x, y: torch.where(x > 0.0, y, -torch.inf),
+        "an offset": lambda _, y: y + 1e4,
+        "a large array beside": lambda x, y: (1e6 * x, y),
+        "a rectifier": lambda _, y: torch.relu(y),
+    }
+
+
+@pytest.mark.needs("torch")
+@pytest.mark.parametrize(
+    "kind",
+    ["a mask beside", "a mask inside", "a mask added", "the lowest value", "minus infinity", "an offset",
+     "a large array beside", "a rectifier"],
+)  # fmt: skip
+def test_nothing_beside_the_weights_hides_a_difference(kind: str) -> None:
+    """Each output array is judged beside what weights move in it: equal models are equal, a swap is not."""
+    import torch
+
+    make, x = outputs()[kind], torch.from_numpy(np.random.default_rng(0).standard_normal((4, 8), np.float32))
+    a, b = headed(make, swap=False), headed(make, swap=True)
+    assert ui.verify_match(a, a, {}, x, x).ok
+    swapped = {f"{to}.{end}": f"{of}.{end}" for to, of in (("first", "second"), ("second", "first"))
+               for end in ("weight", "bias")}  # fmt: skip
+    assert not ui.verify_match(a, b, {}, x, x).ok
+    assert ui.verify_match(a, b, swapped, x, x).ok
+    assert dict(ui.match(a, b, inputs=(x, x), given={"first": "second"}))["first.weight"] == "second.weight"
+    with pytest.raises(ui.ArgumentValueError):
+        ui.match(a, b, inputs=(x, x), given={"first": "first", "second": "second"})
+
+
+@pytest.mark.needs("torch")
+@pytest.mark.parametrize(
+    "make", [lambda x, y: x + 0.0 * y, lambda x, _: 2.0 * x], ids=["no effect", "unused"]
+)
+def test_outputs_that_no_weight_moves_prove_nothing(make: Any) -> None:
+    """However equal they are; nor does a recipe that has no random values."""
+    import torch
+
+    x = torch.ones(2, 8)
+    a, b = headed(make, swap=False), headed(make, swap=True)
+    result = ui.verify_match(a, a, {}, x, x)
+    assert (result.difference, result.scale, result.ok, result.first) == (0.0, 0.0, False, None)
+    assert "proves nothing" in str(result)
+    with refused(ui.ArgumentValueError):
+        ui.match(a, b, inputs=(x, x))
+    plain = headed(lambda _, y: y, swap=False)
+    recipe = ui.Recipe("x", (ui.Rule(spec=ui.ones()),))
+    assert not ui.verify_match(plain, plain, {}, x, x, recipe=recipe).ok
 
 
 @pytest.mark.needs("torch")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from unified_init.models.match_answer import answered, with_tensors
 from unified_init.models.match_evidence import Decision, agree
-from unified_init.models.run_differences import difference_of, scale_of
+from unified_init.models.run_differences import difference_of, spread_of
 from unified_init.models.verifying import run_both, verify_match
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from unified_init.models.match_answer import Answer, Question
     from unified_init.models.match_layers import Layer
-    from unified_init.models.verifying import Verification
+    from unified_init.models.verification import Verification
     from unified_init.walkers.runs import Run
 
 __all__ = ["proven"]
@@ -22,7 +22,7 @@ __all__ = ["proven"]
 # ruff: noqa: ANN401  # models and inputs of any framework
 
 ROUNDS = 24  # of running both models
-EQUAL = 1e-4  # a difference of two inputs that are the same, as a share of the largest value
+EQUAL = 1e-3  # a difference of two inputs that are the same, as a share of their spread
 FLOW = "by what flows into it"
 
 
@@ -94,4 +94,4 @@ def _same_input(first: Layer, second: Layer, run_a: Run, run_b: Run) -> bool:
     if inputs[0] is None or inputs[1] is None:
         return False
     difference = difference_of(inputs[0], inputs[1], padded=True)
-    return difference is not None and difference <= EQUAL * scale_of(inputs[0])
+    return difference is not None and difference <= EQUAL * spread_of(inputs[0])

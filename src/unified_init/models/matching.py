@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from unified_init.inventory.layer import Layer
-    from unified_init.models.verifying import Verification
+    from unified_init.models.verification import Verification
 
 __all__ = ["NameMap", "match"]
 
@@ -152,6 +152,13 @@ def match(
         doubts = (*doubts, verification.summary)
     if strict and answer.doubts:
         raise ArgumentValueError(_undecided(doubts, proven=pair is not None))
+    if strict and verification is not None and verification.scale == verification.difference == 0.0:
+        msg = (
+            f"`match` paired all layers, but {verification.summary}. Pass `inputs` with which the outputs "
+            "depend on the weights, or a function that runs the model and returns such outputs; or leave "
+            "`inputs` out."
+        )
+        raise ArgumentValueError(msg)
     if strict and doubts:
         msg = (
             f"`match` paired all layers, but {doubts[0]}. Either these layers compute different things, or "

@@ -1,58 +1,92 @@
-"""How far two arrays of activations are apart, whichever axis holds the channels."""
+"""How far two arrays of activations are apart, whichever axis holds the channels, and beside what."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+__all__ = ["difference_of", "moved", "reach_of", "spread_of"]
 
-    from numpy.typing import NDArray
+ROUNDING = 2.0**-18  # 32 units in the last place of float32: what another order of additions may change
+Array = NDArray[Any]
+Arrangement = Callable[[Array], Array]
 
-__all__ = ["difference_of", "scale_of"]
+
+def moved(array: Array, redrawn: Array) -> NDArray[np.bool_]:
+    """Return which values other weights change by more than rounding; all, where they change the shape."""
+    if array.shape != redrawn.shape:
+        return np.ones(array.shape, np.bool_)
+    with np.errstate(invalid="ignore", over="ignore"):
+        changes = np.abs(array - redrawn)
+        moving: NDArray[np.bool_] = np.isfinite(changes) & (changes > ROUNDING * np.abs(array))
+    return moving
 
 
-def scale_of(array: NDArray[Any]) -> float:
-    """Return the largest absolute value."""
-    return float(np.abs(array).max())
+def reach_of(array: Array, redrawn: Array) -> float:
+    """Return how far other weights move values: the median of those that move, 0 if none does.
+
+    The size of the values says nothing: beside a mask of -1e9 or an offset all differences are small.
+    """
+    moving = moved(array, redrawn)
+    if array.shape != redrawn.shape:
+        return spread_of(array)
+    return float(np.median(np.abs(array[moving] - redrawn[moving]))) if moving.any() else 0.0
+
+
+def spread_of(array: Array) -> float:
+    """Return how far values are from their median: the median of those that differ from it."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        distances = np.abs(array - np.median(array))
+    distances = distances[np.isfinite(distances) & (distances > 0.0)]
+    return float(np.median(distances)) if distances.size else float(np.abs(array).max())
 
 
 def difference_of(
-    first: NDArray[Any], second: NDArray[Any], *, rectified: bool = False, padded: bool = False
+    first: Array,
+    second: Array,
+    moving: NDArray[np.bool_] | None = None,
+    *,
+    rectified: bool = False,
+    padded: bool = False,
 ) -> float | None:
     """Return the largest absolute difference; None if the shapes cannot be those of the same activations.
 
     Args:
         first: from a model of one framework.
         second: from one of another, which may have its channels last, or its heads in an axis of their own.
+        moving: which values of ``first`` weights move; the others may differ by rounding. None is all.
         rectified: whether one layer may have a ReLU inside that comes behind the other.
         padded: whether one array may be the other with zeros around it.
     """
-    gaps = [_gap(arranged, second) for arranged in _arrangements(first, second.shape)]
+    arrangements = list(_arrangements(first.shape, second.shape))
+    masks = [None if moving is None else arranged(moving) for arranged in arrangements]
+    gaps = [_gap(arranged(first), second, mask) for arranged, mask in zip(arrangements, masks, strict=True)]
     if padded and not gaps:
         gaps = list(_gaps_within(first, second))
     if rectified and gaps and min(first.min(), second.min()) < 0.0 <= max(first.min(), second.min()):
-        positive = np.maximum(second, 0.0)
-        gaps += [_gap(np.maximum(arranged, 0.0), positive) for arranged in _arrangements(first, second.shape)]
+        sides = np.maximum(first, 0.0), np.maximum(second, 0.0)
+        gaps += [_gap(arranged(sides[0]), sides[1]) for arranged in arrangements]
     return min(gaps, default=None)
 
 
-def _arrangements(array: NDArray[Any], shape: tuple[int, ...]) -> Iterator[NDArray[Any]]:
-    """Yield what an array may be in the other framework: as it is, channels last or first, or reshaped."""
-    arranged = [array]
-    if array.ndim > 2:  # noqa: PLR2004  # examples, channels and positions
-        arranged += [np.moveaxis(array, 1, -1), np.moveaxis(array, -1, 1)]
-    fitting = [candidate for candidate in arranged if candidate.shape == shape]
+def _arrangements(shape: tuple[int, ...], other: tuple[int, ...]) -> Iterator[Arrangement]:
+    """Yield what makes of an array the other framework's: nothing, channels last or first, or a reshape."""
+    arrangements: list[Arrangement] = [lambda array: array]
+    if len(shape) > 2:  # noqa: PLR2004  # examples, channels and positions
+        arrangements += [lambda array: np.moveaxis(array, 1, -1), lambda array: np.moveaxis(array, -1, 1)]
+    form = np.broadcast_to(0, shape)
+    fitting = [arranged for arranged in arrangements if arranged(form).shape == other]
     if fitting:
         yield from fitting
-    elif array.size == math.prod(shape):
-        yield array.reshape(shape)
+    elif math.prod(shape) == math.prod(other):
+        yield lambda array: array.reshape(other)
 
 
-def _gaps_within(first: NDArray[Any], second: NDArray[Any]) -> Iterator[float]:
+def _gaps_within(first: Array, second: Array) -> Iterator[float]:
     """Yield the differences in the middle, where one array is wider on all sides."""
     if first.ndim != second.ndim or first.ndim < 3:  # noqa: PLR2004  # as above
         return
@@ -64,11 +98,15 @@ def _gaps_within(first: NDArray[Any], second: NDArray[Any]) -> Iterator[float]:
             yield _gap(_middle(arranged, sizes), _middle(second, sizes))
 
 
-def _middle(array: NDArray[Any], sizes: list[int]) -> NDArray[Any]:
+def _middle(array: Array, sizes: list[int]) -> Array:
     starts = [(length - size) // 2 for length, size in zip(array.shape, sizes, strict=True)]
     return array[tuple(slice(start, start + size) for start, size in zip(starts, sizes, strict=True))]
 
 
-def _gap(first: NDArray[Any], second: NDArray[Any]) -> float:
-    gap = np.abs(first - second).max()
+def _gap(first: Array, second: Array, moving: NDArray[np.bool_] | None = None) -> float:
+    with np.errstate(invalid="ignore", over="ignore"):
+        gaps = np.where(first == second, 0.0, np.abs(first - second))  # equal infinities are equal
+        if moving is not None:
+            gaps = np.where(~moving & (gaps <= ROUNDING * np.abs(first)), 0.0, gaps)
+    gap = gaps.max()
     return float(gap) if np.isfinite(gap) else math.inf

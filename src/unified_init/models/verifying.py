@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from unified_init.core import checks
-from unified_init.core.public import public
 from unified_init.core.reprs import shown
-from unified_init.core.text_table import aligned
 from unified_init.drawing.seeds import check_seed, is_traced, key_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.records import Inventory
 from unified_init.models.applying import apply, inspect
 from unified_init.models.match_layers import layers_of
 from unified_init.models.planning import streams_of
-from unified_init.models.run_differences import difference_of, scale_of
+from unified_init.models.run_differences import difference_of, moved, reach_of, spread_of
 from unified_init.models.telling_recipe import stream_of, telling
+from unified_init.models.verification import LayerDifference, Verification
 from unified_init.recipes.rule import Recipe
 from unified_init.spec import presets
 from unified_init.walkers.registry import runner_of
@@ -26,98 +24,13 @@ from unified_init.walkers.registry import runner_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from numpy.typing import NDArray
+
     from unified_init.walkers.runs import Run
 
-__all__ = ["LayerDifference", "Verification", "called", "run_both", "verify_match"]
+__all__ = ["called", "run_both", "verify_match"]
 
 # ruff: noqa: ANN401  # models and inputs of any framework
-
-SHOWN = 12
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class LayerDifference:
-    """How far the outputs of two paired layers are apart.
-
-    Args:
-        first: the layer's path in the first model.
-        second: its counterpart's path in the second.
-        difference: the largest absolute difference of their outputs; infinite where one is not finite.
-        scale: the largest absolute output of the first.
-    """
-
-    first: str
-    second: str
-    difference: float
-    scale: float
-
-
-@public
-@dataclasses.dataclass(frozen=True, slots=True)
-class Verification:
-    """What running two models with the same weights showed.
-
-    Args:
-        difference: the largest absolute difference of their outputs; infinite where one is not finite, or
-            where the outputs have other shapes.
-        scale: the largest absolute output of the first.
-        tolerance: the difference that is allowed, as a share of ``scale``.
-        layers: the pairs of layers whose outputs could be compared, in order of execution.
-
-    Raises:
-        TypeError: a field is missing.
-
-    Example:
-        >>> import unified_init as ui
-        >>> ui.Verification(difference=1e-6, scale=2.0, tolerance=1e-3).ok
-        True
-    """
-
-    difference: float
-    scale: float
-    tolerance: float
-    layers: tuple[LayerDifference, ...] = ()
-
-    @property
-    def ok(self) -> bool:
-        """Whether the outputs are equal up to the tolerance."""
-        return math.isfinite(self.difference) and self.difference <= self.tolerance * self.scale
-
-    @property
-    def first(self) -> LayerDifference | None:
-        """The first pair of layers, in order of execution, that differs; None if the outputs are equal."""
-        if self.ok:
-            return None
-        return next(filter(self._differs, self.layers), None)
-
-    def _differs(self, layer: LayerDifference) -> bool:
-        return not layer.difference <= self.tolerance * layer.scale
-
-    @property
-    def summary(self) -> str:
-        """The result in one line."""
-        apart = f"{self.difference:.2g} at most, where values reach {self.scale:.2g}"
-        if self.ok:
-            return f"proven by running both: their outputs differ by {apart}"
-        first = self.first
-        layer = (
-            "no layer that both have differs"
-            if first is None
-            else f"the first layer that differs is {first.second!r}, paired with {first.first!r}"
-        )
-        return f"run with equal weights, the outputs differ by {apart}; {layer}"
-
-    def __str__(self) -> str:
-        """Return the result in one line, then a table of the layers up to the first that differs."""
-        stop = self.layers.index(self.first) + 1 if self.first is not None else len(self.layers)
-        last = self.layers[max(0, stop - SHOWN) : stop]
-        rows = [
-            (layer.second, layer.first, f"{layer.difference:.2g}", f"{layer.scale:.2g}",
-             "differs" if self._differs(layer) else "")
-            for layer in last
-        ]  # fmt: skip
-        head = ("second model", "first model", "difference", "largest value", "")
-        return "\n".join([self.summary, *(aligned([head, *rows]) if rows else [])])
 
 
 def verify_match(
@@ -135,6 +48,7 @@ def verify_match(
 
     Copies are written and run, as at inference; the models stay as they are. Equal digests do not prove a
     map: two layers that look alike may be swapped. Equal outputs do, if the weights tell all layers apart.
+    The first model also runs with other weights, for how far they move its outputs.
 
     Args:
         model_a: the first model of ``ui.match``.
@@ -146,7 +60,7 @@ def verify_match(
         recipe: the weights; None gives all tensors random values, norms and statistics too, and zeros (or
             ones for a scale) where the other model has no counterpart.
         seed: as for ``draw``.
-        tolerance: the difference that is allowed, as a share of the largest output.
+        tolerance: the difference that is allowed, as a share of how far other weights move the outputs.
 
     Returns:
         The result: ``ok``, ``difference``, and in ``first`` the first layer whose outputs differ. Print it.
@@ -180,9 +94,12 @@ def verify_match(
         raise ArgumentTypeError(msg)
     tolerance = checks.positive("tolerance", tolerance)
     number = None if seed is None else _number_of(seed)
-    run_a, run_b = run_both(model_a, model_b, names, inputs_a, inputs_b, recipe=recipe, seed=number)
-    difference, scale = _outputs(run_a, run_b)
-    layers = tuple(_layers(model_a, model_b, names, run_a, run_b))
+    first, second = _recipes(model_a, model_b, names, recipe)
+    run_a = _drawn_run(model_a, first, None, inputs_a, number, "first")
+    run_b = _drawn_run(model_b, second, names, inputs_b, number, "second")
+    redrawn = run_a if number is None else _drawn_run(model_a, first, None, inputs_a, number ^ 1, "first")
+    difference, scale = _outputs(run_a, run_b, redrawn)
+    layers = tuple(_layers(_partners(inspect(model_a), inspect(model_b), names), run_a, run_b, redrawn))
     return Verification(difference, scale, tolerance, layers)
 
 
@@ -197,21 +114,20 @@ def _number_of(seed: Any) -> int:
 
 
 def run_both(
-    model_a: Any,
-    model_b: Any,
-    names: Mapping[str, str],
-    inputs_a: Any,
-    inputs_b: Any,
-    *,
-    recipe: Recipe | None = None,
-    seed: int | None = 0,
+    model_a: Any, model_b: Any, names: Mapping[str, str], inputs_a: Any, inputs_b: Any
 ) -> tuple[Run, Run]:
-    """Return what running both models with the same weights shows; arguments as for ``verify_match``."""
-    first, second = recipe, recipe
-    if recipe is None:
-        first, second = telling(_inventory(model_a), _inventory(model_b), names)
-    run_a = _drawn_run(model_a, first, None, inputs_a, seed, "first")
-    return run_a, _drawn_run(model_b, second, names, inputs_b, seed, "second")
+    """Return what running both models with telling weights shows; arguments as for ``verify_match``."""
+    first, second = _recipes(model_a, model_b, names, None)
+    run_a = _drawn_run(model_a, first, None, inputs_a, 0, "first")
+    return run_a, _drawn_run(model_b, second, names, inputs_b, 0, "second")
+
+
+def _recipes(
+    model_a: Any, model_b: Any, names: Mapping[str, str], recipe: Recipe | None
+) -> tuple[Recipe, Recipe]:
+    if recipe is not None:
+        return recipe, recipe
+    return telling(_inventory(model_a), _inventory(model_b), names)
 
 
 def called(model: Any, inputs: Any, word: str) -> tuple[str, ...]:
@@ -229,14 +145,13 @@ def _inventory(model: Any) -> Inventory:
 
 def _drawn_run(
     model: Any,
-    recipe: Recipe | None,
+    recipe: Recipe,
     names: Mapping[str, str] | None,
     inputs: Any,
     seed: int | None,
     word: str,
 ) -> Run:
     """Run a model with the values of a recipe, which it has as long as that takes."""
-    assert recipe is not None  # noqa: S101  # telling() gives one
     runner = runner_of(model)
     with runner.scratch(model) as lent:
         drawn, _ = apply(lent, recipe, seed=seed, names=names)
@@ -247,30 +162,47 @@ def _drawn_run(
             raise ArgumentValueError(msg) from error
 
 
-def _outputs(run_a: Run, run_b: Run) -> tuple[float, float]:
-    """Return the largest difference of the outputs and their scale; of the first, where one has more."""
-    outputs = list(zip(run_a.outputs, run_b.outputs, strict=False))
+def _outputs(run_a: Run, run_b: Run, redrawn: Run) -> tuple[float, float]:
+    """Return the largest difference of the outputs beside the scale, and the scale; 0 if none moves.
+
+    Each output array is judged by itself; of the first alone, where one model has more.
+    """
+    outputs = list(zip(run_a.outputs, run_b.outputs, redrawn.outputs, strict=False))
     if len(run_a.outputs) != len(run_b.outputs):
         outputs = outputs[:1]
     if not outputs:
         return math.inf, 0.0
-    gaps = [difference_of(first, second) for first, second in outputs]
-    return max(math.inf if gap is None else gap for gap in gaps), max(scale_of(first) for first, _ in outputs)
+    judged = [_judged(*arrays) for arrays in outputs]
+    differences = [math.inf if difference is None else difference for difference, _, _ in judged]
+    if not any(moves for _, _, moves in judged):
+        return max(differences), 0.0
+    pairs = [(difference, scale) for difference, (_, scale, _) in zip(differences, judged, strict=True)]
+    return max(pairs, key=lambda pair: pair[0] / pair[1] if pair[0] > 0.0 < pair[1] else pair[0])
 
 
-def _layers(
-    model_a: Any, model_b: Any, names: Mapping[str, str], run_a: Run, run_b: Run
-) -> Iterator[LayerDifference]:
+def _judged(
+    first: NDArray[Any], second: NDArray[Any], redrawn: NDArray[Any], *, rectified: bool = False
+) -> tuple[float | None, float, bool]:
+    """Return how far two arrays are apart, what that is judged beside, and whether weights move the first."""
+    reach = reach_of(first, redrawn)
+    difference = difference_of(first, second, moved(first, redrawn), rectified=rectified)
+    return difference, reach or spread_of(first), reach > 0.0
+
+
+def _layers(partners: Mapping[str, str], run_a: Run, run_b: Run, redrawn: Run) -> Iterator[LayerDifference]:
     """Yield the pairs of modules whose outputs can be compared, in the order of the first model's calls."""
-    partners = _partners(inspect(model_a), inspect(model_b), names)
     for first, activation in run_a.calls.items():
         second = partners.get(first)
-        other = run_b.calls.get(second) if second is not None else None
-        if second is None or other is None or activation.outputs is None or other.outputs is None:
+        others = [
+            run.calls.get(path) for run, path in ((run_b, second), (redrawn, first)) if path is not None
+        ]
+        outputs = [None if other is None else other.outputs for other in (activation, *others)]
+        arrays = [array for array in outputs if array is not None]
+        if second is None or len(arrays) < 3:  # noqa: PLR2004  # of both models, and redrawn
             continue
-        difference = difference_of(activation.outputs, other.outputs, rectified=True)
+        difference, scale, _ = _judged(arrays[0], arrays[1], arrays[2], rectified=True)
         if difference is not None:
-            yield LayerDifference(first, second, difference, scale_of(activation.outputs))
+            yield LayerDifference(first, second, difference, scale)
 
 
 def _partners(a: Inventory, b: Inventory, names: Mapping[str, str]) -> dict[str, str]:
