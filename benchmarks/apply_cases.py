@@ -1,10 +1,11 @@
-"""Whole models that exist: ``ui.apply`` against what the model's own library does to initialise it again."""
+"""Whole models that exist: ``ui.apply`` against their own library, and ``ui.audit`` against ``ui.apply``."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import unified_init as ui
+from benchmarks.cases import AUDITED
 from benchmarks.timing import Pair
 
 if TYPE_CHECKING:
@@ -19,18 +20,46 @@ __all__ = ["pair"]
 
 def pair(case: Case) -> Pair:
     """Return our call and the library's."""
+    if case.way == AUDITED:
+        return _audited(*TORCH_MODELS[case.law]())
     return MODELS[case.framework, case.law]()
 
 
-def _gpt2_torch() -> Pair:
-    """GPT-2 small of transformers, which goes through its modules with ``_init_weights``."""
+def _audited(model: Any, recipe: ui.Recipe) -> Pair:  # noqa: ANN401  # of any library
+    ui.apply(model, recipe, seed=0)
+    return Pair(lambda _: ui.audit(model, recipe), lambda i: ui.apply(model, recipe, seed=i), "ui.apply")
+
+
+def _gpt2() -> tuple[Any, ui.Recipe]:
     import torch  # as below
 
     _let_torchvision_import(torch)
     import transformers
 
-    model = transformers.GPT2LMHeadModel(transformers.GPT2Config())
-    recipe = ui.recipes.gpt2(n_layer=12)
+    return transformers.GPT2LMHeadModel(transformers.GPT2Config()), ui.recipes.gpt2(n_layer=12)
+
+
+def _resnet50() -> tuple[Any, ui.Recipe]:
+    import torch  # as below
+
+    _let_torchvision_import(torch)
+    import torchvision
+
+    return torchvision.models.resnet50(), ui.recipes.resnet(zero_init_residual=False)
+
+
+def _vit_base() -> tuple[Any, ui.Recipe]:
+    import torch  # as below
+
+    _let_torchvision_import(torch)
+    import timm
+
+    return timm.create_model("vit_base_patch16_224"), ui.recipes.vit_timm()
+
+
+def _gpt2_torch() -> Pair:
+    """GPT-2 small of transformers, which goes through its modules with ``_init_weights``."""
+    model, recipe = _gpt2()
 
     def native(_: int) -> None:
         for parameter in model.parameters():
@@ -55,13 +84,9 @@ def _let_torchvision_import(torch: Any) -> None:  # noqa: ANN401  # a module
 
 def _resnet50_torch() -> Pair:
     """ResNet-50 of torchvision: the loop of its constructor, and what its last layer does."""
-    import torch  # as above
+    import torch
 
-    _let_torchvision_import(torch)
-    import torchvision
-
-    model = torchvision.models.resnet50()
-    recipe = ui.recipes.resnet(zero_init_residual=False)
+    model, recipe = _resnet50()
 
     def native(_: int) -> None:
         for module in model.modules():
@@ -126,3 +151,6 @@ MODELS: dict[tuple[str, str], Callable[[], Pair]] = {
     ("tensorflow", "resnet50"): _resnet50_keras,
     ("jax", "resnet50"): _resnet50_haiku,
 }
+TORCH_MODELS: dict[str, Callable[[], tuple[Any, ui.Recipe]]] = {
+    "gpt2_small": _gpt2, "resnet50": _resnet50, "vit_base": _vit_base,
+}  # fmt: skip

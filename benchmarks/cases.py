@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 
-__all__ = ["FRAMEWORKS", "GROUPS", "MEMORY_LIMIT", "NOT_LOADED", "WHOLE", "Case", "cases", "target_of"]
+__all__ = [
+    "AUDITED",
+    "FRAMEWORKS",
+    "GROUPS",
+    "MEMORY_LIMIT",
+    "NOT_LOADED",
+    "WHOLE",
+    "Case",
+    "cases",
+    "target_of",
+]
 
 FRAMEWORKS = ("numpy", "torch", "tensorflow", "jax")
 GROUPS = ("bulk", "latency", "first", "models", "apply", "memory", "scaling", "layouts", "nonumba")
 IN_PLACE, RETURNED, TRACED, FLOOR = "in place", "returned", "traced", "in place, against a plain fill"
 WHOLE = "every parameter again"
+AUDITED = "audited, against drawing it"
 NOT_LOADED = "returned, Numba not loaded"  # as in a process that draws small tensors alone
 LAYOUTS = {"torch": "OI", "tensorflow": "IO", "jax": "IO", "numpy": "OI"}
 FAN_LAWS = ("he_normal", "kaiming_normal", "glorot_uniform")
@@ -53,6 +64,7 @@ TARGETS: dict[tuple[str, str, str, str], float] = {
     ("models", "jax", "gpt2_small", "from process start"): 0.5,
     **{("apply", name, model, WHOLE): 1.0 for name, model in (
         ("torch", "gpt2_small"), ("torch", "resnet50"), ("tensorflow", "resnet50"), ("jax", "resnet50"))},
+    ("apply", "torch", "vit_base", AUDITED): 3.0,
     ("nonumba", "numpy", "normal", IN_PLACE): 2.0,
     ("nonumba", "numpy", "uniform", IN_PLACE): 6.0,
     **{("layouts", "numpy", law, way): 1.3 for law in ("he_normal",) for way in (
@@ -166,7 +178,11 @@ def _apply(framework: str) -> list[Case]:
         "tensorflow": (("resnet50", 25_636_712),),
         "jax": (("resnet50", 25_557_032),),
     }
-    return [Case("apply", framework, name, WHOLE, (size,)) for name, size in models.get(framework, ())]
+    found = [Case("apply", framework, name, WHOLE, (size,)) for name, size in models.get(framework, ())]
+    if framework != "torch":
+        return found
+    audited = (*models["torch"], ("vit_base", 86_567_656))
+    return [*found, *(Case("apply", "torch", name, AUDITED, (size,)) for name, size in audited)]
 
 
 def _layouts(framework: str) -> list[Case]:

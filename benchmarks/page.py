@@ -86,7 +86,7 @@ SECTIONS = {  # a title and what the rows of a group have in common
     ),
     "apply": (
         "Whole models in memory",
-        "Warm: ``ui.apply`` on a model that exists, against its own library's way to initialise it again.",
+        "Warm: `ui.apply` on a model that exists, against its library's way; `ui.audit` against `ui.apply`.",
     ),
     "memory": (
         "Memory",

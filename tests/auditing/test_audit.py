@@ -303,12 +303,62 @@ def test_orthogonal_matrices_are_multiplied_out() -> None:
         assert "not orthogonal" in notes(audit, "weight")
 
 
-def test_laws_without_statistics_are_said_to_be_unexamined() -> None:
-    """A sparse matrix and a type in which a law has one value are not judged."""
+def test_the_zeros_of_a_sparse_matrix_are_counted() -> None:
+    """PyTorch's own pass; a column with a zero too few, and values whose std is 10 % off, do not."""
     import torch
 
-    layer, _ = ui.apply(linear(), recipe(ui.sparse(0.5)), seed=0)
-    assert ui.audit(layer, recipe(ui.sparse(0.5)))["weight"].verdict == "unexamined"
+    torch.manual_seed(0)
+    expected, layer = recipe(ui.sparse(0.25, 0.02)), linear(90, 300)
+    torch.nn.init.sparse_(layer.weight, 0.25, 0.02)
+    row = ui.audit(layer, expected)["weight"]
+    assert row.verdict == "ok"
+    assert row.ratio == pytest.approx(1.0, abs=0.02)
+    layer.weight.data *= 1.1
+    assert "std" in notes(ui.audit(layer, expected), "weight")
+    layer.weight.data[:, 7] = layer.weight.data[:, 7].where(layer.weight.data[:, 7] != 0.0, 0.02)
+    assert notes(ui.audit(layer, expected), "weight") == "0 zeros in column 7, where 23 are due"
+    full, _ = ui.apply(linear(4, 4), recipe(ui.sparse(1.0)), seed=0)
+    assert ui.audit(full, recipe(ui.sparse(1.0))).ok
+
+
+def test_outputs_of_a_sub_pixel_convolution_are_equal_in_groups() -> None:
+    """One of each group is tested; where a group is not equal, or the values are another law's, it is said."""
+    import torch
+
+    for spec in (ui.icnr(ui.he_normal(), 2), ui.icnr(ui.glorot_uniform(), 3)):
+        expected = recipe(spec)
+        layer, _ = ui.apply(torch.nn.Conv2d(24, 36 * 4, 3, bias=False), expected, seed=0)
+        assert ui.audit(layer, expected)["weight"].verdict == "ok"
+        scaled = torch.nn.Conv2d(24, 36 * 4, 3, bias=False)
+        scaled.weight.data = layer.weight.data * 0.9
+        assert "std" in notes(ui.audit(scaled, expected), "weight")
+        layer.weight.data[5, 1, 1, 1] *= 1.5
+        assert "not equal in groups" in notes(ui.audit(layer, expected), "weight")
+
+
+def test_a_delta_orthogonal_kernel_is_zero_beside_its_middle() -> None:
+    """And orthogonal there."""
+    import torch
+
+    expected = recipe(ui.delta_orthogonal(1.5))
+    layer, _ = ui.apply(torch.nn.Conv2d(16, 24, (3, 4), bias=False), expected, seed=0)
+    assert ui.audit(layer, expected)["weight"].verdict == "ok"
+    layer.weight.data[3, 2, 0, 1] = 0.5
+    assert (
+        notes(ui.audit(layer, expected), "weight") == "1 values are not 0 beside the middle of their kernel"
+    )
+    layer.weight.data[3, 2, 0, 1] = 0.0
+    layer.weight.data *= 1.01
+    assert "not orthogonal" in notes(ui.audit(layer, expected), "weight")
+
+
+def test_laws_without_statistics_are_said_to_be_unexamined() -> None:
+    """A region of a sparse matrix, and a type in which a law has one value, are not judged."""
+    import torch
+
+    rows = ui.Recipe("rows", (ui.Rule(spec=ui.sparse(0.5), index=(slice(0, 8),)),))
+    layer, _ = ui.apply(linear(), rows, seed=0)
+    assert ui.audit(layer, rows)["weight"].verdict == "unexamined"
     tiny = recipe(ui.normal(0.0, 1e-12))
     layer, _ = ui.apply(linear(dtype=torch.float16), tiny, seed=0)
     audit = ui.audit(layer, tiny)
@@ -705,3 +755,14 @@ def test_the_last_bit_of_a_computed_constant_is_not_a_fault() -> None:
     assert verdict(float(np.spacing(np.float32(logs[6]))), 6) == "ok"
     assert verdict(1e-5, 6) == "differs"
     assert verdict(1e-12, 0) == "differs"  # log 1 is exactly 0
+
+
+def test_names_are_read_without_a_wrapper() -> None:
+    """A rule that speaks of names decides the same tensors in a wrapped model, with strip=."""
+    import torch
+
+    named = ui.Recipe("named", (ui.Rule(spec=ui.normal(0.0, 0.5), name="weight"),))
+    wrapped = torch.nn.ModuleDict({"net": linear()})
+    wrapped, _ = ui.apply(wrapped, named, seed=0, strip="net")
+    assert not ui.audit(wrapped, named).ok
+    assert ui.audit(wrapped, named, strip="net").ok

@@ -275,3 +275,18 @@ def test_an_infinite_difference_is_no_proof() -> None:
     """However large the outputs are."""
     assert not ui.Verification(difference=float("inf"), scale=float("inf"), tolerance=1e-3).ok
     assert ui.Verification(difference=1e-6, scale=1.0, tolerance=1e-3).ok
+
+
+@pytest.mark.needs("torch")
+def test_a_map_and_its_proof_are_tables_in_a_notebook() -> None:
+    """With what print shows: pairs, reasons, doubts, and what running showed."""
+    import torch
+
+    x = torch.ones(1, 4)
+    names = ui.match(torch.nn.Linear(4, 4), torch.nn.Sequential(torch.nn.Linear(4, 4)), inputs=(x, x))
+    html = names._repr_html_()
+    assert html.startswith("<p>2 pairs</p><table><tr><th>second model</th>")
+    assert "<td>0.weight</td><td>weight</td>" in html
+    assert "proven by running both" in html
+    assert names.verification is not None
+    assert "<td>0</td><td></td>" in names.verification._repr_html_()

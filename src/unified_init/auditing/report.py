@@ -25,7 +25,7 @@ __all__ = ["BAD", "LIMIT", "VERDICTS", "Audit", "AuditRow"]
 
 VERDICTS = ("ok", "differs", "faulty", "no rule", "no law", "unread", "left", "unexamined")
 BAD = frozenset({"differs", "faulty", "no rule", "no law", "unread", "unexamined"})
-LIMIT = 1 << 19  # values of a tensor whose distribution is tested: 0.5 % of probability out of place is seen
+LIMIT = 1 << 18  # values of a tensor whose distribution is tested: 0.7 % of probability out of place is seen
 HEADINGS = (
     "path", "shape", "type", "kind", "role", "law", "expected std", "std", "ratio", "z mean", "z std", "min",
     "max", "kurtosis", "distinct", "verdict",

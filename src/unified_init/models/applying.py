@@ -14,8 +14,8 @@ from unified_init.drawing.seeds import check_seed, is_traced, key_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.records import Inventory
 from unified_init.law.law import STREAM
-from unified_init.models.names import all_paths, loaded_records, stripped
-from unified_init.models.planning import Plan, check_recipe, plan_inventory, texts
+from unified_init.models.names import all_paths, loaded_records, texts, without_prefixes
+from unified_init.models.planning import Plan, check_recipe, plan_inventory
 from unified_init.models.preparing import check_types, writes_of
 from unified_init.models.reading import described, edited
 from unified_init.walkers.registry import walker_of
@@ -141,11 +141,7 @@ def inspect(
         No framework has one; PyTorch's ``named_parameters`` says neither axes nor fans.
     """
     inventory = model if isinstance(model, Inventory) else walker_of(model).inspect(model)
-    return _stripped(described([inventory], layers, places)[0], strip)
-
-
-def _stripped(inventory: Inventory, strip: Sequence[str] | str | None) -> Inventory:
-    return inventory if strip is None else stripped(inventory, texts("strip", strip))
+    return without_prefixes(described([inventory], layers, places)[0], strip)
 
 
 def plan(
@@ -193,7 +189,7 @@ def plan(
     """
     check_recipe(recipe)
     inventory = model if isinstance(model, Inventory) else walker_of(model).inspect(model)
-    inventory = _stripped(described([inventory], layers, places, recipe)[0], strip)
+    inventory = without_prefixes(described([inventory], layers, places, recipe)[0], strip)
     result = plan_inventory(inventory, recipe, names=names, only=only, skip=skip)
     if isinstance(model, Inventory):
         check_types(result.assignments)
@@ -283,7 +279,7 @@ def apply(
     check_recipe(recipe)
     own = walker.inspect(model)
     base = own if inventory is None else edited(inventory, own)
-    inventory = _stripped(described([base], layers, places, recipe)[0], strip)
+    inventory = without_prefixes(described([base], layers, places, recipe)[0], strip)
     model_plan = plan_inventory(inventory, recipe, names=names, only=only, skip=skip)
     kept: frozenset[str] = frozenset()
     unexpected: tuple[str, ...] = ()

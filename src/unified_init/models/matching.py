@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from unified_init.core import checks
 from unified_init.core.public import public
 from unified_init.core.reprs import shown
-from unified_init.core.text_table import aligned
+from unified_init.core.text_table import aligned, as_html
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.models.applying import inspect
 from unified_init.models.match_answer import answered, asked
@@ -76,11 +76,16 @@ class NameMap(Mapping):  # type: ignore[type-arg]  # a Mapping[str, str]; slots 
 
     def __str__(self) -> str:
         """Return one line per pair, both paths and the reason; then the doubts, and what running showed."""
-        lines = aligned(self.reasons)
-        lines += [f"undecided: {doubt}" for doubt in self.doubts]
-        if self.verification is not None:
-            lines.append(self.verification.summary)
-        return "\n".join(lines)
+        return "\n".join([*aligned(self.reasons), *self._notes()])
+
+    def _repr_html_(self) -> str:
+        """Return the same for a notebook."""
+        head = ("second model", "first model", "reason")
+        return as_html(f"{len(self.reasons)} pairs", [head, *self.reasons], self._notes())
+
+    def _notes(self) -> list[str]:
+        notes = [f"undecided: {doubt}" for doubt in self.doubts]
+        return notes if self.verification is None else [*notes, self.verification.summary]
 
 
 def match(

@@ -6,8 +6,10 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING
 
+from unified_init.core import checks
 from unified_init.core.patterns import matches
-from unified_init.errors import ArgumentValueError
+from unified_init.core.reprs import shown
+from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.places import unwrapped
 
 if TYPE_CHECKING:
@@ -15,21 +17,34 @@ if TYPE_CHECKING:
 
     from unified_init.inventory.records import Inventory, Record
 
-__all__ = ["all_paths", "loaded_records", "stripped"]
+__all__ = ["all_paths", "loaded_records", "texts", "without_prefixes"]
 
 # What PyTorch calls the tensors from which it computes a weight: by parametrizations, and by the older hooks.
 PARAMETRIZED = re.compile(r"\bparametrizations\.(\w+)\..*$")
 PATTERN = re.compile(r"^re:|[*?\[]")
 
 
-def stripped(inventory: Inventory, prefixes: Sequence[str]) -> Inventory:
+def texts(argument: str, patterns: object) -> tuple[str, ...]:
+    """Return one pattern or several as a tuple."""
+    alternatives = (patterns,) if isinstance(patterns, str) else checks.entries(patterns)
+    if isinstance(patterns, (set, frozenset)):
+        alternatives = tuple(patterns)
+    if alternatives is None:
+        msg = f"`{argument}` must be a pattern or several, got {shown(patterns)}."
+        raise ArgumentTypeError(msg)
+    return tuple(checks.text(argument, pattern) for pattern in alternatives)
+
+
+def without_prefixes(inventory: Inventory, strip: Sequence[str] | str | None) -> Inventory:
     """Return the inventory with stream names without the words of a wrapper that they begin with.
 
     Args:
         inventory: its native paths stay.
-        prefixes: such as "net", with or without the dot or slash behind it; the first that fits is removed.
+        strip: such as "net", with or without the dot or slash behind it; the first that fits is removed.
     """
-    words = [prefix.rstrip("./") for prefix in prefixes]
+    if strip is None:
+        return inventory
+    words = [prefix.rstrip("./") for prefix in texts("strip", strip)]
     names = {record.path: _without(record.name, words) for record in inventory}
     for word in words:
         if not any(record.name.startswith((f"{word}.", f"{word}/")) for record in inventory):

@@ -12,6 +12,7 @@ from unified_init.core.reprs import shown
 from unified_init.core.text_table import aligned, as_html
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.records import Inventory
+from unified_init.models.names import texts
 from unified_init.models.plan_checks import check_labels, check_rules, check_streams, check_unmatched
 from unified_init.models.plan_notes import notes_of
 from unified_init.models.plan_text import rows_of, tree
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from unified_init.recipes.assignment import Assignment
 
-__all__ = ["Plan", "check_recipe", "plan_inventory", "renamed", "streams_of", "texts"]
+__all__ = ["Plan", "check_recipe", "plan_inventory", "renamed", "streams_of"]
 
 
 @public
@@ -168,17 +169,6 @@ def _selected(argument: str, patterns: Sequence[str] | str, inventory: Inventory
             raise ArgumentValueError(msg)
         selected |= matched
     return selected
-
-
-def texts(argument: str, patterns: object) -> tuple[str, ...]:
-    """Return one pattern or several as a tuple."""
-    alternatives = (patterns,) if isinstance(patterns, str) else checks.entries(patterns)
-    if isinstance(patterns, (set, frozenset)):
-        alternatives = tuple(patterns)
-    if alternatives is None:
-        msg = f"`{argument}` must be a pattern or several, got {shown(patterns)}."
-        raise ArgumentTypeError(msg)
-    return tuple(checks.text(argument, pattern) for pattern in alternatives)
 
 
 def streams_of(names: object) -> dict[str, str]:

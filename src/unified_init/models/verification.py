@@ -6,7 +6,7 @@ import dataclasses
 import math
 
 from unified_init.core.public import public
-from unified_init.core.text_table import aligned
+from unified_init.core.text_table import aligned, as_html
 
 __all__ = ["LayerDifference", "Verification"]
 
@@ -93,6 +93,14 @@ class Verification:
 
     def __str__(self) -> str:
         """Return the result in one line, then a table of the layers up to the first that differs."""
+        rows = self._rows()
+        return "\n".join([self.summary, *(aligned(rows) if len(rows) > 1 else [])])
+
+    def _repr_html_(self) -> str:
+        """Return the same for a notebook."""
+        return as_html(self.summary, self._rows(), [])
+
+    def _rows(self) -> list[tuple[str, ...]]:
         stop = self.layers.index(self.first) + 1 if self.first is not None else len(self.layers)
         last = self.layers[max(0, stop - SHOWN) : stop]
         rows = [
@@ -101,4 +109,4 @@ class Verification:
             for layer in last
         ]  # fmt: skip
         head = ("second model", "first model", "difference", "moved by", "")
-        return "\n".join([self.summary, *(aligned([head, *rows]) if rows else [])])
+        return [head, *rows]

@@ -4,8 +4,8 @@ Mean, variance, kurtosis, ends and bounds are of all values. The rest is of a sa
 of Kolmogorov-Smirnov and Anderson-Darling from counts in up to 2**14 cells, correlation from the grades of
 those cells. Two statistics look at less. Distinct values are counted among the first 2**15, which shows a
 sampler of up to 2**20 values. Of all runs, one in n / 2**14 is compared, chosen by its content, so that both
-copies of a run are compared or neither: in 2**19 values a block of 1,024 that occurs twice is missed once in
-10**13 times, one of 128 once in 60 times, and one of fewer than 30 more often than not.
+copies of a run are compared or neither: in 2**18 values a block of 128 that occurs twice is missed once in
+3,000 times, and one of fewer than 10 more often than not.
 """
 
 from __future__ import annotations
