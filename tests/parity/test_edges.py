@@ -32,6 +32,18 @@ def test_merged_axes_longer_than_int32_agree(variant: Variant) -> None:
         assert differing(expected, draw(variant, NORMAL, (length,), seed=7, **options)) == 0
 
 
+@pytest.mark.parametrize(
+    "variant",
+    [Variant.NUMPY, Variant.TORCH, Variant.TENSORFLOW_FUNCTION],
+    ids=lambda variant: variant.value,
+)
+def test_complex_counters_past_int64_agree(variant: Variant) -> None:
+    """A complex128 takes two counters, which double the stride of an axis."""
+    shape, index = (3, 2**61), (slice(0, 3), slice(2**61 - 4, 2**61))
+    expected = reference(NORMAL, shape, seed=7, dtype="complex128", index=index)
+    assert differing(expected, draw(variant, NORMAL, shape, seed=7, dtype="complex128", index=index)) == 0
+
+
 @pytest.mark.needs("torch")
 def test_functional_torch_tensors_are_filled() -> None:
     """Under torch.func the wrapper is written, not the memory behind it."""
@@ -77,6 +89,8 @@ def test_absent_devices_are_refused_and_leave_a_generator_alone() -> None:
         ui.draw(NORMAL, 3, seed=generator, backend="torch", device="nowhere")
     with refused(ui.UnifiedInitError):
         ui.draw(NORMAL, 3, seed=generator, backend="tensorflow", device="/device:TPU:7")
+    with refused(ui.UnifiedInitError):
+        ui.draw(NORMAL, 3, seed=generator, backend="tensorflow", device="/cpu:-1")
     with refused(ui.UnifiedInitError, hidden="(?s)(?<='nonsense': ).*"):
         ui.draw(NORMAL, 3, seed=generator, backend="tensorflow", device="nonsense")
     with refused(ui.UnifiedInitError, hidden="(?s)(?<=JAX's: ).*"):
@@ -286,13 +300,15 @@ FLUSHED = """
 import json
 import torch
 import unified_init as ui
-from unified_init.stream import host, numba_runner, numpy_runner
+from unified_init.stream import host, numba_runner, numpy_runner, table
 specs = [
     ui.normal(0.0, 1.0), ui.normal(0.0, 2.0**-90), ui.uniform(-(2.0**-89), 2.0**-89), ui.normal(0.0, 1e-6),
     ui.truncated_normal(0.0, 2.0**-88, -2.0, 2.0), ui.sparse(0.5, 2.0**-89), ui.orthogonal(2.0**-89),
+    ui.truncated_normal(0.0, 1.0, 35.0, float("inf")), ui.truncated_normal(0.0, 1.0, -35.00001, -35.0),
 ]
 def drawn(spec):
     host._prepare_cached.cache_clear()
+    table._compile.cache_clear()
     lines = []
     for runner in (numpy_runner.prepare, numba_runner.prepare):
         host._runner = lambda size: runner
@@ -323,3 +339,51 @@ def test_flushed_subnormals_change_constants_and_no_draw() -> None:
     assert differing_specs == []
     assert constants == [np.float32(1e-40).tobytes().hex(), np.float32(2.0**-126).tobytes().hex()]
     assert flushed == ["00000000", constants[1]]
+
+
+@pytest.mark.needs("torch")
+def test_a_generator_has_no_number_inside_of_vmap() -> None:
+    """It is refused before it is advanced, whatever vmap says of randomness; a seed is drawn, and so under grad."""
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+    state = generator.get_state()
+
+    def drawn(x: Any, seed: Any) -> Any:
+        return x * ui.draw(NORMAL, (3,), seed=seed, backend="torch")
+
+    for transform in (
+        torch.func.vmap(lambda x: drawn(x, generator)),
+        torch.func.vmap(lambda x: drawn(x, generator), randomness="different"),
+        torch.func.vmap(torch.func.grad(lambda x: drawn(x, generator).sum())),
+    ):
+        with refused(ui.ArgumentValueError):
+            transform(torch.ones(2, 3))
+    assert torch.equal(generator.get_state(), state)
+    expected = torch.from_numpy(reference(NORMAL, (3,), seed=7))
+    assert torch.equal(torch.func.vmap(lambda x: drawn(x, 7))(torch.ones(2, 3)), expected.expand(2, 3))
+    torch.func.grad(lambda x: drawn(x, generator).sum())(torch.ones(3))
+    assert not torch.equal(generator.get_state(), state)
+
+
+CONVERTING = """
+import sys
+import tensorflow as tf
+import tensorflow.experimental.numpy as tnp
+tnp.experimental_enable_numpy_behavior(dtype_conversion_mode=sys.argv[1])
+import unified_init as ui
+for dtype in ("float32", "bfloat16", "float64", "complex64", "complex128"):
+    def drawn():
+        return ui.draw(ui.normal(0.0, 1.0), (6, 4), seed=7, backend="tensorflow", dtype=dtype)
+    print(ui.digest(drawn()) == ui.digest(tf.function(drawn)()))
+"""
+
+
+@pytest.mark.needs("tensorflow")
+@pytest.mark.parametrize("mode", ["all", "safe", "legacy"])
+def test_numpy_behavior_of_tensorflow_changes_nothing(mode: str) -> None:
+    """Under which a Python int is an int32, in every type."""
+    done = subprocess.run(
+        [sys.executable, "-c", CONVERTING, mode], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == ["True"] * 5, done.stderr[-2000:]

@@ -66,6 +66,31 @@ def test_a_part_is_that_part_of_the_whole(variant: Variant) -> None:
     assert wrong == {}
 
 
+# The same part, in NumPy's integers, and with steps that end where an axis does.
+INTEGERS = (
+    (np.uint8(3), slice(np.int16(1), None, 2**70)),
+    (slice(np.uint64(0), np.int8(-1), np.uint32(2)), np.int64(-1), slice(None, None, 2**31)),
+)
+
+
+@by_variant
+def test_any_integer_is_an_index(variant: Variant) -> None:
+    """P2: NumPy's of any width, and steps of any size, also where a framework slices the whole."""
+    wrong = {}
+    for name in presets_of(variant, ON_TWINS):
+        whole = drawn(variant, name, OIHW)
+        for part in INTEGERS:
+            plain = tuple(entry if isinstance(entry, slice) else int(entry) for entry in part)
+            ends = [
+                slice(*(None if end is None else min(int(end), 2**31) for end in (at.start, at.stop, at.step)))
+                if isinstance(at, slice) else at for at in plain
+            ]  # fmt: skip
+            expected = np.ascontiguousarray(whole[tuple(ends)])
+            if count := differing(expected, drawn(variant, name, OIHW, index=part)):
+                wrong[name, str(part)] = count
+    assert wrong == {}
+
+
 @by_variant
 def test_what_was_drawn_before_changes_nothing(variant: Variant) -> None:
     """P2: forwards, backwards and between other draws, a name has the same values."""

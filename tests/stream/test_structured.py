@@ -429,3 +429,11 @@ def test_a_law_without_chance_ignores_the_seed() -> None:
     """No seed is needed, and any is taken."""
     for spec in (ui.zeros(), ui.identity(), ui.hadamard()):
         np.testing.assert_array_equal(ui.draw(spec, (3, 3)), ui.draw(spec, (3, 3), seed=1, name="x"))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+def test_no_entry_of_an_orthogonal_matrix_is_beyond_its_ends(dtype: str) -> None:
+    """Where one is 1 or nearly so, rounding might leave it larger."""
+    for shape in ((1, 1), (1, 2), (2, 2)):
+        drawn = [ui.draw(ui.orthogonal(), shape, layout="OI", seed=seed, dtype=dtype) for seed in range(200)]
+        assert max(float(np.abs(matrix.astype(np.float64)).max()) for matrix in drawn) <= 1.0

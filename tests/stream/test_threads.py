@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -198,3 +199,84 @@ def test_what_is_compiled_is_kept_on_disk(tmp_path: Path) -> None:
     """Nothing is compiled by an import; the first draw compiles; the next process loads."""
     assert run(COMPILED, NUMBA_CACHE_DIR=str(tmp_path)) == [0, 0, 1]
     assert run(COMPILED, NUMBA_CACHE_DIR=str(tmp_path)) == [0, 1, 0]
+
+
+def interrupted_at(piece: int, seen: list[int]) -> Any:
+    """Return a runner whose caller is interrupted in one piece, as by Ctrl-C, and whose pieces take a while."""
+
+    def runner(_: Any, __: Any, ___: Any) -> Any:
+        def fill(flat: Any, start: int, ____: Any) -> None:
+            seen.append(start)
+            if threading.current_thread() is threading.main_thread() and len(seen) > piece:
+                raise KeyboardInterrupt
+            time.sleep(0.01)
+            flat[...] = 1.0
+
+        return fill
+
+    return runner
+
+
+@pytest.mark.parametrize("piece", [0, 3])
+def test_no_thread_writes_after_an_interrupt(monkeypatch: pytest.MonkeyPatch, piece: int) -> None:
+    """Once it is raised, the tensor is the caller's again; pieces that no thread had begun are never begun."""
+    monkeypatch.setenv("UNIFIED_INIT_NUM_THREADS", "4")
+    out, seen = np.zeros(64 * host.THREADS_FROM, np.float32), list[int]()
+    table = compile_table(NORMAL.resolve(1), 32)
+    with pytest.raises(KeyboardInterrupt):
+        host.fill(
+            out, index=index_map(bind(out.shape)), key=(0, 5), table=table, runner=interrupted_at(piece, seen)
+        )
+    out[...], count = 0.0, len(seen)
+    time.sleep(0.1)
+    assert not out.any()
+    assert len(seen) == count < 64
+
+
+def test_an_interrupt_while_threads_are_waited_for_is_raised_after_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also one that comes as a thread is started, which then writes nothing."""
+    monkeypatch.setenv("UNIFIED_INIT_NUM_THREADS", "3")
+    table = compile_table(NORMAL.resolve(1), 32)
+    for method in ("join", "start"):
+        out, calls = np.zeros(64 * host.THREADS_FROM, np.float32), list[str]()
+        original = getattr(threading.Thread, method)
+
+        def interrupted(thread: Any, *args: Any, calls: Any = calls, original: Any = original) -> None:
+            calls.append("")
+            if len(calls) < 2:
+                raise KeyboardInterrupt
+            original(thread, *args)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, method, interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                host.fill(out, index=index_map(bind(out.shape)), key=(0, 5), table=table)
+        written = out.copy()
+        time.sleep(0.1)
+        assert out.tobytes() == written.tobytes()
+
+
+def test_a_piece_for_which_threads_leave_no_memory_is_drawn_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory was reserved before there were threads, whose stacks may take it: nothing is left half written."""
+    monkeypatch.setenv("UNIFIED_INIT_NUM_THREADS", "3")
+    table = compile_table(NORMAL.resolve(1), 32)
+    expected = ui.draw(NORMAL, (SIZE,), seed=5, name="")
+
+    def scarce(*arguments: Any) -> Any:
+        prepared = numpy_runner.prepare(*arguments)
+
+        def fill(flat: Any, start: int, key: Any) -> None:
+            if threading.active_count() > threads:
+                raise MemoryError
+            prepared(flat, start, key)
+
+        return fill
+
+    out, threads = np.zeros(SIZE, np.float32), threading.active_count()
+    host.fill(out, index=index_map(bind((SIZE,))), key=(0, 5), table=table, runner=scarce)
+    assert out.tobytes() == expected.tobytes()
+    monkeypatch.setattr(threading, "active_count", lambda: threads + 1)
+    with pytest.raises(MemoryError):
+        host.fill(out, index=index_map(bind((SIZE,))), key=(0, 5), table=table, runner=scarce)

@@ -60,7 +60,7 @@ def resolve_device(device: object, dtype: str) -> str | None:
         return None
     # TensorFlow does not refuse an absent device: it uses the host instead.
     names = [d.name for d in tf.config.list_logical_devices(spec.device_type)]
-    if len(names) <= (spec.device_index or 0):
+    if not 0 <= (spec.device_index or 0) < len(names):
         msg = f"`device` {device!r} is not one of TensorFlow's: it has {names or 'none'} of that kind."
         raise ArgumentValueError(msg)
     return spec.to_string()

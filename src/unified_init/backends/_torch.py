@@ -53,6 +53,12 @@ def root_key(seed: object) -> Key | None:
     if _is_faked():
         msg = "`seed` must be an int under FakeTensorMode, where a torch.Generator draws nothing."
         raise ArgumentValueError(msg)
+    if _is_batched():
+        msg = (
+            "`seed` must be an int inside torch.func.vmap, where a torch.Generator has no number: draw"
+            " one outside, for example with int(torch.randint(2**63 - 1, (), generator=generator))."
+        )
+        raise ArgumentValueError(msg)
     high, low = (
         int(torch.randint(0, 2**32, (), generator=seed, device=seed.device, dtype=torch.int64))
         for _ in range(2)
@@ -246,6 +252,13 @@ def _has_proxies() -> bool:
     # thread imports it, when it lacks the function.
     get_proxy_mode = public("torch.fx.experimental.proxy_tensor.get_proxy_mode")
     return get_proxy_mode is not None and get_proxy_mode() is not None
+
+
+def _is_batched() -> bool:
+    """Whether torch.func.vmap is under way, at any level."""
+    functorch = torch._C._functorch  # noqa: SLF001  # as for _wrapped
+    levels = functorch.get_interpreter_stack() or ()
+    return any(level.key() == functorch.TransformType.Vmap for level in levels)
 
 
 def _is_faked() -> bool:

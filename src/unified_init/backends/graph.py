@@ -164,7 +164,7 @@ def _wide_counters(ops: Ops, index: IndexMap) -> tuple[Any, Any]:
         position = axis.start + axis.step * np.arange(axis.length, dtype=np.int64)
         total = np.zeros(axis.length, dtype=np.int64)
         for divisor, modulus, stride in axis.terms:
-            total += position // divisor % modulus * stride
+            total += position // divisor % modulus * _signed64(stride)
         shape = (1,) * axis_number + (axis.length,) + (1,) * (rank - axis_number - 1)
         axis_low = ops.constant(total.astype(np.uint32).view(np.int32).reshape(shape))
         axis_high = ops.constant((total >> 32).astype(np.int32).reshape(shape))
@@ -175,6 +175,11 @@ def _wide_counters(ops: Ops, index: IndexMap) -> tuple[Any, Any]:
         carry = ops.cast((low ^ flip) < (axis_low ^ flip), "int32")
         high = high + axis_high + carry
     return high, low
+
+
+def _signed64(value: int) -> int:
+    """Return the int64 whose bits are those of a number below 2**64."""
+    return value - (1 << 64) if value >= 1 << 63 else value
 
 
 def block(ops: Ops, key: Key, high: Any, low: Any) -> tuple[Any, Any]:
@@ -227,16 +232,19 @@ def values64(ops: Ops, args: Arguments, x0: Any, x1: Any) -> Any:
     tail_shift, tail_or, bias, upper_rows, upper_xor, upper_add, _, least, most = (
         numbers[i] for i in range(9)
     )
+
+    def low_bits(count: int) -> Any:
+        # As a tensor: TensorFlow's NumPy behaviour takes a Python int for an int32.
+        return ops.constant(np.asarray((1 << count) - 1, dtype=np.int64))
+
     # x0 << 32 | x1; the mask removes the sign bits with which x1 was extended to 64.
-    word = left_shift(ops.cast(x0, "int64"), 32) | (
-        ops.cast(x1, "int64") & ops.constant(np.asarray(WRAP - 1, dtype=np.int64))
-    )
+    word = left_shift(ops.cast(x0, "int64"), 32) | (ops.cast(x1, "int64") & low_bits(32))
     upper = ~right_shift(word, 63)
-    tail = right_shift(word & 0x7FFFFFFFFFFFFFFF, tail_shift) | tail_or
+    tail = right_shift(word & low_bits(63), tail_shift) | tail_or
     pattern = ops.bits(ops.cast(tail, "float64"), "int64")
     row = right_shift(pattern, FORMAT64.fraction) - bias
     row = (row & ~right_shift(row, 63)) + (upper & upper_rows)
-    d = pattern & ((1 << FORMAT64.fraction) - 1)
+    d = pattern & low_bits(FORMAT64.fraction)
     d31, d_high, d_low = right_shift(d, 12), right_shift(d, 22), d & 0x3FFFFF
     curvature = ops.take(c2, row) + right_shift(ops.take(c3, row) * d31, 31)
     slope = ops.take(c1, row) + left_shift(right_shift(curvature * d31, 31), 12)

@@ -127,8 +127,13 @@ def fill_eagerly(
         into = run.ready(out, program)
         key = key_of(seed) if program.law.random else None
         _check_trace(key, seed, owner)
-        into(key)
-        adapter.overwrite(tensor, None if view is not None else adapter.adopt(out, None))
+        try:
+            into(key)
+        finally:
+            if view is not None:  # also where Ctrl-C leaves a part of it written
+                adapter.overwrite(tensor, None)
+        if view is None:
+            adapter.overwrite(tensor, adapter.adopt(out, None))
     except Exception as error:
         if not memory.is_exhausted(error):
             raise

@@ -17,7 +17,7 @@ from unified_init.errors import ArgumentTypeError, ArgumentValueError
 if TYPE_CHECKING:
     from unified_init.law.layout import Geometry
 
-__all__ = ["AxisMap", "IndexMap", "index_map"]
+__all__ = ["AxisMap", "IndexMap", "entries_of", "index_map"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def index_map(geometry: Geometry, index: object = None, *, repeat: int = 1) -> I
         index: None for all, else a tuple of slices and ints, shorter than the rank allowed.
         repeat: neighbouring outputs that share one logical index (see ``Law.repeat``).
     """
-    entries = _entries(index, geometry.shape)
+    entries = entries_of(index, geometry.shape)
     sizes = [
         digit.size // repeat if repeat > 1 and digit.role == "O" else digit.size for digit in geometry.digits
     ]
@@ -97,7 +97,7 @@ def index_map(geometry: Geometry, index: object = None, *, repeat: int = 1) -> I
     return IndexMap(tuple(axes), offset, stride)
 
 
-def _entries(index: object, shape: tuple[int, ...]) -> list[int | slice]:
+def entries_of(index: object, shape: tuple[int, ...]) -> list[int | slice]:
     """Check an index and complete it: one int or slice per axis, negative ints counted from the front."""
     if index is None:
         index = ()

@@ -1,4 +1,4 @@
-"""The unit normal's tail probability and density to the last digit, without libm.
+"""The unit normal's tail probability and moments to the last digit, without libm.
 
 They enter the integer tables, so they must be the same on every platform: ``decimal`` arithmetic is
 specified to the digit, while the ``erf`` and ``exp`` of two libms may differ by an ulp.
@@ -11,10 +11,10 @@ import functools
 
 from unified_init.core.traced import constant_in_traces
 
-__all__ = ["density", "tail"]
+__all__ = ["tail", "truncated_moments"]
 
 
-# Beyond this many sigmas tail and density are below the smallest float64.
+# Beyond this many sigmas a tail is below the smallest float64.
 FARTHEST = 39.0
 
 
@@ -30,28 +30,57 @@ def tail(x: float) -> float:
         return 0.0
     if x < 0:
         return 1.0 - tail(-x)
-    # The tail is about exp(-x**2 / 2), which is 10**-(0.2172 x**2): as many digits cancel when the sum is
-    # subtracted from one half, so as many more are carried.
-    with decimal.localcontext(decimal.Context(prec=50 + int(0.2172 * x * x))) as context:
-        value = decimal.Decimal(x)
-        square = value * value
-        term, total, n = value, value, 1
-        while term > total.scaleb(-context.prec):
-            n += 2
-            term = term * square / n
-            total += term
-        return float(decimal.Decimal("0.5") - _density(square, context.prec) * total)
+    digits = _digits(x)
+    with decimal.localcontext(_context(digits)):
+        return float(_tail(decimal.Decimal(x), digits))
 
 
 @constant_in_traces
 @functools.lru_cache(maxsize=256)
-def density(x: float) -> float:
-    """Return the density of the unit normal at ``x``."""
-    if abs(x) > FARTHEST:
-        return 0.0
-    with decimal.localcontext(decimal.Context(prec=40)) as context:
-        value = decimal.Decimal(x)
-        return float(_density(value * value, context.prec))
+def truncated_moments(lower: float, upper: float) -> tuple[float, float]:
+    """Return the mean and the standard deviation of a unit normal between two bounds; one may be infinite.
+
+    The variance is what is left of terms near 1 where the bounds are close, so more digits are carried.
+    """
+    digits = 60 + _digits(max((abs(x) for x in (lower, upper) if abs(x) <= FARTHEST), default=0.0))
+    with decimal.localcontext(_context(digits)):
+        mass, first, second = decimal.Decimal(1), decimal.Decimal(0), decimal.Decimal(0)
+        for bound, side in ((lower, 1), (-upper, -1)):  # what each bound cuts off below, seen from its side
+            if abs(bound) <= FARTHEST:
+                value = decimal.Decimal(bound)
+                density_there = _density(value * value, digits)
+                mass -= _tail(-value, digits) if bound < 0 else 1 - _tail(value, digits)
+                first += side * density_there
+                second += value * density_there
+        mean = first / mass
+        return float(mean), float((1 + second / mass - mean * mean).sqrt())
+
+
+def _digits(x: float) -> int:
+    """Return how many digits the tail at x takes: about exp(-x**2 / 2), it is 10**-(0.2172 x**2).
+
+    As many digits cancel when the sum is subtracted from one half.
+    """
+    return 50 + int(0.2172 * x * x)
+
+
+def _tail(value: decimal.Decimal, digits: int) -> decimal.Decimal:
+    """Return the tail beyond a value that is not negative."""
+    square = value * value
+    term, total, n = value, value, 1
+    while term > total.scaleb(-digits):
+        n += 2
+        term = term * square / n
+        total += term
+    return decimal.Decimal("0.5") - _density(square, digits) * total
+
+
+def _context(digits: int) -> decimal.Context:
+    """Return a context in full: what it is not given, it takes from one that a program may change."""
+    return decimal.Context(
+        prec=digits, rounding=decimal.ROUND_HALF_EVEN, Emin=-999_999, Emax=999_999, capitals=1, clamp=0,
+        flags=[], traps=[decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow],
+    )  # fmt: skip
 
 
 def _density(square: decimal.Decimal, digits: int) -> decimal.Decimal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import math
@@ -19,7 +20,7 @@ from unified_init.stream import numpy_runner, threefry
 from unified_init.stream.walk import Walk, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -160,28 +161,56 @@ def _share(run: Filler, flat: NDArray[Any], key: tuple[int, int], threads: int, 
     errors: list[BaseException] = []
 
     def work() -> None:
-        try:
-            while True:
+        while True:
+            try:
                 start = starts.pop()
+            except IndexError:  # no piece is left
+                return
+            try:
                 run(flat[start : start + step], start, key)
-        except IndexError:  # no piece is left
-            return
-        except BaseException as error:  # noqa: BLE001  # it is raised below, in the thread that draws
-            errors.append(error)
+            except MemoryError:  # the threads themselves took it: one alone has enough, which was reserved
+                starts.append(start)
+                return
+            except BaseException as error:  # noqa: BLE001  # it is raised below, in the thread that draws
+                errors.append(error)
+                starts.clear()  # the others finish what they have begun
+                return
 
-    helpers: list[threading.Thread] = []
-    for _ in range(min(threads, len(starts)) - 1):
-        helper = threading.Thread(target=work)
-        try:
-            helper.start()
-        except RuntimeError:  # at the limit of the process, or as the interpreter ends: those there are do
-            break
-        helpers.append(helper)
-    work()
-    for helper in helpers:
-        helper.join()
+    helpers = [threading.Thread(target=work) for _ in range(min(threads, len(starts)) - 1)]
+    try:
+        _start(helpers)
+        work()
+        _join(helpers)
+    except BaseException:  # Ctrl-C: once it is raised, no thread may write any more
+        starts.clear()
+        _join(helpers)
+        raise
     if errors:
         raise errors[0]
+    for start in starts:
+        run(flat[start : start + step], start, key)
+
+
+def _start(threads: Sequence[threading.Thread]) -> None:
+    """Start threads, as many as can be had: at the limit of the process, or as the interpreter ends, none."""
+    with contextlib.suppress(RuntimeError):
+        for thread in threads:
+            thread.start()
+
+
+def _join(threads: Sequence[threading.Thread]) -> None:
+    """Wait until all threads that were started have ended; an interrupt is raised after that."""
+    interrupts: list[BaseException] = []
+    while True:
+        try:
+            for thread in threads:
+                if thread.is_alive():
+                    thread.join()
+            break
+        except BaseException as error:  # noqa: BLE001  # as above
+            interrupts.append(error)
+    if interrupts:
+        raise interrupts[0]
 
 
 def _walk(index: IndexMap, parts: int) -> Walk:

@@ -44,7 +44,9 @@ def orthogonal(xp: Any, normals: Any) -> Any:  # noqa: ANN401  # of any framewor
     # Reflection k maps the normals that made its vector to -sign * length times the k-th unit vector. With
     # column k times -sign the product is the Q of a QR whose R has a positive diagonal; that Q is
     # Haar-distributed.
-    return result * -sign[:, None, :]
+    # Rounding may leave an entry a little beyond 1, which the law's ends exclude.
+    one = xp.ones_like(sign)[:, None, :]
+    return xp.minimum(xp.maximum(result * -sign[:, None, :], -one), one)
 
 
 def _apply(xp: Any, panel: Any, weight: Any, later_columns: Any) -> Any:  # noqa: ANN401

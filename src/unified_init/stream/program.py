@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 from unified_init.errors import ArgumentValueError
-from unified_init.law.indexmap import IndexMap, index_map
+from unified_init.law.indexmap import IndexMap, entries_of, index_map
 from unified_init.law.law import Law
 from unified_init.law.unit_values import FourierKernels, Orthogonal, SparseMatrices, UnitNormal
 from unified_init.stream.table import Table, compile_table
@@ -37,7 +37,8 @@ class Program:
 def make_program(law: Law, geometry: Geometry, *, index: object, name: str, dtype: DType) -> Program:
     """Return a program; refuse a law that the element type cannot hold."""
     mapping = index_map(geometry, index, repeat=law.repeat)
-    entries = () if index is None else index if isinstance(index, tuple) else (index,)
+    # As Python's ints, inside of the shape: what a framework slices by in a trace.
+    entries = () if index is None else tuple(entries_of(index, geometry.shape))
     table = None
     if law.independent:
         if dtype.is_complex:

@@ -10,7 +10,6 @@ import base64
 import binascii
 import dataclasses
 import hashlib
-import math
 import weakref
 from typing import ClassVar
 
@@ -18,7 +17,7 @@ from unified_init.core import checks
 from unified_init.core.public import public
 from unified_init.core.reprs import call_repr, literal, shown
 from unified_init.errors import ArgumentValueError
-from unified_init.law.unit_normal import density, tail
+from unified_init.law.unit_normal import tail, truncated_moments
 
 __all__ = [
     "AT_2_SIGMA",
@@ -34,8 +33,9 @@ __all__ = [
 # Standard deviation of a unit normal truncated at two sigmas, sqrt(1 - 4 phi(2) / (2 Phi(2) - 1)).
 # A literal, because it enters the integer tables, which no libm may touch.
 STD_TRUNCATED_AT_2 = 0.87962566103423978
-# Beyond this many sigmas the mass of a tail is too small for a float64 at full precision.
-FARTHEST = 37.0
+# Beyond this many sigmas a tail's mass times the smallest probability of a draw, 2**-64, is a subnormal
+# float64, which some processes flush to zero.
+FARTHEST = 35.0
 # 1 / sqrt(3), the standard deviation of a uniform variable on (-1, 1).
 STD_UNIT_UNIFORM = 0.57735026918962576
 
@@ -60,13 +60,13 @@ class TruncatedNormal:
     Made by ``ui.truncated_normal(mean, std, lower, upper)``, which has the formula.
 
     Args:
-        lower: lower bound, below ``upper`` and at most 37; may be ``-inf``.
-        upper: upper bound, at least -37; may be ``inf``.
+        lower: lower bound, below ``upper`` and at most 35; may be ``-inf``.
+        upper: upper bound, at least -35; may be ``inf``.
 
     Raises:
         ArgumentTypeError: a bound that is not a number.
         ArgumentValueError: NaN, ``lower >= upper``, an interval too narrow (below 1e-5 of the mass
-            of the side it is on) or too far out (beyond 37 sigmas) to be computed exactly.
+            of the side it is on) or too far out (beyond 35 sigmas) to be computed exactly.
 
     Example:
         >>> import unified_init as ui
@@ -90,7 +90,7 @@ class TruncatedNormal:
         nearest = max(lower, -upper, 0.0)
         if nearest > FARTHEST:
             msg = (
-                "`lower` and `upper` must leave some mass of the normal within 37 sigmas of its "
+                "`lower` and `upper` must leave some mass of the normal within 35 sigmas of its "
                 f"mean, got {shown(lower)} and {upper!r}."
             )
             raise ArgumentValueError(msg)
@@ -113,21 +113,14 @@ class TruncatedNormal:
     @property
     def unit_mean(self) -> float:
         """Mean of the truncated unit normal."""
-        return (density(self.lower) - density(self.upper)) / self.mass
+        return truncated_moments(self.lower, self.upper)[0]
 
     @property
     def unit_std(self) -> float:
         """Standard deviation of the truncated unit normal."""
         if (self.lower, self.upper) == (-2.0, 2.0):
             return STD_TRUNCATED_AT_2
-        # Moments about the bound nearer to the mode, so that far tails do not cancel.
-        edge = self.lower if self.lower > 0 else self.upper if self.upper < 0 else 0.0
-        mean = self.unit_mean - edge
-        second = 1.0 + edge * edge - edge * self.unit_mean
-        for bound, sign in ((self.lower, 1.0), (self.upper, -1.0)):
-            if not math.isinf(bound):
-                second += sign * (bound - edge) * density(bound) / self.mass
-        return math.sqrt(max(second - mean * mean, 0.0))
+        return truncated_moments(self.lower, self.upper)[1]
 
 
 @public

@@ -179,8 +179,10 @@ def _assign(native: torch.Tensor | Effective, write: Write) -> None:
         return
     view = adapter.writable(native) if write.covers else None
     if view is not None:
-        write.into(view)
-        adapter.overwrite(native, None)
+        try:
+            write.into(view)
+        finally:  # also where Ctrl-C leaves a part of it written
+            adapter.overwrite(native, None)
         return
     program, target = write.direct, adapter.resolve_device(native.device, write.dtype)
     if program is not None and adapter.wants_graph(target):
