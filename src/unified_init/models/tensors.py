@@ -176,7 +176,7 @@ def digests(model: Any, names: Mapping[str, str] | None = None) -> dict[str, str
     Returns:
         SHA-256 by stream name, as of ``ui.digest`` with the layout of the tensor, axes of one role counted
         as one. Parts of fused tensors are apart, under "name/label". Integers (counters of steps) are left
-        out.
+        out. Counterparts of which only one is ``flipped`` have unequal digests after ``transfer``.
 
     Raises:
         ArgumentTypeError: no walker knows the model.

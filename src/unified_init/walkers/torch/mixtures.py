@@ -17,9 +17,8 @@ ROUTER = re.compile(r"Router$")
 EXPERTS = re.compile(r"Experts$")
 STACKED = re.compile(r"(gate_up|gate|up|down)_proj(_bias)?")
 PLACES = {"gate_up": "mlp.in", "up": "mlp.in", "gate": "mlp.gate", "down": "mlp.out"}
-# Whether inputs are stored before outputs, of classes that do not use transformers' decorator, whose fields
-# say it of all others.
-# In their forward passes all gates come before all ups.
+# Classes that do not use transformers' decorator, which makes all others say how they store: whether inputs
+# come before outputs. In their forward passes all gates come before all ups.
 UNDECORATED = {
     "Llama4TextExperts": True, "LongcatFlashExperts": False, "Step3p7Experts": False,
     "InklingSharedExperts": False,
