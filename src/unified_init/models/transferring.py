@@ -80,8 +80,8 @@ def transfer(
     Raises:
         ArgumentTypeError: a source or a target of another kind.
         ArgumentValueError: tensors without counterparts, or of other extents; numbers beyond the largest of
-            the target's type (infinities and NaN of the source are copied, if the type has them); weights that either
-            side stores quantized. The target is as it was.
+            the target's type (infinities and NaN of the source are copied, if the type has them); weights
+            that either side stores quantized. The target is as it was.
         BackendError: a safetensors file where safetensors is not installed.
 
     Example:
