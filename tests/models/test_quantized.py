@@ -22,12 +22,16 @@ def keras_layer(make: str, mode: str) -> Any:
     """Return a built layer of Keras behind a plain one, quantized unless the mode is empty."""
     import keras
 
-    keras.utils.set_random_seed(0)
+    seeded = keras.initializers.GlorotUniform(seed=0)
     layer = {
-        "Dense": lambda: keras.layers.Dense(6, name="inner"),
-        "EinsumDense": lambda: keras.layers.EinsumDense("ab,bc->ac", output_shape=6, name="inner"),
+        "Dense": lambda: keras.layers.Dense(6, name="inner", kernel_initializer=seeded),
+        "EinsumDense": lambda: keras.layers.EinsumDense(
+            "ab,bc->ac", output_shape=6, name="inner", kernel_initializer=seeded
+        ),
     }[make]()
-    model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(8, name="outer"), layer])
+    model = keras.Sequential(
+        [keras.Input((8,)), keras.layers.Dense(8, name="outer", kernel_initializer=seeded), layer]
+    )
     if mode:
         layer.quantize(mode)
     return model
