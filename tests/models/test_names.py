@@ -66,6 +66,24 @@ def test_a_prefix_that_no_name_has_is_refused(strip: Any) -> None:
         ui.inspect(wrapped(), strip=strip)
 
 
+@pytest.mark.parametrize("strip", ["net", ("net", "backbone")])
+def test_a_prefix_that_makes_two_names_equal_is_refused(strip: Any) -> None:
+    """By inspect, plan and apply alike: constants too would stand under one name, of which one is lost."""
+    import torch
+
+    model = torch.nn.ModuleDict({"net": body(), **dict(body().named_children())})
+    if len(strip) == 2:
+        model = torch.nn.ModuleDict({"net": body(), "backbone": body()})
+    with refused(ui.ArgumentValueError):
+        ui.inspect(model, strip=strip)
+    with refused(ui.ArgumentValueError):
+        ui.plan(model, RECIPE, strip=strip)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    with refused(ui.ArgumentValueError):
+        ui.apply(model, RECIPE, seed=0, strip=strip)
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+
+
 def test_a_prefix_of_a_model_without_parameters_is_refused() -> None:
     """There is no name to show."""
     with refused(ui.ArgumentValueError):

@@ -16,11 +16,13 @@ from unified_init.auditing.values import far_values, findings_of, law_of_reals, 
 from unified_init.core import checks
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
+from unified_init.inventory.quantized import quantized_reasons
 from unified_init.models.names import without_prefixes
+from unified_init.models.packed import packed_left
 from unified_init.models.reading import described, edited
 from unified_init.recipes.rule import Recipe
 from unified_init.testing.findings import family_p, verdict
-from unified_init.walkers.layer_facts import ComputedError, PackedError
+from unified_init.walkers.layer_facts import ComputedError
 from unified_init.walkers.registry import walker_of
 
 if TYPE_CHECKING:
@@ -108,8 +110,13 @@ def audit(
     expectations = tuple(expectations_of(inventory, recipe))
     context = context_of(inventory, expectations)
     rows: list[AuditRow] = []
+    quantized = quantized_reasons(inventory)
     unique: dict[int, NDArray[Any]] = {}  # by row, the values that no other tensor should hold
     for expectation in expectations:
+        reasons = [quantized[path] for path, _ in expectation.record.stored if path in quantized]
+        if reasons:
+            rows.append(_row(expectation, "unread", notes=tuple(reasons[:1])))
+            continue
         try:
             values = read_tensor(lambda path: walker.read(model, path), expectation)
         except Exception as error:  # noqa: BLE001  # on meta, or a type that its framework cannot hand over
@@ -130,21 +137,9 @@ def audit(
 
 def _packed_rows(walker: Walker, model: Any, inventory: Inventory) -> Iterator[AuditRow]:
     """Yield a row for each tensor that no recipe writes and that cannot be read."""
-    for path in inventory.left:
-        reason = _packed_reason(walker, model, path)
-        if reason:
-            facts: dict[str, Any] = {"kind": "parameter", "role": "buffer", "dtype": "", "verdict": "unread"}
-            yield AuditRow(path=path, shape=(), notes=(reason,), **facts)
-
-
-def _packed_reason(walker: Walker, model: Any, path: str) -> str:
-    try:
-        walker.read(model, path)
-    except PackedError as error:
-        return str(error)
-    except Exception:  # noqa: BLE001  # a key of random numbers, which is no array
-        return ""
-    return ""
+    for path, reason in packed_left(walker, model, inventory):
+        facts: dict[str, Any] = {"kind": "parameter", "role": "buffer", "dtype": "", "verdict": "unread"}
+        yield AuditRow(path=path, shape=(), notes=(reason,), **facts)
 
 
 def _computed_reason(walker: Walker, model: Any, expectation: Expectation) -> str:

@@ -16,6 +16,7 @@ from unified_init.core.public import public
 from unified_init.core.reprs import shown
 from unified_init.core.text_table import aligned, as_html
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.inventory.quantized import quantized_reasons
 from unified_init.law.layout import bind, size_items
 
 if TYPE_CHECKING:
@@ -189,6 +190,8 @@ class Record:
         native: class of the layer in its framework.
         trainable: whether training changes it: False for statistics and frozen tensors, True where the
             framework does not say.
+        flipped: whether the forward pass of a transposed convolution takes its kernel positions in the other
+            direction along every spatial axis than PyTorch's does.
         doubt: what is not known about it and must be before it can be given values, in words; "" for nothing.
 
     Raises:
@@ -224,6 +227,7 @@ class Record:
     ties: tuple[str, ...] = ()
     native: str = ""
     trainable: bool = True
+    flipped: bool = False
     doubt: str = ""
 
     def __post_init__(self) -> None:
@@ -238,9 +242,10 @@ class Record:
         for field in ("block", "inputs", "outputs", "padding", "axis"):
             if getattr(self, field) is not None:
                 object.__setattr__(self, field, checks.count(field, getattr(self, field), least=0))
-        if not isinstance(self.trainable, bool):
-            msg = f"`trainable` must be True or False, got {shown(self.trainable)}."
-            raise ArgumentTypeError(msg)
+        for field in ("trainable", "flipped"):
+            if not isinstance(getattr(self, field), bool):
+                msg = f"`{field}` must be True or False, got {shown(getattr(self, field))}."
+                raise ArgumentTypeError(msg)
         object.__setattr__(self, "ties", _texts("ties", self.ties))
         object.__setattr__(self, "sizes", _sizes(self.sizes))
         if self.layout is not None:
@@ -388,7 +393,8 @@ class Inventory:
         ties = [
             f"{record.path}: the same memory as {', '.join(record.ties)}" for record in self if record.ties
         ]
-        return [*ties, *(f"{path}: no recipe writes it" for path in self.left)]
+        quantized = [f"{path}: {reason}" for path, reason in quantized_reasons(self).items()]
+        return [*ties, *quantized, *(f"{path}: no recipe writes it" for path in self.left)]
 
     @property
     def frozen(self) -> frozenset[str]:

@@ -15,6 +15,7 @@ from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.records import Inventory
 from unified_init.law.law import STREAM
 from unified_init.models.names import all_paths, loaded_records, texts, without_prefixes
+from unified_init.models.packed import check_not_quantized, packed_left
 from unified_init.models.planning import Plan, check_recipe, plan_inventory
 from unified_init.models.preparing import check_types, writes_of
 from unified_init.models.reading import described, edited
@@ -191,18 +192,25 @@ def plan(
     inventory = model if isinstance(model, Inventory) else walker_of(model).inspect(model)
     inventory = without_prefixes(described([inventory], layers, places, recipe)[0], strip)
     result = plan_inventory(inventory, recipe, names=names, only=only, skip=skip)
+    written = [assignment for assignment in result if assignment.pieces]
+    check_not_quantized(inventory, _stored(written))
     if isinstance(model, Inventory):
         check_types(result.assignments)
         return result
     walker = walker_of(model)
-    written = [assignment for assignment in result if assignment.pieces]
     _check_writable(walker, model, written)
     writes_of(walker, model, written)
-    return result
+    packed = tuple(path for path, _ in packed_left(walker, model, inventory))
+    return dataclasses.replace(result, packed=packed)
 
 
 def _check_writable(walker: Walker, model: Any, written: Sequence[Assignment]) -> None:
-    walker.check(model, sorted({path for assignment in written for path, _ in assignment.record.stored}))
+    walker.check(model, sorted(_stored(written)))
+
+
+def _stored(written: Sequence[Assignment]) -> set[str]:
+    """Return the native paths that assignments fill."""
+    return {path for assignment in written for path, _ in assignment.record.stored}
 
 
 def apply(
@@ -291,6 +299,7 @@ def apply(
         for assignment in model_plan
         if assignment.pieces and not kept & all_paths(assignment.record)
     ]
+    check_not_quantized(inventory, _stored(written))
     _check_writable(walker, model, written)
     random = [piece for assignment in written for piece in assignment.pieces if piece.law.random]
     for piece in random:

@@ -13,7 +13,7 @@ from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.places import unwrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from unified_init.inventory.records import Inventory, Record
 
@@ -51,8 +51,22 @@ def without_prefixes(inventory: Inventory, strip: Sequence[str] | str | None) ->
             example = f", such as {inventory.records[0].name!r}" if inventory.records else ""
             msg = f"`strip`: no name of the model begins with {word!r} and a dot or a slash{example}."
             raise ArgumentValueError(msg)
+    _check_distinct(names)
     records = [dataclasses.replace(record, name=names[record.path]) for record in inventory]
     return dataclasses.replace(inventory, records=tuple(records))
+
+
+def _check_distinct(names: Mapping[str, str]) -> None:
+    """Refuse one name for two tensors: they would draw the same values, or one would hide the other."""
+    paths: dict[str, str] = {}
+    for path, name in names.items():
+        if name in paths:
+            msg = (
+                f"`strip` gives {paths[name]!r} and {path!r} the same name, {name!r}: strip no prefix that "
+                "makes them equal, and name tensors one by one with names= of plan and apply."
+            )
+            raise ArgumentValueError(msg)
+        paths[name] = path
 
 
 def _without(name: str, words: Iterable[str]) -> str:

@@ -38,6 +38,8 @@ class Plan:
         assignments: one per record that a rule decides, in the model's order.
         skipped: paths that ``only`` and ``skip`` leave out.
         frozen: paths of frozen tables that no rule names, which are left as they are.
+        packed: paths of weights that their layers keep quantized and that no recipe writes; only a plan of a
+            model knows them.
 
     Example:
         >>> import unified_init as ui
@@ -54,6 +56,7 @@ class Plan:
     assignments: tuple[Assignment, ...]
     skipped: tuple[str, ...] = ()
     frozen: tuple[str, ...] = ()
+    packed: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[Assignment]:
         """Go through the assignments in the model's order."""
@@ -79,9 +82,14 @@ class Plan:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Warnings: blocks that are half recognized, fused matrices whose parts are not known."""
+        """Warnings: blocks that are half recognized, fused matrices of unknown parts, what is left."""
         foot = [f"left, because they are frozen and no rule names them: {', '.join(self.frozen)}"]
-        return (*notes_of(self.inventory, self.assignments), *(foot if self.frozen else []))
+        packed = [f"left, because their layers keep them quantized: {', '.join(self.packed)}"]
+        return (
+            *notes_of(self.inventory, self.assignments),
+            *(foot if self.frozen else []),
+            *(packed if self.packed else []),
+        )
 
     def _head(self) -> str:
         written = [assignment for assignment in self.assignments if assignment.pieces]

@@ -14,6 +14,7 @@ from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.records import Inventory
 from unified_init.law.layout import bind
 from unified_init.models.applying import inspect
+from unified_init.models.packed import check_all_readable, check_not_quantized
 from unified_init.models.planning import renamed, streams_of
 from unified_init.stream.arrange import to_logical, to_storage
 from unified_init.stream.dtypes import DTYPES
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["LogicalTensor", "digests", "logical_tensors", "read"]
 
 # ruff: noqa: ANN401  # models of any framework
+
+SPATIAL = "DHW"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -66,6 +69,20 @@ class LogicalTensor:
             return self.shape
         letters = dict.fromkeys(digit.role for digit in geometry.digits)
         return tuple(geometry.extent(letter) for letter in letters)
+
+    def mirrored(self, logical: NDArray[Any]) -> NDArray[Any]:
+        """Return values in logical order with their kernel positions in the other direction."""
+        geometry = self.geometry
+        if geometry.layout is None:
+            msg = (
+                f"{self.path!r} has to be flipped in space for its counterpart, and which axes of "
+                f"{self.shape} are spatial is not known: leave it out with strict=False, and flip it by hand."
+            )
+            raise ArgumentValueError(msg)
+        letters = dict.fromkeys(digit.role for digit in geometry.digits)
+        axes = tuple(axis for axis, letter in enumerate(letters) if letter in SPATIAL)
+        flipped: NDArray[Any] = np.flip(logical, axes)
+        return flipped
 
     def values(self, native: Read) -> NDArray[Any]:
         """Return the values in the record's layout, as the forward pass sees them."""
@@ -112,7 +129,8 @@ def read(model: Any, path: str) -> NDArray[Any]:
 
     Raises:
         ArgumentTypeError: no walker knows the model.
-        ArgumentValueError: the model has no such tensor; the message has the nearest.
+        ArgumentValueError: the model has no such tensor; the message has the nearest. A tensor that is
+            stored quantized, whose numbers are not what the forward pass uses.
 
     Example:
         >>> import torch
@@ -135,12 +153,14 @@ def read(model: Any, path: str) -> NDArray[Any]:
         return walker.read(model, source)
 
     tensors: dict[str, list[LogicalTensor]] = {}
-    for tensor in logical_tensors(walker.inspect(model)):
+    inventory = walker.inspect(model)
+    for tensor in logical_tensors(inventory):
         for key in {tensor.path, tensor.record.path, *tensor.record.ties}:
             tensors.setdefault(key, []).append(tensor)
     if path not in tensors:
         msg = f"`path`: {miss(path, sorted(tensors))}"
         raise ArgumentValueError(msg)
+    check_not_quantized(inventory, {stored for tensor in tensors[path] for stored, _ in tensor.record.stored})
     pieces = [tensor.values(native) for tensor in tensors[path]]
     axis = tensors[path][0].record.axis
     return pieces[0] if axis is None else np.concatenate(pieces, axis=axis)
@@ -156,11 +176,12 @@ def digests(model: Any, names: Mapping[str, str] | None = None) -> dict[str, str
     Returns:
         SHA-256 by stream name, as of ``ui.digest`` with the layout of the tensor, axes of one role counted
         as one. Parts of fused tensors are apart, under "name/label". Integers (counters of steps) are left
-        out.
+        out. Counterparts of which only one is ``flipped`` have unequal digests after ``transfer``.
 
     Raises:
         ArgumentTypeError: no walker knows the model.
-        ArgumentValueError: a name that is no path of the model; NaN, which has many bit patterns.
+        ArgumentValueError: a name that is no path of the model, or that two tensors get; NaN, which has
+            many bit patterns; weights that are stored quantized.
 
     Example:
         >>> import torch
@@ -176,8 +197,13 @@ def digests(model: Any, names: Mapping[str, str] | None = None) -> dict[str, str
         msg = "`model` must be a model, got an Inventory, which has no values."
         raise ArgumentTypeError(msg)
     walker = walker_of(model)
-    result = {}
-    for tensor in logical_tensors(inspect(model), names):
+    inventory = inspect(model)
+    check_all_readable(walker, model, inventory)
+    result: dict[str, str] = {}
+    for tensor in logical_tensors(inventory, names):
         if tensor.record.dtype in DTYPES:
+            if tensor.stream in result:
+                msg = f"`names` gives two tensors the name {tensor.stream!r}, and one would have no digest."
+                raise ArgumentValueError(msg)
             result[tensor.stream] = digest(tensor.logical(lambda path: walker.read(model, path)))
     return result

@@ -12,10 +12,14 @@ from unified_init.core import checks
 from unified_init.core.reprs import shown
 from unified_init.drawing.digests import values_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError
+from unified_init.inventory.quantized import is_quantized, quantized_reason
 from unified_init.inventory.records import Inventory
 from unified_init.models.matching import match
+from unified_init.models.packed import check_all_readable
 from unified_init.models.tensors import LogicalTensor, logical_tensors
+from unified_init.models.transfer_values import check_range, oriented, summed
 from unified_init.stream.dtypes import DTYPES
+from unified_init.walkers.layer_facts import PackedError
 from unified_init.walkers.registry import walker_of
 from unified_init.walkers.writes import Drawn, Target, Write
 
@@ -56,8 +60,9 @@ def transfer(
 
     Every tensor of the target gets the values of its counterpart: axes are permuted, gates reordered, fused
     parts split or joined, ties written once, and what a forward pass adds (the forget gate's 1, the 1 of a
-    centred norm) is corrected. Two biases of a recurrent cell become the sum of both where the target has
-    one; the second is 0 where the source has one.
+    centred norm) is corrected. The kernel of a transposed convolution is flipped in space where the two
+    layers take its positions in opposite directions. Two biases of a recurrent cell become the sum of both
+    where the target has one; the second is 0 where the source has one.
 
     Args:
         source: a model; or a mapping of native paths to arrays, such as a state dict; or the path of a
@@ -74,7 +79,9 @@ def transfer(
 
     Raises:
         ArgumentTypeError: a source or a target of another kind.
-        ArgumentValueError: tensors without counterparts, or of other extents; the target is as it was.
+        ArgumentValueError: tensors without counterparts, or of other extents; numbers beyond the largest of
+            the target's type (infinities and NaN of the source are copied, if the type has them); weights
+            that either side stores quantized. The target is as it was.
         BackendError: a safetensors file where safetensors is not installed.
 
     Example:
@@ -91,6 +98,7 @@ def transfer(
     checks.switch("strict", strict)
     walker = walker_of(target, "target")
     target_inventory = walker.inspect(target)
+    check_all_readable(walker, target, target_inventory)
     opened = _opened(source, inventory, target_inventory)
     if names is None and opened.paths is None:
         names = match(source, target)
@@ -144,6 +152,12 @@ def _opened(source: Any, inventory: Inventory | None, target: Inventory) -> Sour
         known = {path for record in records for path in (*record.ties, *(path for path, _ in record.stored))}
         extra = tuple(path for path in arrays if path not in known and path not in records.left)
 
+        for path, array in arrays.items():
+            dtype = _numbers(array).dtype.name
+            if is_quantized(path, dtype, arrays):
+                msg = f"{path!r} of `source`: {quantized_reason(dtype)}."
+                raise PackedError(msg)
+
         def native(path: str) -> NDArray[Any]:
             return _numbers(arrays[owners.get(path, path)])
 
@@ -154,7 +168,9 @@ def _opened(source: Any, inventory: Inventory | None, target: Inventory) -> Sour
         msg = "`inventory` says what a mapping or a file holds; a model says it itself."
         raise ArgumentValueError(msg)
     walker = walker_of(source, "source")
-    tensors = {tensor.stream: tensor for tensor in logical_tensors(walker.inspect(source))}
+    own = walker.inspect(source)
+    check_all_readable(walker, source, own)
+    tensors = {tensor.stream: tensor for tensor in logical_tensors(own)}
     return Source(tensors, lambda path: walker.read(source, path))
 
 
@@ -272,8 +288,9 @@ def _uneven(missing: Sequence[str], spare: Sequence[str]) -> str:
 def _writes(walker: Walker, target: Any, source: Source, pairs: Sequence[Pair]) -> dict[str, Write]:
     drawn: dict[str, list[Drawn]] = {}
     for tensor, summands in pairs:
-        values = _sum(tensor, [summand.logical(source.native) for summand in summands])
+        values = summed(tensor, [oriented(tensor, summand, source.native) for summand in summands])
         path = tensor.record.path if tensor.part is None else tensor.part.path
+        check_range(tensor, values, walker.shape_and_dtype(target, path)[1])
         drawn.setdefault(path, []).append(Drawn(None, (Target((), tensor.part),), tensor.stored(values)))
     writes = {}
     for path, entries in drawn.items():
@@ -281,15 +298,3 @@ def _writes(walker: Walker, target: Any, source: Source, pairs: Sequence[Pair]) 
         covered = sum(np.size(entry.value) for entry in entries)
         writes[path] = Write(path, shape, dtype, None, tuple(entries), covers=covered == int(np.prod(shape)))
     return writes
-
-
-def _sum(tensor: LogicalTensor, summands: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    if not summands:
-        return np.zeros(tensor.extents, np.float32)
-    if any(np.iscomplexobj(summand) for summand in summands) and "complex" not in tensor.record.dtype:
-        msg = f"{tensor.path!r} is of {tensor.record.dtype}, and `source` holds complex numbers for it."
-        raise ArgumentValueError(msg)
-    total = summands[0]
-    for summand in summands[1:]:
-        total = total + summand
-    return total.reshape(tensor.extents)

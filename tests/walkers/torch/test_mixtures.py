@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -89,10 +91,108 @@ def test_biases_of_stacked_experts_have_no_inputs() -> None:
 
 def test_an_order_of_storage_that_nobody_says_is_not_guessed() -> None:
     """Square experts of a class that says nothing: no layout, and a law that needs a fan is refused."""
-    record = ui.inspect(model("Llama4", intermediate_size=64))[
-        "model.layers.1.feed_forward.experts.down_proj"
-    ]
+    mixture = model("Llama4", intermediate_size=64)
+    experts = mixture.model.layers[1].feed_forward.experts
+    experts.__class__ = type("OtherExperts", (type(experts),), {"__module__": type(experts).__module__})
+    record = ui.inspect(mixture)["model.layers.1.feed_forward.experts.down_proj"]
     assert (record.kind, record.role, record.layout, record.fans) == ("linear", "kernel", None, (None, None))
+
+
+def test_every_class_of_stacked_gates_says_how_it_stores_them() -> None:
+    """By its decorator, or it is in our table: no class of the installed transformers is left out."""
+    import transformers
+
+    from unified_init.walkers.torch.mixtures import UNDECORATED
+
+    left, count = set(), 0
+    for file in (Path(transformers.__file__).parent / "models").glob("*/modeling_*.py"):
+        text = file.read_text(encoding="utf-8")
+        if "gate_up_proj = nn.Parameter(" not in text:
+            continue
+        for node in ast.walk(ast.parse(text)):
+            if not isinstance(node, ast.ClassDef):
+                continue
+            if "self.gate_up_proj = nn.Parameter(" not in (ast.get_source_segment(text, node) or ""):
+                continue
+            count += 1
+            decorators = [ast.unparse(decorator) for decorator in node.decorator_list]
+            if not any(word.startswith("use_experts_implementation") for word in decorators):
+                left.add(node.name)
+    assert count > 20
+    assert left <= UNDECORATED.keys()
+
+
+def undecorated(name: str, width: int, size: int) -> Any:
+    """Return experts of a class that does not say how it stores them."""
+    from types import SimpleNamespace
+
+    from transformers.models.llama4 import modeling_llama4
+    from transformers.models.longcat_flash import modeling_longcat_flash
+    from transformers.models.step3p7 import modeling_step3p7
+
+    classes = {
+        cls.__name__: cls
+        for cls in (
+            modeling_llama4.Llama4TextExperts, modeling_longcat_flash.LongcatFlashExperts,
+            modeling_step3p7.Step3p7Experts,
+        )
+    }  # fmt: skip
+    config = SimpleNamespace(
+        num_local_experts=2, n_routed_experts=2, zero_expert_num=0, hidden_size=width, hidden_act="silu",
+        intermediate_size=size, expert_ffn_hidden_size=size, moe_intermediate_size=size,
+    )  # fmt: skip
+    return classes[name](config)
+
+
+def outputs_of(experts: Any, x: Any) -> Any:
+    """Return what experts make of tokens: the sum of both, or of half of the tokens each."""
+    import torch
+
+    with torch.no_grad():
+        if type(experts).__name__ == "Llama4TextExperts":
+            return experts(x)
+        return experts(x, torch.arange(2).expand(len(x), 2), torch.ones(len(x), 2))
+
+
+@pytest.mark.parametrize("size", [6, 4])
+@pytest.mark.parametrize("name", ["Llama4TextExperts", "LongcatFlashExperts", "Step3p7Experts"])
+def test_gate_and_up_are_what_a_forward_pass_makes_of_them(name: str, size: int) -> None:
+    """Outputs are linear in the up projection and not in the gate; of square matrices too."""
+    import torch
+
+    experts = undecorated(name, 4, size)
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for parameter in experts.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=generator))
+    record = ui.inspect(experts)["gate_up_proj"]
+    assert [part.label for part in record.parts] == ["gate", "up"]
+    assert facts(record)[3:] == ("BIO" if name == "Llama4TextExperts" else "BOI", (4, size))
+    assert ui.inspect(experts)["down_proj"].layout == facts(record)[3]
+    x = torch.randn(6, 4, generator=generator)
+    before = outputs_of(experts, x)
+    gate, up = (part.region(experts.gate_up_proj.data) for part in record.parts)
+    up *= 2
+    assert torch.allclose(outputs_of(experts, x), 2 * before)
+    gate *= 2
+    assert not torch.allclose(outputs_of(experts, x), 4 * before)
+
+
+def test_the_gate_of_phi4s_audio_layers_comes_last() -> None:
+    """Unlike that of its text layers: outputs are linear in the up projection."""
+    import torch
+    from transformers.models.phi4_multimodal import modeling_phi4_multimodal as phi4
+
+    layer = phi4.Phi4MultimodalAudioMLP(phi4.Phi4MultimodalAudioConfig(hidden_size=8, intermediate_size=6))
+    record = ui.inspect(layer.eval())["gate_up_proj.weight"]
+    assert [part.label for part in record.parts] == ["up", "gate"]
+    x = torch.randn(3, 8, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        layer.gate_up_proj.bias.zero_()
+        layer.down_proj.bias.zero_()
+        before = layer(x)
+        record.parts[0].region(layer.gate_up_proj.weight.data).mul_(2)
+        assert torch.allclose(layer(x), 2 * before, atol=1e-6)
 
 
 def test_a_gate_is_a_router_where_experts_are_beside_it() -> None:

@@ -147,8 +147,9 @@ def _conv(owner: Any, name: str) -> dict[str, Any]:
     """Return the facts of a convolution's tensor: outputs come first, also in a transposed kernel."""
     groups, window = owner.groups, tuple(owner.kernel_size)
     inputs = owner.in_channels // groups
+    is_transposed = isinstance(owner, nn.ConvTranspose)
     facts: dict[str, Any] = {
-        "kind": "conv_transpose" if isinstance(owner, nn.ConvTranspose) else "conv",
+        "kind": "conv_transpose" if is_transposed else "conv",
         "inputs": inputs,
         "outputs": owner.out_channels // groups,
         "space": math.prod(window),
@@ -161,10 +162,10 @@ def _conv(owner: Any, name: str) -> dict[str, Any]:
     if len(window) not in SPATIAL:
         return {"native": native, "kind": "parameter", "role": "parameter", "layout": None}
     space = SPATIAL[len(window)]
+    facts |= {"native": native, "role": "kernel", "flipped": is_transposed}
     if groups == 1:
-        return facts | {"native": native, "role": "kernel", "layout": f"OI{space}"}
-    sizes = (("B", groups),)
-    return facts | {"native": native, "role": "kernel", "layout": f"(BO)I{space}", "sizes": sizes}
+        return facts | {"layout": f"OI{space}"}
+    return facts | {"layout": f"(BO)I{space}", "sizes": (("B", groups),)}
 
 
 def _cell(owner: Any, name: str, kind: str, gates: str) -> dict[str, Any] | None:

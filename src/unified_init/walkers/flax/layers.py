@@ -244,6 +244,7 @@ def _conv(layer: Layer, name: str, kernel: tuple[int, ...]) -> dict[str, Any]:
     }  # fmt: skip
     if name == "bias":
         return facts | {"role": "bias", "layout": "O"}
+    facts["flipped"] = layer.what == "conv_transpose" and not layer.swapped
     space = SPACE.get(len(layer.window))
     if space is None:  # more axes than a layout has letters for: the fans above still hold
         return facts | {"role": "kernel", "layout": None}

@@ -250,7 +250,7 @@ def _conv(site: Site, bundle: str, name: str, weight: tuple[int, ...]) -> list[d
         if gated and bundle.endswith("input_to_hidden"):  # the 1 is added to one of the two biases
             return [facts | pieces(path, (outputs,), 0, LSTM_GATES, shifts={"f": 1.0})]
         return [facts | {"outputs": outputs} if gated else facts]
-    facts |= {"role": "kernel", "layout": space + ("OI" if transposed else "IO")}
+    facts |= {"role": "kernel", "layout": space + ("OI" if transposed else "IO"), "flipped": transposed}
     if gated:
         return [facts | pieces(path, weight, len(weight) - 1, LSTM_GATES)]
     if site.groups > 1:

@@ -81,6 +81,10 @@ def _gated(_owner: Any, outputs: int) -> Split:
     return Split(GATED, (outputs // 2,) * 2)
 
 
+def _up_first(_owner: Any, outputs: int) -> Split:
+    return Split(GATED[::-1], (outputs // 2,) * 2)
+
+
 def _grouped(owner: Any, _outputs: int) -> Split:
     """Queries of all heads, then the keys and the values of fewer."""
     size = _config(owner, "head_dim")
@@ -199,6 +203,7 @@ KNOWN: dict[tuple[str, str], Callable[[Any, int], Split | None]] = {
     ("Qwen3NextGatedDeltaNet", "in_proj_ba"): _gated_delta_rates,
     ("ModernBertMLP", "Wi"): _gated,
     ("ModernBertDecoderMLP", "Wi"): _gated,
+    ("Phi4MultimodalAudioMLP", "gate_up_proj"): _up_first,
     # timm
     ("Attention", "qkv"): _attention,
     ("AttentionDownsample", "kv"): _narrow_halves,
@@ -212,6 +217,6 @@ KNOWN: dict[tuple[str, str], Callable[[Any, int], Split | None]] = {
     ("LambdaLayer", "qkv"): _lambda,
 }
 ANY_CLASS: dict[str, Callable[[Any, int], Split | None]] = {
-    "gate_up_proj": _gated,  # all classes of transformers that have it
+    "gate_up_proj": _gated,  # the classes of transformers that have it, except the one above
     "in_proj_qkv": _delta,  # the gated delta networks after Qwen3-Next
 }

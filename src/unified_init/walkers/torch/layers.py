@@ -66,7 +66,8 @@ def _check_has_shape(module: nn.Module, path: str, native: torch.Tensor | Effect
     if isinstance(native, torch.Tensor) and nn.parameter.is_lazy(native):
         msg = f"{path!r} is a lazy parameter without a shape: run the module once first."
         raise ArgumentValueError(msg)
-    if tuple(native.shape) != (0,):
+    is_buffer = path.rpartition(".")[2] in module._buffers  # noqa: SLF001  # as below; observers have empty ones
+    if tuple(native.shape) != (0,) or is_buffer:
         return
     declared = [getattr(module, field, None) for field in SIZES]
     if not any(isinstance(size, int) and size == 0 for size in declared):

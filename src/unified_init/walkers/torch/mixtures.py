@@ -17,6 +17,12 @@ ROUTER = re.compile(r"Router$")
 EXPERTS = re.compile(r"Experts$")
 STACKED = re.compile(r"(gate_up|gate|up|down)_proj(_bias)?")
 PLACES = {"gate_up": "mlp.in", "up": "mlp.in", "gate": "mlp.gate", "down": "mlp.out"}
+# Classes that do not use transformers' decorator, which makes all others say how they store: whether inputs
+# come before outputs. In their forward passes all gates come before all ups.
+UNDECORATED = {
+    "Llama4TextExperts": True, "LongcatFlashExperts": False, "Step3p7Experts": False,
+    "InklingSharedExperts": False,
+}  # fmt: skip
 
 
 def mixture_facts(module: nn.Module, name: str, shape: tuple[int, ...], path: str) -> dict[str, Any] | None:
@@ -63,7 +69,8 @@ def _experts(
     if projection == "gate_up":
         outputs //= len(GATED)
     facts |= {"layout": layout, "inputs": inputs, "outputs": outputs}
-    is_concatenated: bool | None = getattr(module, "is_concatenated", None)
+    is_known = type(module).__name__ in UNDECORATED
+    is_concatenated: bool | None = getattr(module, "is_concatenated", True if is_known else None)
     if projection == "gate_up" and is_concatenated is not None:  # a class that does not say it is drawn whole
         split = Split(GATED, (outputs,) * 2) if is_concatenated else Split(GATED, (1, 1), blocks=outputs)
         axis = layout.index("O")
@@ -73,7 +80,7 @@ def _experts(
 
 def _is_transposed(module: Any, projection: str, matrices: tuple[int, ...]) -> bool | None:
     """Whether inputs are stored before outputs: as the class says, or by the width of the model."""
-    told: bool | None = getattr(module, "is_transposed", None)
+    told: bool | None = getattr(module, "is_transposed", UNDECORATED.get(type(module).__name__))
     is_width = [size == getattr(module, "hidden_size", None) for size in matrices[1:]]
     if told is not None or is_width[0] == is_width[1]:
         return told

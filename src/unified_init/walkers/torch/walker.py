@@ -10,6 +10,7 @@ import torch
 from unified_init.backends import _torch as adapter
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
 from unified_init.inventory.places import placed, unwrapped
+from unified_init.inventory.quantized import quantized_reason
 from unified_init.inventory.records import Inventory, Record
 from unified_init.walkers.layer_facts import PackedError
 from unified_init.walkers.lora import with_adapters
@@ -112,7 +113,16 @@ def read(model: torch.nn.Module, path: str) -> NDArray[Any]:
         msg = f"{path!r} holds weights that a quantized layer has packed, which no tensor shows."
         raise PackedError(msg)
     native = _native(model, path)
+    _check_not_quantized(path, native)
     return adapter.to_numpy(native.value() if isinstance(native, Effective) else native)
+
+
+def _check_not_quantized(path: str, native: torch.Tensor | Effective) -> None:
+    """Refuse a tensor that keeps its scale to itself: a subclass, or a weight of bitsandbytes."""
+    is_own = isinstance(native, torch.Tensor) and type(native).dequantize is not torch.Tensor.dequantize
+    if is_own or any(getattr(native, field, None) is not None for field in ("SCB", "quant_state")):
+        msg = f"{path!r}: {quantized_reason(type(native).__name__ if is_own else str(native.dtype))}."
+        raise PackedError(msg)
 
 
 def shape_and_dtype(model: torch.nn.Module, path: str) -> tuple[tuple[int, ...], str]:
@@ -147,6 +157,7 @@ def check(model: torch.nn.Module, paths: Collection[str]) -> None:
         native = _native(model, path)
         if isinstance(native, Effective):
             native.check()
+        _check_not_quantized(path, native)
         for tensor in native.stored if isinstance(native, Effective) else [native]:
             try:
                 adapter.check_target(tensor)
