@@ -88,3 +88,38 @@ def test_resnet18_of_torchvision_and_a_port(port: Any) -> None:
     assert len(names) == 102
     assert names.verification is not None
     assert names.verification.difference < 1e-4 * names.verification.scale
+
+
+def strided_branches(names: str) -> Any:
+    """Return a block whose branch and whose shortcut begin with equal convolutions.
+
+    The names are those of the branch's two convolutions and of the shortcut; their order is that of the calls.
+    """
+    from torch import nn
+
+    layers = (nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, 3, stride=2, padding=1), nn.Conv2d(3, 8, 1, stride=2))
+
+    class Branches(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            for name, layer in sorted(zip(names, layers, strict=True)):
+                self.add_module(name, layer)
+
+        def forward(self, x: Any) -> Any:
+            first, second, shortcut = (self.get_submodule(name) for name in names)
+            if names[2] < names[0]:
+                y = shortcut(x)
+                return second(first(x).relu()) + y
+            return second(first(x).relu()) + shortcut(x)
+
+    return Branches()
+
+
+@pytest.mark.needs("torch")
+def test_branches_that_begin_alike_are_told_apart_by_the_sizes_of_their_outputs() -> None:
+    """Two kernels that look alike and take the same input, of which one is applied in strides."""
+    first, _ = images(9)
+    names = ui.match(strided_branches("abc"), strided_branches("qrp"), inputs=(first, first))
+    assert (names["q.weight"], names["p.weight"]) == ("a.weight", "c.weight")
+    assert names.verification is not None
+    assert names.verification.difference < 1e-5
