@@ -219,6 +219,14 @@ def matrix(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", default=False, requires=["frameworks"])
+def pairs(session: nox.Session) -> None:
+    """Match, draw and run pairs of models, and write what that shows to ``docs/pairs.md``; some minutes."""
+    python = frameworks_bin(session, "python")
+    page = session.run(python, "-m", "tools.pages.pairs_page", env=QUIET, silent=True, stderr=None)
+    Path("docs/pairs.md").write_text(str(page), encoding="utf-8")
+
+
+@nox.session(venv_backend="none", default=False, requires=["frameworks"])
 def demo(session: nox.Session) -> None:
     """Draw GPT-2 small in every framework and compare the digests: ``unified-init demo``."""
     session.run(frameworks_bin(session, "unified-init"), "demo", *session.posargs, env=QUIET)

@@ -113,3 +113,23 @@ def nnx_llama(layers: int = 2, *, bare: bool = False, extra_norm: bool = False) 
             return x if self.output is None else self.output(x)
 
     return Llama(nnx.Rngs(0))
+
+
+def lstms(*, bidirectional: bool = False) -> tuple[Any, Any]:
+    """Return an LSTM of PyTorch and one of Keras, which has one bias where PyTorch has two."""
+    import keras
+    import torch
+
+    class Theirs(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lstm = torch.nn.LSTM(6, 5, batch_first=True, bidirectional=bidirectional)
+
+        def forward(self, x: Any) -> Any:
+            return self.lstm(x)[0]
+
+    layer = keras.layers.LSTM(5, return_sequences=True)
+    ours = keras.Sequential([
+        keras.Input((7, 6)), keras.layers.Bidirectional(layer) if bidirectional else layer,
+    ])  # fmt: skip
+    return Theirs(), ours

@@ -116,6 +116,16 @@ def test_a_path_says_where_a_convolution_stands(path: str) -> None:
     assert found.place == CONVS[path]
 
 
+def test_a_block_of_keras_without_a_shortcut_has_a_first_norm_that_is_none() -> None:
+    """Of a residual network, "0" is the shortcut; of DenseNet, the norm before the first convolution."""
+    paths = ("conv2_block1_0_bn/gamma", "conv2_block1_1_conv/kernel", "conv3_block1_0_bn/gamma")
+    kinds = ("batch_norm", "conv", "batch_norm")
+    alone = [record(path, kind=kind) for path, kind in zip(paths, kinds, strict=True)]
+    assert [one.place for one in placed(alone)][::2] == ["", ""]
+    beside = [*alone, record("conv3_block1_0_conv/kernel", kind="conv")]
+    assert [one.place for one in placed(beside)][::2] == ["", "shortcut"]
+
+
 BRANCHES = {
     "layer1.0": ("layer1.0.conv{}.weight", "layer1.0.bn{}.weight", (1, 2, 3)),
     "haiku": ("res/~/block_0/~/conv_{}/w", "res/~/block_0/~/batchnorm_{}/scale", (0, 1)),

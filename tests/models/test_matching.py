@@ -94,6 +94,17 @@ def test_an_order_that_the_weights_contradict_is_refused() -> None:
     assert dict(settled) == {"side.w": "down.w", "main.w": "conv1.w", "p.w": "bn3.w", "q.w": "bn1.w"}
 
 
+def test_a_shortcut_that_one_model_does_not_name_is_refused() -> None:
+    """It may come before its branch or behind it: the order of two equal kernels says nothing then."""
+    a = model(
+        record("down.w", "conv", (8, 4, 1, 1), place="shortcut"), record("conv1.w", "conv", (8, 4, 1, 1))
+    )
+    b = model(record("main.w", "conv", (8, 4, 1, 1)), record("side.w", "conv", (8, 4, 1, 1)))
+    with refused(ui.ArgumentValueError):
+        ui.match(a, b)
+    assert dict(ui.match(a, b, given={"side": "down"})) == {"side.w": "down.w", "main.w": "conv1.w"}
+
+
 def test_equal_names_come_before_order() -> None:
     """Models that hold the same layers in another order, as JAX's sorted trees do."""
     names = ("zeta", "alpha", "mid")

@@ -146,25 +146,10 @@ def test_fused_and_separate_projections_compute_the_same() -> None:
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_recurrent_layers_with_one_bias_and_with_two(*, bidirectional: bool) -> None:
     """The bias that Keras lacks is given; the outputs of both directions are equal."""
-    import keras
-    import torch
-
-    class Theirs(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.lstm = torch.nn.LSTM(6, 5, batch_first=True, bidirectional=bidirectional)
-
-        def forward(self, x: Any) -> Any:
-            return self.lstm(x)[0]
-
-    layer = keras.layers.LSTM(5, return_sequences=True)
-    ours = keras.Sequential([
-        keras.Input((7, 6)), keras.layers.Bidirectional(layer) if bidirectional else layer,
-    ])  # fmt: skip
     x = values(2, 7, 6)
     suffixes = ("", "_reverse") if bidirectional else ("",)
     given = {f"lstm.bias_hh_l0{suffix}": None for suffix in suffixes}
-    names = ui.match(Theirs(), ours, given=given, inputs=(x, x))
+    names = ui.match(*ports.lstms(bidirectional=bidirectional), given=given, inputs=(x, x))
     assert names.verification is not None
     assert names.verification.difference < 1e-5
 

@@ -52,10 +52,9 @@ def test_a_resnet_of_torchvision_becomes_one_of_haiku() -> None:
 def test_gpt2_of_transformers_becomes_one_in_nnx() -> None:
     """A fused matrix of (in, out) becomes three of (in, heads, size), a tied head stays tied: equal logits."""
     import torch
-    import transformers
-    from tests.models.test_twins import gpt2_config, nnx_gpt2
+    from tests.helpers.ports_transformers import nnx_gpt2, transformers_gpt2
 
-    theirs, ours = trained(transformers.GPT2LMHeadModel(gpt2_config())), nnx_gpt2()
+    theirs, ours = trained(transformers_gpt2()), nnx_gpt2()
     names = ui.match(theirs, ours)
     assert ui.transfer(theirs, ours, names) is ours
     tokens = np.random.default_rng(0).integers(0, 101, (2, 16))

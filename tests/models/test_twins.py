@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
+from tests.helpers.ports_transformers import nnx_gpt2, transformers_gpt2
 from tests.helpers.reading import logical_values
 
 import unified_init as ui
@@ -43,67 +42,12 @@ def test_resnet18_of_torchvision_and_of_haiku_are_twins() -> None:
     assert np.abs(logits - np.asarray(others)).max() < 1e-4 * max(1.0, np.abs(logits).max())
 
 
-def gpt2_config(layers: int = 2) -> Any:
-    """Return the configuration of a small GPT-2."""
-    import transformers
-
-    return transformers.GPT2Config(
-        n_layer=layers, n_embd=48, n_head=4, vocab_size=101, n_positions=32, attn_pdrop=0.0, embd_pdrop=0.0,
-        resid_pdrop=0.0,
-    )  # fmt: skip
-
-
-def nnx_gpt2(layers: int = 2, width: int = 48, heads: int = 4) -> Any:
-    """Return a GPT-2 in Flax NNX, with separate queries, keys and values and a tied head."""
-    import jax
-    import jax.numpy as jnp
-    from flax import nnx
-
-    class Mlp(nnx.Module):
-        def __init__(self, rngs: nnx.Rngs) -> None:
-            self.c_fc = nnx.Linear(width, 4 * width, rngs=rngs)
-            self.c_proj = nnx.Linear(4 * width, width, rngs=rngs)
-
-        def __call__(self, x: Any) -> Any:
-            return self.c_proj(jax.nn.gelu(self.c_fc(x), approximate=True))
-
-    class Block(nnx.Module):
-        def __init__(self, rngs: nnx.Rngs) -> None:
-            self.ln_1 = nnx.LayerNorm(width, epsilon=1e-5, rngs=rngs)
-            self.attn = nnx.MultiHeadAttention(heads, width, decode=False, rngs=rngs)
-            self.ln_2 = nnx.LayerNorm(width, epsilon=1e-5, rngs=rngs)
-            self.mlp = Mlp(rngs)
-
-        def __call__(self, x: Any) -> Any:
-            length = x.shape[1]
-            mask = jnp.tril(jnp.ones((1, 1, length, length), dtype=bool))
-            x = x + self.attn(self.ln_1(x), mask=mask)
-            return x + self.mlp(self.ln_2(x))
-
-    class GPT2(nnx.Module):
-        def __init__(self, rngs: nnx.Rngs) -> None:
-            self.wte = nnx.Embed(101, width, rngs=rngs)
-            self.wpe = nnx.Embed(32, width, rngs=rngs)
-            self.h = nnx.List([Block(rngs) for _ in range(layers)])
-            self.ln_f = nnx.LayerNorm(width, epsilon=1e-5, rngs=rngs)
-
-        def __call__(self, tokens: Any) -> Any:
-            x = self.wte(tokens) + self.wpe(jnp.arange(tokens.shape[1]))
-            for block in self.h:
-                x = block(x)
-            return self.wte.attend(self.ln_f(x))
-
-    return GPT2(nnx.Rngs(0))
-
-
 @pytest.mark.needs("transformers", "flax")
 def test_gpt2_of_transformers_and_one_in_nnx_are_twins() -> None:
     """Fused (in, out) projections and separate ones of three axes have equal bits; so have the logits, nearly."""
     import torch
-    import transformers
 
-    theirs = transformers.GPT2LMHeadModel(gpt2_config()).eval()
-    ours = nnx_gpt2()
+    theirs, ours = transformers_gpt2(), nnx_gpt2()
     names = ui.match(theirs, ours)
     recipe = ui.recipes.gpt2(n_layer=2)
     _, report = ui.apply(theirs, recipe, seed=1)
@@ -123,9 +67,7 @@ def test_gpt2_of_transformers_and_one_in_nnx_are_twins() -> None:
 @pytest.mark.needs("transformers")
 def test_the_residual_projections_of_gpt2_are_scaled_by_depth() -> None:
     """2 L matrices at 0.02 / sqrt(2 L), all other weights at 0.02."""
-    import transformers
-
-    model = transformers.GPT2LMHeadModel(gpt2_config(3))
+    model = transformers_gpt2(3)
     plan = ui.plan(model, ui.recipes.gpt2(n_layer=3))
     stds = {
         one.record.path: one.pieces[0].law.std for one in plan if one.record.role in {"kernel", "embedding"}

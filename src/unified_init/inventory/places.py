@@ -134,12 +134,15 @@ def placed(records: list[Record]) -> tuple[Record, ...]:
         for index, word in enumerate(path)
         if EXPERTS.fullmatch(word)
     }
+    shortcuts = {_first_of_block(record) for record in records if record.kind == "conv"}
     located = []
     for record in records:
         block = block_of(record.path) if record.block is None else record.block
         place = record.place or _place(record, within=attends or block is not None)
         if record.kind == "linear" and _routes(_words(record.path), mixtures):
             place = "router"
+        if _first_of_block(record) not in {"", *shortcuts}:  # before the first convolution, as in DenseNet
+            place = record.place
         if place != record.place or block != record.block:
             record = dataclasses.replace(record, place=place, block=block)  # noqa: PLW2901  # the same one
         located.append(record)
@@ -169,6 +172,12 @@ def _layer(words: list[str]) -> str:
     return words[-2] if len(words) > 1 else words[-1]
 
 
+def _first_of_block(record: Record) -> str:
+    """Return the block of Keras' name of a block's first layer, numbered 0; "" for any other layer."""
+    flat_match = FLAT.fullmatch(_layer(words_of(record.path)))
+    return flat_match[1] if flat_match and flat_match[2] == "0" else ""
+
+
 def _place(record: Record, *, within: bool) -> str:
     words = words_of(record.path)
     if record.kind == "parameter":  # named like a layer, without one around it: experts/down_proj
@@ -177,8 +186,7 @@ def _place(record: Record, *, within: bool) -> str:
     layer = _layer(words)
     if record.kind == "embedding":
         return _table(words, layer)
-    flat_match = FLAT.fullmatch(layer)
-    standalone = "shortcut" if flat_match and flat_match[2] == "0" else _standalone_place(words)
+    standalone = "shortcut" if _first_of_block(record) else _standalone_place(words)
     if record.kind not in {"linear", "conv", "attention"}:
         return "shortcut" if record.kind.endswith("norm") and standalone == "shortcut" else ""
     if standalone in {"modulation", "time", "head"} and _context(words) != "attention":

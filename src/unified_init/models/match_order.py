@@ -85,6 +85,8 @@ def ordered(
             ]
         elif main.are_crossed(part_a, part_b):
             doubts.append((_crossing(part_a, part_b), part_a, part_b))
+        elif _has_one_shortcut(part_a, part_b):
+            doubts.append((_unnamed_shortcut(part_a, part_b), part_a, part_b))
         else:
             ranked = zip(part_a, part_b, strict=True)
             pairs += [(first, second, reason + order) for first, second in ranked if agree(first, second)]
@@ -140,6 +142,20 @@ def _by_context(
                 for first, key, second in zip(layers_a, keys_a, layers_b, strict=True)
             ]
     return None
+
+
+def _has_one_shortcut(layers_a: Sequence[Layer], layers_b: Sequence[Layer]) -> bool:
+    """Whether the models name different numbers of shortcuts, which come before their branch or behind it."""
+    counts = [sum(layer.place == "shortcut" for layer in layers) for layers in (layers_a, layers_b)]
+    return len(layers_a) > 1 and counts[0] != counts[1]
+
+
+def _unnamed_shortcut(layers_a: Sequence[Layer], layers_b: Sequence[Layer]) -> str:
+    sides = [", ".join(repr(layer.path) for layer in layers) for layers in (layers_b, layers_a)]
+    return (
+        f"{layers_a[0].shown}: {sides[0]} and {sides[1]} look alike, and one of the models does not say "
+        "which of them is the shortcut"
+    )
 
 
 def _crossing(layers_a: Sequence[Layer], layers_b: Sequence[Layer]) -> str:

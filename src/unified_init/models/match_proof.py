@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from unified_init.models.match_answer import answered, with_tensors
@@ -67,23 +68,31 @@ def _certain(answer: Answer, question: Question, verification: Verification) -> 
 
 
 def _by_flow(question: Question, certain: Sequence[Decision], run_a: Run, run_b: Run) -> Iterator[Decision]:
-    """Yield the undecided layers that look alike and take the same input, where only one pair does."""
+    """Yield the undecided layers that look alike and take the same input, where only one pair does.
+
+    A branch and its shortcut may begin with layers that look alike and take the same input: those of other
+    strides have outputs of other sizes.
+    """
     taken_a = {decision.first.order for decision in certain}
     taken_b = {decision.second.order for decision in certain}
     free_a = [layer for layer in question.layers_a if layer.order not in taken_a]
     free_b = [layer for layer in question.layers_b if layer.order not in taken_b]
-    partners = {
-        layer.order: [other for other in free_b if _same_input(layer, other, run_a, run_b)]
-        for layer in free_a
-    }
-    counts: dict[int, int] = {}
-    for others in partners.values():
-        for other in others:
-            counts[other.order] = counts.get(other.order, 0) + 1
-    for layer in free_a:
-        others = partners[layer.order]
-        if len(others) == 1 and counts[others[0].order] == 1:
-            yield Decision(layer, others[0], FLOW)
+    candidates = [
+        (layer, other) for layer in free_a for other in free_b if _same_input(layer, other, run_a, run_b)
+    ]
+    decided = list(_unique(candidates))
+    alike = [pair for pair in candidates if _same_size_of_output(*pair, run_a, run_b)]
+    decided += [pair for pair in _unique(alike) if pair not in decided]
+    yield from (Decision(first, second, FLOW) for first, second in decided)
+
+
+def _unique(candidates: Sequence[tuple[Layer, Layer]]) -> Iterator[tuple[Layer, Layer]]:
+    """Yield the pairs of which each layer is in no other pair."""
+    firsts = Counter(first.order for first, _ in candidates)
+    seconds = Counter(second.order for _, second in candidates)
+    for first, second in candidates:
+        if firsts[first.order] == seconds[second.order] == 1:
+            yield first, second
 
 
 def _same_input(first: Layer, second: Layer, run_a: Run, run_b: Run) -> bool:
@@ -95,3 +104,8 @@ def _same_input(first: Layer, second: Layer, run_a: Run, run_b: Run) -> bool:
         return False
     difference = difference_of(inputs[0], inputs[1], padded=True)
     return difference is not None and difference <= EQUAL * spread_of(inputs[0])
+
+
+def _same_size_of_output(first: Layer, second: Layer, run_a: Run, run_b: Run) -> bool:
+    outputs = run_a.calls[first.module].outputs, run_b.calls[second.module].outputs
+    return outputs[0] is not None and outputs[1] is not None and outputs[0].size == outputs[1].size

@@ -1,0 +1,86 @@
+"""The text of docs/pairs.md: models of two libraries, matched, drawn and run.
+
+Unlike the other pages it has numbers that were measured: the tests compare its rows, without them, with the
+list of pairs, and run the pairs themselves. ``python -m tools.pages.pairs_page`` takes some minutes.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from conftest import let_torchvision_import
+from tests.helpers.model_pairs import measured
+from tests.helpers.pairs_convolutional import CONVOLUTIONAL
+from tests.helpers.pairs_sequential import SEQUENTIAL
+
+if TYPE_CHECKING:
+    from tests.helpers.model_pairs import ModelPair
+
+__all__ = ["SECTIONS", "facts", "pairs_page"]
+
+SECTIONS = {"Convolutional networks": CONVOLUTIONAL, "Transformers and recurrent networks": SEQUENTIAL}
+
+HEAD = """\
+# Pairs of models
+
+Which models of two libraries `ui.match` pairs, what it has to be told, and how far the outputs of the two
+are apart. [Port a model](port.md) explains `match`.
+
+Each row is one run of `ui.verify_match` on the map of `ui.match`: both models draw random weights, norms
+and statistics included, run on the same data, and their outputs are compared. No trained weights are
+involved.
+
+- *A port* is our own, written line by line with the names and the layers of its framework. It is in
+  `tests/helpers/`.
+- *Given to match*: "nothing" is `ui.match(first, second)`. `inputs=` means that kernels of equal shape are
+  in another order in the two models, and `match` runs both to tell them apart. `given=` is what no evidence
+  can settle.
+- *Pairs* counts the entries of the map; a fused tensor that is paired as a whole is one entry.
+- *Difference* is the largest absolute difference of the outputs, and *moved by* how far other random weights
+  move them: the median of the outputs that move. Outputs of a deep network grow with random weights, so only
+  the ratio matters.
+
+Images have odd sizes where padding depends on the size, and normalizations have the epsilon of the second
+model where the two libraries differ: see [equal weights, unequal
+outputs](port.md#equal-weights-unequal-outputs).
+
+What `match` does not do. It does not pair the tensors of scanned layers (`nn.scan`: one tensor with an axis
+for the layers) with those of separate layers. It refuses Inception v3, where many branches begin alike and
+Keras lists their layers in another order than torchvision. And of EfficientNetV2-S it finds the right map
+and cannot prove it: with random weights, its outputs grow so much that rounding errors reach their size.
+
+This page is measured by `nox -s pairs`.
+"""
+HEADINGS = """\
+| first model | second model | given to `match` | pairs | difference | moved by |
+|---|---|---|---|---|---|"""
+
+
+def pairs_page() -> str:
+    """Return the page, with the numbers that running all pairs gives."""
+    let_torchvision_import()
+    parts = [HEAD]
+    for title, pairs in SECTIONS.items():
+        parts.append(f"## {title}\n\n{HEADINGS}\n" + "".join(map(_row, pairs)))
+    return "\n".join(parts)
+
+
+def facts(pair: ModelPair) -> str:
+    """Return the cells of a pair that are not measured."""
+    given = [f"`given={pair.given!r}`"] if pair.given else []
+    given += ["`inputs=`"] if pair.is_run else []
+    return f"| {pair.first} | {pair.second} | {', '.join(given) or 'nothing'} | {pair.tensors} |"
+
+
+def _row(pair: ModelPair) -> str:
+    names = measured(pair)
+    verification = names.verification
+    if verification is None or not verification.ok or len(names) != pair.tensors:
+        msg = f"{pair.first} and {pair.second}: {len(names)} pairs; {verification}"
+        raise AssertionError(msg)
+    return f"{facts(pair)} {verification.difference:.2g} | {verification.scale:.2g} |\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(pairs_page())
