@@ -43,6 +43,25 @@ def peak(draw: Any) -> int:
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize(
+    "name", ["identity", "dirac", "hadamard", "bilinear_upsampling", "an array of constants"]
+)
+def test_a_slice_of_a_formula_takes_what_is_reserved(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which is what the slice takes, and not what the whole does."""
+    spec, shape, layout = LAWS[name]
+    longer = tuple(length * 50 for length in shape)
+    reserved: list[int] = []
+    index = tuple(slice(0, length) for length in shape)
+    if name == "an array of constants":
+        longer = (shape[0] * 50, shape[1])
+    program = eager.program_of(spec, longer, **{**DEFAULTS, "layout": layout, "name": "w", "index": index})
+    out = run.buffer(program)
+    monkeypatch.setattr(host, "reserve", lambda size, shape: reserved.append(size))  # noqa: ARG005
+    used = peak(lambda: run.into(out, program, None))
+    assert used <= reserved[0] + (1 << 22)  # and a block of coordinates
+    assert reserved[0] <= 24 * out.size
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
 @pytest.mark.parametrize("name", LAWS)
 def test_structured_laws_take_what_is_reserved(
@@ -176,7 +195,8 @@ def test_the_memory_that_a_law_needs_is_named() -> None:
 def test_axes_past_those_of_numpy_are_refused() -> None:
     """Also where merged axes split into more than there can be."""
     with refused(ui.ArgumentValueError, hidden="(?<=: ).*"):
-        ui.draw(ui.identity(), (1,) * 70, layout="B" * 68 + "OI", index=(0,) * 70)
+        ui.draw(ui.orthogonal(), (1,) * 70, layout="B" * 68 + "OI", seed=0, index=(0,) * 70)
+    assert ui.draw(ui.identity(), (1,) * 70, layout="B" * 68 + "OI", index=(0,) * 70) == 1.0
 
 
 def test_memory_that_runs_out_later_is_our_error_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,9 +22,9 @@ from unified_init.law.unit_values import (
 )
 from unified_init.stream.arrange import to_logical
 from unified_init.stream.dtypes import DTYPES
+from unified_init.stream.kernels import earlier_middle
 from unified_init.stream.program import make_program
 from unified_init.stream.run import on_host
-from unified_init.stream.structured import earlier_middle
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -16,9 +16,10 @@ from unified_init.stream import host
 from unified_init.stream.arrange import to_storage
 from unified_init.stream.dtypes import DTYPES
 from unified_init.stream.householder import orthogonal
+from unified_init.stream.kernels import earlier_middle
 from unified_init.stream.knots import FORMAT64
 from unified_init.stream.program import normal_law
-from unified_init.stream.structured import earlier_middle, mask_name, sequence, structured
+from unified_init.stream.structured import mask_name, sequence, structured
 from unified_init.stream.structured import prepare as structured_prepare
 from unified_init.stream.table import compile_table
 

@@ -14,7 +14,7 @@ from unified_init.law.layout import bind, size_items
 from unified_init.spec.initializer import Initializer
 from unified_init.stream import host, run, structured
 from unified_init.stream.dtypes import DTYPES, dtype_of
-from unified_init.stream.program import Program, make_program, named
+from unified_init.stream.program import Program, indexed, make_program, named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -184,14 +184,15 @@ def program_of(
     if layout is not None:
         layout = checks.text("layout", layout)
     # Programs of 64-bit draws are not cached: each would keep a table of one or two megabytes.
-    if index is None and fans is None and element_type.bits == 32:  # noqa: PLR2004
-        return named(_cached_program(spec, lengths, layout, size_items(sizes), element_type.name), name)
+    if fans is None and element_type.bits == 32:  # noqa: PLR2004
+        program = _cached_program(spec, lengths, layout, size_items(sizes), element_type.name)
+        return named(program if index is None else indexed(program, index), name)
     geometry = bind(lengths, layout, sizes)
     return make_program(spec.law(geometry, fans), geometry, index=index, name=name, dtype=element_type)
 
 
-# By value: a spec, a shape and a layout are resolved once. Not cached with index= or fans=: 1, 1.0 and True
-# compare equal but not all are valid. Each program has a table, half a megabyte at most.
+# By value: a spec, a shape and a layout are resolved once, for every index too. Not cached with fans=: 1, 1.0
+# and True compare equal but not all are valid. Each program has a table, half a megabyte at most.
 @functools.lru_cache(maxsize=64)
 def _cached_program(
     spec: Initializer,

@@ -13,10 +13,12 @@ from unified_init.law.unit_values import FourierKernels, Orthogonal, SparseMatri
 from unified_init.stream.table import Table, compile_table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from unified_init.law.layout import Geometry
     from unified_init.stream.dtypes import DType
 
-__all__ = ["Program", "make_program", "named", "normal_law"]
+__all__ = ["Program", "indexed", "make_program", "named", "normal_law", "sliced"]
 
 REAL = Orthogonal | SparseMatrices | FourierKernels  # no complex draw of these is defined
 
@@ -57,6 +59,35 @@ def make_program(law: Law, geometry: Geometry, *, index: object, name: str, dtyp
         )
         raise ArgumentValueError(msg)
     return Program(law, geometry, entries, mapping, name, dtype, table)
+
+
+def indexed(program: Program, index: object) -> Program:
+    """Return the program of a slice of the whole tensor that a program draws; ``index`` as for ``draw``."""
+    entries = tuple(entries_of(index, program.geometry.shape))
+    return _with_entries(program, entries)
+
+
+def sliced(program: Program, start: Sequence[int], stop: Sequence[int]) -> Program:
+    """Return the program of a box of what a program draws: at the cost of the box, where its law allows."""
+    boxes = iter(zip(start, stop, strict=True))
+    entries: list[int | slice] = []
+    whole = (slice(None),) * (len(program.geometry.shape) - len(program.entries))
+    for entry, length in zip((*program.entries, *whole), program.geometry.shape, strict=True):
+        if isinstance(entry, int):
+            entries.append(entry)
+            continue
+        first, _, step = entry.indices(length)
+        low, high = next(boxes)
+        last = first + step * (high - 1) + 1 if high > low else first + step * low
+        entries.append(slice(first + step * low, last, step))
+    return _with_entries(program, tuple(entries))
+
+
+def _with_entries(program: Program, entries: tuple[int | slice, ...]) -> Program:
+    mapping = index_map(program.geometry, entries, repeat=program.law.repeat)
+    return Program(
+        program.law, program.geometry, entries, mapping, program.name, program.dtype, program.table
+    )
 
 
 def named(program: Program, name: str) -> Program:

@@ -9,6 +9,9 @@ import numpy as np
 
 from unified_init.stream import host, run
 from unified_init.stream.dtypes import DTYPES
+from unified_init.stream.program import sliced
+from unified_init.stream.structured import costs_the_box
+from unified_init.walkers.regions import AxisOverlap, Span, extents, overlap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,10 +72,13 @@ class Write:
         program = drawn.program
         return program if is_whole and program is not None and program.geometry.shape == self.shape else None
 
+    @property
+    def _dtype(self) -> np.dtype[Any]:
+        return DTYPES[self.dtype].numpy if self.dtype in DTYPES else np.dtype(self.dtype)
+
     def array(self, current: NDArray[Any] | None = None) -> NDArray[Any]:
         """Return the tensor's values in a new buffer; elements outside all regions are as in ``current``."""
-        numpy = DTYPES[self.dtype].numpy if self.dtype in DTYPES else np.dtype(self.dtype)
-        out: NDArray[Any] = host.aligned_empty(self.shape, numpy)
+        out: NDArray[Any] = host.aligned_empty(self.shape, self._dtype)
         if not self.covers and current is not None:
             np.copyto(out, current)
         self.into(out)
@@ -80,40 +86,92 @@ class Write:
 
     def into(self, out: NDArray[Any]) -> None:
         """Write the regions into an array of the tensor's shape and type."""
+        self.region((0,) * len(self.shape), self.shape, out)
+
+    def region(
+        self, start: tuple[int, ...], stop: tuple[int, ...], out: NDArray[Any] | None = None
+    ) -> NDArray[Any]:
+        """Return the box from ``start`` to ``stop`` of the tensor, at the cost of the box.
+
+        An orthogonal or sparse law takes the whole of its tensor.
+
+        Args:
+            start: the first index along each axis.
+            stop: the index behind the last.
+            out: an array of the box's shape and the tensor's type, which is written; what no region of the
+                write covers stays. None makes a new one.
+        """
+        shape = tuple(last - first for first, last in zip(start, stop, strict=True))
+        if out is None:
+            out = host.aligned_empty(shape, self._dtype)
         direct = self.direct
         if direct is not None and out.flags.c_contiguous:
-            run.into(out, direct, self.root)
-            return
+            run.into(out, direct if shape == self.shape else sliced(direct, start, stop), self.root)
+            return out
         for drawn in self.drawn:
-            values = self._values(drawn, out.dtype)
-            for target in drawn.targets:
-                region = out if target.part is None else target.part.region(out)
-                piece = values[target.source].reshape(region.shape)
-                region[...] = piece if not target.shift else _shifted(piece, target.shift)
-        if self.zero_row is not None:
-            out[self.zero_row] = 0
+            self._draw(drawn, start, stop, out)
+        if self.zero_row is not None and start[0] <= self.zero_row < stop[0]:
+            out[self.zero_row - start[0]] = 0
+        return out
 
-    def _values(self, drawn: Drawn, dtype: np.dtype[Any]) -> NDArray[Any]:
-        """Return the drawn values; in float32 where they are to be shifted and then narrowed."""
+    def _draw(self, drawn: Drawn, start: tuple[int, ...], stop: tuple[int, ...], out: NDArray[Any]) -> None:
+        """Write what a drawn tensor has in a box of the native one."""
+        program = self._program(drawn, out.dtype)
+        whole = drawn.value if isinstance(drawn.value, np.ndarray) else None
+        for target in drawn.targets:
+            common = overlap(target.part, self.shape, start, stop)
+            if common is None:
+                continue
+            box = [axis.source for axis in common]
+            piece: NDArray[Any] | float | None = None
+            if program is not None:
+                piece = self._alone(program, target, box)
+            elif whole is None:
+                piece = drawn.value
+            if piece is None:
+                if whole is None:  # drawn once, for all targets
+                    assert program is not None  # noqa: S101  # or there are values
+                    whole = run.on_host(program, self.root)
+                own = whole[target.source].reshape(extents(target.part, self.shape))
+                piece = own[tuple(slice(*ends) for ends in box)]
+            out[_places(common)] = _shifted(piece, target.shift) if target.shift else piece
+
+    def _program(self, drawn: Drawn, dtype: np.dtype[Any]) -> Program | None:
+        """Return the program that draws; in float32 where values are to be shifted and then narrowed."""
         program = drawn.program
-        if isinstance(drawn.value, np.ndarray):
-            return drawn.value
-        if program is None:
-            return np.full(_extent(drawn.targets, self.shape), drawn.value, dtype)
+        if program is None or isinstance(drawn.value, np.ndarray):
+            return None
         if any(target.shift for target in drawn.targets) and dtype.itemsize < WIDE:
-            program = dataclasses.replace(program, dtype=DTYPES["float32"])
-        return run.on_host(program, self.root)
+            return dataclasses.replace(program, dtype=DTYPES["float32"])
+        return program
+
+    def _alone(self, program: Program, target: Target, box: list[Span]) -> NDArray[Any] | None:
+        """Return the values of a box of a target; None if they cannot be drawn without the rest."""
+        lengths = program.index.shape
+        if not costs_the_box(program):
+            return None
+        spans = [source.indices(length)[:2] for source, length in zip(target.source, lengths, strict=False)]
+        spans += [(0, length) for length in lengths[len(spans) :]]
+        if tuple(last - first for first, last in spans) != extents(target.part, self.shape):
+            return None  # stored in another shape
+        starts = [low + first for (low, _), (first, _) in zip(spans, box, strict=True)]
+        stops = [low + last for (low, _), (_, last) in zip(spans, box, strict=True)]
+        return run.on_host(sliced(program, starts, stops), self.root)
 
 
-def _extent(targets: tuple[Target, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape of a region that is written from its beginning; of all the tensor elsewhere."""
-    part = targets[0].part
-    if targets[0].source or part is None or part.box is None:
-        return shape
-    return tuple(stop - start for start, stop in part.box)
+def _places(common: tuple[AxisOverlap, ...]) -> tuple[Any, ...]:
+    """Return the index of an overlap in the region."""
+    if all(isinstance(axis.places, slice) for axis in common):
+        return tuple(axis.places for axis in common)
+    positions = [
+        np.arange(axis.places.start, axis.places.stop) if isinstance(axis.places, slice) else axis.places
+        for axis in common
+    ]
+    return np.ix_(*positions)
 
 
-def _shifted(values: NDArray[Any], shift: float) -> NDArray[Any]:
+def _shifted(values: NDArray[Any] | float, shift: float) -> NDArray[Any]:
     """Return values less what the forward pass adds; the difference is rounded once, to the tensor's type."""
-    shifted: NDArray[Any] = np.subtract(values.astype(np.result_type(values.dtype, np.float64)), shift)
+    wide = np.asarray(values)
+    shifted: NDArray[Any] = np.subtract(wide.astype(np.result_type(wide.dtype, np.float64)), shift)
     return shifted
