@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from unified_init.auditing.probing import probe as probe
     from unified_init.auditing.report import Audit as Audit
     from unified_init.auditing.report import AuditRow as AuditRow
+    from unified_init.checkpoints.proving import verify as verify
+    from unified_init.checkpoints.recomputation import Recomputation as Recomputation
+    from unified_init.checkpoints.recomputation import WrongBox as WrongBox
+    from unified_init.checkpoints.saving import save as save
     from unified_init.drawing.api import draw as draw
     from unified_init.drawing.api import fill as fill
     from unified_init.drawing.digests import digest as digest
@@ -124,6 +128,9 @@ _MODEL_HOMES = {
     "models.matching": "NameMap match",
     "models.tensors": "digests read",
     "models.transferring": "transfer",
+    "checkpoints.proving": "verify",
+    "checkpoints.recomputation": "Recomputation WrongBox",
+    "checkpoints.saving": "save",
     "models.verification": "Verification",
     "models.verifying": "verify_match",
     "walkers.trees": "Haiku Linen haiku linen",

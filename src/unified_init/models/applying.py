@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -199,7 +200,7 @@ def plan(
         return result
     walker = walker_of(model)
     _check_writable(walker, model, written)
-    writes_of(walker, model, written)
+    writes_of(functools.partial(walker.shape_and_dtype, model), written)
     packed = tuple(path for path, _ in packed_left(walker, model, inventory))
     return dataclasses.replace(result, packed=packed)
 
@@ -304,7 +305,7 @@ def apply(
     random = [piece for assignment in written for piece in assignment.pieces if piece.law.random]
     for piece in random:
         check_seed(seed, piece.spec)
-    prepared = writes_of(walker, model, written)
+    prepared = writes_of(functools.partial(walker.shape_and_dtype, model), written)
     root = key_of(seed) if random else None
     if is_traced(root):
         msg = "`seed` of apply() must be known when it is called, got a key that is being traced."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,26 +15,30 @@ from unified_init.stream.program import make_program
 from unified_init.walkers.writes import Drawn, Target, Write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from unified_init.inventory.records import Box, Record
     from unified_init.recipes.assignment import Assignment, Piece
-    from unified_init.walkers.protocol import Walker
+
+    NativeOf = Callable[[str], tuple[tuple[int, ...], str]]
 
 __all__ = ["check_types", "writes_of"]
 
-# ruff: noqa: ANN401  # models of any framework
 
+def writes_of(native_of: NativeOf, assignments: Sequence[Assignment]) -> dict[str, Write]:
+    """Return the write of each native tensor, by path: all are checked, nothing is drawn.
 
-def writes_of(walker: Walker, model: Any, assignments: Sequence[Assignment]) -> dict[str, Write]:
-    """Return the write of each native tensor, by path: all are checked, nothing is drawn."""
+    Args:
+        native_of: the shape and the element type's name of a native tensor, by its path.
+        assignments: what to draw.
+    """
     drawn_by_path: dict[str, list[Drawn]] = {}
     zero_rows: dict[str, int] = {}
     natives: dict[str, tuple[tuple[int, ...], str]] = {}
     for assignment in assignments:
         for path, _ in assignment.record.stored:
             if path not in natives:
-                natives[path] = walker.shape_and_dtype(model, path)
+                natives[path] = native_of(path)
         for piece in assignment.pieces:
             for path, entry in _drawn(assignment, piece, natives):
                 drawn_by_path.setdefault(path, []).append(entry)

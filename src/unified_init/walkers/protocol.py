@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from unified_init.walkers.runs import Run
     from unified_init.walkers.writes import Write
 
-__all__ = ["Prober", "Runner", "Walker"]
+__all__ = ["Keeping", "Prober", "Runner", "Walker"]
 
 # ruff: noqa: ANN401  # models of any framework
 
@@ -39,6 +39,13 @@ class Walker(Protocol):
 
     def commit(self, model: Any, writes: Mapping[str, Write]) -> Any:
         """Write (in place, where the framework can) and return the model; all checks have passed."""
+
+
+class Keeping(Protocol):
+    """What a walker has whose models have buffers that no checkpoint has."""
+
+    def kept(self, model: Any) -> frozenset[str]:
+        """Return the buffers that a checkpoint of the model has."""
 
 
 class Prober(Protocol):

@@ -125,6 +125,16 @@ def _check_not_quantized(path: str, native: torch.Tensor | Effective) -> None:
         raise PackedError(msg)
 
 
+def kept(model: torch.nn.Module) -> frozenset[str]:
+    """Return the buffers that a checkpoint of the model has."""
+    return frozenset(
+        f"{prefix}.{name}" if prefix else name
+        for prefix, module in model.named_modules(remove_duplicate=False)
+        for name in module._buffers  # noqa: SLF001  # named_buffers does not say which are persistent
+        if name not in module._non_persistent_buffers_set  # noqa: SLF001  # as above
+    )
+
+
 def shape_and_dtype(model: torch.nn.Module, path: str) -> tuple[tuple[int, ...], str]:
     """Return the shape and the element type's name."""
     native = _native(model, path)

@@ -1,0 +1,259 @@
+"""Proves weights by drawing them again: a model in memory, or a folder, whole or by samples."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unified_init.checkpoints.contents import drawn_writes, native_shapes
+from unified_init.checkpoints.folder import folder_of, read_origin
+from unified_init.checkpoints.recomputation import Recomputation, WrongBox
+from unified_init.checkpoints.safetensors_files import boxes_of, itemsize, read_header, stored_dtype
+from unified_init.core import checks
+from unified_init.core.reprs import shown
+from unified_init.drawing.seeds import check_seed, is_traced, key_of
+from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.inventory.records import Inventory
+from unified_init.models.planning import check_recipe, streams_of
+from unified_init.models.reading import described
+from unified_init.spec import presets
+from unified_init.walkers.registry import walker_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from unified_init.checkpoints.safetensors_files import Box, Entry
+    from unified_init.recipes.rule import Recipe
+    from unified_init.walkers.protocol import Walker
+    from unified_init.walkers.writes import Write
+
+__all__ = ["verify"]
+
+# ruff: noqa: ANN401  # models of any framework
+
+CHUNK = 1 << 24  # bytes that are drawn at a time
+SAMPLE = 1 << 14  # bytes of a sample
+Piece = tuple[tuple[int, ...], tuple[int, ...], "Callable[[], NDArray[Any]]"]  # a box, and what reads it
+
+
+def verify(
+    source: Any,
+    recipe: Recipe | None = None,
+    *,
+    seed: Any = None,
+    names: Mapping[str, str] | None = None,
+    samples: int | None = None,
+) -> Recomputation:
+    """Draw weights again and compare them with those of a model or a folder, bit for bit.
+
+    Each process compares what it holds of a sharded model: nothing is gathered. What training, ``to_empty``
+    or a flipped bit changed is named, with tensor and box; so is another seed.
+
+    Args:
+        source: a model, sharded too, or the path of a folder of ``ui.save``.
+        recipe: as for ``ui.apply``; None is a folder's own.
+        seed: as for ``ui.apply``; None is a folder's own.
+        names: as for ``ui.apply``; None is a folder's own.
+        samples: how many boxes of 16 KiB to compare, chosen at random, the same ones every time, beside the
+            first and the last of each tensor. One wrong value in 100,000 is then seen by 200 of float32 with
+            probability 0.9997, a single wrong bit hardly ever. None compares all values.
+
+    Returns:
+        The result; print it.
+
+    Raises:
+        ArgumentTypeError: arguments of the wrong type, a model without a recipe.
+        ArgumentValueError: as for ``ui.plan``; a folder that ``save`` has not finished.
+
+    Example:
+        >>> import torch
+        >>> import unified_init as ui
+        >>> model, _ = ui.apply(torch.nn.Linear(30, 10), ui.recipes.torch_default(), seed=0)
+        >>> print(ui.verify(model, ui.recipes.torch_default(), seed=0))
+        all 310 values compared, bit for bit: equal
+        >>> model.weight.data[4, 7] += 0.5
+        >>> print(ui.verify(model, ui.recipes.torch_default(), seed=0))
+        all 310 values compared, bit for bit: wrong in 1 places
+        weight[4:5, 7:8]: 1 of 1 values differs
+
+    Differs from:
+        ``ui.audit``, which asks whether values follow a law, and needs no seed; a checksum, which needs a
+        copy, and says of no tensor that it is wrong.
+    """
+    count = None if samples is None else checks.count("samples", samples)
+    if isinstance(source, (str, os.PathLike)):
+        return _of_folder(folder_of("source", source), recipe, seed, names, count)
+    if isinstance(source, Inventory):
+        msg = "an inventory has no values to verify: pass the model itself, or a folder of save()."
+        raise ArgumentTypeError(msg)
+    check_recipe(recipe)
+    assert recipe is not None  # noqa: S101  # check_recipe refuses None
+    walker = walker_of(source)
+    inventory = described([walker.inspect(source)], None, None, recipe)[0]
+    writes = drawn_writes(
+        inventory,
+        recipe,
+        names=streams_of(names),
+        native_of=functools.partial(walker.shape_and_dtype, source),
+    )
+    rooted = _rooted(writes, seed)
+    pieces = {path: list(_pieces(walker, source, write)) for path, write in rooted.items()}
+    return _compared(rooted, pieces, count)
+
+
+def _of_folder(
+    folder: Path, recipe: Recipe | None, seed: Any, names: Mapping[str, str] | None, samples: int | None
+) -> Recomputation:
+    origin = read_origin(folder)
+    if recipe is not None:
+        check_recipe(recipe)
+    headers = {path: read_header(path) for path in sorted(folder.glob("*.safetensors"))}
+    where = {
+        entry.path: (path, entry, begin + entry.start)
+        for path, (_, entries, begin) in headers.items() for entry in entries
+    }  # fmt: skip
+    missing = tuple(path for path in origin.drawn if path not in where)
+    streams = dict(origin.names) if names is None else streams_of(names)
+    shapes = native_shapes(origin.inventory)
+
+    def native_of(path: str) -> tuple[tuple[int, ...], str]:
+        return (where[path][1].shape, where[path][1].dtype) if path in where else (shapes[path], "float32")
+
+    writes = drawn_writes(
+        origin.inventory, origin.recipe if recipe is None else recipe, names=streams, native_of=native_of
+    )
+    writes = {path: write for path, write in writes.items() if path in origin.drawn and path in where}
+    rooted = _rooted(writes, origin.seed if seed is None else seed)
+    pieces = {path: list(_stored(*where[path])) for path in rooted}
+    result = _compared(rooted, pieces, samples)
+    return dataclasses.replace(result, missing=missing)
+
+
+def _rooted(writes: Mapping[str, Write], seed: Any) -> dict[str, Write]:
+    """Return writes under the root key of a seed, which only random laws need."""
+    programs = [drawn.program for write in writes.values() for drawn in write.drawn]
+    if not any(program is not None and program.law.random for program in programs):
+        return dict(writes)
+    check_seed(seed, presets.normal(0.0, 1.0))
+    key = key_of(seed)
+    if is_traced(key):
+        msg = "`seed` of verify() must be known when it is called, got a key that is being traced."
+        raise ArgumentTypeError(msg)
+    return {path: dataclasses.replace(write, root=key) for path, write in writes.items()}
+
+
+def _pieces(walker: Walker, model: Any, write: Write) -> Iterator[Piece]:
+    """Yield the boxes of a tensor that this process holds, each with what reads it."""
+    if hasattr(walker, "pieces"):
+        yield from walker.pieces(model, write.path)
+        return
+    whole = (0,) * len(write.shape), write.shape
+    yield (*whole, lambda: np.reshape(walker.read(model, write.path), write.shape))
+
+
+def _stored(path: Path, entry: Entry, begin: int) -> Iterator[Piece]:
+    """Yield the boxes of a tensor in a file, in its order, each small enough to be read at once."""
+    width, dtype = itemsize(entry.dtype), stored_dtype(entry.dtype)
+    position = begin
+    for start, stop in boxes_of(entry.shape, width, CHUNK):
+        shape = tuple(last - first for first, last in zip(start, stop, strict=True))
+        size = math.prod(shape) * width
+        yield start, stop, functools.partial(_read, path, position, size, dtype, shape)
+        position += size
+
+
+def _read(path: Path, position: int, size: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    with path.open("rb") as file:  # not mapped: pages of a mapped file count as memory of the process
+        file.seek(position)
+        data = file.read(size)
+    if len(data) != size:
+        msg = f"{shown(str(path))} ends after {position + len(data):,} bytes, and its header says more."
+        raise ArgumentValueError(msg)
+    return np.frombuffer(data, dtype).reshape(shape)
+
+
+def _compared(
+    writes: Mapping[str, Write], pieces: Mapping[str, list[Piece]], samples: int | None
+) -> Recomputation:
+    """Compare the pieces of all tensors, or samples of them."""
+    total = sum(_size(start, stop) for boxes in pieces.values() for start, stop, _ in boxes)
+    chosen = None if samples is None else _chosen(total, samples)
+    wrong: list[WrongBox] = []
+    values = seen = 0
+    for path, boxes in pieces.items():
+        write, width = writes[path], stored_dtype(writes[path].dtype).itemsize
+        for number, (start, stop, read) in enumerate(boxes):
+            size = _size(start, stop)
+            ends = number == 0 or number == len(boxes) - 1
+            spans = _spans(start, stop, width, seen, chosen, ends=ends)
+            seen += size
+            held: NDArray[Any] | None = None
+            for first, last in spans:
+                held = read() if held is None else held
+                inner = tuple(
+                    slice(low - base, high - base) for low, high, base in zip(first, last, start, strict=True)
+                )
+                values += _size(first, last)
+                is_wrong = _differing(held[inner], write.region(first, last))
+                if is_wrong.any():
+                    wrong.append(_wrong_box(path, first, is_wrong))
+    return Recomputation(values, total, tuple(wrong))
+
+
+def _spans(
+    start: tuple[int, ...], stop: tuple[int, ...], width: int, seen: int,
+    chosen: NDArray[np.int64] | None, *, ends: bool,
+) -> Iterator[Box]:  # fmt: skip
+    """Yield the boxes of a piece that are compared: all, or those that samples are in, and its ends."""
+    shape = tuple(last - first for first, last in zip(start, stop, strict=True))
+    boxes = list(boxes_of(shape, width, CHUNK if chosen is None else SAMPLE))
+    before = seen
+    for number, (first, last) in enumerate(boxes):
+        size = _size(first, last)
+        is_end = ends and number in {0, len(boxes) - 1}
+        if (
+            chosen is None
+            or is_end
+            or np.searchsorted(chosen, before) < np.searchsorted(chosen, before + size)
+        ):
+            yield _moved(first, start), _moved(last, start)
+        before += size
+
+
+def _moved(index: tuple[int, ...], start: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(position + base for position, base in zip(index, start, strict=True))
+
+
+def _chosen(total: int, samples: int) -> NDArray[np.int64]:
+    """Return the positions of the samples among all values, increasing."""
+    return np.sort(np.random.default_rng(0).integers(0, max(total, 1), samples))
+
+
+def _size(start: tuple[int, ...], stop: tuple[int, ...]) -> int:
+    return math.prod(last - first for first, last in zip(start, stop, strict=True))
+
+
+def _wrong_box(path: str, start: tuple[int, ...], is_wrong: NDArray[np.bool_]) -> WrongBox:
+    """Return the smallest box with all values that are wrong."""
+    positions = np.nonzero(is_wrong) if is_wrong.ndim else ()
+    first = tuple(int(axis.min()) + base for axis, base in zip(positions, start, strict=True))
+    last = tuple(int(axis.max()) + base + 1 for axis, base in zip(positions, start, strict=True))
+    return WrongBox(path, first, last, int(is_wrong.sum()))
+
+
+def _differing(values: NDArray[Any], expected: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which values differ in a bit."""
+    if values.dtype != expected.dtype or values.shape != expected.shape:
+        return np.ones(expected.shape, np.bool_)
+    kind = f"V{values.dtype.itemsize}"
+    held, due = (np.ascontiguousarray(array).view(kind) for array in (values, expected))
+    differ: NDArray[np.bool_] = held != due
+    return differ.reshape(values.shape)

@@ -1,0 +1,288 @@
+"""Folders of weights: the bytes of the applied model, in little memory, whatever interrupts the writing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from tests.helpers.messages import refused
+
+import unified_init as ui
+from unified_init.checkpoints import saving
+from unified_init.checkpoints.safetensors_files import boxes_of, read_header
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SHAPES = {
+    "embed.weight": (97, 16), "layers.0.attention.weight": (16, 16), "layers.0.bias": (16,),
+    "layers.1.attention.weight": (16, 16), "scale": (), "head.weight": (97, 16),
+}  # fmt: skip
+RECIPE = ui.Recipe("mine", (ui.Rule(spec=ui.zeros(), name="*bias"), ui.Rule(spec=ui.normal(0.0, 0.02))))
+
+
+def inventory(dtype: str = "float32") -> ui.Inventory:
+    """Return the inventory of a small model."""
+    records = [
+        ui.Record(name=name, path=name, shape=shape, kind="parameter", role="parameter", dtype=dtype)
+        for name, shape in SHAPES.items()
+    ]
+    return ui.Inventory("torch", tuple(records))
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file."""
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
+
+
+@pytest.mark.needs("torch")
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16", "float8_e5m2", "float64"])
+@pytest.mark.parametrize("size", ["5GB", 3000])
+def test_the_files_are_those_of_safetensors(tmp_path: Path, dtype: str, size: int | str) -> None:
+    """Byte for byte, but for the order of the metadata, which safetensors leaves to chance; values are draw's."""
+    import safetensors.numpy
+
+    files = ui.save(inventory(), RECIPE, tmp_path, seed=7, dtype=dtype, max_shard_size=size)
+    drawn: dict[str, str] = {}
+    for name in files:
+        metadata, entries, _ = read_header(tmp_path / name)
+        tensors = {
+            entry.path: ui.draw(
+                ui.zeros() if "bias" in entry.path else ui.normal(0.0, 0.02), entry.shape, seed=7,
+                name=entry.path, dtype=dtype,
+            )
+            for entry in entries
+        }  # fmt: skip
+        written, theirs = (tmp_path / name).read_bytes(), safetensors.numpy.save(tensors, metadata=metadata)
+        length = int.from_bytes(written[:8], "little")
+        assert len(written) == len(theirs)
+        assert written[length + 8 :] == theirs[length + 8 :]
+        assert (
+            list(json.loads(written[8 : length + 8]).items())[1:]
+            == list(json.loads(theirs[8 : length + 8]).items())[1:]
+        )
+        drawn |= dict.fromkeys(tensors, name)
+    assert drawn.keys() == SHAPES.keys()
+    index = tmp_path / saving.INDEX
+    assert index.exists() == (len(files) > 1)
+    if index.exists():
+        assert json.loads(index.read_text())["weight_map"] == drawn
+    assert ui.verify(tmp_path).ok
+    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix == ".part") == []
+
+
+def test_boxes_follow_each_other_in_memory() -> None:
+    """They are the whole tensor, in its order, and none is larger than it may be unless one value is."""
+    for shape in ((), (0, 3), (5,), (7, 5), (3, 4, 5), (2, 3, 1, 4)):
+        array = np.arange(np.prod(shape, dtype=int)).reshape(shape)
+        for most in (1, 8, 24, 100, 10_000):
+            boxes = list(boxes_of(shape, 8, most))
+            parts = [
+                array[tuple(slice(*ends) for ends in zip(*box, strict=True))].reshape(-1) for box in boxes
+            ]
+            assert np.array_equal(np.concatenate([*parts, np.zeros(0, int)]), array.reshape(-1))
+            assert all(part.nbytes <= max(most, 8) for part in parts)
+
+
+KILLED = """
+import os, sys
+import unified_init as ui
+from tests.checkpoints.test_saving import RECIPE, inventory
+from unified_init.checkpoints import saving
+saving.CHUNK, saving.SUSPECT = 256, 2
+left = int(sys.argv[2])
+def progress(count):
+    global left
+    left -= 1
+    if left == 0:
+        os._exit(9)
+ui.save(inventory(), RECIPE, sys.argv[1], seed=7, max_shard_size=3000, progress=progress)
+"""
+
+
+def test_what_was_killed_goes_on(tmp_path: Path) -> None:
+    """Killed at seven points, one of them the end: a reader never sees a part of a file, and all are the same."""
+    ui.save(inventory(), RECIPE, tmp_path / "whole", seed=7, max_shard_size=3000)
+    folder = tmp_path / "killed"
+    codes = []
+    for left in (1, 2, 5, 9, 14, 3, 10_000):
+        run = [sys.executable, "-c", KILLED, str(folder), str(left)]
+        codes.append(subprocess.run(run, check=False, env=os.environ).returncode)
+        for path in folder.glob("*.safetensors"):
+            assert path.read_bytes() == (tmp_path / "whole" / path.name).read_bytes()
+        assert (folder / "unified_init.json").exists() == (codes[-1] == 0)
+    assert codes[:3] == [9, 9, 9]
+    assert codes[-1] == 0
+    assert digests(folder) == digests(tmp_path / "whole")
+
+
+def test_the_end_of_an_interrupted_file_is_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that lost power may have it as zeros; what is before it is kept as it is."""
+    monkeypatch.setattr(saving, "CHUNK", 256)
+    monkeypatch.setattr(saving, "SUSPECT", 2)
+    ui.save(inventory(), RECIPE, tmp_path / "whole", seed=7)
+    whole = (tmp_path / "whole" / "model.safetensors").read_bytes()
+    folder = tmp_path / "interrupted"
+    folder.mkdir()
+    half = len(whole) // 2
+    (folder / "model.safetensors.part").write_bytes(whole[: half - 300] + bytes(300))
+    ui.save(inventory(), RECIPE, folder, seed=7)
+    assert (folder / "model.safetensors").read_bytes() == whole
+
+
+def test_other_weights_are_not_overwritten(tmp_path: Path) -> None:
+    """Of another seed, recipe, type or model, finished or not, unless it is asked for; equal ones are found."""
+    ui.save(inventory(), RECIPE, tmp_path, seed=7)
+    before, written = digests(tmp_path), list[int]()
+    with refused(ui.ArgumentValueError):
+        ui.save(inventory(), RECIPE, tmp_path, seed=8)
+    with pytest.raises(ui.ArgumentValueError, match="of another model, seed"):
+        ui.save(inventory(), RECIPE, tmp_path, seed=7, dtype="bfloat16")
+    ui.save(inventory(), RECIPE, tmp_path, seed=7, progress=written.append)
+    assert digests(tmp_path) == before
+    assert sum(written) == (tmp_path / "model.safetensors").stat().st_size
+    ui.save(inventory(), RECIPE, tmp_path, seed=8, overwrite=True)
+    assert digests(tmp_path) != before
+    assert ui.verify(tmp_path).ok
+
+
+def test_a_disk_that_is_full_is_said_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And an error of the system while it writes keeps what is written."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: type("", (), {"free": 5})())  # noqa: ARG005
+    with refused(ui.ArgumentValueError, hidden=r"(?<=`folder` )'.*?'"):
+        ui.save(inventory(), RECIPE, tmp_path / "new", seed=7)
+    assert not (tmp_path / "new").exists()
+    monkeypatch.undo()
+    (tmp_path / "file").write_text("")
+    with refused(ui.ArgumentValueError, hidden=r"(?<=`folder` )'.*?'|(?<=written: ).*(?=\. What)"):
+        ui.save(inventory(), RECIPE, tmp_path / "file" / "folder", seed=7)
+
+
+LIMITED = """
+import resource, sys
+import unified_init as ui
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+records = [ui.Record(name=f"w{i}", path=f"w{i}", shape=(4096, 1024), kind="linear", role="kernel", layout="OI")
+           for i in range(24)]
+recipe = ui.Recipe("x", (ui.Rule(spec=ui.normal(0.0, 0.02)),))
+ui.draw(ui.normal(0.0, 0.02), (1 << 24,), seed=0)
+before = peak()
+ui.save(ui.Inventory("torch", tuple(records)), recipe, sys.argv[1], seed=0, dtype="bfloat16")
+print(peak() - before)
+"""
+
+
+@pytest.mark.long
+def test_a_folder_takes_little_memory(tmp_path: Path) -> None:
+    """100 million values, 201 MB: at most 150 MB above what a draw has taken, of which chunks are 64."""
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ,
+    )
+    assert int(done.stdout) < 150 << 20
+    assert ui.verify(tmp_path, samples=50).ok
+
+
+@pytest.mark.needs("torch", "transformers")
+@pytest.mark.parametrize("tied", [True, False])
+def test_transformers_loads_a_folder(tmp_path: Path, tied: bool) -> None:  # noqa: FBT001  # pytest's
+    """A Llama that was on meta: nothing missing or unexpected, the values of apply, and ties kept."""
+    import torch
+    import transformers
+
+    config = transformers.LlamaConfig(
+        vocab_size=100, hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=2,
+        tie_word_embeddings=tied,
+    )  # fmt: skip
+    with torch.device("meta"):
+        model = transformers.LlamaForCausalLM(config)
+    ui.save(model, ui.recipes.llama(), tmp_path, seed=3, max_shard_size=4000)
+    config.save_pretrained(tmp_path)
+    loaded, found = transformers.LlamaForCausalLM.from_pretrained(tmp_path, output_loading_info=True)
+    assert not found["missing_keys"]
+    assert not found["unexpected_keys"]
+    expected, _ = ui.apply(transformers.LlamaForCausalLM(config), ui.recipes.llama(), seed=3)
+    for name, value in expected.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], value), name
+    assert (loaded.lm_head.weight is loaded.model.embed_tokens.weight) is tied
+
+
+@pytest.mark.needs("torch")
+def test_what_no_rule_gives_is_read_from_the_model(tmp_path: Path) -> None:
+    """A buffer, and a table that is left; an inventory has no values for it, nor has a model on meta."""
+    import torch
+
+    class Model(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = torch.nn.Linear(4, 3)
+            self.norm = torch.nn.BatchNorm1d(3)
+            self.register_buffer("table", torch.arange(5.0))
+            self.register_buffer("scratch", torch.arange(7.0), persistent=False)
+
+    model = Model()
+    recipe = ui.Recipe("x", (ui.Rule(spec=None, name="fc.bias"), *ui.recipes.torch_default().rules))
+    ui.save(model, recipe, tmp_path, seed=0)
+    _, entries, _ = read_header(tmp_path / "model.safetensors")
+    assert {entry.path for entry in entries} == model.state_dict().keys()
+    assert ui.verify(tmp_path).ok
+    with refused(ui.ArgumentValueError):
+        ui.save(ui.inspect(model), recipe, tmp_path / "other", seed=0)
+
+
+@pytest.mark.needs("flax")
+def test_parts_of_fused_tensors_are_drawn_in_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recurrent cell and attention of Flax: each file tensor is the one of the applied model."""
+    from flax import nnx
+
+    monkeypatch.setattr(saving, "CHUNK", 128)
+    model = nnx.Dict(
+        cell=nnx.OptimizedLSTMCell(6, 5, rngs=nnx.Rngs(0)),
+        attention=nnx.MultiHeadAttention(2, 8, decode=False, rngs=nnx.Rngs(0)),
+    )
+    recipe = ui.recipes.flax_nnx_default()
+    ui.save(model, recipe, tmp_path, seed=5)
+    model, _ = ui.apply(model, recipe, seed=5)
+    assert ui.verify(model, recipe, seed=5).ok
+    assert ui.verify(tmp_path).ok
+    metadata, entries, begin = read_header(tmp_path / "model.safetensors")
+    assert metadata["format"] == "pt"
+    data = (tmp_path / "model.safetensors").read_bytes()[begin:]
+    for entry in entries:
+        held = np.frombuffer(data[entry.start : entry.start + entry.size], entry.dtype).reshape(entry.shape)
+        assert np.array_equal(held, ui.read(model, entry.path)) or "/" in entry.path
+
+
+def test_wrong_arguments_are_refused(tmp_path: Path) -> None:
+    """Before anything is written."""
+    model: Any = inventory()
+    wrong: tuple[dict[str, Any], ...] = (
+        {"max_shard_size": "5 parsecs"}, {"max_shard_size": 0}, {"dtype": "complex64"}, {"seed": None},
+    )  # fmt: skip
+    for options in wrong:
+        with refused(ui.UnifiedInitError):
+            ui.save(model, RECIPE, tmp_path / "new", **{"seed": 0, **options})
+    with refused(ui.ArgumentTypeError):
+        ui.save(model, RECIPE, 5, seed=0)  # type: ignore[arg-type]  # wrong on purpose
+    with refused(ui.ArgumentTypeError):
+        ui.save(model, RECIPE, tmp_path / "new", seed=0, progress="bar")  # type: ignore[arg-type]  # as above
+    region = ui.Recipe("x", (ui.Rule(spec=ui.zeros(), name="head*", index=(slice(0, 3),)), *RECIPE.rules))
+    with refused(ui.ArgumentValueError):
+        ui.save(model, region, tmp_path / "new", seed=0)
+    record = ui.Record(name="z", path="z", shape=(2,), kind="parameter", role="parameter", dtype="complex128")
+    with refused(ui.ArgumentValueError):
+        ui.save(ui.Inventory("torch", (record,)), RECIPE, tmp_path / "new", seed=0)
+    assert not (tmp_path / "new").exists()
