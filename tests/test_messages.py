@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 SOURCE = Path(ui.__file__).parent
 WITHOUT_WORDS = {
-    "cli.py",  # typer.Exit carries a status; what is printed is another error's message
+    "cli/__init__.py",  # typer.Exit carries a status; what is printed is another error's message
     "drawing/frozen_call.py",  # hands on the message that the eager draw has
     "testing/conformity.py",  # raises its whole report
     "stream/numba_kernels.py",  # host catches what it raises where its compiler is switched off

@@ -279,6 +279,10 @@ def test_wrong_arguments_are_refused(tmp_path: Path) -> None:
         ui.save(model, RECIPE, 5, seed=0)  # type: ignore[arg-type]  # wrong on purpose
     with refused(ui.ArgumentTypeError):
         ui.save(model, RECIPE, tmp_path / "new", seed=0, progress="bar")  # type: ignore[arg-type]  # as above
+    with refused(ui.ArgumentValueError):
+        ui.save(model, RECIPE, "a\0b", seed=0)
+    with refused(ui.ArgumentValueError):
+        ui.save(model, RECIPE, tmp_path / "interrupted", seed=0, progress=lambda count: 1 // (count - count))  # type: ignore[arg-type]
     region = ui.Recipe("x", (ui.Rule(spec=ui.zeros(), name="head*", index=(slice(0, 3),)), *RECIPE.rules))
     with refused(ui.ArgumentValueError):
         ui.save(model, region, tmp_path / "new", seed=0)

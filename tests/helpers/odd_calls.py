@@ -24,7 +24,7 @@ Inside = dict[str, Callable[[Any], Arguments]]
 # whatever an exception takes.
 RESULTS = frozenset({
     "Audit", "AuditRow", "CoordCheck", "Law", "NameMap", "Plan", "Probe", "Report", "testing.Conformity",
-    "testing.Finding", "UnifiedInitError", "Verification", "ArgumentTypeError", "ArgumentValueError", "BackendError",
+    "Recomputation", "testing.Finding", "UnifiedInitError", "Verification", "WrongBox", "ArgumentTypeError", "ArgumentValueError", "BackendError",
 })  # fmt: skip
 
 
@@ -149,6 +149,12 @@ def layer() -> ui.Layer:
 def recipe() -> ui.Recipe:
     """Return a recipe for that layer."""
     return ui.Recipe("mine", (ui.Rule(spec=ui.zeros(), role="bias"), ui.Rule(spec=ui.he_normal())))
+
+
+def saved() -> str:
+    """Return a folder of weights."""
+    ui.save(inventory(), recipe(), "saved", seed=0, overwrite=True)
+    return "saved"
 
 
 def audit() -> ui.Audit:
@@ -746,8 +752,21 @@ CALLS: dict[str, Call] = {
             ("apply to a Linen tree", linen_model, ("jax",)),
         )
     },
+    "save": Call(
+        lambda: {
+            "source": inventory(), "recipe": recipe(), "folder": "folder", "seed": 0, "dtype": None, "names": None,
+            "max_shard_size": "5GB", "overwrite": True, "progress": None,
+        },
+        NAMES,
+    ),
+    "verify": Call(
+        lambda: {"source": saved(), "recipe": None, "seed": None, "names": None, "samples": None},
+        NAMES,
+    ),
     "audit": Call(
-        lambda: {"model": torch_model(), "recipe": recipe(), "alpha": 1e-9, "inventory": None} | described(),
+        lambda: {
+            "model": torch_model(), "recipe": recipe(), "alpha": 1e-9, "inventory": None, "strip": None,
+        } | described(),
         LAYERS | UNDESCRIBED,
         needs=("torch",),
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,10 +62,18 @@ class Origin:
 
 def folder_of(argument: str, value: Any) -> Path:  # noqa: ANN401  # of any kind, to be checked
     """Return a path of a folder."""
-    if not isinstance(value, Path) and checks.plain(value) is None:
+    word = str(value) if isinstance(value, Path) else checks.plain(value)
+    if word is None:
         msg = f"`{argument}` must be the path of a folder, got {shown(value)}."
         raise ArgumentTypeError(msg)
-    return Path(value)
+    try:
+        is_path = b"\0" not in os.fsencode(word)
+    except UnicodeError:
+        is_path = False
+    if not is_path:
+        msg = f"`{argument}` must be a path that the system can have, got {shown(value)}."
+        raise ArgumentValueError(msg)
+    return Path(word)
 
 
 def write_origin(folder: Path, origin: Origin) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 import json
 import os
 import re
@@ -111,9 +112,9 @@ def save(
     writes = {path: dataclasses.replace(write, root=root) for path, write in contents.writes.items()}
     files = _files(writes, most)
     jobs = [_job(target, name, paths, writes, origin) for name, paths in files.items()]
-    _check_space(target, jobs, overwrite=overwrite)
-    report = progress or (lambda count: None)  # noqa: ARG005
+    report = functools.partial(_report, progress)
     try:
+        _check_space(target, jobs, overwrite=overwrite)
         target.mkdir(parents=True, exist_ok=True)
         if overwrite:
             (target / FILE).unlink(missing_ok=True)
@@ -128,6 +129,17 @@ def save(
         )
         raise ArgumentValueError(msg) from error
     return tuple(files)
+
+
+def _report(progress: Callable[[int], None] | None, count: int) -> None:
+    """Say that so many bytes are there."""
+    if progress is None:
+        return
+    try:
+        progress(count)
+    except Exception as error:
+        msg = f"`progress` failed when it was called with {count}: {type(error).__name__}: {shown(error)}."
+        raise ArgumentValueError(msg) from error
 
 
 def _is_drawn(write: Write) -> bool:

@@ -12,9 +12,12 @@ from unified_init.errors import ArgumentTypeError, BackendError
 from unified_init.walkers.trees import Haiku, Linen
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from unified_init.inventory.records import Inventory
     from unified_init.walkers.protocol import Runner, Walker
 
-__all__ = ["runner_of", "walker_of"]
+__all__ = ["inventory_of_config", "runner_of", "walker_of"]
 
 # The base classes of models, and the walker of each. An object may be of several (a layer of Keras on torch
 # is a torch.nn.Module too): the first one here decides.
@@ -46,6 +49,19 @@ def runner_of(model: Any) -> Runner:  # noqa: ANN401  # any framework's model
     """Return what runs a model; refuse what no walker reads."""
     name = walker_of(model).__name__  # type: ignore[attr-defined]  # a module
     return cast("Runner", importlib.import_module(re.sub("walker$", "running", name)))
+
+
+def inventory_of_config(path: Path) -> Inventory:
+    """Return the inventory of the model that a config.json of transformers describes."""
+    try:
+        module = importlib.import_module("unified_init.walkers.torch.configured")
+        inventory: Inventory = module.inventory_of_config(path)
+    except ModuleNotFoundError as error:
+        if error.name not in {"torch", "transformers"}:
+            raise
+        msg = f"a config.json is read by transformers on torch, and {error.name} is not installed."
+        raise BackendError(msg) from error
+    return inventory
 
 
 def _name_of(model: object) -> str | None:

@@ -1,4 +1,4 @@
-"""The command line: ``unified-init demo`` and ``unified-init parity`` show what those rooms measure.
+"""The command line: ``demo`` and ``parity`` show what those rooms measure; ``weights`` has what writes files.
 
 It needs the extra ``cli`` (typer and rich), which is imported when a command runs; ``parity`` needs
 ``testing`` (SciPy) too.
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import unified_init as ui
 from unified_init.backends.registry import NAMES
+from unified_init.cli import weights
 from unified_init.parity.demo import (
     INSTALL,
     DemoModel,
@@ -126,6 +127,7 @@ def application() -> "typer.Typer":
 
     _add_demo(app)
     _add_parity(app)
+    weights.add(app)
     return app
 
 
