@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.checkpoints.test_saving import RECIPE, inventory
+from tests.helpers.messages import refused
 
 import unified_init as ui
 from unified_init import cli
+from unified_init.checkpoints.comparing import differences
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,4 +128,6 @@ def test_wrong_arguments_end_with_status_2(
     assert not out.exists()
     (tmp_path / "empty").mkdir()
     assert run(monkeypatch, "diff", tmp_path / "empty", tmp_path / "empty") == 2
+    with refused(ui.ArgumentValueError, hidden="(?<=^)'.*?'"):
+        differences(tmp_path / "empty", tmp_path / "empty")
     assert run(monkeypatch, "verify", tmp_path / "empty") == 2

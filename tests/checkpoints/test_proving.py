@@ -79,7 +79,14 @@ def test_another_seed_or_recipe_is_seen(folder: pathlib.Path) -> None:
     second.write_bytes(b"\xff" * 100)
     with refused(ui.ArgumentValueError, hidden="(?<=^)'.*?'"):
         ui.verify(folder)
-    (folder / "unified_init.json").unlink()
+    origin = folder / "unified_init.json"
+    origin.write_text(origin.read_text().replace('"threefry-1"', '"threefry-9"', 1))
+    with refused(ui.ArgumentValueError, hidden="(?<=^)'.*?'"):
+        ui.verify(folder)
+    second.write_bytes((1 << 40).to_bytes(8, "little"))
+    with refused(ui.ArgumentValueError, hidden="(?<=^)'.*?'"):
+        read_header(second)
+    origin.unlink()
     with refused(ui.ArgumentValueError, hidden="(?<=^)'.*?'|(?<=directory: ).*?(?=. A folder)"):
         ui.verify(folder)
 

@@ -288,5 +288,49 @@ def test_wrong_arguments_are_refused(tmp_path: Path) -> None:
         ui.save(model, region, tmp_path / "new", seed=0)
     record = ui.Record(name="z", path="z", shape=(2,), kind="parameter", role="parameter", dtype="complex128")
     with refused(ui.ArgumentValueError):
-        ui.save(ui.Inventory("torch", (record,)), RECIPE, tmp_path / "new", seed=0)
+        ui.save(ui.Inventory("torch", (record,)), ui.Recipe("x", RECIPE.rules[1:]), tmp_path / "new", seed=0)
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.needs("torch")
+def test_a_checkpoint_of_torch_is_drawn_too(tmp_path: Path) -> None:
+    """Torch reads it into its own tensors; it is proven, and neither begun over nor overwritten unasked."""
+    import torch
+    import torch.distributed.checkpoint as dcp
+
+    model, recipe = torch.nn.Linear(30, 20, device="meta"), ui.recipes.torch_default()
+    files = ui.save(model, recipe, tmp_path / "dcp", seed=0, dtype="bfloat16", format="dcp")
+    assert files == tuple(sorted(path.name for path in (tmp_path / "dcp").glob("*.distcp")))
+    assert ui.verify(tmp_path / "dcp").summary == "all 620 values compared, bit for bit: equal"
+    assert not ui.verify(tmp_path / "dcp", seed=1).ok
+    held = {
+        name: torch.empty_like(value, device="cpu", dtype=torch.bfloat16)
+        for name, value in model.state_dict().items()
+    }
+    with pytest.warns(UserWarning, match="torch.distributed is disabled"):
+        dcp.load(held, storage_reader=dcp.FileSystemReader(str(tmp_path / "dcp")), no_dist=True)
+    drawn, _ = ui.apply(torch.nn.Linear(30, 20, dtype=torch.bfloat16), recipe, seed=0)
+    assert all(torch.equal(held[name], value) for name, value in drawn.state_dict().items())
+    with refused(ui.ArgumentValueError, hidden=r"(?<=`folder` )'.*?'"):
+        ui.save(model, recipe, tmp_path / "dcp", seed=0, format="dcp")
+    ui.save(model, recipe, tmp_path / "dcp", seed=1, format="dcp", overwrite=True)
+    assert ui.verify(tmp_path / "dcp", seed=1).ok
+    (tmp_path / "file").write_text("")
+    with refused(ui.ArgumentValueError, hidden=r"(?<=`folder` )'.*?'|(?<=written: ).*(?=\. Repeat)"):
+        ui.save(model, recipe, tmp_path / "file" / "folder", seed=0, format="dcp")
+
+
+@pytest.mark.needs("jax")
+def test_a_traced_key_saves_and_proves_nothing(tmp_path: Path) -> None:
+    """Its value is not known."""
+    import jax
+
+    def traced(key: Any) -> Any:
+        with refused(ui.ArgumentTypeError):
+            ui.save(inventory(), RECIPE, tmp_path / "new", seed=key)
+        with refused(ui.ArgumentTypeError):
+            ui.verify(tmp_path / "done", seed=key)
+        return key
+
+    ui.save(inventory(), RECIPE, tmp_path / "done", seed=0)
+    jax.make_jaxpr(traced)(jax.random.key(0))

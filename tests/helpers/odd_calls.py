@@ -755,7 +755,7 @@ CALLS: dict[str, Call] = {
     "save": Call(
         lambda: {
             "source": inventory(), "recipe": recipe(), "folder": "folder", "seed": 0, "dtype": None, "names": None,
-            "max_shard_size": "5GB", "overwrite": True, "progress": None,
+            "max_shard_size": "5GB", "format": "safetensors", "overwrite": True, "progress": None,
         },
         NAMES,
     ),

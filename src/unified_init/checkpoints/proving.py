@@ -22,7 +22,7 @@ from unified_init.inventory.records import Inventory
 from unified_init.models.planning import check_recipe, streams_of
 from unified_init.models.reading import described
 from unified_init.spec import presets
-from unified_init.walkers.registry import walker_of
+from unified_init.walkers.registry import torch_checkpoints, walker_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from unified_init.recipes.rule import Recipe
     from unified_init.walkers.protocol import Walker
     from unified_init.walkers.writes import Write
+
+    Native = tuple[tuple[int, ...], str]
 
 __all__ = ["verify"]
 
@@ -115,24 +117,20 @@ def _of_folder(
     origin = read_origin(folder)
     if recipe is not None:
         check_recipe(recipe)
-    headers = {path: read_header(path) for path in sorted(folder.glob("*.safetensors"))}
-    where = {
-        entry.path: (path, entry, begin + entry.start)
-        for path, (_, entries, begin) in headers.items() for entry in entries
-    }  # fmt: skip
-    missing = tuple(path for path in origin.drawn if path not in where)
+    natives, pieces_of = _files(folder) if not (folder / ".metadata").exists() else _checkpoint(folder)
+    missing = tuple(path for path in origin.drawn if path not in natives)
     streams = dict(origin.names) if names is None else streams_of(names)
     shapes = native_shapes(origin.inventory)
 
-    def native_of(path: str) -> tuple[tuple[int, ...], str]:
-        return (where[path][1].shape, where[path][1].dtype) if path in where else (shapes[path], "float32")
+    def native_of(path: str) -> Native:
+        return natives[path] if path in natives else (shapes[path], "float32")
 
     writes = drawn_writes(
         origin.inventory, origin.recipe if recipe is None else recipe, names=streams, native_of=native_of
     )
-    writes = {path: write for path, write in writes.items() if path in origin.drawn and path in where}
+    writes = {path: write for path, write in writes.items() if path in origin.drawn and path in natives}
     rooted = _rooted(writes, origin.seed if seed is None else seed)
-    pieces = {path: list(_stored(*where[path])) for path in rooted}
+    pieces = {path: list(pieces_of(path)) for path in rooted}
     result = _compared(rooted, pieces, samples)
     return dataclasses.replace(result, missing=missing)
 
@@ -157,6 +155,29 @@ def _pieces(walker: Walker, model: Any, write: Write) -> Iterator[Piece]:
         return
     whole = (0,) * len(write.shape), write.shape
     yield (*whole, lambda: np.reshape(walker.read(model, write.path), write.shape))
+
+
+def _files(folder: Path) -> tuple[dict[str, Native], Callable[[str], Iterator[Piece]]]:
+    """Return the tensors of safetensors files, and what yields the pieces of one."""
+    headers = {path: read_header(path) for path in sorted(folder.glob("*.safetensors"))}
+    where = {
+        entry.path: (path, entry, begin + entry.start)
+        for path, (_, entries, begin) in headers.items() for entry in entries
+    }  # fmt: skip
+    natives = {path: (entry.shape, entry.dtype) for path, (_, entry, _) in where.items()}
+    return natives, lambda path: _stored(*where[path])
+
+
+def _checkpoint(folder: Path) -> tuple[dict[str, Native], Callable[[str], Iterator[Piece]]]:
+    """Return the same of a checkpoint of torch.distributed, of which a tensor is read whole."""
+    module = torch_checkpoints()
+    natives: dict[str, Native] = module.tensors(folder)
+
+    def pieces(path: str) -> Iterator[Piece]:
+        shape, _ = natives[path]
+        yield (0,) * len(shape), shape, lambda: module.read(folder, path, natives[path])
+
+    return natives, pieces
 
 
 def _stored(path: Path, entry: Entry, begin: int) -> Iterator[Piece]:

@@ -23,6 +23,7 @@ from unified_init.drawing.seeds import check_seed, is_traced, key_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.models.planning import check_recipe, streams_of
 from unified_init.spec import presets
+from unified_init.walkers.registry import torch_checkpoints
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -43,6 +44,7 @@ AHEAD = 2  # chunks that wait to be written
 SUSPECT = 4  # chunks at the end of an interrupted file that are written again: a disk may have lost them
 UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 INDEX = "model.safetensors.index.json"
+FORMATS = ("safetensors", "dcp")
 
 
 def save(
@@ -54,6 +56,7 @@ def save(
     dtype: Any = None,
     names: Mapping[str, str] | None = None,
     max_shard_size: int | str = "5GB",
+    format: str = "safetensors",  # noqa: A002  # the word that savers have for it
     overwrite: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[str, ...]:
@@ -73,6 +76,8 @@ def save(
         dtype: the floating-point type of all tensors; None keeps that of each.
         names: as for ``ui.apply``.
         max_shard_size: bytes of a file, or a text such as "5GB" or "200MiB"; a larger tensor has its own.
+        format: "safetensors", or "dcp" for a checkpoint of ``torch.distributed.checkpoint``, which holds one
+            tensor in memory, has no ``max_shard_size`` and begins anew where it was interrupted.
         overwrite: True replaces the files of another model, seed or recipe, which are refused otherwise.
         progress: a function that is called with the number of bytes each time some are written or found.
 
@@ -100,6 +105,7 @@ def save(
     check_recipe(recipe)
     target, most = folder_of("folder", folder), _bytes("max_shard_size", max_shard_size)
     checks.switch("overwrite", overwrite)
+    layout = checks.choice("format", format, FORMATS)
     if progress is not None and not callable(progress):
         msg = f"`progress` must be a function of a number of bytes, or None, got {shown(progress)}."
         raise ArgumentTypeError(msg)
@@ -110,9 +116,11 @@ def save(
     number = checks.integer(checks.scalar(seed))
     origin = Origin(recipe, number, contents.inventory, tuple(streams.items()), element_type, drawn)
     writes = {path: dataclasses.replace(write, root=root) for path, write in contents.writes.items()}
+    report = functools.partial(_report, progress)
+    if layout == "dcp":
+        return _save_dcp(target, writes, origin, report, overwrite=overwrite)
     files = _files(writes, most)
     jobs = [_job(target, name, paths, writes, origin) for name, paths in files.items()]
-    report = functools.partial(_report, progress)
     try:
         _check_space(target, jobs, overwrite=overwrite)
         target.mkdir(parents=True, exist_ok=True)
@@ -124,11 +132,42 @@ def save(
         write_origin(target, origin)
     except OSError as error:
         msg = (
-            f"`folder` {shown(str(target))} could not be written: {error}. What is written stays; the same"
-            " call goes on from there."
+            f"`folder` {shown(str(target))} could not be written: {error}. What is written stays; the same "
+            "call goes on from there."
         )
         raise ArgumentValueError(msg) from error
     return tuple(files)
+
+
+def _save_dcp(
+    folder: Path,
+    writes: Mapping[str, Write],
+    origin: Origin,
+    report: Callable[[int], None],
+    *,
+    overwrite: bool,
+) -> tuple[str, ...]:
+    """Write a checkpoint of torch.distributed."""
+    natives = {path: (write.shape, write.dtype) for path, write in writes.items()}
+
+    def draw(path: str) -> NDArray[Any]:
+        values = writes[path].array()
+        report(values.nbytes)
+        return values
+
+    try:
+        if not overwrite and folder.is_dir() and any(folder.iterdir()):
+            msg = f"`folder` {shown(str(folder))} has files: choose another folder, or pass overwrite=True."
+            raise ArgumentValueError(msg)
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in (folder / FILE, folder / ".metadata", *folder.glob("*.distcp")):
+            path.unlink(missing_ok=True)
+        torch_checkpoints().save(folder, natives, draw)
+        write_origin(folder, origin)
+    except OSError as error:
+        msg = f"`folder` {shown(str(folder))} could not be written: {error}. Repeat the call elsewhere."
+        raise ArgumentValueError(msg) from error
+    return tuple(sorted(path.name for path in folder.glob("*.distcp")))
 
 
 def _report(progress: Callable[[int], None] | None, count: int) -> None:

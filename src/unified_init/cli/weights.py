@@ -64,6 +64,7 @@ def _add_init(app: "typer.Typer") -> None:
         ] = None,
         dtype: Annotated[str | None, typer.Option(help="Of all tensors, such as bfloat16.")] = None,
         max_shard_size: Annotated[str, typer.Option(help="Of one file.")] = "5GB",
+        layout: Annotated[str, typer.Option("--format", help="safetensors, or dcp.")] = "safetensors",
         overwrite: Annotated[bool, typer.Option(help="Replace other weights.")] = False,
     ) -> None:
         """Draw a model's weights into a folder of safetensors files; repeat it to go on if interrupted."""
@@ -76,7 +77,7 @@ def _add_init(app: "typer.Typer") -> None:
             with _bar(size) as advance:
                 files = ui.save(
                     model, chosen, out, seed=seed, dtype=dtype, max_shard_size=max_shard_size,
-                    overwrite=overwrite, progress=advance,
+                    format=layout, overwrite=overwrite, progress=advance,
                 )  # fmt: skip
             typer.echo(
                 f"{len(model)} parameters in {len(files)} files; `unified-init verify {out}` proves them"

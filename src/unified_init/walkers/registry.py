@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from unified_init.inventory.records import Inventory
     from unified_init.walkers.protocol import Runner, Walker
 
-__all__ = ["inventory_of_config", "runner_of", "walker_of"]
+__all__ = ["inventory_of_config", "runner_of", "torch_checkpoints", "walker_of"]
 
 # The base classes of models, and the walker of each. An object may be of several (a layer of Keras on torch
 # is a torch.nn.Module too): the first one here decides.
@@ -62,6 +62,17 @@ def inventory_of_config(path: Path) -> Inventory:
         msg = f"a config.json is read by transformers on torch, and {error.name} is not installed."
         raise BackendError(msg) from error
     return inventory
+
+
+def torch_checkpoints() -> Any:  # noqa: ANN401  # a module
+    """Return what writes and reads checkpoints of torch.distributed."""
+    try:
+        return importlib.import_module("unified_init.walkers.torch.dcp")
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        msg = "checkpoints of torch.distributed are written and read by torch, which is not installed."
+        raise BackendError(msg) from error
 
 
 def _name_of(model: object) -> str | None:
