@@ -15,6 +15,7 @@ from tests.helpers.messages import refused
 import unified_init as ui
 from unified_init import cli
 from unified_init.checkpoints.comparing import differences
+from unified_init.walkers.registry import inventory_of_config
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,6 +80,8 @@ def test_a_config_becomes_a_proven_folder(
     config.write_text("{}", encoding="utf-8")
     assert run(monkeypatch, "inventory", config, "--out", tmp_path / "model.json") == 2
     assert "describes no model of transformers" in capsys.readouterr().err
+    with refused(ui.ArgumentValueError, hidden="(?<=^)'.*?'|(?<=transformers: ).*"):
+        inventory_of_config(config)
 
 
 def test_a_difference_is_named(

@@ -15,8 +15,9 @@ import pytest
 from tests.helpers.messages import refused
 
 import unified_init as ui
-from unified_init.checkpoints import saving
+from unified_init.checkpoints import file_jobs
 from unified_init.checkpoints.safetensors_files import boxes_of, read_header
+from unified_init.walkers.registry import inventory_of_config
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,7 +71,7 @@ def test_the_files_are_those_of_safetensors(tmp_path: Path, dtype: str, size: in
         )
         drawn |= dict.fromkeys(tensors, name)
     assert drawn.keys() == SHAPES.keys()
-    index = tmp_path / saving.INDEX
+    index = tmp_path / file_jobs.INDEX
     assert index.exists() == (len(files) > 1)
     if index.exists():
         assert json.loads(index.read_text())["weight_map"] == drawn
@@ -95,8 +96,8 @@ KILLED = """
 import os, sys
 import unified_init as ui
 from tests.checkpoints.test_saving import RECIPE, inventory
-from unified_init.checkpoints import saving
-saving.CHUNK, saving.SUSPECT = 256, 2
+from unified_init.checkpoints import file_jobs
+file_jobs.CHUNK, file_jobs.SUSPECT = 256, 2
 left = int(sys.argv[2])
 def progress(count):
     global left
@@ -127,8 +128,8 @@ def test_the_end_of_an_interrupted_file_is_written_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A disk that lost power may have it as zeros; what is before it is kept as it is."""
-    monkeypatch.setattr(saving, "CHUNK", 256)
-    monkeypatch.setattr(saving, "SUSPECT", 2)
+    monkeypatch.setattr(file_jobs, "CHUNK", 256)
+    monkeypatch.setattr(file_jobs, "SUSPECT", 2)
     ui.save(inventory(), RECIPE, tmp_path / "whole", seed=7)
     whole = (tmp_path / "whole" / "model.safetensors").read_bytes()
     folder = tmp_path / "interrupted"
@@ -248,7 +249,7 @@ def test_parts_of_fused_tensors_are_drawn_in_chunks(tmp_path: Path, monkeypatch:
     """A recurrent cell and attention of Flax: each file tensor is the one of the applied model."""
     from flax import nnx
 
-    monkeypatch.setattr(saving, "CHUNK", 128)
+    monkeypatch.setattr(file_jobs, "CHUNK", 128)
     model = nnx.Dict(
         cell=nnx.OptimizedLSTMCell(6, 5, rngs=nnx.Rngs(0)),
         attention=nnx.MultiHeadAttention(2, 8, decode=False, rngs=nnx.Rngs(0)),
@@ -334,3 +335,14 @@ def test_a_traced_key_saves_and_proves_nothing(tmp_path: Path) -> None:
 
     ui.save(inventory(), RECIPE, tmp_path / "done", seed=0)
     jax.make_jaxpr(traced)(jax.random.key(0))
+
+
+def test_what_needs_torch_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkpoint of torch.distributed, and a config.json."""
+    for name in ("dcp", "configured"):
+        monkeypatch.delitem(sys.modules, f"unified_init.walkers.torch.{name}", raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with refused(ui.BackendError):
+        ui.save(inventory(), RECIPE, tmp_path / "new", seed=0, format="dcp")
+    with refused(ui.BackendError):
+        inventory_of_config(tmp_path / "config.json")

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import functools
-import json
-import os
 import re
-import shutil
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from unified_init.checkpoints.contents import checked_dtype, contents_of
+from unified_init.checkpoints.file_jobs import check_space, job_of, write_file, write_index
 from unified_init.checkpoints.folder import FILE, Origin, folder_of, write_origin
-from unified_init.checkpoints.safetensors_files import Entry, boxes_of, header_of, itemsize, ordered
+from unified_init.checkpoints.safetensors_files import Entry
 from unified_init.core import checks
 from unified_init.core.reprs import shown
 from unified_init.drawing.seeds import check_seed, is_traced, key_of
@@ -26,7 +20,7 @@ from unified_init.spec import presets
 from unified_init.walkers.registry import torch_checkpoints
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -39,11 +33,7 @@ __all__ = ["save"]
 
 # ruff: noqa: ANN401  # models of any framework
 
-CHUNK = 1 << 24  # bytes that are drawn at a time
-AHEAD = 2  # chunks that wait to be written
-SUSPECT = 4  # chunks at the end of an interrupted file that are written again: a disk may have lost them
 UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
-INDEX = "model.safetensors.index.json"
 FORMATS = ("safetensors", "dcp")
 
 
@@ -120,15 +110,15 @@ def save(
     if layout == "dcp":
         return _save_dcp(target, writes, origin, report, overwrite=overwrite)
     files = _files(writes, most)
-    jobs = [_job(target, name, paths, writes, origin) for name, paths in files.items()]
+    jobs = [job_of(target, name, paths, writes, origin) for name, paths in files.items()]
     try:
-        _check_space(target, jobs, overwrite=overwrite)
+        check_space(target, jobs, overwrite=overwrite)
         target.mkdir(parents=True, exist_ok=True)
         if overwrite:
             (target / FILE).unlink(missing_ok=True)
         for job in jobs:
-            _write(job, writes, report)
-        _write_index(target, jobs)
+            write_file(job, writes, report)
+        write_index(target, jobs)
         write_origin(target, origin)
     except OSError as error:
         msg = (
@@ -226,123 +216,3 @@ def _files(writes: Mapping[str, Write], most: int) -> dict[str, list[str]]:
         return {"model.safetensors": groups[0]}
     total = len(groups)
     return {f"model-{number:05}-of-{total:05}.safetensors": group for number, group in enumerate(groups, 1)}
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Job:
-    """A file to write."""
-
-    path: Path
-    header: bytes
-    entries: tuple[Entry, ...]
-
-    @property
-    def part(self) -> Path:
-        """Its name until it is whole."""
-        return self.path.with_name(f"{self.path.name}.part")
-
-    @property
-    def size(self) -> int:
-        """All of its bytes."""
-        last = self.entries[-1] if self.entries else None
-        return len(self.header) + (0 if last is None else last.start + last.size)
-
-
-def _job(folder: Path, name: str, paths: Sequence[str], writes: Mapping[str, Write], origin: Origin) -> _Job:
-    entries = ordered({path: (writes[path].shape, writes[path].dtype) for path in paths})
-    header = header_of(entries, {"format": "pt", "unified_init": origin.digest})
-    return _Job(folder / name, header, entries)
-
-
-def _check_space(folder: Path, jobs: Sequence[_Job], *, overwrite: bool) -> None:
-    """Refuse a folder with other weights, and a disk that is too small for what is missing."""
-    missing = 0
-    for job in jobs:
-        for path in (job.path, job.part):
-            if path.exists() and not overwrite and not _is_own(path, job):
-                msg = (
-                    f"`folder` has {path.name!r} of another model, seed, recipe or type: choose another "
-                    "folder, or pass overwrite=True."
-                )
-                raise ArgumentValueError(msg)
-        written = next((path.stat().st_size for path in (job.path, job.part) if path.exists()), 0)
-        missing += max(job.size - written, 0)
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    free = shutil.disk_usage(there).free
-    if missing > free:
-        msg = f"`folder` {shown(str(folder))} needs {missing:,} more bytes, and its disk has {free:,} free."
-        raise ArgumentValueError(msg)
-
-
-def _is_own(path: Path, job: _Job) -> bool:
-    """Whether a file begins as this one does; what is shorter than the header was hardly begun."""
-    with path.open("rb") as file:
-        head = file.read(len(job.header))
-    return (
-        job.header.startswith(head)
-        if path == job.part
-        else head == job.header and path.stat().st_size == job.size
-    )
-
-
-def _write(job: _Job, writes: Mapping[str, Write], progress: Callable[[int], None]) -> None:
-    """Write one file, or what an interrupted call has not; each chunk is drawn while the last is written."""
-    if job.path.exists() and _is_own(job.path, job):
-        progress(job.size)
-        return
-    own = job.part.exists() and _is_own(job.part, job)
-    done = max(job.part.stat().st_size - SUSPECT * CHUNK, 0) if own else 0
-    mode = "r+b" if own else "wb"
-    with job.part.open(mode) as file, ThreadPoolExecutor(1) as writer:
-        waiting: collections.deque[Future[None]] = collections.deque()
-        position = _put(file, 0, job.header)
-        progress(position)
-        for start, size, draw in _chunks(job, writes):
-            if start + size > done:
-                while len(waiting) >= AHEAD:
-                    waiting.popleft().result()
-                waiting.append(writer.submit(_put, file, start, draw()))  # type: ignore[arg-type]
-            progress(size)
-        for future in waiting:
-            future.result()
-        file.truncate(job.size)
-        file.flush()
-        os.fsync(file.fileno())
-    job.part.replace(job.path)
-
-
-def _put(file: Any, position: int, data: Any) -> int:
-    file.seek(position)
-    file.write(data)
-    return position + len(data)
-
-
-def _chunks(job: _Job, writes: Mapping[str, Write]) -> Iterator[tuple[int, int, Callable[[], NDArray[Any]]]]:
-    """Yield where each chunk begins in the file, its bytes, and what draws it, in the order of the file."""
-    for entry in job.entries:
-        write, width = writes[entry.path], itemsize(entry.dtype)
-        position = len(job.header) + entry.start
-        for start, stop in boxes_of(entry.shape, width, CHUNK):
-            size = width
-            for first, last in zip(start, stop, strict=True):
-                size *= last - first
-            yield position, size, lambda start=start, stop=stop, write=write: _raw(write, start, stop)  # type: ignore[misc]
-            position += size
-
-
-def _raw(write: Write, start: tuple[int, ...], stop: tuple[int, ...]) -> NDArray[Any]:
-    return write.region(start, stop).reshape(-1).view(np.uint8)
-
-
-def _write_index(folder: Path, jobs: Sequence[_Job]) -> None:
-    """Write which file holds which tensor, as transformers has it, where there are several."""
-    if len(jobs) == 1:
-        return
-    total = sum(entry.size for job in jobs for entry in job.entries)
-    tree = {
-        "metadata": {"total_size": total},
-        "weight_map": {entry.path: job.path.name for job in jobs for entry in job.entries},
-    }
-    part = folder / f"{INDEX}.part"
-    part.write_text(json.dumps(tree, indent=2) + "\n", encoding="utf-8")
-    part.replace(folder / INDEX)
