@@ -80,7 +80,7 @@ def test_a_config_becomes_a_proven_folder(
     config.write_text("{}", encoding="utf-8")
     assert run(monkeypatch, "inventory", config, "--out", tmp_path / "model.json") == 2
     assert "describes no model of transformers" in capsys.readouterr().err
-    with refused(ui.ArgumentValueError, hidden="(?<=^)'.*?'|(?<=transformers: ).*"):
+    with refused(ui.ArgumentValueError, hidden="(?<=^)'.*?'|(?<=Error: ).*"):
         inventory_of_config(config)
 
 
