@@ -174,10 +174,10 @@ def compiled(index: IndexMap, dtype: str, *, xla: bool) -> Any:
     return tf.function(program, jit_compile=xla, autograph=False)
 
 
-def reserve(shape: tuple[int, ...], dtype: str, target: str) -> None:
+def reserve(shape: tuple[int, ...], dtype: str, target: str | None) -> None:
     """Refuse a tensor that cannot be had on a second device of the host."""
     # TensorFlow's own allocators wait for memory, ten seconds and more, before they say that there is none.
-    if tf.DeviceSpec.from_string(target).device_type == "CPU":
+    if target is not None and tf.DeviceSpec.from_string(target).device_type == "CPU":
         host.reserve(math.prod(shape) * DTYPES[dtype].numpy.itemsize, shape)
 
 

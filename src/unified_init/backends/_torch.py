@@ -292,9 +292,10 @@ def ops(target: torch.device | None) -> Ops:
     return cast("Ops", functions)
 
 
-def reserve(shape: tuple[int, ...], dtype: str, target: torch.device) -> None:
+def reserve(shape: tuple[int, ...], dtype: str, target: torch.device | None) -> None:
     """Raise torch's error if a tensor cannot be had on a device."""
-    torch.empty(shape, dtype=getattr(torch, dtype), device=target)
+    if target is not None:
+        torch.empty(shape, dtype=getattr(torch, dtype), device=target)
 
 
 def trace(program: Program, key: Key | None, target: torch.device | None) -> torch.Tensor:

@@ -62,7 +62,7 @@ class Reserving(Backend, Protocol):
     """A framework with memory of its own, beside the host's."""
 
     def reserve(self, shape: tuple[int, ...], dtype: str, target: Any) -> None:
-        """Raise the framework's error if a tensor cannot be had there; it is given back at once."""
+        """Raise an error if a tensor cannot be had on a target (None: the host); it is given back at once."""
 
 
 class Shardable(Backend, Protocol):

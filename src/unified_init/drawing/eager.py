@@ -56,7 +56,7 @@ def draw_eagerly(
             into = run.ready(out, program)
         else:
             trace.prepare(program)
-        if target is not None and type(seed) is not int:
+        if type(seed) is not int:
             _reserve(program, adapter, target)
         key = key_of(seed) if program.law.random else None
         _check_trace(key, seed, framework)
@@ -71,8 +71,8 @@ def draw_eagerly(
 
 
 def _reserve(program: Program, adapter: Backend, target: Any) -> None:
-    """Refuse a draw that a device has no memory for, or whose law needs more than the host has."""
-    if program.table is None:
+    """Refuse a draw that a device cannot take, or whose law needs more memory than the host has."""
+    if program.table is None and target is not None:  # with None it is asked already
         structured.prepare(program)
     if hasattr(adapter, "reserve"):
         cast("Reserving", adapter).reserve(program.index.shape, program.dtype.name, target)
