@@ -40,7 +40,15 @@ if TYPE_CHECKING:
     from unified_init.law.unit_values import UnitValues
     from unified_init.stream.program import Program
 
-__all__ = ["earlier_middle", "later_middle", "mask_name", "prepare", "sequence", "structured"]
+__all__ = [
+    "bilinear_filter",
+    "earlier_middle",
+    "later_middle",
+    "mask_name",
+    "prepare",
+    "sequence",
+    "structured",
+]
 
 
 Kernels = IdentityMatrices | DiracKernels | HadamardKernels | BilinearKernels | FourierKernels
@@ -218,15 +226,20 @@ def _hadamard(unit: HadamardKernels) -> NDArray[Any]:
     return kernel
 
 
-def _bilinear(unit: BilinearKernels) -> NDArray[Any]:
+def bilinear_filter(spatial: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return the filter that interpolates linearly along each axis."""
     filter_ = np.ones(())
-    for size in unit.spatial:
+    for size in spatial:
         factor = (size + 1) // 2
         middle = (2.0 * factor - 1.0 - factor % 2) / (2.0 * factor)
         filter_ = filter_[..., None] * (1.0 - np.abs(np.arange(size) / factor - middle))
+    return filter_
+
+
+def _bilinear(unit: BilinearKernels) -> NDArray[Any]:
     kernel = np.zeros((unit.groups, unit.rows, unit.columns, *unit.spatial))
     channel = np.arange(min(unit.rows, unit.columns))
-    kernel[:, channel, channel] = filter_
+    kernel[:, channel, channel] = bilinear_filter(unit.spatial)
     return kernel
 
 
