@@ -199,7 +199,7 @@ def test_the_list_of_accepted_values_is_read_as_it_is_written() -> None:
 
 
 def test_a_fault_is_seen() -> None:
-    """An error that is not ours, one without a message, a target that was written, and a value too slow."""
+    """An error that is not ours or has no message, one about another argument, and a target that was written."""
 
     def failing(value: Any, target: Any) -> None:
         if value is None:
@@ -208,6 +208,14 @@ def test_a_fault_is_seen() -> None:
         raise KeyError(value)
 
     call = Call(lambda: {"value": 3, "target": np.zeros(2)}, watched=("target",))
+
+    def misnaming(value: Any, target: Any) -> None:
+        del value, target
+        msg = "`dtype` must be a name."
+        raise ui.ArgumentTypeError(msg)
+
+    assert odd_cases.result_of(misnaming, call, {}).startswith("names an argument that the function has not")
+    assert odd_cases.result_of(misnaming, call, {}, {"dtype"}) == odd_cases.REFUSED
     assert odd_cases.result_of(failing, call, {}) == "KeyError at nowhere: 3"
     assert odd_cases.result_of(failing, call, {"value": None}).startswith(
         "changed what it refused to write: an error"

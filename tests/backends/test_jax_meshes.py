@@ -111,3 +111,53 @@ def test_a_forbidden_transfer_is_an_error_of_ours() -> None:
     key = jax.random.key(3)
     with jax.transfer_guard("disallow_explicit"), refused(ui.BackendError, hidden="INVALID.*"):
         NORMAL(key, (4, 6))
+
+
+@pytest.mark.needs("jax")
+@pytest.mark.current
+def test_a_sharding_that_does_not_fit_leaves_the_generator_as_it_was() -> None:
+    """In a program as outside of one: refused before a seed is drawn."""
+    import jax
+    from jax.sharding import AbstractMesh, NamedSharding, PartitionSpec
+
+    mesh = jax.make_mesh((1,), ("x",))
+    generator = np.random.default_rng(0)
+    state = generator.bit_generator.state
+
+    def draw(target: Any) -> Any:
+        return ui.draw(ui.normal(0.0, 1.0), (6,), seed=generator, backend="jax", device=target)
+
+    for target in (
+        PartitionSpec("unknown"),
+        PartitionSpec(None, "x"),
+        NamedSharding(mesh, PartitionSpec(None, "x")),
+        NamedSharding(AbstractMesh((4,), ("x",)), PartitionSpec("x")),
+    ):
+        with jax.set_mesh(mesh), refused(ui.ArgumentValueError, hidden=NATIVE):
+            jax.jit(draw, static_argnums=0)(target)
+        with jax.set_mesh(mesh), refused(ui.ArgumentValueError, hidden=NATIVE):
+            draw(target)
+        assert generator.bit_generator.state == state
+    with jax.set_mesh(mesh):
+        drawn = jax.jit(draw, static_argnums=0)(PartitionSpec("x"))
+    assert generator.bit_generator.state != state
+    assert np.array_equal(drawn, ui.draw(ui.normal(0.0, 1.0), (6,), seed=np.random.default_rng(0)))
+
+
+@pytest.mark.needs("jax")
+def test_a_guard_allows_a_generator_what_it_allows_an_int() -> None:
+    """Explicit transfers. Where they are forbidden too the generator stays as it was."""
+    import jax
+
+    spec, device = ui.normal(0.0, 1.0), jax.devices("cpu")[0]
+    expected = ui.draw(spec, (4, 6), seed=np.random.default_rng(0))
+    for target in (None, device, jax.sharding.SingleDeviceSharding(device)):
+        generator = np.random.default_rng(0)
+        with jax.transfer_guard("disallow_explicit"), refused(ui.BackendError, hidden="INVALID.*"):
+            ui.draw(spec, (4, 6), seed=generator, backend="jax", device=target)
+        with jax.transfer_guard("disallow"):
+            drawn = ui.draw(spec, (4, 6), seed=generator, backend="jax", device=target)
+        assert np.array_equal(drawn, expected)
+    key = jax.random.key(0)
+    with jax.transfer_guard("disallow"):
+        ui.draw(spec, (4, 6), seed=key, device=device)

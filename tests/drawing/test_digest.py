@@ -145,3 +145,47 @@ def test_a_masked_array_has_no_digest() -> None:
     """What lies under a mask is no value."""
     with refused(ui.ArgumentTypeError):
         ui.digest(np.ma.masked_array(np.ones(3, dtype=np.float32), [True, False, False]))
+
+
+@pytest.mark.needs("torch")
+def test_a_torch_tensor_without_values_has_no_digest() -> None:
+    """On meta, or with its memory given back; integers cannot be drawn. The argument is named."""
+    import torch
+
+    freed = torch.ones(3)
+    freed.untyped_storage().resize_(0)
+    for tensor in (torch.empty(3, device="meta"), freed, torch.ones(3, dtype=torch.int32)):
+        with refused(ui.ArgumentValueError):
+            ui.digest(tensor)
+
+
+@pytest.mark.needs("tensorflow")
+def test_a_tensor_of_tensorflow_that_is_not_dense_is_not_called_traced() -> None:
+    """Sparse tensors and slices have values, which are no array; a traced tensor has none."""
+    import tensorflow as tf
+
+    dense = tf.constant([[1.0]])
+    for tensor in (tf.sparse.from_dense(dense), tf.IndexedSlices(dense, tf.constant([0]))):
+        with refused(ui.ArgumentTypeError):
+            ui.digest(tensor)
+
+    @tf.function(autograph=False)
+    def traced(x: Any) -> Any:
+        with refused(ui.ArgumentTypeError):
+            ui.digest(x)
+        return x
+
+    traced(dense)
+
+
+@pytest.mark.needs("jax")
+def test_a_traced_array_of_jax_has_no_digest() -> None:
+    """The message names the argument."""
+    import jax
+
+    def traced(x: Any) -> Any:
+        with refused(ui.ArgumentTypeError):
+            ui.digest(x)
+        return x
+
+    jax.jit(traced)(1.0)

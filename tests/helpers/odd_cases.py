@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import os
 import random
+import re
 import sys
 import time
 import traceback
@@ -22,7 +23,7 @@ import unified_init as ui
 from unified_init.backends import registry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     import pytest
     from tests.helpers.odd_calls import Call
@@ -36,6 +37,33 @@ FILE = Path(__file__).parents[1] / "odd_accepted.txt"
 HEAD = (
     "# Which odd values each place takes. Written by `nox -s messages`; tests/helpers/odd_cases.py says why."
 )
+
+# Further names with which a message may begin, by the call: of the object whose method it is, of what is inside an
+# argument, or of a number that several arguments make.
+NAMED: dict[str, tuple[str, ...]] = {
+    "Initializer.__truediv__": ("factor",),
+    "InverseFan.std_of": ("mode",),
+    "Layer": ("labels", "layout", "role"),
+    "Part": ("shape",),
+    "Rule.region": ("index",),
+    "VarianceScaling.std_of": ("mode",),
+    "as_jax()": ("layout", "seed"),
+    "as_torch()": ("layout",),
+    "from_native": ("groups", "mode", "scale", "std", "text", "value"),
+    "kaiming_normal": ("scale",),
+    "kaiming_uniform": ("scale",),
+    "match of torch.nn.Modules": ("match",),
+    "recipes.deit_hf": ("lower",),
+    "recipes.siren": ("scale",),
+    "recipes.transformers_default": ("lower",),
+    "recipes.whisper": ("lower",),
+    "siren": ("scale",),
+    "transfer": ("transfer",),
+    "trunc_normal": ("lower",),
+    "uniform_unit_scaling": ("scale",),
+    "xavier_normal": ("scale",),
+    "xavier_uniform": ("scale",),
+}
 
 Listing = dict[str, dict[str, tuple[str, ...]]]  # by group of values, then by place
 
@@ -83,7 +111,8 @@ def outcomes(path: str, call: Call, values: Values) -> Iterator[Outcome]:
         for place, changes in call.places():
             for name, make in values.items():
                 with contextlib.suppress(Exception):  # a value that no dict takes as a key
-                    yield Outcome(place, name, result_of(function, call, changes(make())))
+                    names = NAMED.get(path, ())
+                    yield Outcome(place, name, result_of(function, call, changes(make()), names))
 
 
 @contextlib.contextmanager
@@ -104,8 +133,11 @@ def as_it_was() -> Iterator[None]:
             torch.random.set_rng_state(state)
 
 
-def result_of(function: Any, call: Call, changes: Mapping[str, Any]) -> str:
-    """Return what comes of the valid call with these changes."""
+def result_of(function: Any, call: Call, changes: Mapping[str, Any], names: Collection[str] = ()) -> str:
+    """Return what comes of the valid call with these changes.
+
+    A message may begin with the name of one of its arguments, or with one of ``names``; of no other.
+    """
     arguments = {**call.valid(), **changes}
     watched = [arguments[name] for name in call.watched if name not in changes]
     before = [_contents(target) for target in watched]
@@ -115,6 +147,8 @@ def result_of(function: Any, call: Call, changes: Mapping[str, Any]) -> str:
         result = ACCEPTED
     except ui.UnifiedInitError as error:
         result = REFUSED if str(error) else "an error without a message"
+        if (head := re.match(r"`(\w+)`", str(error))) and head[1] not in {*arguments, *names}:
+            result = f"names an argument that the function has not: {error}"
     except call.expected:
         result = REFUSED
     except Exception as error:  # noqa: BLE001  # this is what is looked for

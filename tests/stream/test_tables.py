@@ -218,6 +218,30 @@ def test_mean_and_std_go_into_the_table(mean: float, std: float) -> None:
         assert (np.abs(drawn - exact) <= 2e-7 * std + unit + half_ulp).all()
 
 
+@pytest.mark.parametrize(
+    ("mean", "std"),
+    [
+        (0.0, 0.02),
+        (1.0, 1.0),
+        (1.0, 1e-3),
+        (1.0, 1e-9),
+        (-6831.07, 0.35),
+        (1e4, 1.0),
+        (9.7e7, 2e4),
+        (1e-20, 1e-23),
+    ],
+)
+def test_a_64_bit_normal_loses_what_a_far_mean_takes(mean: float, std: float) -> None:
+    """A cubic counts in steps of 2**-50 of the largest value: 1e-12 std and 1e-14 of the mean are its bound."""
+    table, tail = table_of(ui.normal(mean, std), 64), tails(64, random=1 << 16)
+    for upper, sign in ((False, 1), (True, -1)):
+        exact = np.longdouble(mean) + sign * std * special.ndtri(probability(tail, 64)).astype(np.longdouble)
+        error = np.abs(drawn64(table, tail, upper=upper) - exact)
+        assert error.max() <= 1e-12 * std + 1e-14 * abs(mean)
+        if abs(mean) > 100 * std:  # nearly as much is met
+            assert error.max() > 2e-15 * abs(mean)
+
+
 # --- uniform ------------------------------------------------------------------------------------
 
 

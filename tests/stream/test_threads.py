@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -53,6 +54,26 @@ import unified_init.stream.numba_runner
 ui.draw(ui.normal(0.0, 1.0), (3,), seed=0, name="w")
 stats = numba_kernels.fill32.stats
 print(json.dumps([compiled_at_import, sum(stats.cache_hits.values()), sum(stats.cache_misses.values())]))
+"""
+
+# Ctrl-C as Numba's packages are imported, once.
+INTERRUPTED = """
+import json, signal, sys, threading
+import unified_init as ui
+from unified_init.stream import host
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "numba.core.types" and self in sys.meta_path:
+            sys.meta_path.remove(self)
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+interrupted = False
+try:
+    host._fast_runner()
+except KeyboardInterrupt:
+    interrupted = True
+ui.draw(ui.normal(0.0, 1.0), (host.LARGE,), seed=0)
+print(json.dumps([interrupted, host._numba_works, host._fast_runner().__module__]))
 """
 
 
@@ -192,6 +213,30 @@ def test_draws_while_another_thread_imports_torch() -> None:
         "print(json.dumps(count))\n"
     )
     assert run(code) > 100
+
+
+@pytest.mark.needs("numba")
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="the system has no signals of threads")
+def test_an_interrupt_while_numba_is_imported_does_not_cost_its_speed() -> None:
+    """Ctrl-C during the first large draw is raised, and later draws are as fast as in any other process."""
+    assert run(INTERRUPTED) == [True, True, "unified_init.stream.numba_runner"]
+
+
+def test_numba_is_imported_where_no_thread_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the limit of the process the caller imports it."""
+
+    def refusing(_: threading.Thread) -> None:
+        msg = "can't start new thread"
+        raise RuntimeError(msg)
+
+    runner: Any = object()
+    monkeypatch.setattr(host, "_import_runner", lambda: runner)
+    monkeypatch.setattr(threading.Thread, "start", refusing)
+    host._fast_runner.cache_clear()
+    try:
+        assert host._fast_runner() is runner
+    finally:
+        host._fast_runner.cache_clear()
 
 
 @pytest.mark.needs("numba")

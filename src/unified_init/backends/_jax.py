@@ -172,6 +172,11 @@ def _take(column: Any, row: Any) -> Any:
     return column.at[row].get(mode="promise_in_bounds", **options)
 
 
+def _constant(array: NDArray[Any]) -> jax.Array:
+    # Outside of a trace it is a transfer: explicit, which a transfer guard allows.
+    return jnp.asarray(array) if placement.tracing() else jax.device_put(array)
+
+
 NAMESPACE = SimpleNamespace(
     **{name: getattr(jnp, name) for name in (
         "arange", "reshape", "permute_dims", "concat", "minimum", "maximum", "sqrt", "abs", "sum",
@@ -189,7 +194,7 @@ OPS = SimpleNamespace(
     bits=jax.lax.bitcast_convert_type,
     take=_take,
     complex=jax.lax.complex,
-    constant=jnp.asarray,
+    constant=_constant,
 )
 
 
@@ -238,16 +243,25 @@ def trace(program: Program, key: Key | None, target: Any) -> jax.Array:
     return jax.device_put(trace_program(OPS, program, key, run), target)
 
 
+@_refusals()
 def reserve(shape: tuple[int, ...], dtype: str, target: Any) -> None:
-    """Raise JAX's error if an array cannot be had on a device, or spread over several.
+    """Raise the error of an array that cannot be had on a device, spread over several, or brought there.
 
-    In a trace nothing is had yet, and a PartitionSpec is no place outside of one.
+    In a trace nothing is had yet, but a sharding can be asked whether it fits.
     """
-    if placement.tracing() or isinstance(target, jax.sharding.PartitionSpec):
+    is_sharding = isinstance(target, (jax.sharding.Sharding, jax.sharding.PartitionSpec))
+    if placement.tracing():
+        if is_sharding:
+            zeros = functools.partial(jnp.zeros, shape, dtype)
+            jax.eval_shape(lambda: placement.constrained(zeros, (), target, shape))
         return
-    if isinstance(target, jax.sharding.Sharding):
+    jax.device_put(np.float32(0))  # explicit, as the draw will be: a transfer guard says whether it may be
+    if target is None:
+        return
+    if is_sharding:
         placement.check(target, shape)
-    jnp.empty(shape, dtype=dtype, device=target)
+    with jax.transfer_guard("allow"):  # the zero that it is filled with
+        jnp.empty(shape, dtype=dtype, device=target)
 
 
 def _trace_placed(program: Program, key: Key | None, target: Any, *, is_traced_key: bool) -> jax.Array:

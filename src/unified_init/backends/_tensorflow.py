@@ -86,7 +86,10 @@ def adopt(array: NDArray[Any], target: str | None) -> tf.Tensor:
 def to_numpy(tensor: Any) -> NDArray[Any]:
     """Return the values of an eager tensor or of a variable."""
     if not hasattr(tensor, "numpy"):
-        msg = "a traced TensorFlow tensor has no values yet: call this outside the tf.function."
+        if isinstance(tensor, (tf.Tensor, tf.Variable)):
+            msg = "a traced TensorFlow tensor has no values yet: call this outside the tf.function."
+        else:
+            msg = f"{type(tensor).__name__} is not dense; convert it first (tf.sparse.to_dense)."
         raise ArgumentTypeError(msg)
     if tensor.dtype in SHARED and isinstance(tensor, tf.Tensor) and tensor.shape.rank:
         return np.asarray(memoryview(tensor))  # numpy() would copy
@@ -174,10 +177,10 @@ def compiled(index: IndexMap, dtype: str, *, xla: bool) -> Any:
     return tf.function(program, jit_compile=xla, autograph=False)
 
 
-def reserve(shape: tuple[int, ...], dtype: str, target: str) -> None:
+def reserve(shape: tuple[int, ...], dtype: str, target: str | None) -> None:
     """Refuse a tensor that cannot be had on a second device of the host."""
     # TensorFlow's own allocators wait for memory, ten seconds and more, before they say that there is none.
-    if tf.DeviceSpec.from_string(target).device_type == "CPU":
+    if target is not None and tf.DeviceSpec.from_string(target).device_type == "CPU":
         host.reserve(math.prod(shape) * DTYPES[dtype].numpy.itemsize, shape)
 
 

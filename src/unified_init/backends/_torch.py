@@ -87,14 +87,29 @@ def wants_graph(target: torch.device | None) -> bool:
     return target is not None and target.type != "meta"
 
 
+def is_abstract(target: torch.device | None) -> bool:
+    """Say whether a tensor has no values: on meta, or where all are fake and none is recorded."""
+    return (target is not None and target.type == "meta") or (_is_faked() and not _has_proxies())
+
+
+def empty(shape: tuple[int, ...], dtype: str, target: torch.device | None) -> torch.Tensor:
+    """Return a tensor without values."""
+    try:
+        return torch.empty(shape, dtype=getattr(torch, dtype), device=target or "cpu")
+    except (RuntimeError, TypeError) as error:
+        msg = f"no torch tensor can have the shape {shape}: {str(error).partition(chr(10))[0]}"
+        raise ArgumentValueError(msg) from None
+
+
 def adopt(array: NDArray[Any], target: torch.device | None) -> torch.Tensor:
-    """Return a host buffer as a tensor that shares it; on ``meta``, a tensor without values."""
+    """Return a host buffer as a tensor that shares it."""
+    del target
     if array.dtype.name in AS_INTEGERS:
         integer, dtype = AS_INTEGERS[array.dtype.name]
         tensor = torch.from_numpy(array.view(integer)).view(dtype)
     else:
         tensor = torch.from_numpy(array)
-    return tensor if target is None else torch.empty_like(tensor, device=target)
+    return tensor
 
 
 def to_numpy(tensor: torch.Tensor) -> NDArray[Any]:
@@ -103,7 +118,7 @@ def to_numpy(tensor: torch.Tensor) -> NDArray[Any]:
         msg = f"a tensor on the meta device has no values, got shape {tuple(tensor.shape)}."
         raise ArgumentValueError(msg)
     if tensor.layout is torch.strided and not tensor.is_nested:
-        _check_storage(tensor)
+        _check_storage(tensor, "a tensor")
     host = tensor.detach().cpu().resolve_conj().resolve_neg()
     name = str(host.dtype).removeprefix("torch.")
     if name in AS_INTEGERS:
@@ -184,11 +199,11 @@ def check_target(tensor: object) -> None:
     _check_memory(tensor)
 
 
-def _check_storage(tensor: torch.Tensor) -> None:
+def _check_storage(tensor: torch.Tensor, subject: str = "`tensor`") -> None:
     """Refuse a tensor whose memory has been given back."""
     if _is_freed(tensor):
         msg = (
-            f"`tensor` of shape {tuple(tensor.shape)} has a storage of {tensor.untyped_storage().nbytes()} "
+            f"{subject} of shape {tuple(tensor.shape)} has a storage of {tensor.untyped_storage().nbytes()} "
             "bytes, too few for it: gather or resize it first."
         )
         raise ArgumentValueError(msg)
@@ -292,9 +307,10 @@ def ops(target: torch.device | None) -> Ops:
     return cast("Ops", functions)
 
 
-def reserve(shape: tuple[int, ...], dtype: str, target: torch.device) -> None:
+def reserve(shape: tuple[int, ...], dtype: str, target: torch.device | None) -> None:
     """Raise torch's error if a tensor cannot be had on a device."""
-    torch.empty(shape, dtype=getattr(torch, dtype), device=target)
+    if target is not None:
+        torch.empty(shape, dtype=getattr(torch, dtype), device=target)
 
 
 def trace(program: Program, key: Key | None, target: torch.device | None) -> torch.Tensor:
@@ -302,4 +318,4 @@ def trace(program: Program, key: Key | None, target: torch.device | None) -> tor
     if isinstance(program.law.unit, Orthogonal):
         return adopt(on_host(program, key), None).to(target)
     functions = ops(target)
-    return trace_program(functions, program, key, inline(functions))
+    return trace_program(functions, program, key, inline(functions)).contiguous()  # memory of its own

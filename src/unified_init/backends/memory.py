@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 __all__ = ["is_exhausted", "overlaps_itself"]
 
 # How frameworks say that there is no memory, in errors of their own classes: JAX and XLA, torch, TensorFlow.
-EXHAUSTED = ("resource_exhausted", "can't allocate memory", "out of memory", "oom when allocating")
+EXHAUSTED = (
+    "resource_exhausted", "can't allocate memory", "out of memory", "oom when allocating",
+    "tensor proto whose content is larger than 2gb",  # what a tf.function can hold as a constant
+)  # fmt: skip
 
 
 def is_exhausted(error: Exception) -> bool:

@@ -9,7 +9,17 @@ if TYPE_CHECKING:
 
     from unified_init.stream.program import Program
 
-__all__ = ["Backend", "Fillable", "Key", "LinearAlgebra", "Namespace", "Ops", "Reserving", "Shardable"]
+__all__ = [
+    "Abstracting",
+    "Backend",
+    "Fillable",
+    "Key",
+    "LinearAlgebra",
+    "Namespace",
+    "Ops",
+    "Reserving",
+    "Shardable",
+]
 
 # ruff: noqa: ANN401  # tensors of any framework
 
@@ -62,7 +72,17 @@ class Reserving(Backend, Protocol):
     """A framework with memory of its own, beside the host's."""
 
     def reserve(self, shape: tuple[int, ...], dtype: str, target: Any) -> None:
-        """Raise the framework's error if a tensor cannot be had there; it is given back at once."""
+        """Raise an error if a tensor cannot be had on a target (None: the host); it is given back at once."""
+
+
+class Abstracting(Backend, Protocol):
+    """A framework with tensors that have a shape and a type, and no values."""
+
+    def is_abstract(self, target: Any) -> bool:
+        """Whether what is drawn for a target has no values."""
+
+    def empty(self, shape: tuple[int, ...], dtype: str, target: Any) -> Any:
+        """Return a tensor without values, at no cost; refuse a shape that the framework cannot have."""
 
 
 class Shardable(Backend, Protocol):

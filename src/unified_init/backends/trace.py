@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unified_init.backends import graph
+from unified_init.backends import graph, unrandom
 from unified_init.backends.graph import Arguments, arguments, block, counters, named_key, signed
 from unified_init.law.indexmap import IndexMap
-from unified_init.law.unit_values import DeltaOrthogonalKernels, Orthogonal, SparseMatrices
+from unified_init.law.unit_values import (
+    ConstantValues,
+    DeltaOrthogonalKernels,
+    FourierKernels,
+    Orthogonal,
+    SparseMatrices,
+)
 from unified_init.stream import host
 from unified_init.stream.arrange import to_storage
 from unified_init.stream.dtypes import DTYPES
@@ -19,7 +25,7 @@ from unified_init.stream.householder import orthogonal
 from unified_init.stream.kernels import earlier_middle
 from unified_init.stream.knots import FORMAT64
 from unified_init.stream.program import normal_law
-from unified_init.stream.structured import mask_name, sequence, structured
+from unified_init.stream.structured import mask_name, sequence
 from unified_init.stream.structured import prepare as structured_prepare
 from unified_init.stream.table import compile_table
 
@@ -51,11 +57,14 @@ def prepare(program: Program) -> None:
     index = program.index
     host.check_axes(index.shape)
     if program.table is None:
-        if not program.law.random:
+        if isinstance(program.law.unit, FourierKernels):
             structured_prepare(program)
+        if isinstance(program.law.unit, ConstantValues):
             return
         host.check_axes(program.geometry.shape)
         host.check_axes(program.geometry.logical_shape)
+        if not program.law.random:
+            return
         index = sequence(math.prod(program.geometry.shape))
     host.reserve(graph.host_bytes(index), program.geometry.shape)
 
@@ -81,7 +90,7 @@ def draw(
         stream_key = named_key(ops, key, program.name)
         return run(stream_key, arguments(program.table), program.index, program.dtype.name)
     if not program.law.random:
-        return ops.constant(structured(program, None).astype(program.dtype.numpy))
+        return unrandom.draw(ops, program)
     assert key is not None  # noqa: S101
     dtype = "float64" if program.dtype.bits == FORMAT64.bits else "float32"
     unit, scale = program.law.unit, program.law.scale

@@ -12,7 +12,7 @@ from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
 from unified_init.law.layout import bind
 from unified_init.stream.arrange import to_logical
-from unified_init.stream.dtypes import dtype_of
+from unified_init.stream.dtypes import dtype_of_tensor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,8 +35,9 @@ def values_of(tensor: Any, argument: str = "tensor") -> NDArray[Any]:  # noqa: A
         raise ArgumentTypeError(msg)
     try:
         return registry.get(owner).to_numpy(tensor)
-    except UnifiedInitError:
-        raise
+    except UnifiedInitError as error:
+        msg = f"`{argument}` must have values: {error}"
+        raise type(error)(msg) from None
     except Exception as error:
         msg = f"`{argument}` must be an array with values, got {type(tensor).__name__}: {error}"
         raise ArgumentTypeError(msg) from error
@@ -77,7 +78,7 @@ def digest(
         True
     """
     values = values_of(tensor)
-    dtype = dtype_of(values.dtype)
+    dtype = dtype_of_tensor(values.dtype)
     geometry = bind(tuple(values.shape), layout, sizes)
     logical = np.ascontiguousarray(to_logical(np, values, geometry)).reshape(-1)
     shape = ",".join(map(str, geometry.logical_shape))

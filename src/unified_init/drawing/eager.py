@@ -13,13 +13,13 @@ from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.law.layout import bind, size_items
 from unified_init.spec.initializer import Initializer
 from unified_init.stream import host, run, structured
-from unified_init.stream.dtypes import DTYPES, dtype_of
+from unified_init.stream.dtypes import DTYPES, dtype_of, dtype_of_tensor
 from unified_init.stream.program import Program, indexed, make_program, named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from unified_init.backends.protocol import Backend, Fillable, Key, Reserving
+    from unified_init.backends.protocol import Abstracting, Backend, Fillable, Key, Reserving
     from unified_init.law.law import Fans
 
 __all__ = ["backend_name", "checked", "draw_eagerly", "fill_eagerly", "program_of"]
@@ -48,6 +48,8 @@ def draw_eagerly(
     )  # fmt: skip
     adapter = registry.get(framework)
     target = adapter.resolve_device(device, program.dtype.name)
+    if hasattr(adapter, "is_abstract") and cast("Abstracting", adapter).is_abstract(target):
+        return _without_values(program, cast("Abstracting", adapter), seed, framework, target)
     try:
         # All memory first: an error must come before a generator is advanced.
         on_host = not adapter.wants_graph(target)
@@ -56,7 +58,7 @@ def draw_eagerly(
             into = run.ready(out, program)
         else:
             trace.prepare(program)
-        if target is not None and type(seed) is not int:
+        if type(seed) is not int:
             _reserve(program, adapter, target)
         key = key_of(seed) if program.law.random else None
         _check_trace(key, seed, framework)
@@ -70,9 +72,17 @@ def draw_eagerly(
         raise ArgumentValueError(_no_memory(program.index.shape, error)) from None
 
 
+def _without_values(program: Program, adapter: Abstracting, seed: Any, framework: str, target: Any) -> Any:
+    """Return a tensor of a shape and a type; a generator is advanced as it is for values."""
+    tensor = adapter.empty(program.index.shape, program.dtype.name, target)
+    if program.law.random:
+        _check_trace(key_of(seed), seed, framework)
+    return tensor
+
+
 def _reserve(program: Program, adapter: Backend, target: Any) -> None:
-    """Refuse a draw that a device has no memory for, or whose law needs more than the host has."""
-    if program.table is None:
+    """Refuse a draw that a device cannot take, or whose law needs more memory than the host has."""
+    if program.table is None and target is not None:  # with None it is asked already
         structured.prepare(program)
     if hasattr(adapter, "reserve"):
         cast("Reserving", adapter).reserve(program.index.shape, program.dtype.name, target)
@@ -117,7 +127,7 @@ def fill_eagerly(
         adapter.check_target(tensor)
         program = program_of(
             spec, tuple(tensor.shape), name=name, layout=layout, sizes=sizes, fans=fans, index=None,
-            dtype=tensor.dtype,
+            dtype=dtype_of_tensor(tensor.dtype).name,
         )  # fmt: skip
         if program.law.random:
             check_seed(seed, spec)

@@ -16,7 +16,7 @@ from unified_init.models.match_answer import answered, asked
 from unified_init.models.match_layers import layers_of
 from unified_init.models.match_proof import proven
 from unified_init.models.reading import described
-from unified_init.models.verifying import called
+from unified_init.models.verifying import called, check_models
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -139,6 +139,7 @@ def match(
     """
     pair = _pair_of(inputs)
     checks.switch("strict", strict)
+    check_models(model_a, model_b)
     calls: tuple[Sequence[str], Sequence[str]] = ((), ())
     if pair is not None:
         calls = called(model_a, pair[0], "first"), called(model_b, pair[1], "second")

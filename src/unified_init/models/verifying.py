@@ -19,7 +19,7 @@ from unified_init.models.telling_recipe import stream_of, telling
 from unified_init.models.verification import LayerDifference, Verification
 from unified_init.recipes.rule import Recipe
 from unified_init.spec import presets
-from unified_init.walkers.registry import runner_of
+from unified_init.walkers.registry import runner_of, walker_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from unified_init.walkers.runs import Run
 
-__all__ = ["called", "run_both", "verify_match"]
+__all__ = ["called", "check_models", "run_both", "verify_match"]
 
 # ruff: noqa: ANN401  # models and inputs of any framework
 
@@ -94,6 +94,7 @@ def verify_match(
         raise ArgumentTypeError(msg)
     tolerance = checks.positive("tolerance", tolerance)
     number = None if seed is None else _number_of(seed)
+    check_models(model_a, model_b)
     first, second = _recipes(model_a, model_b, names, recipe)
     run_a = _drawn_run(model_a, first, None, inputs_a, number, "first")
     run_b = _drawn_run(model_b, second, names, inputs_b, number, "second")
@@ -134,6 +135,13 @@ def called(model: Any, inputs: Any, word: str) -> tuple[str, ...]:
     """Return the paths of a model's modules in the order in which their calls begin."""
     recipe, _ = telling(_inventory(model), Inventory("", ()), {})
     return tuple(_drawn_run(model, recipe, None, inputs, 0, word).calls)
+
+
+def check_models(model_a: Any, model_b: Any) -> None:
+    """Refuse what is no model; the message says which of the two."""
+    for argument, model in (("model_a", model_a), ("model_b", model_b)):
+        if not isinstance(model, Inventory):
+            walker_of(model, argument)
 
 
 def _inventory(model: Any) -> Inventory:

@@ -11,9 +11,9 @@ import numpy as np
 from unified_init.core import checks
 from unified_init.core.peers import attribute
 from unified_init.core.reprs import shown
-from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
 
-__all__ = ["DTYPES", "DType", "dtype_of"]
+__all__ = ["DTYPES", "DType", "dtype_of", "dtype_of_tensor"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -83,6 +83,17 @@ def dtype_of(value: object) -> DType:
         )
         raise ArgumentValueError(msg)
     return DTYPES[name]
+
+
+def dtype_of_tensor(dtype: object, argument: str = "tensor") -> DType:
+    """Return the element type of a tensor; the error names the argument that is the tensor."""
+    try:
+        return dtype_of(dtype)
+    except UnifiedInitError as error:
+        *names, last = DTYPES
+        kinds = f"{', '.join(names)} or {last}"
+        msg = f"`{argument}` must be of the type {kinds}, got {shown(dtype)}: convert it first."
+        raise type(error)(msg) from None
 
 
 def _is_array(value: object) -> bool:

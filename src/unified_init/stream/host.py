@@ -280,9 +280,24 @@ def _runner(size: int) -> Runner:
 _spent = [0.0]
 
 
-@functools.cache
+@functools.cache  # an interrupt leaves the function, and is not kept
 def _fast_runner() -> Runner:
-    """Return Numba's runner, or the reference where Numba is absent or cannot work."""
+    """Return Numba's runner, or the reference where Numba is absent or cannot work.
+
+    It is imported in another thread, where Ctrl-C raises nothing: an interrupted import leaves half of Numba
+    behind, which cannot be imported again in that process.
+    """
+    runners: list[Runner] = [numpy_runner.prepare]
+    thread = threading.Thread(target=lambda: runners.append(_import_runner()))
+    try:
+        thread.start()
+    except RuntimeError:  # no thread can be had
+        return _import_runner()
+    thread.join()
+    return runners[-1]
+
+
+def _import_runner() -> Runner:
     try:
         from unified_init.stream import numba_runner  # noqa: PLC0415  # an extra, imported on demand
     except Exception:  # noqa: BLE001  # it refuses versions and read-only homes with errors of its own

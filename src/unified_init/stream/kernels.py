@@ -30,7 +30,16 @@ if TYPE_CHECKING:
 
     Coordinates = tuple[NDArray[np.intp], ...]
 
-__all__ = ["Kernels", "Pointwise", "at_middle", "earlier_middle", "later_middle", "values_at", "whole_kernel"]
+__all__ = [
+    "Kernels",
+    "Pointwise",
+    "at_middle",
+    "bilinear_filter",
+    "earlier_middle",
+    "later_middle",
+    "values_at",
+    "whole_kernel",
+]
 
 Pointwise = IdentityMatrices | DiracKernels | HadamardKernels | BilinearKernels
 Kernels = Pointwise | FourierKernels
@@ -134,13 +143,18 @@ def _hadamard_at(unit: HadamardKernels, row: NDArray[np.intp], column: NDArray[n
 
 
 def _bilinear(unit: BilinearKernels) -> NDArray[Any]:
-    filter_ = np.ones(())
-    for size in unit.spatial:
-        filter_ = filter_[..., None] * _bilinear_filter(size)
     kernel = np.zeros((unit.groups, unit.rows, unit.columns, *unit.spatial))
     channel = np.arange(min(unit.rows, unit.columns))
-    kernel[:, channel, channel] = filter_
+    kernel[:, channel, channel] = bilinear_filter(unit.spatial)
     return kernel
+
+
+def bilinear_filter(spatial: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return the filter that interpolates linearly along each axis."""
+    filter_ = np.ones(())
+    for size in spatial:
+        filter_ = filter_[..., None] * _bilinear_filter(size)
+    return filter_
 
 
 def _bilinear_filter(size: int) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ import numpy as np
 from unified_init.core import checks
 from unified_init.core.reprs import shown
 from unified_init.drawing.digests import as_bits, values_of
-from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
 from unified_init.law.layout import bind
 from unified_init.stream.arrange import to_logical
 from unified_init.testing.dependence import correlation
@@ -214,7 +214,12 @@ def _logical(
         msg = f"`{argument}` must hold numbers, got {values.dtype.name}."
         raise ArgumentTypeError(msg)
     values = values.astype(values.dtype.newbyteorder("="), copy=False)
-    logical: NDArray[Any] = to_logical(np, values, bind(tuple(values.shape), layout, sizes))
+    try:
+        geometry = bind(tuple(values.shape), layout, sizes)
+    except UnifiedInitError as error:
+        msg = f"`layout_{argument}` and `sizes_{argument}` must fit `{argument}`: {error}"
+        raise type(error)(msg) from None
+    logical: NDArray[Any] = to_logical(np, values, geometry)
     return logical
 
 

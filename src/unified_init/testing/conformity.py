@@ -95,7 +95,7 @@ def check_backend(name: str) -> Conformity:
         >>> testing.check_backend("numpy").faults
         ()
     """
-    checks.text("name", name)
+    checks.choice("name", name, registry.names())
     adapter: Any = registry.get(name)
     dtypes, refusals = _element_types(adapter)
     faults = [

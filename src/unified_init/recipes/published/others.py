@@ -41,7 +41,7 @@ def siren(*, first: str, omega: float = 30.0) -> Recipe:
     Differs from:
         ``ui.siren``: the law of one matrix.
     """
-    pattern = checks.text("first", first)
+    pattern, omega = checks.text("first", first), checks.positive("omega", omega)
     rules = (
         must(presets.siren(first=True), kind="linear", role="kernel", path=pattern),
         must(presets.siren(omega), kind="linear", role="kernel"),

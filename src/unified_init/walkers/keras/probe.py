@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from unified_init.backends.registry import backend_of, get
+from unified_init.drawing.digests import values_of
 from unified_init.errors import ArgumentTypeError, BackendError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def probe(model: Any, batch: Any, loss: Callable[[Any], Any] | None) -> list[dic
 
 def _arrays(value: Any) -> list[Any]:
     """Return the floating-point arrays of an output."""
-    arrays = [get(str(backend_of(tensor))).to_numpy(tensor) for tensor in keras.tree.flatten(value)]
+    arrays = [values_of(tensor, "batch") for tensor in keras.tree.flatten(value)]
     return [array for array in arrays if array.dtype.kind not in "iub" and array.size]
 
 
