@@ -98,7 +98,7 @@ def verify(
         raise ArgumentTypeError(msg)
     check_recipe(recipe)
     assert recipe is not None  # noqa: S101  # check_recipe refuses None
-    walker = walker_of(source)
+    walker = walker_of(source, "source")
     inventory = described([walker.inspect(source)], None, None, recipe)[0]
     writes = drawn_writes(
         inventory,
