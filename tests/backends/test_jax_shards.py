@@ -7,7 +7,11 @@ import socket
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from tests.helpers.messages import refused
+
+import unified_init as ui
 
 DEVICES = "--xla_force_host_platform_device_count="
 
@@ -34,10 +38,33 @@ def test_a_draw_onto_a_sharding_compiles_nothing(name: str, count: int) -> None:
 @pytest.mark.needs("haiku")
 @pytest.mark.needs("equinox")
 @pytest.mark.current
-@pytest.mark.parametrize(("name", "count"), [("models", 48), ("regions", 28)])
+@pytest.mark.parametrize(("name", "count"), [("models", 48), ("regions", 28), ("abstract", 7)])
 def test_a_sharded_model_is_written_without_a_compilation(name: str, count: int) -> None:
     """Models of NNX, Linen (boxed too), Haiku and Equinox keep their shardings and have one device's bits."""
     assert table(name) == [str(count)]
+
+
+@pytest.mark.needs("flax")
+@pytest.mark.current
+def test_an_abstract_model_needs_the_devices_of_its_mesh() -> None:
+    """Outside of ``jax.set_mesh`` none are known; the model is as it was."""
+    import jax
+    from flax import nnx
+
+    def make() -> nnx.Linear:
+        init = nnx.with_partitioning(nnx.initializers.zeros, ("x", None))
+        return nnx.Linear(4, 6, kernel_init=init, use_bias=False, rngs=nnx.Rngs(0))
+
+    recipe = ui.Recipe("normal", (ui.Rule(spec=ui.normal(0.0, 1.0)),))
+    with jax.set_mesh(jax.make_mesh((1,), ("x",))):
+        model = nnx.eval_shape(make)
+    with refused(ui.ArgumentValueError, hidden=r"(?<=the sharding ).*?(?= has no dev)"):
+        ui.apply(model, recipe, seed=0)
+    assert isinstance(model.kernel.get_value(), jax.ShapeDtypeStruct)
+    with jax.set_mesh(jax.make_mesh((1,), ("x",))):
+        ui.apply(model, recipe, seed=0)
+    expected = ui.draw(ui.normal(0.0, 1.0), (4, 6), seed=0, name="kernel", layout="IO")
+    assert np.asarray(model.kernel.get_value()).tobytes() == expected.tobytes()
 
 
 @pytest.mark.needs("keras", "jax")

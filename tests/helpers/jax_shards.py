@@ -279,6 +279,77 @@ def models() -> Iterator[tuple[str, str]]:
                     yield f"{name}, {implementation}, {kind}, {lengths}, {matrix}, {vector}", wrong
 
 
+def _metadata() -> Any:
+    from flax import nnx
+
+    init = nnx.initializers.zeros
+
+    class Net(nnx.Module):
+        def __init__(self, rngs: nnx.Rngs) -> None:
+            self.a = nnx.Linear(16, 32, kernel_init=nnx.with_partitioning(init, ("x", "y")), rngs=rngs)
+            self.b = nnx.Linear(32, 8, kernel_init=nnx.with_partitioning(init, ("y", None)), rngs=rngs)
+
+    return Net(nnx.Rngs(0))
+
+
+def _boxed_with_shardings(mesh: Any) -> Any:
+    """Return an abstract model of Linen whose boxed arrays have the shardings that their names give."""
+    from flax import linen
+
+    model = _linen(is_boxed=True)
+    shapes = jax.tree.map(jax.typeof, model.variables)
+    leaves, structure = jax.tree.flatten(shapes)
+    shardings = jax.tree.leaves(linen.get_sharding(shapes, mesh))
+    variables = structure.unflatten(
+        jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+        for leaf, sharding in zip(leaves, shardings, strict=True)
+    )
+    return dataclasses.replace(model, variables=variables)
+
+
+def abstract() -> Iterator[tuple[str, str]]:
+    """Abstract models, whose mesh has devices only by ``jax.set_mesh``, become what the eager ones would."""
+    import equinox as eqx
+    from flax import nnx
+
+    equinox_abstract: Any = eqx.filter_eval_shape  # which has no types
+    for kind in KINDS:
+        mesh = mesh_of(kind, 4, 2)
+
+        def merged() -> Any:
+            get_abstract_model: Any = nnx.get_abstract_model
+            return nnx.merge(*get_abstract_model(_metadata, mesh))  # noqa: B023
+
+        def boxed() -> Any:
+            return _boxed_with_shardings(mesh.abstract_mesh)  # noqa: B023
+
+        nnx_metadata = Library(_metadata, _state, _moved_variables)
+        cases: dict[str, tuple[Library, Callable[[], Any]]] = {
+            "nnx.eval_shape": (nnx_metadata, lambda: nnx.eval_shape(_metadata)),
+            "nnx.get_abstract_model": (nnx_metadata, merged),
+            "equinox": (LIBRARIES["equinox"], lambda: equinox_abstract(_equinox)),
+        }
+        if kind == "Auto":  # Linen constrains explicit axes, which JAX refuses
+            cases["linen"] = (LIBRARIES["linen, boxed True"], boxed)
+        for name, (library, make) in cases.items():
+            with jax.set_mesh(mesh_of("Auto", 1, 1)):  # which the metadata need
+                whole, _ = ui.apply(library.make(), RECIPE, seed=3)
+            expected = {path: np.asarray(leaf) for path, leaf in arrays_of(library, whole).items()}
+            if name == "linen":
+                paths, specs = iter(sorted(expected)), iter((P(), P("x", "y"), P(), P("x", "y")))
+                shardings = {path: NamedSharding(mesh, spec) for path, spec in zip(paths, specs, strict=True)}
+            with jax.set_mesh(mesh):
+                if name != "linen":  # which does not shard eagerly
+                    eager = arrays_of(library, library.make())
+                    shardings = {path: leaf.sharding for path, leaf in eager.items()}
+                model = make()
+                with counted() as counts:
+                    model, _ = ui.apply(model, RECIPE, seed=3)
+            arrays = arrays_of(library, model)
+            faults = [fault(arrays[path], expected[path], shardings[path]) for path in expected]
+            yield f"{name}, {kind}", "; ".join(filter(None, faults)) + str(counts) * bool(counts.compilations)
+
+
 def regions() -> Iterator[tuple[str, str]]:
     """A region of a kernel is written, and the rest of each shard stays as it is."""
     library, path = LIBRARIES["joined"], "['attention']['out']['kernel']"
@@ -365,7 +436,7 @@ def ways(
     return calls
 
 
-TABLES = {table.__name__: table for table in (models, regions, donation, draws)}
+TABLES = {table.__name__: table for table in (models, abstract, regions, donation, draws)}
 
 if __name__ == "__main__":
     count = 0
