@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,11 +14,13 @@ import numpy as np
 
 from unified_init.backends import graph
 from unified_init.backends import jax_placement as placement
+from unified_init.backends import jax_shards as shards
 from unified_init.backends.trace import draw as trace_program
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError, UnifiedInitError
-from unified_init.stream import threefry
-from unified_init.stream.run import on_host
+from unified_init.stream import host, threefry
+from unified_init.stream.dtypes import DTYPES
+from unified_init.stream.run import boxes, on_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -146,11 +149,10 @@ def check_sharding(sharding: object) -> Any:
 
 
 @_refusals()
-def place(array: NDArray[Any], seed: object, sharding: Any) -> jax.Array:
-    """Return a host buffer with a sharding, or without one where JAX puts what it draws from the seed."""
+def place(array: NDArray[Any], seed: object) -> jax.Array:
+    """Return a host buffer where JAX puts what it draws from the seed."""
     check_dtype(array.dtype.name)
-    target = placement.beside(seed, array.ndim) if sharding is None else placement.resolved(sharding)
-    return placement.put(array, target)
+    return placement.put(array, placement.beside(seed, array.ndim))
 
 
 def to_numpy(tensor: Any) -> NDArray[Any]:
@@ -211,14 +213,9 @@ def compiled(key: Key, args: graph.Arguments, index: IndexMap, dtype: str) -> ja
     return graph.elementwise(OPS, key, args, index, dtype)
 
 
-@functools.lru_cache(maxsize=64)
-def _sharded(sharding: jax.sharding.Sharding) -> Any:
-    return jax.jit(compiled, static_argnums=(2, 3), out_shardings=sharding)
-
-
 @_refusals()
 def trace(program: Program, key: Key | None, target: Any) -> jax.Array:
-    """Run the graph program: in the trace under way, on a device, or sharded."""
+    """Run the graph program, in the trace under way or on a device; a sharded array is drawn on the host."""
     is_traced_key = key is not None and not isinstance(key[0], int)
     if target is None and program.table is None:
         # Constants have no mesh of their own, and matrices are made of steps whose result on explicit axes
@@ -229,15 +226,14 @@ def trace(program: Program, key: Key | None, target: Any) -> jax.Array:
         return trace_program(OPS, program, key, compiled)
     if is_traced_key or placement.tracing():
         return _trace_placed(program, key, target, is_traced_key=is_traced_key)
-    sharded = isinstance(target, jax.sharding.Sharding)
-    if not placement.reachable(target) or (sharded and program.table is None):
+    shape = program.index.shape
+    if isinstance(target, jax.sharding.Sharding):
+        placement.check(target, shape)
+        return shards.assembled(shape, program.dtype.name, target, boxes(program, key))
+    if not placement.reachable(target):
         return placement.put(on_host(program, key), target)
-    if sharded:
-        placement.check(target, program.index.shape)
 
     def run(stream_key: Key, args: graph.Arguments, index: IndexMap, dtype: str) -> jax.Array:
-        if sharded:
-            return _sharded(target)(*jax.device_put((stream_key, args)), index, dtype)
         return compiled(*jax.device_put((stream_key, args), target), index, dtype)
 
     return jax.device_put(trace_program(OPS, program, key, run), target)
@@ -261,7 +257,14 @@ def reserve(shape: tuple[int, ...], dtype: str, target: Any) -> None:
     if is_sharding:
         placement.check(target, shape)
     with jax.transfer_guard("allow"):  # the zero that it is filled with
-        jnp.empty(shape, dtype=dtype, device=target)
+        if not isinstance(target, jax.sharding.Sharding):
+            jnp.empty(shape, dtype=dtype, device=target)
+            return
+        boxes_held, shard = shards.boxes_of(target, shape), target.shard_shape(shape)
+        host.reserve(len(set(boxes_held.values())) * math.prod(shard) * DTYPES[dtype].numpy.itemsize, shape)
+        for device in boxes_held:
+            if device.platform != "cpu":  # the host's shards are its own memory
+                jnp.empty(shard, dtype=dtype, device=device)
 
 
 def _trace_placed(program: Program, key: Key | None, target: Any, *, is_traced_key: bool) -> jax.Array:

@@ -94,8 +94,8 @@ class Shardable(Backend, Protocol):
     def check_sharding(self, sharding: object) -> Any:
         """Return the sharding that an initializer was asked for; refuse what is none."""
 
-    def place(self, array: NDArray[Any], seed: object, sharding: Any) -> Any:
-        """Return a host buffer with a sharding; with None, where the framework puts its own draws."""
+    def place(self, array: NDArray[Any], seed: object) -> Any:
+        """Return a host buffer where the framework puts what it draws from the seed."""
 
 
 class LinearAlgebra(Protocol):

@@ -35,11 +35,10 @@ class JaxInitializer:
         adapter = cast("Shardable", registry.get("jax"))
         sharding = adapter.check_sharding(out_sharding)
         options = {"seed": key, "dtype": "float32" if dtype is None else dtype, **self.call.options()}
-        if adapter.is_traced(key):
+        if sharding is not None or adapter.is_traced(key):
             return draw(self.call.spec, shape, backend="jax", device=sharding, **options)
-        # Not by way of ``device=``, for which a program would be compiled.
         array = draw(self.call.spec, shape, backend="numpy", **options)
-        return adapter.place(array, key if self.call.spec.is_random else None, sharding)
+        return adapter.place(array, key if self.call.spec.is_random else None)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -233,9 +233,9 @@ def apply(
 
     All that can be refused is refused before the first value is written; what can still stop a PyTorch
     model's writing is the machine (memory, an interrupt), and then the exception says how far it came.
-    Type, device, ``requires_grad``, sharding and ties stay as they are, and a tie is written once. Keras
-    variables are assigned, so their sharding is what ``keras.distribution`` gave them; one that was put on a
-    variable's array by hand is lost, as it is by Keras' own ``assign``.
+    Type, device, ``requires_grad``, sharding and ties stay as they are, and a tie is written once. A JAX
+    array that spans several devices is drawn shard by shard on the host: nothing is compiled, and each
+    process draws only what its devices hold. Keras variables are assigned.
 
     Args:
         model: as for ``inspect``.

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.stream import host
-from unified_init.stream.structured import prepare, structured
+from unified_init.stream.program import sliced
+from unified_init.stream.structured import costs_the_box, prepare, structured
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from unified_init.stream.program import Program
 
-__all__ = ["buffer", "into", "on_host", "ready"]
+__all__ = ["boxes", "buffer", "into", "on_host", "ready"]
 
 
 def on_host(program: Program, root: tuple[int, int] | None) -> NDArray[Any]:
@@ -24,6 +25,19 @@ def on_host(program: Program, root: tuple[int, int] | None) -> NDArray[Any]:
     out = buffer(program)
     into(out, program, root)
     return out
+
+
+def boxes(
+    program: Program, root: tuple[int, int] | None
+) -> Callable[[tuple[int, ...], tuple[int, ...]], NDArray[Any]]:
+    """Return the function of a box's first index and the index behind its last that draws the box.
+
+    A law that needs the whole tensor draws it here, once, and the boxes are parts of it.
+    """
+    if costs_the_box(program):
+        return lambda start, stop: on_host(sliced(program, start, stop), root)
+    whole = on_host(program, root)
+    return lambda start, stop: whole[tuple(map(slice, start, stop))]
 
 
 def into(out: NDArray[Any], program: Program, root: tuple[int, int] | None) -> None:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from unified_init.backends import _jax as adapter
+from unified_init.backends import jax_placement as placement
+from unified_init.backends import jax_shards as shards
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from unified_init.walkers.writes import Write
+
+    Position = tuple[int, ...]
 
 __all__ = [
     "array_or_none", "by_number", "check", "from_host", "is_float", "is_tensor", "replacement", "values",
@@ -69,7 +75,7 @@ def from_host(inputs: Any) -> Any:
 
 
 def check(path: str, leaf: Any) -> None:
-    """Refuse an array that is being traced, or that JAX would silently make narrower."""
+    """Refuse an array that is traced, that JAX would make narrower, or whose sharding does not fit."""
     if isinstance(leaf, jax.core.Tracer):
         msg = f"{path!r} is being traced: apply the recipe outside of jit, or to the model of jax.eval_shape."
         raise ArgumentTypeError(msg)
@@ -77,6 +83,9 @@ def check(path: str, leaf: Any) -> None:
         return
     try:
         adapter.check_dtype(str(leaf.dtype))
+        sharding = _committed_sharding(leaf)
+        if sharding is not None:
+            placement.check(sharding, tuple(leaf.shape))
     except UnifiedInitError as error:
         msg = f"{path!r}: {error}"
         raise ArgumentValueError(msg) from None
@@ -84,12 +93,14 @@ def check(path: str, leaf: Any) -> None:
 
 def replacement(leaf: Any, write: Write) -> Any:
     """Return the array that replaces another: of the same kind and on the same devices."""
-    current = None if write.covers else values(write.path, leaf)
     if isinstance(leaf, np.ndarray):
-        return write.array(current)
+        return write.array(None if write.covers else leaf)
     sharding = _committed_sharding(leaf)
+    if sharding is not None and shards.spans_devices(sharding):
+        return shards.assembled(write.shape, str(leaf.dtype), sharding, _boxes(leaf, write))
+    current = None if write.covers else values(write.path, leaf)
     target: Any = sharding
-    if sharding is not None and len(sharding.device_set) == 1:
+    if sharding is not None:
         (target,) = sharding.device_set  # the host fills its own memory without a compilation
     program = write.direct
     if program is not None and target is not None and adapter.wants_graph(target):
@@ -99,10 +110,24 @@ def replacement(leaf: Any, write: Write) -> Any:
     return array if sharding is None else jax.device_put(array, sharding)
 
 
+def _boxes(leaf: Any, write: Write) -> Callable[[Position, Position], NDArray[Any]]:
+    """Return the function that draws a box of what replaces a sharded array."""
+    if not write.covers and isinstance(leaf, jax.ShapeDtypeStruct):
+        values(write.path, leaf)  # which it does not have
+    if not write.covers and (write.costs_the_box or not leaf.is_fully_addressable):
+        current = {shards.bounds(shard.index, leaf.shape): shard.data for shard in leaf.addressable_shards}
+        return lambda start, stop: write.region(start, stop, np.array(current[start, stop]))
+    if write.costs_the_box:
+        return write.region
+    whole = write.array(None if write.covers else values(write.path, leaf))
+    return lambda start, stop: whole[tuple(map(slice, start, stop))]
+
+
 def _committed_sharding(leaf: Any) -> jax.sharding.Sharding | None:
     """Return the sharding that an array is committed to; None where JAX may move it."""
     sharding = getattr(leaf, "sharding", None)
     if not isinstance(sharding, jax.sharding.Sharding):
         return None
-    single = isinstance(sharding, jax.sharding.SingleDeviceSharding)
-    return None if single and not getattr(leaf, "committed", True) else sharding
+    if isinstance(sharding, jax.sharding.SingleDeviceSharding):
+        return sharding if getattr(leaf, "committed", True) else None
+    return cast("jax.sharding.Sharding", placement.resolved(sharding))

@@ -76,6 +76,22 @@ class Write:
     def _dtype(self) -> np.dtype[Any]:
         return DTYPES[self.dtype].numpy if self.dtype in DTYPES else np.dtype(self.dtype)
 
+    @property
+    def costs_the_box(self) -> bool:
+        """Whether each region takes only its own share of the draw."""
+        return all(
+            drawn.program is None
+            or isinstance(drawn.value, np.ndarray)
+            or (
+                costs_the_box(drawn.program)
+                and all(
+                    _spans(drawn.program, target, extents(target.part, self.shape)) is not None
+                    for target in drawn.targets
+                )
+            )
+            for drawn in self.drawn
+        )
+
     def array(self, current: NDArray[Any] | None = None) -> NDArray[Any]:
         """Return the tensor's values in a new buffer; elements outside all regions are as in ``current``."""
         out: NDArray[Any] = host.aligned_empty(self.shape, self._dtype)
@@ -147,16 +163,20 @@ class Write:
 
     def _alone(self, program: Program, target: Target, box: list[Span]) -> NDArray[Any] | None:
         """Return the values of a box of a target; None if they cannot be drawn without the rest."""
-        lengths = program.index.shape
-        if not costs_the_box(program):
+        spans = _spans(program, target, extents(target.part, self.shape))
+        if spans is None or not costs_the_box(program):
             return None
-        spans = [source.indices(length)[:2] for source, length in zip(target.source, lengths, strict=False)]
-        spans += [(0, length) for length in lengths[len(spans) :]]
-        if tuple(last - first for first, last in spans) != extents(target.part, self.shape):
-            return None  # stored in another shape
         starts = [low + first for (low, _), (first, _) in zip(spans, box, strict=True)]
         stops = [low + last for (low, _), (_, last) in zip(spans, box, strict=True)]
         return run.on_host(sliced(program, starts, stops), self.root)
+
+
+def _spans(program: Program, target: Target, shape: tuple[int, ...]) -> list[Span] | None:
+    """Return a target's spans of the drawn tensor; None if they are stored in another shape."""
+    lengths = program.index.shape
+    spans = [source.indices(length)[:2] for source, length in zip(target.source, lengths, strict=False)]
+    spans += [(0, length) for length in lengths[len(spans) :]]
+    return spans if tuple(last - first for first, last in spans) == shape else None
 
 
 def _places(common: tuple[AxisOverlap, ...]) -> tuple[Any, ...]:

@@ -292,12 +292,22 @@ def _check_variable(model: Any, path: str, variable: Any) -> None:
             raise ArgumentValueError(msg) from None
 
 
+def _is_distributed(variable: Any) -> bool:
+    """Whether a variable of Keras on JAX spans several devices (``keras.distribution``)."""
+    return len(variable.value.sharding.device_set) > 1
+
+
 def commit(model: Any, writes: Mapping[str, Write]) -> Any:
     """Draw everything, then assign it: all or nothing."""
     adapter = _adapter()
     assignments = []
     for path, write in writes.items():
         variable = _find(model, path)
+        if keras.config.backend() == "jax" and _is_distributed(variable):
+            from unified_init.walkers import jax_arrays  # noqa: PLC0415  # it imports JAX
+
+            assignments.append((variable, jax_arrays.replacement(variable.value, write)))
+            continue
         current = None if write.covers else adapter.to_numpy(variable.value)
         assignments.append((variable, adapter.adopt(write.array(current), None)))
     for variable, values in assignments:
