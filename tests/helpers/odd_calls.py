@@ -352,7 +352,8 @@ DRAW_PLACES: Inside = {
 }
 FILL_PLACES: Inside = {
     "tensor of a normal": lambda value: {
-        "tensor": value, "spec": ui.normal(0, 1), "layout": None, "sizes": None, "fans": None,
+        "tensor": value, "spec": ui.normal(0, 1), "layout": None, "sizes": None, "fans": None, "shape": None,
+        "index": None,
     },
 }  # fmt: skip
 RULE_FIELDS: Arguments = {
@@ -468,7 +469,9 @@ CALLS: dict[str, Call] = {
         SHAPE | SIZES | FANS | DRAW_PLACES,
     ),
     "fill": Call(
-        drawn(tensor=lambda: np.full((3, 4), 7.0, np.float32)), SIZES | FANS | FILL_PLACES, watched=("tensor",)
+        drawn(tensor=lambda: np.full((3, 4), 7.0, np.float32), shape=(6, 4), index=(slice(3, 6),)),
+        SIZES | FANS | FILL_PLACES,
+        watched=("tensor",),
     ),
     "digest": Call(
         lambda: {"tensor": np.ones((2, 3), np.float32), "layout": "(BO)I", "sizes": {"B": 1}},
@@ -694,7 +697,7 @@ CALLS: dict[str, Call] = {
         for backend in ("torch", "tensorflow", "jax")
     },
     "fill a torch.Tensor": Call(
-        drawn(tensor=torch_tensor), SIZES | FANS | FILL_PLACES, run=ui.fill, needs=("torch",),
+        drawn(tensor=torch_tensor, shape=None, index=None), SIZES | FANS | FILL_PLACES, run=ui.fill, needs=("torch",),
         watched=("tensor",),
     ),
     "as_jax()": Call(

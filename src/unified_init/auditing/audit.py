@@ -13,6 +13,7 @@ from unified_init.auditing.expectations import Expectation, expectations_of, rea
 from unified_init.auditing.report import Audit, AuditRow
 from unified_init.auditing.structures import Draws, independent_draws, structural_fault
 from unified_init.auditing.values import far_values, findings_of, law_of_reals, measure
+from unified_init.backends.memory import SpreadError
 from unified_init.core import checks
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
@@ -79,7 +80,8 @@ def audit(
         The audit.
 
     Raises:
-        ArgumentTypeError: no walker knows the model, or no recipe.
+        ArgumentTypeError: no walker knows the model, or no recipe; a tensor of which this rank or process has
+            a part.
         ArgumentValueError: a rate outside (0, 1).
         BackendError: SciPy is missing: ``pip install "unified-init[testing]"``.
 
@@ -119,6 +121,8 @@ def audit(
             continue
         try:
             values = read_tensor(lambda path: walker.read(model, path), expectation)
+        except SpreadError:
+            raise
         except Exception as error:  # noqa: BLE001  # on meta, or a type that its framework cannot hand over
             rows.append(_row(expectation, "unread", notes=(str(error),)))
             continue
