@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from unified_init.models.applying import plan as plan
     from unified_init.models.matching import NameMap as NameMap
     from unified_init.models.matching import match as match
+    from unified_init.models.materializing import materialize as materialize
+    from unified_init.models.materializing import unfilled as unfilled
     from unified_init.models.planning import Plan as Plan
     from unified_init.models.tensors import digests as digests
     from unified_init.models.tensors import read as read
@@ -122,6 +124,7 @@ _MODEL_HOMES = {
     "inventory.inventory_json": "inventory_from_json",
     "inventory.layer": "Layer Split",
     "models.matching": "NameMap match",
+    "models.materializing": "materialize unfilled",
     "models.tensors": "digests read",
     "models.transferring": "transfer",
     "models.verification": "Verification",

@@ -749,6 +749,16 @@ CALLS: dict[str, Call] = {
             ("apply to a Linen tree", linen_model, ("jax",)),
         )
     },
+    "materialize": Call(
+        lambda: {
+            "model": torch_model(), "recipe": recipe(), "seed": 0, "device": None, "dtype": None, "names": None,
+            "only": None, "skip": None, "strip": None, "layers": None, "places": None,
+        } | described(),
+        NAMES | PATTERNS | STRIP | LAYERS | UNDESCRIBED,
+        needs=("torch",),
+        watched=("model",),
+    ),
+    "unfilled": Call(needs=("torch",)),
     "audit": Call(
         lambda: {"model": torch_model(), "recipe": recipe(), "alpha": 1e-9, "inventory": None} | described(),
         LAYERS | UNDESCRIBED,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from unified_init.inventory.layer import Layer
     from unified_init.inventory.records import Inventory
     from unified_init.testing.findings import Finding
-    from unified_init.walkers.protocol import Walker
+    from unified_init.walkers.protocol import Tying, Walker
 
 __all__ = ["ALPHA", "audit"]
 
@@ -135,8 +135,20 @@ def audit(
         rows.append(row)
     for index, indices in duplicates_of(unique).items():
         rows[index] = _with_duplicates(rows[index], tuple(expectations[other].path for other in indices))
-    rows += _packed_rows(walker, model, inventory)
+    rows = [*_with_broken_ties(walker, model, rows), *_packed_rows(walker, model, inventory)]
     return Audit(recipe.name, inventory.framework, rate, tuple(rows), unused)
+
+
+def _with_broken_ties(walker: Walker, model: Any, rows: Sequence[AuditRow]) -> Iterator[AuditRow]:
+    """Yield the rows; a tensor that is declared to be another one, and has memory of its own, is faulty."""
+    untied = dict(cast("Tying", walker).untied(model)) if hasattr(walker, "untied") else {}
+    for row in rows:
+        other = untied.get(row.path)
+        if other is None:
+            yield row
+            continue
+        note = f"is declared to be the same tensor as {other}, and has memory of its own"
+        yield dataclasses.replace(row, verdict="faulty", notes=(*row.notes, note))
 
 
 def _packed_rows(walker: Walker, model: Any, inventory: Inventory) -> Iterator[AuditRow]:

@@ -198,7 +198,8 @@ def check_target(tensor: object) -> None:
     if tensor.device.type == "meta":
         msg = (
             "`tensor` is on the meta device and has no values to fill: "
-            f"materialise it first, for example with to_empty(); got shape {tuple(tensor.shape)}."
+            "give it memory first, a whole model with ui.materialize(model, recipe, seed=...); got shape "
+            f"{tuple(tensor.shape)}."
         )
         raise ArgumentValueError(msg)
     if torch.nn.parameter.is_lazy(tensor):

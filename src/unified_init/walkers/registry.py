@@ -12,9 +12,9 @@ from unified_init.errors import ArgumentTypeError, BackendError
 from unified_init.walkers.trees import Haiku, Linen
 
 if TYPE_CHECKING:
-    from unified_init.walkers.protocol import Runner, Walker
+    from unified_init.walkers.protocol import Materializer, Runner, Walker
 
-__all__ = ["runner_of", "walker_of"]
+__all__ = ["beside", "materializer_of", "runner_of", "walker_of"]
 
 # The base classes of models, and the walker of each. An object may be of several (a layer of Keras on torch
 # is a torch.nn.Module too): the first one here decides.
@@ -46,6 +46,23 @@ def runner_of(model: Any) -> Runner:  # noqa: ANN401  # any framework's model
     """Return what runs a model; refuse what no walker reads."""
     name = walker_of(model).__name__  # type: ignore[attr-defined]  # a module
     return cast("Runner", importlib.import_module(re.sub("walker$", "running", name)))
+
+
+def beside(walker: str, module: str) -> Any:  # noqa: ANN401  # a module
+    """Return a module that is beside a walker."""
+    return importlib.import_module(f"unified_init.walkers.{walker.rpartition('.')[0]}.{module}")
+
+
+def materializer_of(model: Any) -> Materializer:  # noqa: ANN401  # as above
+    """Return what gives a model of PyTorch memory; refuse other models."""
+    name = _name_of(model)
+    if name != "torch.walker":
+        msg = (
+            "`model` must be a torch.nn.Module that was built under ui.unfilled() or on meta, got "
+            f"{type(model).__name__}: apply() takes the abstract models of JAX as they are."
+        )
+        raise ArgumentTypeError(msg)
+    return cast("Materializer", beside(name, "materializing"))
 
 
 def _name_of(model: object) -> str | None:

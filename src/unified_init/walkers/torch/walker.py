@@ -19,6 +19,7 @@ from unified_init.walkers.torch.layers import described
 from unified_init.walkers.torch.memory import check_apart, identity
 from unified_init.walkers.torch.parametrized import Effective, effective_of, effective_weights
 from unified_init.walkers.torch.shards import assign_shard
+from unified_init.walkers.torch.ties import check_tied, untied
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Mapping
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from unified_init.walkers.writes import Write
 
-__all__ = ["check", "commit", "inspect", "loaded", "read", "shape_and_dtype"]
+__all__ = ["check", "commit", "inspect", "loaded", "read", "shape_and_dtype", "untied"]
 
 
 def inspect(model: torch.nn.Module) -> Inventory:
@@ -183,6 +184,7 @@ def check(model: torch.nn.Module, paths: Collection[str]) -> None:
                 msg = f"{path!r}: {error}"
                 raise ArgumentValueError(msg) from None
             stored.append((path, tensor))
+    check_tied(model, paths)
     check_apart(stored)
 
 
