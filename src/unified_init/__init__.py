@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from unified_init.inventory.records import inventory_to_json as inventory_to_json
     from unified_init.law.law import STREAM as STREAM
     from unified_init.law.law import Law as Law
+    from unified_init.models.agreeing import agree as agree
     from unified_init.models.applying import Report as Report
     from unified_init.models.applying import apply as apply
     from unified_init.models.applying import inspect as inspect
@@ -116,6 +117,7 @@ _HOMES = {
     "spec.scales": "Between Fixed Gain Interval InverseFan VarianceScaling",
 }
 _MODEL_HOMES = {
+    "models.agreeing": "agree",
     "models.applying": "Report apply inspect plan",
     "auditing.audit": "audit",
     "auditing.report": "Audit AuditRow",

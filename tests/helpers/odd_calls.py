@@ -234,6 +234,18 @@ def torch_model(width: int = 3) -> Any:
     return torch.nn.Sequential(collections.OrderedDict(fc=torch.nn.Linear(4, width)))
 
 
+def agreed(**arguments: Any) -> None:
+    """Call ``agree`` as the only rank of a world."""
+    import torch
+    from torch.testing._internal.distributed.fake_pg import FakeStore
+
+    torch.distributed.init_process_group("fake", rank=0, world_size=1, store=FakeStore())
+    try:
+        ui.agree(**arguments)
+    finally:
+        torch.distributed.destroy_process_group()
+
+
 @functools.cache
 def keras_model() -> Any:
     """Return a model of one layer, which takes too long to make for every value."""
@@ -759,6 +771,11 @@ CALLS: dict[str, Call] = {
         watched=("model",),
     ),
     "unfilled": Call(needs=("torch",)),
+    "agree": Call(
+        lambda: {"report": ui.Report("r", 0, "s", "", ()), "recipe": recipe(), "group": None},
+        run=agreed,
+        needs=("torch",),
+    ),
     "audit": Call(
         lambda: {"model": torch_model(), "recipe": recipe(), "alpha": 1e-9, "inventory": None} | described(),
         LAYERS | UNDESCRIBED,
