@@ -49,12 +49,15 @@ if TYPE_CHECKING:
     from unified_init.inventory.records import inventory_to_json as inventory_to_json
     from unified_init.law.law import STREAM as STREAM
     from unified_init.law.law import Law as Law
+    from unified_init.models.agreeing import agree as agree
     from unified_init.models.applying import Report as Report
     from unified_init.models.applying import apply as apply
     from unified_init.models.applying import inspect as inspect
     from unified_init.models.applying import plan as plan
     from unified_init.models.matching import NameMap as NameMap
     from unified_init.models.matching import match as match
+    from unified_init.models.materializing import materialize as materialize
+    from unified_init.models.materializing import unfilled as unfilled
     from unified_init.models.planning import Plan as Plan
     from unified_init.models.tensors import digests as digests
     from unified_init.models.tensors import read as read
@@ -118,6 +121,7 @@ _HOMES = {
     "spec.scales": "Between Fixed Gain Interval InverseFan VarianceScaling",
 }
 _MODEL_HOMES = {
+    "models.agreeing": "agree",
     "models.applying": "Report apply inspect plan",
     "auditing.audit": "audit",
     "auditing.report": "Audit AuditRow",
@@ -126,6 +130,7 @@ _MODEL_HOMES = {
     "inventory.inventory_json": "inventory_from_json",
     "inventory.layer": "Layer Split",
     "models.matching": "NameMap match",
+    "models.materializing": "materialize unfilled",
     "models.tensors": "digests read",
     "models.transferring": "transfer",
     "checkpoints.proving": "verify",

@@ -224,3 +224,24 @@ def test_sizes_that_are_no_mapping_are_refused(items: Any) -> None:
 
     with refused(ui.ArgumentTypeError):
         ui.draw(ui.he_normal(), (8, 8), seed=0, layout="(BO)I", sizes=Sizes())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: repr(spec.distribution))
+@pytest.mark.parametrize("backend", ["numpy", pytest.param("torch", marks=pytest.mark.needs("torch"))])
+def test_a_plain_slice_gets_its_part_of_the_whole(spec: ui.Initializer, backend: str) -> None:
+    """With ``shape`` and ``index``, as for ``draw``: fans and values are those of the whole."""
+    whole = ui.draw(spec, SHAPE, **OPTIONS)
+    for index in ((slice(2, 5),), (slice(0, 6, 3), slice(1, 3)), (4,), (slice(6, 6),)):
+        expected = whole[index]
+        local = ui.draw(ui.constant(7), expected.shape, backend=backend)
+        assert ui.fill(local, spec, shape=SHAPE, index=index, **OPTIONS) is local
+        assert np.asarray(local).tobytes() == expected.tobytes()
+
+
+def test_a_slice_of_another_shape_is_refused() -> None:
+    """What ``index`` selects has the shape of the tensor; without ``index`` the whole has."""
+    array = contiguous()
+    for options in ({"shape": (12, 4)}, {"shape": SHAPE, "index": (slice(0, 3),)}, {"index": (slice(0, 9),)}):
+        with refused(ui.ArgumentValueError):
+            ui.fill(array, ui.zeros(), **OPTIONS, **options)
+    assert (array == 7).all()

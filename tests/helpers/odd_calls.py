@@ -240,6 +240,18 @@ def torch_model(width: int = 3) -> Any:
     return torch.nn.Sequential(collections.OrderedDict(fc=torch.nn.Linear(4, width)))
 
 
+def agreed(**arguments: Any) -> None:
+    """Call ``agree`` as the only rank of a world."""
+    import torch
+    from torch.testing._internal.distributed.fake_pg import FakeStore
+
+    torch.distributed.init_process_group("fake", rank=0, world_size=1, store=FakeStore())
+    try:
+        ui.agree(**arguments)
+    finally:
+        torch.distributed.destroy_process_group()
+
+
 @functools.cache
 def keras_model() -> Any:
     """Return a model of one layer, which takes too long to make for every value."""
@@ -358,7 +370,8 @@ DRAW_PLACES: Inside = {
 }
 FILL_PLACES: Inside = {
     "tensor of a normal": lambda value: {
-        "tensor": value, "spec": ui.normal(0, 1), "layout": None, "sizes": None, "fans": None,
+        "tensor": value, "spec": ui.normal(0, 1), "layout": None, "sizes": None, "fans": None, "shape": None,
+        "index": None,
     },
 }  # fmt: skip
 RULE_FIELDS: Arguments = {
@@ -474,7 +487,9 @@ CALLS: dict[str, Call] = {
         SHAPE | SIZES | FANS | DRAW_PLACES,
     ),
     "fill": Call(
-        drawn(tensor=lambda: np.full((3, 4), 7.0, np.float32)), SIZES | FANS | FILL_PLACES, watched=("tensor",)
+        drawn(tensor=lambda: np.full((3, 4), 7.0, np.float32), shape=(6, 4), index=(slice(3, 6),)),
+        SIZES | FANS | FILL_PLACES,
+        watched=("tensor",),
     ),
     "digest": Call(
         lambda: {"tensor": np.ones((2, 3), np.float32), "layout": "(BO)I", "sizes": {"B": 1}},
@@ -700,7 +715,7 @@ CALLS: dict[str, Call] = {
         for backend in ("torch", "tensorflow", "jax")
     },
     "fill a torch.Tensor": Call(
-        drawn(tensor=torch_tensor), SIZES | FANS | FILL_PLACES, run=ui.fill, needs=("torch",),
+        drawn(tensor=torch_tensor, shape=None, index=None), SIZES | FANS | FILL_PLACES, run=ui.fill, needs=("torch",),
         watched=("tensor",),
     ),
     "as_jax()": Call(
@@ -762,6 +777,21 @@ CALLS: dict[str, Call] = {
     "verify": Call(
         lambda: {"source": saved(), "recipe": None, "seed": None, "names": None, "samples": None},
         NAMES,
+    ),
+    "materialize": Call(
+        lambda: {
+            "model": torch_model(), "recipe": recipe(), "seed": 0, "device": None, "dtype": None, "names": None,
+            "only": None, "skip": None, "strip": None, "layers": None, "places": None,
+        } | described(),
+        NAMES | PATTERNS | STRIP | LAYERS | UNDESCRIBED,
+        needs=("torch",),
+        watched=("model",),
+    ),
+    "unfilled": Call(needs=("torch",)),
+    "agree": Call(
+        lambda: {"report": ui.Report("r", 0, "s", "", ()), "recipe": recipe(), "group": None},
+        run=agreed,
+        needs=("torch",),
     ),
     "audit": Call(
         lambda: {

@@ -12,7 +12,7 @@ import pytest
 from unified_init.auditing import probing
 from unified_init.testing.protocols import differences, functions_of
 from unified_init.walkers import protocol, registry
-from unified_init.walkers.protocol import Prober, Runner, Walker
+from unified_init.walkers.protocol import Materializer, Prober, Runner, Tying, Walker
 
 # What a walker or a prober needs, by its module.
 WALKERS = {
@@ -56,6 +56,16 @@ def test_a_runner_has_the_functions_of_its_protocol(name: str) -> None:
     assert differences(importlib.import_module(f"unified_init.walkers.{name}"), Runner) == []
 
 
+@pytest.mark.needs("torch")
+def test_what_only_torch_has_is_as_declared() -> None:
+    """Ties that are declared, and memory that is given later."""
+    walker, materializing = (
+        importlib.import_module(f"unified_init.walkers.torch.{name}") for name in ("walker", "materializing")
+    )
+    assert differences(walker, Tying) == []
+    assert differences(materializing, Materializer) == []
+
+
 def test_every_walker_is_compared() -> None:
     """Those that lie in the folder, and those that the registry and the probes lead to."""
     assert files("*/*walker.py") == set(WALKERS)
@@ -68,7 +78,7 @@ def test_every_walker_is_compared() -> None:
 def test_every_protocol_is_compared() -> None:
     """All that the module declares."""
     declared = {name for name, kind in vars(protocol).items() if getattr(kind, "_is_protocol", False)}
-    assert declared - {"Protocol"} == {"Prober", "Runner", "Walker"}
+    assert declared - {"Protocol"} == {"Materializer", "Prober", "Runner", "Tying", "Walker"}
 
 
 def right() -> dict[str, Any]:

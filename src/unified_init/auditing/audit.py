@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from unified_init.auditing.expectations import Expectation, expectations_of, rea
 from unified_init.auditing.report import Audit, AuditRow
 from unified_init.auditing.structures import Draws, independent_draws, structural_fault
 from unified_init.auditing.values import far_values, findings_of, law_of_reals, measure
+from unified_init.backends.memory import SpreadError
 from unified_init.core import checks
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from unified_init.inventory.layer import Layer
     from unified_init.inventory.records import Inventory
     from unified_init.testing.findings import Finding
-    from unified_init.walkers.protocol import Walker
+    from unified_init.walkers.protocol import Tying, Walker
 
 __all__ = ["ALPHA", "audit"]
 
@@ -79,7 +80,8 @@ def audit(
         The audit.
 
     Raises:
-        ArgumentTypeError: no walker knows the model, or no recipe.
+        ArgumentTypeError: no walker knows the model, or no recipe; a tensor of which this rank or process has
+            a part.
         ArgumentValueError: a rate outside (0, 1).
         BackendError: SciPy is missing: ``pip install "unified-init[testing]"``.
 
@@ -119,6 +121,8 @@ def audit(
             continue
         try:
             values = read_tensor(lambda path: walker.read(model, path), expectation)
+        except SpreadError:
+            raise
         except Exception as error:  # noqa: BLE001  # on meta, or a type that its framework cannot hand over
             rows.append(_row(expectation, "unread", notes=(str(error),)))
             continue
@@ -131,8 +135,20 @@ def audit(
         rows.append(row)
     for index, indices in duplicates_of(unique).items():
         rows[index] = _with_duplicates(rows[index], tuple(expectations[other].path for other in indices))
-    rows += _packed_rows(walker, model, inventory)
+    rows = [*_with_broken_ties(walker, model, rows), *_packed_rows(walker, model, inventory)]
     return Audit(recipe.name, inventory.framework, rate, tuple(rows), unused)
+
+
+def _with_broken_ties(walker: Walker, model: Any, rows: Sequence[AuditRow]) -> Iterator[AuditRow]:
+    """Yield the rows; a tensor that is declared to be another one, and has memory of its own, is faulty."""
+    untied = dict(cast("Tying", walker).untied(model)) if hasattr(walker, "untied") else {}
+    for row in rows:
+        other = untied.get(row.path)
+        if other is None:
+            yield row
+            continue
+        note = f"is declared to be the same tensor as {other}, and has memory of its own"
+        yield dataclasses.replace(row, verdict="faulty", notes=(*row.notes, note))
 
 
 def _packed_rows(walker: Walker, model: Any, inventory: Inventory) -> Iterator[AuditRow]:

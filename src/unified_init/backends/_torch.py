@@ -9,6 +9,7 @@ import ml_dtypes
 import numpy as np
 import torch
 
+from unified_init.backends import torch_placement as shards
 from unified_init.backends.memory import overlaps_itself
 from unified_init.backends.trace import draw as trace_program
 from unified_init.backends.trace import inline
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unified_init.backends.protocol import Key, Ops
+    from unified_init.law.shards import Spans
     from unified_init.stream.program import Program
 
 # ruff: noqa: ANN401
@@ -117,6 +119,8 @@ def to_numpy(tensor: torch.Tensor) -> NDArray[Any]:
     if tensor.device.type == "meta":
         msg = f"a tensor on the meta device has no values, got shape {tuple(tensor.shape)}."
         raise ArgumentValueError(msg)
+    if shards.is_dtensor(tensor):
+        return to_numpy(shards.whole_of(tensor))
     if tensor.layout is torch.strided and not tensor.is_nested:
         _check_storage(tensor, "a tensor")
     host = tensor.detach().cpu().resolve_conj().resolve_neg()
@@ -139,10 +143,25 @@ def _is_plain(tensor: torch.Tensor) -> bool:
 
 
 def writable(tensor: torch.Tensor) -> NDArray[Any] | None:
-    """Return a NumPy array that shares a tensor's memory in row-major order, if there is one."""
+    """Return a NumPy array that shares a tensor's memory in row-major order, if there is one.
+
+    Of a DTensor it is the memory of this rank's part.
+    """
+    if shards.is_dtensor(tensor):
+        return writable(shards.local_of(tensor))
     if not _is_plain(tensor) or tensor.is_conj() or tensor.is_neg() or _wrapped(tensor):
         return None
     return tensor.detach().numpy() if tensor.dtype is torch.float32 else to_numpy(tensor)
+
+
+def spans(tensor: torch.Tensor) -> tuple[Spans, ...] | None:
+    """Return which positions a DTensor's memory has of the whole; None for other tensors, which have all."""
+    return shards.spans_of(tensor) if shards.is_dtensor(tensor) else None
+
+
+def local(tensor: torch.Tensor) -> torch.Tensor:
+    """Return the tensor that has the memory: this rank's part of a DTensor, any other as it is."""
+    return shards.local_of(tensor) if shards.is_dtensor(tensor) else tensor
 
 
 def _wrapped(tensor: torch.Tensor) -> bool:
@@ -155,6 +174,9 @@ def _wrapped(tensor: torch.Tensor) -> bool:
 
 def overwrite(tensor: torch.Tensor, values: torch.Tensor | None) -> None:
     """Copy ``values`` into a tensor; None says that its memory was written already."""
+    if shards.is_dtensor(tensor):
+        overwrite(shards.local_of(tensor), values)
+        values = None
     if values is None:
         if not tensor.is_inference():  # inference tensors have no version
             torch.autograd.graph.increment_version(tensor)
@@ -184,10 +206,15 @@ def check_target(tensor: object) -> None:
     if _is_plain(tensor) and not tensor.is_inference():
         _check_storage(tensor)
         return
+    if shards.is_dtensor(tensor):
+        shards.check(tensor)
+        check_target(shards.local_of(tensor))
+        return
     if tensor.device.type == "meta":
         msg = (
             "`tensor` is on the meta device and has no values to fill: "
-            f"materialise it first, for example with to_empty(); got shape {tuple(tensor.shape)}."
+            "give it memory first, a whole model with ui.materialize(model, recipe, seed=...); got shape "
+            f"{tuple(tensor.shape)}."
         )
         raise ArgumentValueError(msg)
     if torch.nn.parameter.is_lazy(tensor):

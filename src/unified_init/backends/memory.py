@@ -1,4 +1,4 @@
-"""Memory: whether it cannot be had, and whether each element of a strided tensor has its own."""
+"""Memory: that cannot be had or is elsewhere, and whether each element of a tensor has its own."""
 
 from __future__ import annotations
 
@@ -6,16 +6,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unified_init.errors import ArgumentTypeError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["is_exhausted", "overlaps_itself"]
+__all__ = ["SpreadError", "is_exhausted", "overlaps_itself"]
 
 # How frameworks say that there is no memory, in errors of their own classes: JAX and XLA, torch, TensorFlow.
 EXHAUSTED = (
     "resource_exhausted", "can't allocate memory", "out of memory", "oom when allocating",
     "tensor proto whose content is larger than 2gb",  # what a tf.function can hold as a constant
 )  # fmt: skip
+
+
+class SpreadError(ArgumentTypeError):
+    """A tensor whose values are on several ranks or processes, so that this one cannot read all."""
 
 
 def is_exhausted(error: Exception) -> bool:

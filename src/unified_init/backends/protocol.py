@@ -7,19 +7,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from unified_init.law.shards import Spans
     from unified_init.stream.program import Program
 
 __all__ = [
-    "Abstracting",
-    "Backend",
-    "Fillable",
-    "Key",
-    "LinearAlgebra",
-    "Namespace",
-    "Ops",
-    "Reserving",
-    "Shardable",
-]
+    "Abstracting", "Backend", "Fillable", "Key", "LinearAlgebra", "Namespace", "Ops", "Reserving",
+    "Shardable", "Spreading",
+]  # fmt: skip
 
 # ruff: noqa: ANN401  # tensors of any framework
 
@@ -66,6 +60,13 @@ class Fillable(Backend, Protocol):
 
     def overwrite(self, tensor: Any, values: Any) -> None:
         """Copy values into a tensor; None says that its memory was written already."""
+
+
+class Spreading(Fillable, Protocol):
+    """A framework whose tensors in place may be a rank's part of a larger one."""
+
+    def spans(self, tensor: Any) -> tuple[Spans, ...] | None:
+        """Return which positions of the whole a tensor's memory has, along each axis; None for all."""
 
 
 class Reserving(Backend, Protocol):

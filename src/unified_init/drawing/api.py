@@ -101,17 +101,25 @@ def fill(
     layout: str | None = None,
     sizes: Mapping[str, int] | None = None,
     fans: Fans | None = None,
+    shape: Sequence[int] | int | None = None,
+    index: Any = None,
 ) -> Any:
     """Overwrite a tensor with what ``draw`` would return for its shape and type.
 
+    A DTensor gets this rank's part of the values of the whole: without communication, in any placement but
+    ``Partial``. Scales and fans are those of the whole.
+
     Args:
-        tensor: a writable NumPy array or a torch tensor, of any strides and device.
+        tensor: a writable NumPy array or a torch tensor, of any strides and device; a DTensor.
         spec: the initializer.
         seed: as for ``draw``.
         name: as for ``draw``.
         layout: as for ``draw``.
         sizes: as for ``draw``.
         fans: as for ``draw``.
+        shape: of the whole tensor, where ``tensor`` is a part of it that does not know so: a plain slice that
+            a rank holds. None is the tensor's own shape.
+        index: the part, as for ``draw``; what it selects of ``shape`` must have the tensor's shape.
 
     Returns:
         The tensor, written; on any error in the arguments it is left as it was.
@@ -125,11 +133,19 @@ def fill(
         >>> w = np.empty((300, 100), dtype=np.float32)
         >>> ui.fill(w, ui.xavier_uniform(), layout="OI", seed=0, name="fc.weight") is w
         True
+        >>> half = np.empty((150, 100), dtype=np.float32)
+        >>> part = {"shape": (300, 100), "index": (slice(150, 300),)}
+        >>> half = ui.fill(half, ui.xavier_uniform(), layout="OI", seed=0, name="fc.weight", **part)
+        >>> bool((half == w[150:]).all())
+        True
 
     Differs from:
         ``torch.nn.init``: the values depend on seed and name, never on what was drawn before.
     """
-    options = {"seed": seed, "name": name, "layout": layout, "sizes": sizes, "fans": fans}
+    options = {
+        "seed": seed, "name": name, "layout": layout, "sizes": sizes, "fans": fans, "shape": shape,
+        "index": index,
+    }  # fmt: skip
     if _sees_frames():
         from unified_init.drawing import torch_compile  # noqa: PLC0415  # it imports torch
 

@@ -11,15 +11,16 @@ from unified_init.core.reprs import shown
 from unified_init.drawing.seeds import check_seed, is_traced, key_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.law.layout import bind, size_items
+from unified_init.law.shards import lengths
 from unified_init.spec.initializer import Initializer
-from unified_init.stream import host, run, structured
+from unified_init.stream import host, run, shard, structured
 from unified_init.stream.dtypes import DTYPES, dtype_of, dtype_of_tensor
 from unified_init.stream.program import Program, indexed, make_program, named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from unified_init.backends.protocol import Abstracting, Backend, Fillable, Key, Reserving
+    from unified_init.backends.protocol import Abstracting, Backend, Fillable, Key, Reserving, Spreading
     from unified_init.law.law import Fans
 
 __all__ = ["backend_name", "checked", "draw_eagerly", "fill_eagerly", "program_of"]
@@ -120,21 +121,29 @@ def fill_eagerly(
     layout: str | None,
     sizes: Mapping[str, int] | None,
     fans: Fans | None,
+    shape: Sequence[int] | int | None,
+    index: Any,
 ) -> Any:
     """Fill outside of ``torch.compile``; the arguments are those of ``fill``."""
     owner, adapter = _fillable(tensor)
     try:
         adapter.check_target(tensor)
+        axes = cast("Spreading", adapter).spans(tensor) if hasattr(adapter, "spans") else None
+        _check_part(axes, shape, index)
         program = program_of(
-            spec, tuple(tensor.shape), name=name, layout=layout, sizes=sizes, fans=fans, index=None,
-            dtype=dtype_of_tensor(tensor.dtype).name,
+            spec, tuple(tensor.shape) if shape is None else shape, name=name, layout=layout, sizes=sizes,
+            fans=fans, index=index, dtype=dtype_of_tensor(tensor.dtype).name,
         )  # fmt: skip
+        _check_same_shape(tuple(tensor.shape), program)
         if program.law.random:
             check_seed(seed, spec)
-        host.check_axes(program.index.shape)
         view = adapter.writable(tensor)
-        out = run.buffer(program) if view is None else view
-        into = run.ready(out, program)
+        out = view
+        if out is None:
+            held = program.index.shape if axes is None else lengths(axes)
+            host.check_axes(held)
+            out = host.aligned_empty(held, program.dtype.numpy)
+        into = run.ready(out, program) if axes is None else shard.ready(out, program, axes)
         key = key_of(seed) if program.law.random else None
         _check_trace(key, seed, owner)
         try:
@@ -149,6 +158,23 @@ def fill_eagerly(
             raise
         raise ArgumentValueError(_no_memory(tuple(tensor.shape), error)) from None
     return tensor
+
+
+def _check_part(axes: object, shape: object, index: object) -> None:
+    """Refuse to say which part of the whole a tensor is that knows it."""
+    if axes is not None and (shape is not None or index is not None):
+        msg = "`shape` and `index` of a DTensor are its own: leave them out."
+        raise ArgumentValueError(msg)
+
+
+def _check_same_shape(shape: tuple[int, ...], program: Program) -> None:
+    """Refuse a tensor that has another shape than the part that it is to hold."""
+    if program.index.shape != shape:
+        msg = (
+            f"`tensor` has the shape {shape}, and the part that `index` selects of `shape` "
+            f"{program.geometry.shape} has {program.index.shape}."
+        )
+        raise ArgumentValueError(msg)
 
 
 def _no_memory(shape: tuple[int, ...], error: Exception) -> str:

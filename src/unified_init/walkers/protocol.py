@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from unified_init.walkers.runs import Run
     from unified_init.walkers.writes import Write
 
-__all__ = ["Keeping", "Prober", "Runner", "Walker"]
+__all__ = ["Keeping", "Materializer", "Prober", "Runner", "Tying", "Walker"]
 
 # ruff: noqa: ANN401  # models of any framework
 
@@ -46,6 +46,38 @@ class Keeping(Protocol):
 
     def kept(self, model: Any) -> frozenset[str]:
         """Return the buffers that a checkpoint of the model has."""
+
+
+class Tying(Walker, Protocol):
+    """A framework whose models say which of their tensors are one."""
+
+    def untied(self, model: Any) -> tuple[tuple[str, str], ...]:
+        """Return the (path, other path) pairs that a model declares to be one tensor and that are two."""
+
+
+class Materializer(Protocol):
+    """What gives the models of one framework memory."""
+
+    def checked_dtype(self, dtype: Any) -> Any:
+        """Return an element type for parameters; None for each its own."""
+
+    def on_meta(self, model: Any) -> dict[str, tuple[str, ...]]:
+        """Return the tensors without memory: by path, the paths under which an inventory may have them."""
+
+    def unregistered(self, model: Any) -> list[str]:
+        """Return the paths of tensors without memory that nothing can give any."""
+
+    def restorable(self, model: Any, paths: Collection[str]) -> frozenset[str]:
+        """Return the paths to which the model itself may give values."""
+
+    def check_tied(self, model: Any, paths: Collection[str]) -> None:
+        """Refuse to write one of two tensors that should be one."""
+
+    def materialize(self, model: Any, device: Any, dtype: Any) -> None:
+        """Give all tensors memory, in place, with values that show where they are not written."""
+
+    def restore(self, model: Any, paths: Collection[str]) -> list[str]:
+        """Let the model give some tensors their values; return the paths of those that it left out."""
 
 
 class Prober(Protocol):

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from unified_init.inventory.records import Inventory
-    from unified_init.walkers.protocol import Runner, Walker
+    from unified_init.walkers.protocol import Materializer, Runner, Walker
 
-__all__ = ["inventory_of_config", "runner_of", "torch_checkpoints", "walker_of"]
+__all__ = [
+    "beside", "inventory_of_config", "materializer_of", "runner_of", "torch_checkpoints", "walker_of",
+]  # fmt: skip
 
 # The base classes of models, and the walker of each. An object may be of several (a layer of Keras on torch
 # is a torch.nn.Module too): the first one here decides.
@@ -73,6 +75,23 @@ def torch_checkpoints() -> Any:  # noqa: ANN401  # a module
             raise
         msg = "checkpoints of torch.distributed are written and read by torch, which is not installed."
         raise BackendError(msg) from error
+
+
+def beside(walker: str, module: str) -> Any:  # noqa: ANN401  # a module
+    """Return a module that is beside a walker."""
+    return importlib.import_module(f"unified_init.walkers.{walker.rpartition('.')[0]}.{module}")
+
+
+def materializer_of(model: Any) -> Materializer:  # noqa: ANN401  # as above
+    """Return what gives a model of PyTorch memory; refuse other models."""
+    name = _name_of(model)
+    if name != "torch.walker":
+        msg = (
+            "`model` must be a torch.nn.Module that was built under ui.unfilled() or on meta, got "
+            f"{type(model).__name__}: apply() takes the abstract models of JAX as they are."
+        )
+        raise ArgumentTypeError(msg)
+    return cast("Materializer", beside(name, "materializing"))
 
 
 def _name_of(model: object) -> str | None:

@@ -73,7 +73,8 @@ class Write:
         return program if is_whole and program is not None and program.geometry.shape == self.shape else None
 
     @property
-    def _dtype(self) -> np.dtype[Any]:
+    def numpy_dtype(self) -> np.dtype[Any]:
+        """The tensor's type in NumPy."""
         return DTYPES[self.dtype].numpy if self.dtype in DTYPES else np.dtype(self.dtype)
 
     @property
@@ -94,7 +95,7 @@ class Write:
 
     def array(self, current: NDArray[Any] | None = None) -> NDArray[Any]:
         """Return the tensor's values in a new buffer; elements outside all regions are as in ``current``."""
-        out: NDArray[Any] = host.aligned_empty(self.shape, self._dtype)
+        out: NDArray[Any] = host.aligned_empty(self.shape, self.numpy_dtype)
         if not self.covers and current is not None:
             np.copyto(out, current)
         self.into(out)
@@ -119,7 +120,7 @@ class Write:
         """
         shape = tuple(last - first for first, last in zip(start, stop, strict=True))
         if out is None:
-            out = host.aligned_empty(shape, self._dtype)
+            out = host.aligned_empty(shape, self.numpy_dtype)
         direct = self.direct
         if direct is not None and out.flags.c_contiguous:
             run.into(out, direct if shape == self.shape else sliced(direct, start, stop), self.root)

@@ -274,6 +274,6 @@ def test_a_variable_on_meta_is_refused() -> None:
         [sys.executable, "-c", META], env=environment, check=True, capture_output=True, text=True
     )
     assert done.stdout == (
-        "'kernel': `tensor` is on the meta device and has no values to fill: materialise it first, for example "
-        "with to_empty(); got shape (2, 3)."
+        "'kernel': `tensor` is on the meta device and has no values to fill: give it memory first, a whole "
+        "model with ui.materialize(model, recipe, seed=...); got shape (2, 3)."
     )

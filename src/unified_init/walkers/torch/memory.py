@@ -32,8 +32,9 @@ def identity(tensor: torch.Tensor) -> tuple[Any, ...]:
 
 def check_apart(stored: Iterable[tuple[str, torch.Tensor]]) -> None:
     """Refuse tensors of different paths that share elements, though each could be written by itself."""
+    memories = [(path, adapter.local(tensor)) for path, tensor in stored]
     spans = sorted(
-        ((str(tensor.device), tensor.data_ptr(), _extent(tensor), path, tensor) for path, tensor in stored),
+        ((str(tensor.device), tensor.data_ptr(), _extent(tensor), path, tensor) for path, tensor in memories),
         key=lambda span: span[:2],
     )
     open_spans: list[tuple[int, str, torch.Tensor]] = []

@@ -63,7 +63,7 @@ class Effective:
         """Refuse a parametrization that would turn a written weight into another one."""
         current = self.value()
         if current.is_meta:
-            msg = f"{self.path!r} is on the meta device and has no values to fill: materialise it first."
+            msg = f"{self.path!r} is on the meta device and has no values to fill: use ui.materialize."
             raise ArgumentValueError(msg)
         if self.hook is not None:
             return

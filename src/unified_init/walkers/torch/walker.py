@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from unified_init.backends import _torch as adapter
+from unified_init.core.peers import public
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
 from unified_init.inventory.places import placed, unwrapped
 from unified_init.inventory.quantized import quantized_reason
 from unified_init.inventory.records import Inventory, Record
-from unified_init.walkers.layer_facts import PackedError
+from unified_init.walkers.layer_facts import ComputedError, PackedError
 from unified_init.walkers.lora import with_adapters
 from unified_init.walkers.torch.layers import described
 from unified_init.walkers.torch.memory import check_apart, identity
 from unified_init.walkers.torch.parametrized import Effective, effective_of, effective_weights
+from unified_init.walkers.torch.shards import assign_shard
+from unified_init.walkers.torch.ties import check_tied, untied
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Mapping
@@ -25,13 +28,14 @@ if TYPE_CHECKING:
 
     from unified_init.walkers.writes import Write
 
-__all__ = ["check", "commit", "inspect", "loaded", "read", "shape_and_dtype"]
+__all__ = ["check", "commit", "inspect", "loaded", "read", "shape_and_dtype", "untied"]
 
 
 def inspect(model: torch.nn.Module) -> Inventory:
     """Return the records of a module: its parameters, saved buffers and effective weights."""
     modules = dict(model.named_modules(remove_duplicate=False))
     _check_eager(modules)
+    _check_unflattened(modules)
     leading = _leading(model)
     sharing: dict[Hashable, list[Record]] = {}
     unwritten = []
@@ -68,6 +72,20 @@ def _check_eager(modules: Mapping[str, torch.nn.Module]) -> None:
             msg = (
                 f"`model` must be eager, got a {type(module).__name__}{location}, which does not say what "
                 "its layers are: apply before torch.jit.script or torch.jit.trace."
+            )
+            raise ArgumentTypeError(msg)
+
+
+def _check_unflattened(modules: Mapping[str, torch.nn.Module]) -> None:
+    """Refuse modules of FSDP1, which cut the parameters of several layers as one flat tensor."""
+    cls = public("torch.distributed.fsdp.FullyShardedDataParallel")
+    for path, module in modules.items():
+        if cls is not None and isinstance(module, cls) and getattr(module, "_handle", None) is not None:
+            location = f" at {path!r}" if path else ""
+            msg = (
+                f"`model` has flat parameters, which FullyShardedDataParallel{location} (FSDP1) makes of "
+                "several tensors: apply before it wraps the model, or shard with fully_shard (FSDP2), whose "
+                "parameters keep their shapes."
             )
             raise ArgumentTypeError(msg)
 
@@ -166,6 +184,7 @@ def check(model: torch.nn.Module, paths: Collection[str]) -> None:
     for path in paths:
         native = _native(model, path)
         if isinstance(native, Effective):
+            _check_whole(path, native)
             native.check()
         _check_not_quantized(path, native)
         for tensor in native.stored if isinstance(native, Effective) else [native]:
@@ -175,7 +194,18 @@ def check(model: torch.nn.Module, paths: Collection[str]) -> None:
                 msg = f"{path!r}: {error}"
                 raise ArgumentValueError(msg) from None
             stored.append((path, tensor))
+    check_tied(model, paths)
     check_apart(stored)
+
+
+def _check_whole(path: str, effective: Effective) -> None:
+    """Refuse a weight that is computed from tensors of which this rank has a part."""
+    if any(adapter.spans(tensor) is not None for tensor in effective.stored):
+        msg = (
+            f"{path!r} is computed from DTensors, and its inverse needs all of them: apply before the model "
+            f"is sharded, or skip={path!r}."
+        )
+        raise ComputedError(msg)
 
 
 def commit(model: torch.nn.Module, writes: Mapping[str, Write]) -> torch.nn.Module:
@@ -197,6 +227,10 @@ def _assign(native: torch.Tensor | Effective, write: Write) -> None:
     if isinstance(native, Effective):
         current = None if write.covers else adapter.to_numpy(native.value())
         native.assign(adapter.adopt(write.array(current), None))
+        return
+    spans = adapter.spans(native)
+    if spans is not None:
+        assign_shard(native, write, spans)
         return
     view = adapter.writable(native) if write.covers else None
     if view is not None:
