@@ -303,6 +303,34 @@ def test_orthogonal_matrices_are_multiplied_out() -> None:
         assert "not orthogonal" in notes(audit, "weight")
 
 
+@pytest.mark.parametrize("shape", [(1024, 512), (512, 1024), (513, 512), (300, 1000), (520, 520)])
+def test_large_orthogonal_matrices_are_multiplied_by_whole_vectors(shape: tuple[int, int]) -> None:
+    """Ours and PyTorch's pass, with more than 256 vectors too; every second vector of another norm shows."""
+    import torch
+
+    torch.manual_seed(0)
+    expected, layer = recipe(ui.orthogonal()), linear(*shape)
+    torch.nn.init.orthogonal_(layer.weight)
+    assert ui.audit(layer, expected).ok
+    layer, _ = ui.apply(layer, expected, seed=0)
+    assert ui.audit(layer, expected).ok
+    vectors = layer.weight.data if shape[0] <= shape[1] else layer.weight.data.T
+    vectors[::2] *= 1.01
+    assert "not orthogonal" in notes(ui.audit(layer, expected), "weight")
+
+
+@pytest.mark.needs("keras", "flax")
+def test_recurrent_kernels_of_512_units_are_orthogonal_as_their_frameworks_made_them() -> None:
+    """Keras' LSTM and NNX' GRUCell, under their own defaults."""
+    import keras
+    from flax import nnx
+
+    keras.utils.set_random_seed(0)
+    lstm = keras.Sequential([keras.Input((3, 8)), keras.layers.LSTM(512)])
+    assert ui.audit(lstm, ui.recipes.keras_default()).ok
+    assert ui.audit(nnx.GRUCell(64, 512, rngs=nnx.Rngs(0)), ui.recipes.flax_nnx_default()).ok
+
+
 def test_the_zeros_of_a_sparse_matrix_are_counted() -> None:
     """PyTorch's own pass; a column with a zero too few, and values whose std is 10 % off, do not."""
     import torch
