@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 __all__ = ["Source", "opened_source"]
 
 # ruff: noqa: ANN401  # models of any framework
+
+FLOAT8 = {"F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2"}  # in safetensors, and in NumPy
+LENGTH = 8  # bytes of a header's own length
 
 
 class Source(NamedTuple):
@@ -131,14 +135,37 @@ def _numbers(array: Any) -> NDArray[Any]:
 
 def _file(source: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
     try:
-        import safetensors.numpy  # noqa: PLC0415  # an extra, imported on demand
+        import safetensors  # noqa: PLC0415  # an extra, imported on demand
     except ImportError:
         msg = "`source` is a file, which needs safetensors: pip install 'unified_init[files]'."
         raise BackendError(msg) from None
     path = os.fspath(source) if checks.plain(source) is None else checks.text("source", source)
     try:
-        arrays: dict[str, NDArray[Any]] = safetensors.numpy.load_file(path)
+        with safetensors.safe_open(path, framework="np") as file:
+            return {name: _tensor(file, path, name) for name in file.keys()}  # noqa: SIM118  # no mapping
     except (OSError, ValueError, safetensors.SafetensorError) as error:
         msg = f"`source` must be a safetensors file, got {shown(path)}: {error}."
         raise ArgumentValueError(msg) from None
-    return arrays
+
+
+def _tensor(file: Any, path: str, name: str) -> NDArray[Any]:
+    """Return a tensor of an open file, whose types of 8 bits safetensors does not read into NumPy."""
+    word = file.get_slice(name).get_dtype()
+    if word in FLOAT8:
+        return _float8(path, name, DTYPES[FLOAT8[word]].numpy)
+    try:
+        values: NDArray[Any] = file.get_tensor(name)
+    except (AttributeError, KeyError, TypeError):
+        msg = f"`source` has {name!r} of the type {word}, which NumPy does not have: convert the file first."
+        raise ArgumentTypeError(msg) from None
+    return values
+
+
+def _float8(path: str, name: str, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return a tensor by its place in the file: the header's length, the header, and the values."""
+    with open(path, "rb") as file:  # noqa: PTH123  # a path of any type
+        length = int.from_bytes(file.read(LENGTH), "little")
+        facts = json.loads(file.read(length))[name]
+        start, stop = facts["data_offsets"]
+        file.seek(LENGTH + length + start)
+        return np.frombuffer(file.read(stop - start), dtype).reshape(facts["shape"])
