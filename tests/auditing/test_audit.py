@@ -11,7 +11,7 @@ import pytest
 from tests.helpers.messages import refused
 
 import unified_init as ui
-from unified_init.auditing.duplicates import duplicates_of
+from unified_init.auditing.duplicates import duplicates_of, proportional_of
 from unified_init.auditing.report import LIMIT
 from unified_init.auditing.values import sample_of
 from unified_init.walkers.registry import walker_of
@@ -232,6 +232,57 @@ def test_equal_beginnings_are_no_duplicates() -> None:
     assert duplicates_of({0: np.ones(20), 1: np.ones(20)}) == {}
     assert duplicates_of({0: a[:5], 1: a[:5]}) == {}
     assert duplicates_of({0: a[:9], 1: a, 2: a[:12]}) == {0: (1, 2), 1: (0, 2), 2: (0, 1)}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16"])
+@pytest.mark.parametrize("sizes", [(64, 128, 128), (64, 128, 32), (128, 64, 256)])
+def test_one_seed_for_layers_of_different_scales_is_seen(dtype: str, sizes: tuple[int, int, int]) -> None:
+    """Before each layer's constructor, and as a generator; a third layer with its own seed is not concerned."""
+    import torch
+
+    def he(layer: Any, seed: int) -> Any:
+        generator = torch.Generator().manual_seed(seed)
+        torch.nn.init.kaiming_normal_(layer.weight, generator=generator)
+        return layer.to(getattr(torch, dtype))
+
+    first, second, third = sizes
+    layers = [he(linear(second, first), 0), he(linear(third, second), 0), he(linear(second, first), 1)]
+    audit = ui.audit(torch.nn.Sequential(*layers), recipe(ui.kaiming_normal()))
+    assert [row.duplicates for row in audit] == [("1.weight",), ("0.weight",), ()]
+    assert "times a constant, as one generator seed for both gives" in notes(audit, "0.weight")
+    assert [row.verdict for row in audit] == ["faulty", "faulty", "ok"]
+
+
+def test_a_seed_before_each_constructor_is_seen() -> None:
+    """In PyTorch and its defaults, weights and biases; a network that was seeded once passes."""
+    import torch
+
+    def build(*, once: bool) -> Any:
+        torch.manual_seed(0)
+        layers = []
+        for inputs, outputs in ((64, 128), (128, 32), (32, 16)):
+            if not once:
+                torch.manual_seed(0)
+            layers.append(torch.nn.Linear(inputs, outputs))
+        return torch.nn.Sequential(*layers)
+
+    assert ui.audit(build(once=True), ui.recipes.torch_default()).ok
+    audit = ui.audit(build(once=False), ui.recipes.torch_default())
+    assert audit["2.weight"].duplicates == ("0.weight", "1.weight")
+
+
+def test_proportions_are_told_from_chance() -> None:
+    """Signs and offsets do not hide one; few different values, and thousands of short draws, show none."""
+    a = np.random.default_rng(0).standard_normal(1000)
+    assert proportional_of({0: a, 1: 3 - 2 * a[:20], 2: a[::-1]}) == {0: (1,), 1: (0,)}
+    kernels = {0: np.zeros(9), 1: np.zeros(9)}
+    for scale, kernel in kernels.items():
+        kernel[4] = 1 + scale
+    assert proportional_of(kernels) == {}
+    assert proportional_of({0: a[:7], 1: a[:7] * 2}) == {}
+    short = np.random.default_rng(1).standard_normal((3000, 8)).astype(np.float16)
+    assert proportional_of(dict(enumerate(short))) == {}
+    assert proportional_of({0: np.array([*a[:9], np.nan]), 1: np.array([*a[:9], np.inf]) * 2}) == {}
 
 
 def test_what_a_recipe_does_not_fit_is_a_row() -> None:
