@@ -285,6 +285,29 @@ def test_proportions_are_told_from_chance() -> None:
     assert proportional_of({0: np.array([*a[:9], np.nan]), 1: np.array([*a[:9], np.inf]) * 2}) == {}
 
 
+@pytest.mark.parametrize(
+    ("spec", "end"),
+    [(ui.trunc_normal(std=0.02), -2.0), (ui.trunc_normal(0, 0.02, -0.3, 0.3), -0.3)],
+    ids=["default ends", "other ends"],
+)
+def test_the_clamped_value_of_a_sampler_by_erfinv_is_explained(spec: ui.Initializer, end: float) -> None:
+    """The one of timm gives exactly its lower end for the least uniform number; others are outliers."""
+    import torch
+
+    torch.manual_seed(0)
+    weight = torch.empty(384, 384).uniform_(-1.0, 1.0)
+    weight[128, 46] = -1.0  # which uniform_ gives once in 2**24 values
+    layer = linear(384, 384)
+    layer.weight.data = weight.erfinv_().mul_(0.02 * 2**0.5).clamp_(min=end, max=-end)
+    audit = ui.audit(layer, recipe(spec))
+    assert not audit.ok
+    assert "an outlier" in notes(audit, "weight")
+    assert f"{end:g} is the lower end of trunc_normal_" in notes(audit, "weight")
+    layer.weight.data[128, 46] = 0.9 * end
+    assert "an outlier" in notes(ui.audit(layer, recipe(spec)), "weight")
+    assert "trunc_normal_" not in notes(ui.audit(layer, recipe(spec)), "weight")
+
+
 def test_what_a_recipe_does_not_fit_is_a_row() -> None:
     """No rule, a rule without a law, one that leaves alone and one that decides nothing: words, no errors."""
     import torch

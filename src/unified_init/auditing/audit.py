@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unified_init.auditing.causes import Context, causes_of, context_of, faithful_note, low_precision_notes
+from unified_init.auditing.causes import (
+    Context,
+    causes_of,
+    clamped_note,
+    context_of,
+    faithful_note,
+    low_precision_notes,
+)
 from unified_init.auditing.duplicates import duplicates_of, proportional_of
 from unified_init.auditing.expectations import Expectation, expectations_of, read_tensor, unused_rules
 from unified_init.auditing.report import Audit, AuditRow
@@ -235,6 +242,7 @@ def _tested(
         is_few = 0 < count <= FEW + FEW_OF * observed.size and not _distribution_failed(failed)
         causes = [] if is_few else list(causes_of(expectation, observed, law, context))
         notes += causes or filter(None, [far])
+        notes += clamped_note(measured.reals, law, context.framework) if is_few else ()
     if failed and not notes:
         notes = [
             f"{finding.name}: {finding.observed:.6g} where {finding.expected:.6g} is due"
