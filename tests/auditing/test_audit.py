@@ -11,7 +11,7 @@ import pytest
 from tests.helpers.messages import refused
 
 import unified_init as ui
-from unified_init.auditing.duplicates import duplicates_of
+from unified_init.auditing.duplicates import duplicates_of, proportional_of
 from unified_init.auditing.report import LIMIT
 from unified_init.auditing.values import sample_of
 from unified_init.walkers.registry import walker_of
@@ -234,6 +234,80 @@ def test_equal_beginnings_are_no_duplicates() -> None:
     assert duplicates_of({0: a[:9], 1: a, 2: a[:12]}) == {0: (1, 2), 1: (0, 2), 2: (0, 1)}
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16"])
+@pytest.mark.parametrize("sizes", [(64, 128, 128), (64, 128, 32), (128, 64, 256)])
+def test_one_seed_for_layers_of_different_scales_is_seen(dtype: str, sizes: tuple[int, int, int]) -> None:
+    """Before each layer's constructor, and as a generator; a third layer with its own seed is not concerned."""
+    import torch
+
+    def he(layer: Any, seed: int) -> Any:
+        generator = torch.Generator().manual_seed(seed)
+        torch.nn.init.kaiming_normal_(layer.weight, generator=generator)
+        return layer.to(getattr(torch, dtype))
+
+    first, second, third = sizes
+    layers = [he(linear(second, first), 0), he(linear(third, second), 0), he(linear(second, first), 1)]
+    audit = ui.audit(torch.nn.Sequential(*layers), recipe(ui.kaiming_normal()))
+    assert [row.duplicates for row in audit] == [("1.weight",), ("0.weight",), ()]
+    assert "times a constant, as one generator seed for both gives" in notes(audit, "0.weight")
+    assert [row.verdict for row in audit] == ["faulty", "faulty", "ok"]
+
+
+def test_a_seed_before_each_constructor_is_seen() -> None:
+    """In PyTorch and its defaults, weights and biases; a network that was seeded once passes."""
+    import torch
+
+    def build(*, once: bool) -> Any:
+        torch.manual_seed(0)
+        layers = []
+        for inputs, outputs in ((64, 128), (128, 32), (32, 16)):
+            if not once:
+                torch.manual_seed(0)
+            layers.append(torch.nn.Linear(inputs, outputs))
+        return torch.nn.Sequential(*layers)
+
+    assert ui.audit(build(once=True), ui.recipes.torch_default()).ok
+    audit = ui.audit(build(once=False), ui.recipes.torch_default())
+    assert audit["2.weight"].duplicates == ("0.weight", "1.weight")
+
+
+def test_proportions_are_told_from_chance() -> None:
+    """Signs and offsets do not hide one; few different values, and thousands of short draws, show none."""
+    a = np.random.default_rng(0).standard_normal(1000)
+    assert proportional_of({0: a, 1: 3 - 2 * a[:20], 2: a[::-1]}) == {0: (1,), 1: (0,)}
+    kernels = {0: np.zeros(9), 1: np.zeros(9)}
+    for scale, kernel in kernels.items():
+        kernel[4] = 1 + scale
+    assert proportional_of(kernels) == {}
+    assert proportional_of({0: a[:7], 1: a[:7] * 2}) == {}
+    short = np.random.default_rng(1).standard_normal((3000, 8)).astype(np.float16)
+    assert proportional_of(dict(enumerate(short))) == {}
+    assert proportional_of({0: np.array([*a[:9], np.nan]), 1: np.array([*a[:9], np.inf]) * 2}) == {}
+
+
+@pytest.mark.parametrize(
+    ("spec", "end"),
+    [(ui.trunc_normal(std=0.02), -2.0), (ui.trunc_normal(0, 0.02, -0.3, 0.3), -0.3)],
+    ids=["default ends", "other ends"],
+)
+def test_the_clamped_value_of_a_sampler_by_erfinv_is_explained(spec: ui.Initializer, end: float) -> None:
+    """The one of timm gives exactly its lower end for the least uniform number; others are outliers."""
+    import torch
+
+    torch.manual_seed(0)
+    weight = torch.empty(384, 384).uniform_(-1.0, 1.0)
+    weight[128, 46] = -1.0  # which uniform_ gives once in 2**24 values
+    layer = linear(384, 384)
+    layer.weight.data = weight.erfinv_().mul_(0.02 * 2**0.5).clamp_(min=end, max=-end)
+    audit = ui.audit(layer, recipe(spec))
+    assert not audit.ok
+    assert "an outlier" in notes(audit, "weight")
+    assert f"{end:g} is the lower end of trunc_normal_" in notes(audit, "weight")
+    layer.weight.data[128, 46] = 0.9 * end
+    assert "an outlier" in notes(ui.audit(layer, recipe(spec)), "weight")
+    assert "trunc_normal_" not in notes(ui.audit(layer, recipe(spec)), "weight")
+
+
 def test_what_a_recipe_does_not_fit_is_a_row() -> None:
     """No rule, a rule without a law, one that leaves alone and one that decides nothing: words, no errors."""
     import torch
@@ -301,6 +375,37 @@ def test_orthogonal_matrices_are_multiplied_out() -> None:
         audit = ui.audit(layer.float(), expected)
         assert audit["weight"].verdict == "differs"
         assert "not orthogonal" in notes(audit, "weight")
+
+
+@pytest.mark.parametrize("shape", [(1024, 512), (512, 1024), (513, 512), (300, 1000), (520, 520)])
+def test_large_orthogonal_matrices_are_multiplied_by_whole_vectors(shape: tuple[int, int]) -> None:
+    """Ours and PyTorch's pass, with more than 256 vectors too; every second vector of another norm shows."""
+    import torch
+
+    torch.manual_seed(0)
+    expected, layer = recipe(ui.orthogonal()), linear(*shape)
+    torch.nn.init.orthogonal_(layer.weight)
+    assert ui.audit(layer, expected).ok
+    layer, _ = ui.apply(layer, expected, seed=0)
+    assert ui.audit(layer, expected).ok
+    vectors = layer.weight.data if shape[0] <= shape[1] else layer.weight.data.T
+    vectors[::2] *= 1.01
+    assert "not orthogonal" in notes(ui.audit(layer, expected), "weight")
+
+
+@pytest.mark.needs("keras", "flax")
+def test_recurrent_kernels_of_512_units_are_orthogonal_as_their_frameworks_made_them() -> None:
+    """Keras' LSTM and NNX' GRUCell, under their own defaults."""
+    import keras
+    from flax import nnx
+
+    options = {
+        "kernel_initializer": keras.initializers.GlorotUniform(0),
+        "recurrent_initializer": keras.initializers.Orthogonal(seed=0),
+    }
+    lstm = keras.Sequential([keras.Input((3, 8)), keras.layers.LSTM(512, **options)])
+    assert ui.audit(lstm, ui.recipes.keras_default()).ok
+    assert ui.audit(nnx.GRUCell(64, 512, rngs=nnx.Rngs(0)), ui.recipes.flax_nnx_default()).ok
 
 
 def test_the_zeros_of_a_sparse_matrix_are_counted() -> None:

@@ -12,6 +12,7 @@ from tests.helpers.messages import refused
 
 import unified_init as ui
 from unified_init.drawing.digests import values_of
+from unified_init.models import transfer_source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -191,6 +192,39 @@ class FailingMapping(dict):  # type: ignore[type-arg]  # of nothing
         """Raise what no handler of ours expects."""
         message = "closed"
         raise RuntimeError(message)
+
+
+@pytest.mark.needs("torch")
+@pytest.mark.parametrize("kind", ["float8_e4m3fn", "float8_e5m2", "bfloat16"])
+def test_narrow_floats_are_read_from_a_file(tmp_path: Path, kind: str) -> None:
+    """Beside other types, as the same bits."""
+    import torch
+    from safetensors.torch import save_file
+
+    theirs = trained(torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.Linear(5, 2)))
+    narrow = {
+        name: value.to(getattr(torch, kind)) if value.ndim > 1 else value.half()
+        for name, value in theirs.state_dict().items()
+    }
+    path = tmp_path / "narrow.safetensors"
+    save_file(narrow, path)
+    ours = ui.transfer(path, torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.Linear(5, 2)))
+    assert all(torch.equal(ours.state_dict()[name], value.float()) for name, value in narrow.items())
+
+
+@pytest.mark.needs("torch")
+def test_a_file_with_a_type_that_numpy_does_not_have_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the name of the tensor. Every safetensors has float8, which stands for the newer types of some."""
+    import torch
+    from safetensors.torch import save_file
+
+    path = tmp_path / "narrow.safetensors"
+    save_file({"weight": torch.ones(2, 3).to(torch.float8_e4m3fn)}, path)
+    monkeypatch.setattr(transfer_source, "FLOAT8", {})
+    with refused(ui.ArgumentTypeError):
+        ui.transfer(path, torch.nn.Linear(3, 2, bias=False))
 
 
 @pytest.mark.needs("torch")

@@ -78,7 +78,7 @@ def test_every_walker_is_compared() -> None:
 def test_every_protocol_is_compared() -> None:
     """All that the module declares."""
     declared = {name for name, kind in vars(protocol).items() if getattr(kind, "_is_protocol", False)}
-    assert declared - {"Protocol"} == {"Materializer", "Prober", "Runner", "Tying", "Walker"}
+    assert declared - {"Protocol"} == {"Keeping", "Materializer", "Prober", "Runner", "Tying", "Walker"}
 
 
 def right() -> dict[str, Any]:
@@ -93,6 +93,9 @@ def right() -> dict[str, Any]:
     def shape_and_dtype(model: Any, path: str) -> Any:
         """Return a shape and an element type."""
 
+    def state(model: Any, paths: Any) -> Any:
+        """Return the stream names of state."""
+
     def loaded(model: Any) -> Any:
         """Return the paths of loaded values."""
 
@@ -102,7 +105,7 @@ def right() -> dict[str, Any]:
     def commit(model: Any, writes: Any) -> Any:
         """Write."""
 
-    made = (inspect, read, shape_and_dtype, loaded, check, commit)
+    made = (inspect, read, shape_and_dtype, state, loaded, check, commit)
     return {function.__name__: function for function in made}
 
 

@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from unified_init.auditing.causes import Context, causes_of, context_of, faithful_note, low_precision_notes
-from unified_init.auditing.duplicates import duplicates_of
+from unified_init.auditing.causes import (
+    Context,
+    causes_of,
+    clamped_note,
+    context_of,
+    faithful_note,
+    low_precision_notes,
+)
+from unified_init.auditing.duplicates import duplicates_of, proportional_of
 from unified_init.auditing.expectations import Expectation, expectations_of, read_tensor, unused_rules
 from unified_init.auditing.report import Audit, AuditRow
 from unified_init.auditing.structures import Draws, independent_draws, structural_fault
@@ -42,6 +49,8 @@ __all__ = ["ALPHA", "audit"]
 # ruff: noqa: ANN401  # models of any framework
 
 ALPHA = 1e-9
+EQUAL = "holds the same values as {}"
+PROPORTIONAL = "holds the values of {} times a constant, as one generator seed for both gives"
 FEW, FEW_OF = 3, 1e-3  # so many values, and such a share of all, are outliers and not another law
 
 
@@ -133,8 +142,7 @@ def audit(
         if expectation.piece is None or expectation.piece.law.random:  # a formula may give two the same
             unique[len(rows)] = values
         rows.append(row)
-    for index, indices in duplicates_of(unique).items():
-        rows[index] = _with_duplicates(rows[index], tuple(expectations[other].path for other in indices))
+    _mark_duplicates(rows, unique, expectations)
     rows = [*_with_broken_ties(walker, model, rows), *_packed_rows(walker, model, inventory)]
     return Audit(recipe.name, inventory.framework, rate, tuple(rows), unused)
 
@@ -169,11 +177,29 @@ def _computed_reason(walker: Walker, model: Any, expectation: Expectation) -> st
     return ""
 
 
-def _with_duplicates(row: AuditRow, others: tuple[str, ...]) -> AuditRow:
+def _mark_duplicates(
+    rows: list[AuditRow], unique: Mapping[int, NDArray[Any]], expectations: Sequence[Expectation]
+) -> None:
+    """Replace the rows of tensors with the same values, or with draws that are proportional."""
+    drawn = {index: values for index, values in unique.items() if expectations[index].piece is not None}
+    seen: set[tuple[int, int]] = set()
+    for note, groups in ((EQUAL, duplicates_of(unique)), (PROPORTIONAL, proportional_of(drawn))):
+        for index, indices in groups.items():
+            others = [other for other in indices if (index, other) not in seen]
+            seen |= {(index, other) for other in others}
+            if others:
+                paths = tuple(expectations[other].path for other in others)
+                rows[index] = _with_duplicates(rows[index], paths, note)
+
+
+def _with_duplicates(row: AuditRow, others: tuple[str, ...], note: str) -> AuditRow:
     listing = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")  # noqa: PLR2004
     verdict = "faulty" if row.verdict in {"ok", "differs"} else row.verdict
     return dataclasses.replace(
-        row, verdict=verdict, duplicates=others, notes=(*row.notes, f"holds the same values as {listing}")
+        row,
+        verdict=verdict,
+        duplicates=(*row.duplicates, *others),
+        notes=(*row.notes, note.format(listing)),
     )
 
 
@@ -232,6 +258,7 @@ def _tested(
         is_few = 0 < count <= FEW + FEW_OF * observed.size and not _distribution_failed(failed)
         causes = [] if is_few else list(causes_of(expectation, observed, law, context))
         notes += causes or filter(None, [far])
+        notes += clamped_note(measured.reals, law, context.framework) if is_few else ()
     if failed and not notes:
         notes = [
             f"{finding.name}: {finding.observed:.6g} where {finding.expected:.6g} is due"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from unified_init.errors import UnifiedInitError
 from unified_init.recipes.assignment import assign, law_with_fans
@@ -21,6 +21,8 @@ from unified_init.stream.dtypes import DTYPES
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from unified_init.auditing.expectations import Expectation
     from unified_init.auditing.values import Observed
     from unified_init.inventory.records import Inventory, Record
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from unified_init.spec.initializer import Initializer
     from unified_init.testing.findings import Finding
 
-__all__ = ["Context", "causes_of", "context_of", "faithful_note", "low_precision_notes"]
+__all__ = ["Context", "causes_of", "clamped_note", "context_of", "faithful_note", "low_precision_notes"]
 
 DEFAULTS = {
     "torch": ("PyTorch", torch_default),
@@ -199,6 +201,17 @@ def _shape(piece: Piece, observed: Observed) -> Iterator[str]:
     name, nearest = min(SHAPES.items(), key=lambda shape: abs(shape[1] - observed.kurtosis))
     if abs(observed.kurtosis - expected) > error and abs(observed.kurtosis - nearest) <= error:
         yield f"the values are distributed as a {name}, where the law is {piece.law.kind.replace('_', ' ')}"
+
+
+def clamped_note(reals: NDArray[Any], law: Law, framework: str) -> Iterator[str]:
+    """Yield a note if the lowest value is the end to which a sampler by erfinv clamps minus infinity."""
+    is_far = math.isfinite(law.low) and law.mean - law.low > FAR * law.std
+    if framework != "torch" or not is_far or reals.min() != reals.dtype.type(law.low):
+        return
+    yield (
+        f"{law.low:g} is the lower end of trunc_normal_. Samplers by erfinv (timm's, and PyTorch's before it "
+        "drew by rejection) give it about once in 2**24 values, however far out it is: a fault of the sampler"
+    )
 
 
 def faithful_note(expectation: Expectation) -> Iterator[str]:

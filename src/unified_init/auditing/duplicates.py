@@ -1,21 +1,30 @@
-"""Finds parameters with the same values: two layers on one stream, or a matrix that begins with another."""
+"""Finds parameters with the same values, or values in one proportion: two layers on one stream.
+
+One may begin with the other. Two draws of one distribution from the same seed differ in their scale only.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import ml_dtypes
 import numpy as np
 
 from unified_init.drawing.digests import as_bits
+from unified_init.stream.dtypes import DTYPES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-__all__ = ["duplicates_of"]
+__all__ = ["duplicates_of", "proportional_of"]
 
 HEAD = 8  # first values that are compared at once: those of independent draws differ
+PREFIX = 4096  # values whose proportion is compared
+LIKELY = 1e-4  # what the correlation of two heads in proportion may lack to 1, in any type
+NARROWEST = 2  # bytes
+ROUNDED = 1e-11  # what the correlation of proportional float32 values may lack to 1
 
 
 def duplicates_of(values: Mapping[int, NDArray[Any]]) -> dict[int, tuple[int, ...]]:
@@ -42,6 +51,59 @@ def duplicates_of(values: Mapping[int, NDArray[Any]]) -> dict[int, tuple[int, ..
             for key in keys:
                 duplicates[key] = set(keys) - {key}
     return {key: tuple(sorted(others)) for key, others in duplicates.items() if others}
+
+
+def proportional_of(values: Mapping[int, NDArray[Any]]) -> dict[int, tuple[int, ...]]:
+    """Return, for each tensor of draws, the others of which it is a multiple, as far as the smaller goes.
+
+    The sign and an offset do not count. Tensors of fewer than eight different values are left out, and
+    types of 8 bits, in which independent draws are often in proportion.
+    """
+    heads = np.zeros((len(values), HEAD))  # of the first, and largest, tensor of each class
+    classes: list[list[int]] = []
+    for key in sorted(values, key=lambda key: -values[key].size):
+        head = _standardized(values[key], HEAD)
+        if head is None:
+            continue
+        near = np.flatnonzero(np.abs(heads[: len(classes)] @ head) > 1.0 - LIKELY)
+        keys = next(
+            (classes[index] for index in near if _in_proportion(values[classes[index][0]], values[key])), None
+        )
+        if keys is None:
+            heads[len(classes)] = head
+            classes.append([key])
+        else:
+            keys.append(key)
+    return {key: tuple(sorted({*keys} - {key})) for keys in classes if len(keys) > 1 for key in keys}
+
+
+def _standardized(values: NDArray[Any], count: int) -> NDArray[np.float64] | None:
+    """Return the first values less their mean, as a vector of length 1; None where they say nothing."""
+    if values.dtype.name not in DTYPES or values.dtype.itemsize < NARROWEST:
+        return None
+    flat = values.reshape(-1)[:count]
+    if flat.dtype.kind == "c":
+        flat = flat.view(flat.real.dtype)[:count]
+    reals = flat.astype(np.float64)
+    if not np.isfinite(reals).all() or np.unique(reals).size < HEAD:
+        return None
+    centered = reals - reals.mean()
+    unit: NDArray[np.float64] = centered / np.linalg.norm(centered)
+    return unit
+
+
+def _in_proportion(a: NDArray[Any], b: NDArray[Any]) -> bool:
+    count = min(a.size, b.size, PREFIX)
+    first, second = _standardized(a, count), _standardized(b, count)
+    if first is None or second is None or first.size != second.size:
+        return False
+    tolerance = max(_tolerance(array.dtype.name) for array in (a, b))
+    return abs(float(first @ second)) > 1.0 - tolerance
+
+
+def _tolerance(dtype: str) -> float:
+    """Return what two roundings to a type may take from the correlation of proportional values."""
+    return max(ROUNDED, float(ml_dtypes.finfo(DTYPES[dtype].numpy).eps) ** 2 / 4.0)
 
 
 def _begin_equal(a: NDArray[Any], b: NDArray[Any]) -> bool:

@@ -71,7 +71,7 @@ class AuditRow:
         verdict: one of ``VERDICTS``.
         notes: what is wrong, and why; how a framework's fans differ from the true ones.
         ties: other paths of the same memory.
-        duplicates: other parameters that hold the same values, or begin with them.
+        duplicates: other parameters that hold the same values or multiples of them, or begin with them.
 
     Raises:
         TypeError: a field is missing.

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unified_init.auditing.values import sample_of
 from unified_init.law.layout import bind
 from unified_init.law.unit_values import (
     ConstantValues,
@@ -175,7 +174,8 @@ def _not_orthogonal(matrices: NDArray[Any], gain: float) -> str:
     largest = 0.0
     for matrix in matrices[:ROWS].astype(np.float64):
         rows = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
-        rows = sample_of(rows, ROWS * rows.shape[1])[:ROWS]
+        count = min(ROWS, len(rows))
+        rows = rows[np.arange(count) * len(rows) // count]  # whole vectors: a part of one has another norm
         gram = rows @ rows.T / gain**2
         largest = max(largest, float(np.abs(gram - np.eye(len(gram))).max()))
     tolerance = max(LOOSE, 2.0 * EPSILONS.get(matrices.dtype.name, 0.0))

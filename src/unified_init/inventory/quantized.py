@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from unified_init.inventory.records import Inventory
 
-__all__ = ["has_scale", "is_quantized", "quantized_reason", "quantized_reasons"]
+__all__ = ["has_scale", "is_calibration", "is_quantized", "quantized_reason", "quantized_reasons"]
 
 NARROW = re.compile(r"u?int(?:2|4|8|32)|float[468]_\w+")
 ALWAYS = re.compile(r"qu?int\w+")  # types of PyTorch whose tensors have scales inside
@@ -22,6 +22,11 @@ STEM = re.compile(r"_(?:blocks|packed|quantized|codes)$")
 SCALE = r"(?:scales?|absmax|SCB)(?:_inv)?"
 WEIGHT = re.compile(r"(?:q|quantized_)?(?:weight|kernel|embeddings?)|W_q")
 ANY_SCALE = re.compile(rf"(?:(?:weight|kernel|embeddings?)_)?{SCALE}")
+# What quantization-aware training observes: modules of PyTorch, and variables beside a float8 kernel.
+CALIBRATION = re.compile(
+    r"(?:.*[./])?(?:(?:activation_post_process|weight_fake_quant)\w*[./].*|"
+    r"(?:\w+_)?(?:amax_history|(?:inputs?|kernel|outputs?_grad)_scale))"
+)
 
 
 def quantized_reason(dtype: str) -> str:
@@ -41,6 +46,11 @@ def is_quantized(path: str, dtype: str, paths: Collection[str]) -> bool:
         paths: of all tensors of the model, or keys of a file.
     """
     return bool(ALWAYS.fullmatch(dtype)) or (NARROW.fullmatch(dtype) is not None and has_scale(path, paths))
+
+
+def is_calibration(path: str) -> bool:
+    """Whether a tensor is a range or a scale that quantization-aware training observes, and no weight."""
+    return CALIBRATION.fullmatch(path) is not None
 
 
 def has_scale(path: str, paths: Collection[str]) -> bool:

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from unified_init.core import checks
-from unified_init.core.reprs import shown
-from unified_init.drawing.digests import values_of
-from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError
-from unified_init.inventory.quantized import is_quantized, quantized_reason
-from unified_init.inventory.records import Inventory
+from unified_init.errors import ArgumentValueError, UnifiedInitError
 from unified_init.models.matching import match
 from unified_init.models.packed import check_all_readable
+from unified_init.models.planning import streams_of
 from unified_init.models.tensors import LogicalTensor, logical_tensors
+from unified_init.models.transfer_source import opened_source
+from unified_init.models.transfer_state import may_be_trained, paired_state, state_of
 from unified_init.models.transfer_values import check_range, oriented, summed
-from unified_init.stream.dtypes import DTYPES
-from unified_init.walkers.layer_facts import PackedError
 from unified_init.walkers.registry import walker_of
 from unified_init.walkers.writes import Drawn, Target, Write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from unified_init.inventory.records import Inventory
+    from unified_init.models.transfer_source import Source
     from unified_init.walkers.protocol import Walker
 
 __all__ = ["transfer"]
@@ -37,15 +34,6 @@ __all__ = ["transfer"]
 SHOWN = 4
 COUNTS = frozenset({"count", "buffer"})  # one framework has them and another does not
 SUMMED = ("lstm", "rnn")  # cells whose two biases are only ever added
-
-
-class Source(NamedTuple):
-    """The tensors of a source by stream name, and what reads its native tensors."""
-
-    tensors: dict[str, LogicalTensor]
-    native: Callable[[str], NDArray[Any]]
-    paths: frozenset[str] | None = None  # those that a mapping has; None for a model, which has all
-    extra: tuple[str, ...] = ()  # paths of a mapping that its inventory does not have
 
 
 def transfer(
@@ -62,7 +50,9 @@ def transfer(
     parts split or joined, ties written once, and what a forward pass adds (the forget gate's 1, the 1 of a
     centred norm) is corrected. The kernel of a transposed convolution is flipped in space where the two
     layers take its positions in opposite directions. Two biases of a recurrent cell become the sum of both
-    where the target has one; the second is 0 where the source has one.
+    where the target has one; the second is 0 where the source has one. State that no recipe writes, such as
+    saved buffers, Keras' variables that are not trained and codebooks in Haiku's state, is copied to the
+    tensor of the same name and shape, or the one that ``names`` gives.
 
     Args:
         source: a model; or a mapping of native paths to arrays, such as a state dict; or the path of a
@@ -72,7 +62,9 @@ def transfer(
             as ``ui.match(source, target)`` makes. None calls ``match``, or for a mapping and a file without
             ``inventory`` takes the paths to be the target's own.
         inventory: of the model whose values a mapping or a file holds; None is the target's own.
-        strict: True refuses a tensor of either side without a counterpart, False leaves it.
+        strict: True refuses a tensor of either side without a counterpart, False leaves it. State of integers
+            (indices, counts) and masks (two different values at most) needs no counterpart, nor do buffers
+            that PyTorch does not save, caches and random state.
 
     Returns:
         The target; a new tree for JAX trees and Equinox modules.
@@ -99,18 +91,25 @@ def transfer(
     walker = walker_of(target, "target")
     target_inventory = walker.inspect(target)
     check_all_readable(walker, target, target_inventory)
-    opened = _opened(source, inventory, target_inventory)
+    target_state = state_of(walker, target, target_inventory)
+    opened = opened_source(source, inventory, target_inventory, target_state)
     if names is None and opened.paths is None:
         names = match(source, target)
     elif names is None and inventory is not None:
         names = match(inventory, target)
-    pairs, missing = _paired(opened, list(logical_tensors(target_inventory, names)))
+    streams = streams_of(names)
+    record_streams = {path: stream for path, stream in streams.items() if path not in target_state.streams}
+    pairs, missing = _paired(opened, list(logical_tensors(target_inventory, record_streams)))
     used = {tensor.stream for _, tensors in pairs for tensor in tensors}
     spare = [
         tensor.path
         for stream, tensor in opened.tensors.items()
         if stream not in used and tensor.record.role not in COUNTS
     ] + [*opened.extra]
+    state_pairs, missing_state, spare_state = paired_state(target_state, opened.state, streams)
+    if strict:
+        missing += may_be_trained(missing_state, lambda path: walker.read(target, path))
+        spare += may_be_trained(spare_state, opened.native)
     if strict and (missing or spare):
         raise ArgumentValueError(_uneven(missing, spare))
     wrong = [(tensor, values[0]) for tensor, values in pairs if values and not _fits(tensor, values[0])]
@@ -121,106 +120,23 @@ def transfer(
             f"extents {other.extents}."
         )
         raise ArgumentValueError(msg)
+    pairs += [
+        (tensor, (other,))
+        for tensor, other in state_pairs
+        if not _has_values(walker, target, tensor.path, opened.native(other.path))
+    ]
     writes = _writes(walker, target, opened, pairs)
     walker.check(target, sorted(writes))
     return walker.commit(target, writes)
 
 
-def _opened(source: Any, inventory: Inventory | None, target: Inventory) -> Source:
-    """Return the tensors of a model, a mapping or a file."""
-    if inventory is not None and not isinstance(inventory, Inventory):
-        msg = f"`inventory` must be an Inventory, got {type(inventory).__name__}: inspect(model) makes one."
-        raise ArgumentTypeError(msg)
-    if isinstance(source, (str, os.PathLike)):
-        source = _file(source)
-    if isinstance(source, Mapping):
-        pairs = checks.items(source)
-        if pairs is None:
-            msg = f"`source` must be a mapping of paths to arrays that can be read, got {shown(source)}."
-            raise ArgumentTypeError(msg)
-        records = target if inventory is None else inventory
-        arrays = {checks.text("source", path): array for path, array in pairs}
-        ties = {path: record.path for record in records for path in record.ties}
-        _check_ties(arrays, ties)
-        paths = frozenset({*arrays, *(ties[path] for path in arrays if path in ties)})
-        owners = {ties[path]: path for path in arrays if path in ties and ties[path] not in arrays}
-        tensors = {
-            tensor.stream: tensor
-            for tensor in logical_tensors(records)
-            if (tensor.part.path if tensor.part is not None else tensor.record.path) in paths
-        }
-        known = {path for record in records for path in (*record.ties, *(path for path, _ in record.stored))}
-        extra = tuple(path for path in arrays if path not in known and path not in records.left)
-
-        for path, array in arrays.items():
-            dtype = _numbers(array).dtype.name
-            if is_quantized(path, dtype, arrays):
-                msg = f"{path!r} of `source`: {quantized_reason(dtype)}."
-                raise PackedError(msg)
-
-        def native(path: str) -> NDArray[Any]:
-            return _numbers(arrays[owners.get(path, path)])
-
-        for tensor in tensors.values():
-            _check_shape(tensor, native(tensor.record.path if tensor.part is None else tensor.part.path))
-        return Source(tensors, native, paths, extra)
-    if inventory is not None:
-        msg = "`inventory` says what a mapping or a file holds; a model says it itself."
-        raise ArgumentValueError(msg)
-    walker = walker_of(source, "source")
-    own = walker.inspect(source)
-    check_all_readable(walker, source, own)
-    tensors = {tensor.stream: tensor for tensor in logical_tensors(own)}
-    return Source(tensors, lambda path: walker.read(source, path))
-
-
-def _check_ties(arrays: Mapping[str, Any], ties: Mapping[str, str]) -> None:
-    """Refuse two paths of one tied tensor that hold different values, of which one would be lost."""
-    for path, owner in ties.items():
-        if path not in arrays or owner not in arrays:
-            continue
-        if not np.array_equal(_numbers(arrays[path]), _numbers(arrays[owner])):
-            msg = f"`source` has different values for {owner!r} and {path!r}, which are tied: leave out one."
-            raise ArgumentValueError(msg)
-
-
-def _check_shape(tensor: LogicalTensor, values: NDArray[Any]) -> None:
-    """Refuse an array of another shape than its record has, but for axes of extent 1."""
-    if tensor.part is not None and tensor.part.box is not None:
-        box = tensor.part.box
-        fits = tensor.part.view is not None or (
-            values.ndim == len(box)
-            and all(stop <= size for (_, stop), size in zip(box, values.shape, strict=True))
-        )
-    else:
-        fits = [size for size in values.shape if size != 1] == [size for size in tensor.shape if size != 1]
-    if not fits:
-        msg = f"{tensor.path!r} has the shape {tensor.shape}, and `source` has {values.shape} there."
-        raise ArgumentValueError(msg)
-
-
-def _numbers(array: Any) -> NDArray[Any]:
-    """Return an array of a mapping as one of NumPy; refuse what holds no numbers."""
-    values = values_of(array, "source")
-    if values.dtype.kind not in "biuf" and values.dtype.name not in DTYPES:
-        msg = f"`source` must hold numbers, got an array of {values.dtype}."
-        raise ArgumentTypeError(msg)
-    return values
-
-
-def _file(source: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
+def _has_values(walker: Walker, target: Any, path: str, values: NDArray[Any]) -> bool:
+    """Whether a tensor of the target has these values already, as a constant has."""
     try:
-        import safetensors.numpy  # noqa: PLC0415  # an extra, imported on demand
-    except ImportError:
-        msg = "`source` is a file, which needs safetensors: pip install 'unified_init[files]'."
-        raise BackendError(msg) from None
-    path = os.fspath(source) if checks.plain(source) is None else checks.text("source", source)
-    try:
-        arrays: dict[str, NDArray[Any]] = safetensors.numpy.load_file(path)
-    except (OSError, ValueError, safetensors.SafetensorError) as error:
-        msg = f"`source` must be a safetensors file, got {shown(path)}: {error}."
-        raise ArgumentValueError(msg) from None
-    return arrays
+        current = walker.read(target, path)
+    except UnifiedInitError:  # without values yet
+        return False
+    return bool(np.array_equal(current, values))
 
 
 Pair = tuple[LogicalTensor, tuple[LogicalTensor, ...]]

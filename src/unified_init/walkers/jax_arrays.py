@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     Position = tuple[int, ...]
 
 __all__ = [
-    "array_or_none", "by_number", "check", "from_host", "is_float", "is_tensor", "replacement", "values",
-    "word_of",
+    "array_or_none", "by_number", "check", "from_host", "is_float", "is_number", "is_tensor", "replacement",
+    "values", "word_of",
 ]  # fmt: skip
 
 
@@ -37,6 +37,11 @@ def is_tensor(leaf: Any) -> bool:
 def is_float(leaf: Any) -> bool:
     """Whether the elements of an array are real or complex numbers, and not integers or keys."""
     return bool(jnp.issubdtype(leaf.dtype, jnp.inexact))
+
+
+def is_number(leaf: Any) -> bool:
+    """Whether the elements of an array are numbers or booleans, and not keys."""
+    return any(jnp.issubdtype(leaf.dtype, kind) for kind in (jnp.number, jnp.bool_))
 
 
 def word_of(step: Any) -> str:

@@ -31,6 +31,13 @@ class Walker(Protocol):
     def shape_and_dtype(self, model: Any, path: str) -> tuple[tuple[int, ...], str]:
         """Return the shape and the element type's name of a native tensor."""
 
+    def state(self, model: Any, paths: Collection[str]) -> dict[str, str]:
+        """Return the stream names of those tensors without a record that training or data may change.
+
+        These are what a checkpoint has of them, without random state and caches. The paths of a
+        shared tensor have one stream.
+        """
+
     def loaded(self, model: Any) -> frozenset[str]:
         """Return the paths that the model itself marks as holding loaded values."""
 

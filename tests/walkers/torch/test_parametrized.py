@@ -148,3 +148,54 @@ def test_a_plan_and_an_audit_leave_a_parametrization_as_it_was() -> None:
     with refused(ui.UnifiedInitError):
         ui.apply(model, ui.recipes.torch_default(), seed=0)
     assert all(torch.equal(values, before[name]) for name, values in model.state_dict().items())
+
+
+def spectral(*, older: bool) -> Any:
+    """Return a model with one layer under spectral norm, whose vectors training moves."""
+    import torch
+
+    wrap: Any = torch.nn.utils.spectral_norm if older else torch.nn.utils.parametrizations.spectral_norm
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # the older one is deprecated
+        layer = wrap(torch.nn.Linear(64, 64))
+    return torch.nn.Sequential(layer, torch.nn.ReLU(), torch.nn.Linear(64, 2))
+
+
+@WRAPPINGS
+def test_a_weight_under_spectral_norm_is_the_kernel_and_is_not_written(*, older: bool) -> None:
+    """Neither by a recipe nor by a transfer, which gave a wrong network; reading it moves no vector."""
+    import torch
+
+    model, other = spectral(older=older).train(), spectral(older=older)
+    for _ in range(20):
+        model(torch.randn(3, 64))
+    before = {path: tensor.clone() for path, tensor in model.state_dict().items()}
+    inventory = ui.inspect(model)
+    record = inventory["0.weight"]
+    assert (record.kind, record.role, record.layout, record.fans) == ("linear", "kernel", "OI", (64, 64))
+    assert not inventory.left
+    for refusal in (
+        lambda: ui.apply(model, ui.recipes.torch_default(), seed=0),
+        lambda: ui.transfer(other, model),
+    ):
+        with refused(ui.ArgumentValueError):
+            refusal()
+    audit = ui.audit(model, ui.recipes.torch_default())
+    assert audit["0.weight"].verdict == "unexamined"
+    assert "not give a weight that is written back as it was" in audit["0.weight"].notes[0]
+    assert all(torch.equal(tensor, before[path]) for path, tensor in model.state_dict().items())
+
+
+@WRAPPINGS
+def test_a_weight_under_spectral_norm_moves_to_a_plain_layer(*, older: bool) -> None:
+    """As the layer uses it: equal outputs."""
+    import torch
+
+    model = spectral(older=older)
+    for _ in range(20):
+        model(torch.randn(3, 64))
+    target = torch.nn.Sequential(torch.nn.Linear(64, 64), torch.nn.ReLU(), torch.nn.Linear(64, 2))
+    ui.transfer(model.eval(), target)
+    x = torch.randn(5, 64)
+    with torch.no_grad():
+        assert torch.allclose(model(x), target(x), atol=1e-6)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from unified_init.walkers.writes import Write
 
-__all__ = ["check", "commit", "inspect", "loaded", "modules_of", "read", "shape_and_dtype"]
+__all__ = ["check", "commit", "inspect", "loaded", "modules_of", "read", "shape_and_dtype", "state"]
 
 # Layers that compute the weight they use from the stored one.
 WRAPPERS = (eqx.nn.SpectralNorm, eqx.nn.WeightNorm)
@@ -53,6 +53,17 @@ def shape_and_dtype(model: eqx.Module, path: str) -> tuple[tuple[int, ...], str]
     """Return the shape and the element type's name."""
     leaf, _ = _find(model, path)
     return tuple(leaf.shape), str(leaf.dtype)
+
+
+def state(model: eqx.Module, paths: Collection[str]) -> dict[str, str]:
+    """Return the paths of constants; what a StateIndex has are the values that a State starts from."""
+    return {
+        path: path
+        for path, leaf, chain in _leaves(model)
+        if path in paths
+        and jax_arrays.is_number(leaf)
+        and not any(isinstance(owner, eqx.nn.StateIndex) for owner, _ in chain)
+    }
 
 
 def loaded(model: eqx.Module) -> frozenset[str]:  # noqa: ARG001  # Equinox marks nothing

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from unified_init.walkers.trees import Linen
     from unified_init.walkers.writes import Write
 
-__all__ = ["check", "commit", "inspect", "loaded", "read", "shape_and_dtype"]
+__all__ = ["check", "commit", "inspect", "loaded", "read", "shape_and_dtype", "state"]
+
+PASSING = frozenset({"cache", "intermediates", "perturbations"})  # collections that a call fills
 
 
 @dataclasses.dataclass(slots=True)
@@ -251,6 +253,15 @@ def shape_and_dtype(model: Linen, path: str) -> tuple[tuple[int, ...], str]:
     """Return the shape and the element type's name."""
     leaf = _leaf(model, path)
     return tuple(leaf.shape), str(leaf.dtype)
+
+
+def state(model: Linen, paths: Collection[str]) -> dict[str, str]:
+    """Return the paths of other collections' numbers, except caches: they are the stream names."""
+    return {
+        path: path
+        for path, leaf in _by_path(model).items()
+        if path in paths and path.partition("/")[0] not in PASSING and jax_arrays.is_number(leaf)
+    }
 
 
 def loaded(model: Linen) -> frozenset[str]:  # noqa: ARG001  # Linen marks nothing

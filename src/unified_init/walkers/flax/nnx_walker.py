@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from unified_init.walkers.writes import Write
 
-__all__ = ["check", "commit", "inspect", "loaded", "modules_of", "read", "shape_and_dtype"]
+__all__ = ["check", "commit", "inspect", "loaded", "modules_of", "read", "shape_and_dtype", "state"]
 
 SIMPLE = (  # layers whose class says everything
     (nnx.Linear, "dense"), (nnx.Embed, "embed"), (nnx.BatchNorm, "batch_norm"), (nnx.LayerNorm, "layer_norm"),
@@ -36,6 +36,7 @@ COLLECTIONS = (
     (nnx.Param, "params"), (nnx.BatchStat, "batch_stats"), (nnx.Cache, "cache"),
     (nnx.Intermediate, "intermediates"), (nnx.RngState, "rngs"),
 )  # fmt: skip
+PASSING = (nnx.RngState, nnx.Cache, nnx.Intermediate, nnx.Perturbation)  # what a call fills, or draws from
 
 
 def inspect(model: nnx.Module) -> Inventory:
@@ -184,6 +185,20 @@ def shape_and_dtype(model: nnx.Module, path: str) -> tuple[tuple[int, ...], str]
     """Return the shape and the element type's name."""
     value = _find(model, path)[0].get_value()
     return tuple(value.shape), str(value.dtype)
+
+
+def state(model: nnx.Module, paths: Collection[str]) -> dict[str, str]:
+    """Return the paths of variables of other types, except caches and random state."""
+    shared: dict[int, str] = {}
+    streams = {}
+    for key, node, owner in _walk(model):
+        if not isinstance(node, nnx.Variable) or isinstance(node, PASSING):
+            continue
+        path = _leaf(key, node, owner).path
+        value = node.get_value()
+        if path in paths and jax_arrays.is_tensor(value) and jax_arrays.is_number(value):
+            streams[path] = shared.setdefault(id(node), path)
+    return streams
 
 
 def loaded(model: nnx.Module) -> frozenset[str]:  # noqa: ARG001  # NNX marks nothing

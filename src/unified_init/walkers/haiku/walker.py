@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from unified_init.walkers.trees import Haiku
     from unified_init.walkers.writes import Write
 
-__all__ = ["check", "commit", "inspect", "loaded", "read", "shape_and_dtype"]
+__all__ = ["check", "commit", "inspect", "loaded", "read", "shape_and_dtype", "state"]
 
 SHOWN = 5
 # The layers by class. DepthwiseConvND and ConvNDLSTM have no public name, but classes derived from them do.
@@ -71,6 +71,11 @@ def shape_and_dtype(model: Haiku, path: str) -> tuple[tuple[int, ...], str]:
     """Return the shape and the element type's name."""
     leaf = _leaf(model, path)
     return tuple(leaf.shape), str(leaf.dtype)
+
+
+def state(model: Haiku, paths: Collection[str]) -> dict[str, str]:
+    """Return the paths of a function's state that holds numbers: they are the stream names."""
+    return {path: path for path in paths if jax_arrays.is_number(_leaf(model, path))}
 
 
 def loaded(model: Haiku) -> frozenset[str]:  # noqa: ARG001  # Haiku marks nothing

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from unified_init.walkers.writes import Write
 
-__all__ = ["check", "children_of", "commit", "inspect", "loaded", "read", "shape_and_dtype"]
+__all__ = ["check", "children_of", "commit", "inspect", "loaded", "read", "shape_and_dtype", "state"]
 
 # ruff: noqa: SLF001  # Keras has no public way to a layer's own variables
 
@@ -247,6 +247,12 @@ def read(model: Any, path: str) -> NDArray[Any]:
     return values
 
 
+def state(model: Any, paths: Collection[str]) -> dict[str, str]:
+    """Return the stream names of variables that are not trained, without the states of seeds."""
+    occurrences = _walk(model, None, "", "", ())
+    return {occurrence.path: occurrence.stream for occurrence in occurrences if occurrence.path in paths}
+
+
 def shape_and_dtype(model: Any, path: str) -> tuple[tuple[int, ...], str]:
     """Return the shape and the element type's name."""
     variable = _find(model, path)
@@ -312,4 +318,8 @@ def commit(model: Any, writes: Mapping[str, Write]) -> Any:
         assignments.append((variable, adapter.adopt(write.array(current), None)))
     for variable, values in assignments:
         variable.assign(values)
+    written = {id(variable) for variable, _ in assignments}
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.Normalization) and written.intersection(map(id, layer.variables)):
+            layer.finalize_state()  # as load_weights does: it computes with what was derived from them
     return model

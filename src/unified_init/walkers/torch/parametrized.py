@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Effective", "effective_of", "effective_weights"]
 
 TOLERANCE = 1e-4
+# The older weight_norm and spectral_norm are hooks, with parameters and buffers of these endings.
+HOOKS = {"WeightNorm": (("g", "v"), ()), "SpectralNorm": (("orig",), ("u", "v"))}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -33,16 +35,21 @@ class Effective:
     name: str
     path: str
     originals: frozenset[str]
-    hook: Any = None  # of the older weight_norm
+    hook: Any = None  # of the older weight_norm or spectral_norm
 
     def value(self) -> torch.Tensor:
         """Return the weight as the layer sees it."""
         with torch.no_grad(), _in_eval_mode(self.module, self.name):
             if self.hook is not None:
-                computed: torch.Tensor = self.hook.compute_weight(self.module)
+                options = {"do_power_iteration": False} if self._is_spectral else {}
+                computed: torch.Tensor = self.hook.compute_weight(self.module, **options)
                 return computed
             weight: torch.Tensor = getattr(self.module, self.name)
             return weight.detach()
+
+    @property
+    def _is_spectral(self) -> bool:
+        return type(self.hook).__name__ == "SpectralNorm"
 
     @property
     def identity(self) -> tuple[int, str]:
@@ -65,10 +72,11 @@ class Effective:
         if current.is_meta:
             msg = f"{self.path!r} is on the meta device and has no values to fill: use ui.materialize."
             raise ArgumentValueError(msg)
-        if self.hook is not None:
+        if self.hook is not None and not self._is_spectral:
             return
-        if not self._gives_back(_probe(current)):
-            kinds = [type(step).__name__ for step in self.module.parametrizations[self.name]]
+        if self._is_spectral or not self._gives_back(_probe(current)):
+            steps = [self.hook] if self._is_spectral else self.module.parametrizations[self.name]
+            kinds = [type(step).__name__ for step in steps]
             msg = (
                 f"{self.path!r} is computed by {', '.join(kinds)}, which does not give a weight that is "
                 f"written back as it was: skip={self.path!r}, or apply before the parametrization."
@@ -98,7 +106,7 @@ class Effective:
     def stored(self) -> list[torch.Tensor]:
         """The tensors from which it is computed, which are written in its place."""
         if self.hook is not None:
-            return [getattr(self.module, f"{self.name}_{end}") for end in "gv"]
+            return [getattr(self.module, f"{self.name}_{end}") for end in HOOKS[type(self.hook).__name__][0]]
         steps = self.module.parametrizations[self.name]
         names = ["original"] if steps.is_tensor else [f"original{index}" for index in range(steps.ntensors)]
         return [getattr(steps, name) for name in names]
@@ -176,7 +184,8 @@ def effective_of(module: torch.nn.Module, prefix: str) -> Iterator[Effective]:
             tensors = [*steps.named_parameters(), *steps.named_buffers()]
             paths = frozenset(original_prefix + path for path, _ in tensors)
             yield Effective(module, name, module_prefix + name, paths)
-    for hook in module._forward_pre_hooks.values():  # noqa: SLF001  # the older weight_norm is one
-        if type(hook).__name__ == "WeightNorm":
-            paths = frozenset({f"{module_prefix}{hook.name}_g", f"{module_prefix}{hook.name}_v"})
+    for hook in module._forward_pre_hooks.values():  # noqa: SLF001  # there is no public way to ask
+        parameters, buffers = HOOKS.get(type(hook).__name__, ((), ()))
+        if parameters:
+            paths = frozenset(f"{module_prefix}{hook.name}_{end}" for end in (*parameters, *buffers))
             yield Effective(module, hook.name, module_prefix + hook.name, paths, hook)

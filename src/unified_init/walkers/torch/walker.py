@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from unified_init.walkers.writes import Write
 
-__all__ = ["check", "commit", "inspect", "loaded", "read", "shape_and_dtype", "untied"]
+__all__ = ["check", "commit", "inspect", "kept", "loaded", "read", "shape_and_dtype", "state", "untied"]
 
 
 def inspect(model: torch.nn.Module) -> Inventory:
@@ -151,6 +151,17 @@ def kept(model: torch.nn.Module) -> frozenset[str]:
         for name in module._buffers  # noqa: SLF001  # named_buffers does not say which are persistent
         if name not in module._non_persistent_buffers_set  # noqa: SLF001  # as above
     )
+
+
+def state(model: torch.nn.Module, paths: Collection[str]) -> dict[str, str]:
+    """Return the stream names of saved buffers."""
+    saved, leading = kept(model), _leading(model)
+    shared: dict[Hashable, str] = {}
+    return {
+        path: shared.setdefault(identity(model.get_buffer(path)), unwrapped(path.removeprefix(leading)))
+        for path in paths
+        if path in saved
+    }
 
 
 def shape_and_dtype(model: torch.nn.Module, path: str) -> tuple[tuple[int, ...], str]:
