@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from unified_init.models.verification import Shapes
     from unified_init.walkers.runs import Run
 
 __all__ = ["called", "run_both", "verify_match"]
@@ -99,8 +100,10 @@ def verify_match(
     run_b = _drawn_run(model_b, second, names, inputs_b, number, "second")
     redrawn = run_a if number is None else _drawn_run(model_a, first, None, inputs_a, number ^ 1, "first")
     difference, scale = _outputs(run_a, run_b, redrawn)
-    layers = tuple(_layers(_partners(inspect(model_a), inspect(model_b), names), run_a, run_b, redrawn))
-    return Verification(difference, scale, tolerance, layers)
+    shapes = _unequal_shapes(run_a, run_b)
+    partners = _partners(inspect(model_a), inspect(model_b), names)
+    layers = [layer for layer in _layers(partners, run_a, run_b, redrawn) if shapes or not layer.shapes]
+    return Verification(difference, scale, tolerance, tuple(layers), shapes)
 
 
 def _number_of(seed: Any) -> int:
@@ -180,6 +183,15 @@ def _outputs(run_a: Run, run_b: Run, redrawn: Run) -> tuple[float, float]:
     return max(pairs, key=lambda pair: pair[0] / pair[1] if pair[0] > 0.0 < pair[1] else pair[0])
 
 
+def _unequal_shapes(run_a: Run, run_b: Run) -> Shapes:
+    """Return the shapes of the first outputs that cannot be the same values; () if there are none."""
+    pairs = zip(run_a.outputs, run_b.outputs, strict=False)
+    for first, second in [*pairs][: None if len(run_a.outputs) == len(run_b.outputs) else 1]:
+        if difference_of(first, second) is None:
+            return first.shape, second.shape
+    return ()
+
+
 def _judged(
     first: NDArray[Any], second: NDArray[Any], redrawn: NDArray[Any], *, rectified: bool = False
 ) -> tuple[float | None, float, bool]:
@@ -190,7 +202,7 @@ def _judged(
 
 
 def _layers(partners: Mapping[str, str], run_a: Run, run_b: Run, redrawn: Run) -> Iterator[LayerDifference]:
-    """Yield the pairs of modules whose outputs can be compared, in the order of the first model's calls."""
+    """Yield the pairs of modules that have outputs, in the order of the first model's calls."""
     for first, activation in run_a.calls.items():
         second = partners.get(first)
         others = [
@@ -201,7 +213,9 @@ def _layers(partners: Mapping[str, str], run_a: Run, run_b: Run, redrawn: Run) -
         if second is None or len(arrays) < 3:  # noqa: PLR2004  # of both models, and redrawn
             continue
         difference, scale, _ = _judged(arrays[0], arrays[1], arrays[2], rectified=True)
-        if difference is not None:
+        if difference is None:
+            yield LayerDifference(first, second, math.inf, scale, (arrays[0].shape, arrays[1].shape))
+        else:
             yield LayerDifference(first, second, difference, scale)
 
 
