@@ -15,6 +15,7 @@ from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendEr
 from unified_init.inventory.quantized import is_quantized, quantized_reason
 from unified_init.inventory.records import Inventory
 from unified_init.models.matching import match
+from unified_init.models.name_map import NameMap, as_read, records_of
 from unified_init.models.packed import check_all_readable
 from unified_init.models.tensors import LogicalTensor, logical_tensors
 from unified_init.models.transfer_values import check_range, oriented, summed
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from unified_init.inventory.records import Record
     from unified_init.walkers.protocol import Walker
 
 __all__ = ["transfer"]
@@ -69,8 +71,9 @@ def transfer(
             safetensors file. Its tensors are only read.
         target: a model, which is written in place where the framework can.
         names: the stream name in the source (``ui.inspect(source)[path].name``) by native path of the target,
-            as ``ui.match(source, target)`` makes. None calls ``match``, or for a mapping and a file without
-            ``inventory`` takes the paths to be the target's own.
+            as ``ui.match(source, target)`` makes; the map keeps the ``layers`` and ``places`` of ``match``.
+            None calls ``match``, with ``strict``, or for a mapping and a file without ``inventory`` takes
+            the paths to be the target's own.
         inventory: of the model whose values a mapping or a file holds; None is the target's own.
         strict: True refuses a tensor of either side without a counterpart, False leaves it.
 
@@ -99,12 +102,13 @@ def transfer(
     walker = walker_of(target, "target")
     target_inventory = walker.inspect(target)
     check_all_readable(walker, target, target_inventory)
-    opened = _opened(source, inventory, target_inventory)
+    opened = _opened(source, inventory, target_inventory, records_of(names)[0])
     if names is None and opened.paths is None:
-        names = match(source, target)
+        names = match(source, target, strict=strict)
     elif names is None and inventory is not None:
-        names = match(inventory, target)
-    pairs, missing = _paired(opened, list(logical_tensors(target_inventory, names)))
+        names = match(inventory, target, strict=strict)
+    targets = [tensor for tensor in logical_tensors(target_inventory, names) if _is_decided(tensor, names)]
+    pairs, missing = _paired(opened, targets)
     used = {tensor.stream for _, tensors in pairs for tensor in tensors}
     spare = [
         tensor.path
@@ -126,8 +130,19 @@ def transfer(
     return walker.commit(target, writes)
 
 
-def _opened(source: Any, inventory: Inventory | None, target: Inventory) -> Source:
-    """Return the tensors of a model, a mapping or a file."""
+def _is_decided(tensor: LogicalTensor, names: Mapping[str, str] | None) -> bool:
+    """Whether a partial map says where a tensor has its values from: not by the name that it happens to have.
+
+    The recurrent bias that only one model has needs no counterpart.
+    """
+    if not isinstance(names, NameMap) or not names.doubts:
+        return True
+    is_free = tensor.record.role in {*COUNTS, "recurrent_bias"}
+    return is_free or tensor.path in names or tensor.record.path in names
+
+
+def _opened(source: Any, inventory: Inventory | None, target: Inventory, records: Sequence[Record]) -> Source:
+    """Return the tensors of a model, a mapping or a file; ``records`` are those that a map reads its way."""
     if inventory is not None and not isinstance(inventory, Inventory):
         msg = f"`inventory` must be an Inventory, got {type(inventory).__name__}: inspect(model) makes one."
         raise ArgumentTypeError(msg)
@@ -138,19 +153,19 @@ def _opened(source: Any, inventory: Inventory | None, target: Inventory) -> Sour
         if pairs is None:
             msg = f"`source` must be a mapping of paths to arrays that can be read, got {shown(source)}."
             raise ArgumentTypeError(msg)
-        records = target if inventory is None else inventory
+        listed = as_read(target if inventory is None else inventory, records)
         arrays = {checks.text("source", path): array for path, array in pairs}
-        ties = {path: record.path for record in records for path in record.ties}
+        ties = {path: record.path for record in listed for path in record.ties}
         _check_ties(arrays, ties)
         paths = frozenset({*arrays, *(ties[path] for path in arrays if path in ties)})
         owners = {ties[path]: path for path in arrays if path in ties and ties[path] not in arrays}
         tensors = {
             tensor.stream: tensor
-            for tensor in logical_tensors(records)
+            for tensor in logical_tensors(listed)
             if (tensor.part.path if tensor.part is not None else tensor.record.path) in paths
         }
-        known = {path for record in records for path in (*record.ties, *(path for path, _ in record.stored))}
-        extra = tuple(path for path in arrays if path not in known and path not in records.left)
+        known = {path for record in listed for path in (*record.ties, *(path for path, _ in record.stored))}
+        extra = tuple(path for path in arrays if path not in known and path not in listed.left)
 
         for path, array in arrays.items():
             dtype = _numbers(array).dtype.name
@@ -168,7 +183,7 @@ def _opened(source: Any, inventory: Inventory | None, target: Inventory) -> Sour
         msg = "`inventory` says what a mapping or a file holds; a model says it itself."
         raise ArgumentValueError(msg)
     walker = walker_of(source, "source")
-    own = walker.inspect(source)
+    own = as_read(walker.inspect(source), records)
     check_all_readable(walker, source, own)
     tensors = {tensor.stream: tensor for tensor in logical_tensors(own)}
     return Source(tensors, lambda path: walker.read(source, path))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.records import Inventory
 from unified_init.models.applying import apply, inspect
 from unified_init.models.match_layers import layers_of
+from unified_init.models.name_map import as_read, records_of
 from unified_init.models.planning import streams_of
 from unified_init.models.run_differences import difference_of, moved, reach_of, spread_of
 from unified_init.models.telling_recipe import stream_of, telling
@@ -29,9 +32,36 @@ if TYPE_CHECKING:
     from unified_init.models.verification import Shapes
     from unified_init.walkers.runs import Run
 
-__all__ = ["called", "run_both", "verify_match"]
+__all__ = ["Side", "called", "run_both", "side_of", "verified", "verify_match"]
 
 # ruff: noqa: ANN401  # models and inputs of any framework
+
+TOLERANCE = 1e-3
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Side:
+    """One of two models that are compared, how its tensors are read, and its inputs."""
+
+    model: Any
+    inventory: Inventory
+    inputs: Any
+    word: str
+
+
+def side_of(model: Any, inventory: Inventory, inputs: Any, word: str) -> Side:
+    """Return a model as one of two to run; refuse an inventory.
+
+    Args:
+        model: any model.
+        inventory: its tensors, as they are read.
+        inputs: its inputs, as for ``verify_match``.
+        word: "first" or "second", for messages.
+    """
+    if isinstance(model, Inventory):
+        msg = "an inventory cannot be run: pass the model itself, or leave the inputs out."
+        raise ArgumentTypeError(msg)
+    return Side(model, inventory, inputs, word)
 
 
 def verify_match(
@@ -43,7 +73,7 @@ def verify_match(
     *,
     recipe: Recipe | None = None,
     seed: int = 0,
-    tolerance: float = 1e-3,
+    tolerance: float = TOLERANCE,
 ) -> Verification:
     """Give two models the same weights, run both, and compare their outputs.
 
@@ -89,19 +119,35 @@ def verify_match(
         listing = shown(names)
         msg = f"`names` must be a mapping of paths to stream names, such as ui.match returns, got {listing}."
         raise ArgumentTypeError(msg)
-    names = streams_of(names)
+    streams = streams_of(names)
     if recipe is not None and not isinstance(recipe, Recipe):
         msg = f"`recipe` must be a Recipe or None, got {shown(recipe)}."
         raise ArgumentTypeError(msg)
     tolerance = checks.positive("tolerance", tolerance)
     number = None if seed is None else _number_of(seed)
-    first, second = _recipes(model_a, model_b, names, recipe)
-    run_a = _drawn_run(model_a, first, None, inputs_a, number, "first")
-    run_b = _drawn_run(model_b, second, names, inputs_b, number, "second")
-    redrawn = run_a if number is None else _drawn_run(model_a, first, None, inputs_a, number ^ 1, "first")
+    firsts, seconds = records_of(names)
+    first = side_of(model_a, as_read(inspect(model_a), firsts), inputs_a, "first")
+    second = side_of(model_b, as_read(inspect(model_b), seconds), inputs_b, "second")
+    return verified(first, second, streams, recipe=recipe, seed=number, tolerance=tolerance)
+
+
+def verified(
+    first: Side,
+    second: Side,
+    names: Mapping[str, str],
+    *,
+    recipe: Recipe | None = None,
+    seed: int | None = 0,
+    tolerance: float = TOLERANCE,
+) -> Verification:
+    """Return what running two models with the same weights shows; arguments as for ``verify_match``."""
+    recipes = _recipes(first, second, names, recipe)
+    run_a = _drawn_run(first, recipes[0], None, seed)
+    run_b = _drawn_run(second, recipes[1], names, seed)
+    redrawn = run_a if seed is None else _drawn_run(first, recipes[0], None, seed ^ 1)
     difference, scale = _outputs(run_a, run_b, redrawn)
     shapes = _unequal_shapes(run_a, run_b)
-    partners = _partners(inspect(model_a), inspect(model_b), names)
+    partners = _partners(first.inventory, second.inventory, names)
     layers = [layer for layer in _layers(partners, run_a, run_b, redrawn) if shapes or not layer.shapes]
     return Verification(difference, scale, tolerance, tuple(layers), shapes)
 
@@ -116,53 +162,56 @@ def _number_of(seed: Any) -> int:
     return int(key[0]) << 32 | int(key[1])
 
 
-def run_both(
-    model_a: Any, model_b: Any, names: Mapping[str, str], inputs_a: Any, inputs_b: Any
-) -> tuple[Run, Run]:
-    """Return what running both models with telling weights shows; arguments as for ``verify_match``."""
-    first, second = _recipes(model_a, model_b, names, None)
-    run_a = _drawn_run(model_a, first, None, inputs_a, 0, "first")
-    return run_a, _drawn_run(model_b, second, names, inputs_b, 0, "second")
+def run_both(first: Side, second: Side, names: Mapping[str, str]) -> tuple[Run, Run]:
+    """Return what running both models with telling weights shows."""
+    recipes = _recipes(first, second, names, None)
+    return _drawn_run(first, recipes[0], None, 0), _drawn_run(second, recipes[1], names, 0)
 
 
 def _recipes(
-    model_a: Any, model_b: Any, names: Mapping[str, str], recipe: Recipe | None
+    first: Side, second: Side, names: Mapping[str, str], recipe: Recipe | None
 ) -> tuple[Recipe, Recipe]:
-    if recipe is not None:
-        return recipe, recipe
-    return telling(_inventory(model_a), _inventory(model_b), names)
+    return telling(first.inventory, second.inventory, names) if recipe is None else (recipe, recipe)
 
 
-def called(model: Any, inputs: Any, word: str) -> tuple[str, ...]:
+def called(side: Side) -> tuple[str, ...]:
     """Return the paths of a model's modules in the order in which their calls begin."""
-    recipe, _ = telling(_inventory(model), Inventory("", ()), {})
-    return tuple(_drawn_run(model, recipe, None, inputs, 0, word).calls)
+    recipe, _ = telling(side.inventory, Inventory("", ()), {})
+    return tuple(_drawn_run(side, recipe, None, 0).calls)
 
 
-def _inventory(model: Any) -> Inventory:
-    if isinstance(model, Inventory):
-        msg = "an inventory cannot be run: pass the model itself, or leave the inputs out."
-        raise ArgumentTypeError(msg)
-    return inspect(model)
-
-
-def _drawn_run(
-    model: Any,
-    recipe: Recipe,
-    names: Mapping[str, str] | None,
-    inputs: Any,
-    seed: int | None,
-    word: str,
-) -> Run:
+def _drawn_run(side: Side, recipe: Recipe, names: Mapping[str, str] | None, seed: int | None) -> Run:
     """Run a model with the values of a recipe, which it has as long as that takes."""
-    runner = runner_of(model)
-    with runner.scratch(model) as lent:
-        drawn, _ = apply(lent, recipe, seed=seed, names=names)
+    runner = runner_of(side.model)
+    with runner.scratch(side.model) as lent:
+        drawn = lent
+        for skip, only in _rounds(side.inventory, names or {}):
+            drawn, _ = apply(
+                drawn, recipe, seed=seed, names=names, skip=skip, only=only, inventory=side.inventory
+            )
         try:
-            return runner.run(drawn, inputs)
+            return runner.run(drawn, side.inputs)
         except Exception as error:
-            msg = f"the {word} model does not run on its inputs: {type(error).__name__}: {error}"
+            msg = f"the {side.word} model does not run on its inputs: {type(error).__name__}: {error}"
             raise ArgumentValueError(msg) from error
+
+
+def _rounds(
+    inventory: Inventory, names: Mapping[str, str]
+) -> Iterator[tuple[list[str] | None, list[str] | None]]:
+    """Yield what to leave out and what to draw, in turn: ``apply`` draws no two tensors from one stream.
+
+    A head that is tied to a table in the first model, and apart in the second, has the table's stream.
+    """
+    streams: set[str] = set()
+    again: list[str] = []
+    for record in inventory:
+        stream = names.get(record.path, record.name)
+        if stream in streams:
+            again.append(f"re:{re.escape(record.path)}")
+        streams.add(stream)
+    yield again or None, None
+    yield from ((None, [pattern]) for pattern in again)
 
 
 def _outputs(run_a: Run, run_b: Run, redrawn: Run) -> tuple[float, float]:
