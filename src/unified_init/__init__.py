@@ -54,10 +54,10 @@ if TYPE_CHECKING:
     from unified_init.models.applying import apply as apply
     from unified_init.models.applying import inspect as inspect
     from unified_init.models.applying import plan as plan
-    from unified_init.models.matching import NameMap as NameMap
     from unified_init.models.matching import match as match
     from unified_init.models.materializing import materialize as materialize
     from unified_init.models.materializing import unfilled as unfilled
+    from unified_init.models.name_map import NameMap as NameMap
     from unified_init.models.planning import Plan as Plan
     from unified_init.models.tensors import digests as digests
     from unified_init.models.tensors import read as read
@@ -129,8 +129,9 @@ _MODEL_HOMES = {
     "inventory.records": "Inventory Part Record inventory_to_json",
     "inventory.inventory_json": "inventory_from_json",
     "inventory.layer": "Layer Split",
-    "models.matching": "NameMap match",
+    "models.matching": "match",
     "models.materializing": "materialize unfilled",
+    "models.name_map": "NameMap",
     "models.tensors": "digests read",
     "models.transferring": "transfer",
     "checkpoints.proving": "verify",

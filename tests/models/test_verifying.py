@@ -73,7 +73,10 @@ def test_a_model_without_outputs_is_not_proven() -> None:
     result = ui.verify_match(Silent(2), Silent(3), {}, x, x)
     assert result.difference == math.inf
     assert result.first is None
-    assert "no layer that both have differs" in result.summary
+    assert (
+        "the outputs have other shapes: (1, 2) of the first model and (1, 3) of the second; no layer"
+        in result.summary
+    )
 
 
 def mlp() -> Any:
@@ -290,3 +293,27 @@ def test_a_map_and_its_proof_are_tables_in_a_notebook() -> None:
     assert "proven by running both" in html
     assert names.verification is not None
     assert "<td>0</td><td></td>" in names.verification._repr_html_()
+
+
+@pytest.mark.needs("torch")
+def test_outputs_of_other_shapes_are_named_with_the_first_layer_that_makes_them() -> None:
+    """Both shapes, the layer's too; where outputs have equal shapes, a layer's shape alone is no difference."""
+    import torch
+
+    def model(padding: int, size: int) -> Any:
+        return torch.nn.Sequential(
+            torch.nn.Conv2d(3, 3, 1), torch.nn.Conv2d(3, 4, 3, padding=padding),
+            torch.nn.AdaptiveAvgPool2d(size) if size else torch.nn.Identity(), torch.nn.Conv2d(4, 2, 1),
+        )  # fmt: skip
+
+    x = torch.ones(2, 3, 8, 8)
+    result = ui.verify_match(model(1, 0), model(0, 0), {}, x, x)
+    assert not result.ok
+    assert result.shapes == ((2, 2, 8, 8), (2, 2, 6, 6))
+    assert result.first is not None
+    assert (result.first.first, result.first.shapes) == ("1", ((2, 4, 8, 8), (2, 4, 6, 6)))
+    assert "(2, 2, 8, 8) of the first model and (2, 2, 6, 6) of the second" in result.summary
+    assert "'1', paired with '1', whose outputs are (2, 4, 6, 6) and (2, 4, 8, 8)" in result.summary
+    pooled = ui.verify_match(model(1, 1), model(0, 1), {}, x, x)
+    assert pooled.shapes == ()
+    assert [layer.first for layer in pooled.layers] == ["0", "3"]

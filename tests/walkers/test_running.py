@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.helpers.messages import source_of
 from tests.helpers.reading import logical_values
 from tests.walkers.test_walkers import INPUTS, MODELS, OUTPUTS, WIDTH
 
@@ -89,3 +90,68 @@ def test_a_module_may_call_itself() -> None:
     result = ui.verify_match(Twice(), Twice(), {}, x, x)
     assert result.ok
     assert [layer.first for layer in result.layers] == ["fc"]
+
+
+HAIKU = [
+    lambda hk, f: hk.transform(f),
+    lambda hk, f: hk.without_apply_rng(hk.transform(f)),
+    lambda hk, f: hk.without_apply_rng(hk.transform_with_state(f)),
+    lambda hk, f: hk.without_state(hk.without_apply_rng(hk.transform_with_state(f))),
+    lambda hk, f: hk.Transformed(
+        hk.transform(f).init, lambda params, key, x: hk.transform(f).apply(params, key, x)
+    ),
+]
+
+
+@pytest.mark.needs("torch", "haiku")
+@pytest.mark.parametrize("made", HAIKU, ids=source_of)
+def test_a_haiku_function_runs_with_or_without_a_key(made: Any) -> None:
+    """Most code for inference is without one."""
+    import haiku as hk
+    import jax
+
+    def network(x: Any) -> Any:
+        return hk.nets.MLP([WIDTH, OUTPUTS])(x)
+
+    function = made(hk, network)
+    params = function.init(jax.random.key(0), X)
+    params, state = params if isinstance(params, tuple) else (params, None)
+    names = ui.match(torchs("linear/w"), ui.haiku(function, params, X, state=state), inputs=(X, X))
+    assert names.verification is not None
+    assert names.verification.ok
+
+
+@pytest.mark.needs("torch")
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*is deprecated:FutureWarning")
+def test_a_weight_that_an_old_weight_norm_computed_is_copied() -> None:
+    """PyTorch refuses to copy a tensor with a history, which such a weight is."""
+    import torch
+    from torch.nn.utils import weight_norm
+
+    def model() -> Any:
+        return torch.nn.Sequential(
+            weight_norm(torch.nn.Conv1d(3, 8, 3)), weight_norm(torch.nn.ConvTranspose1d(8, 2, 4))
+        )
+
+    a, b, x = model(), model(), torch.ones(1, 3, 9)
+    names = ui.match(a, b, inputs=(x, x))
+    assert names.verification is not None
+    assert names.verification.ok
+    assert ui.verify_match(a, b, names, x, x).difference == 0.0
+    assert not a[0].weight.is_leaf  # the models stay as they are
+
+
+@pytest.mark.needs("torch")
+def test_a_model_with_an_old_spectral_norm_runs() -> None:
+    """Its copy computes what it does, and a tensor with a history in a container is copied too."""
+    import torch
+    from torch.nn.utils import spectral_norm
+
+    from unified_init.walkers.torch import running
+
+    model = torch.nn.Sequential(spectral_norm(torch.nn.Linear(4, 4)), torch.nn.Linear(4, 2)).eval()
+    x = torch.ones(2, 4)
+    model.cache = [{"last": model(x)}]
+    with running.scratch(model) as copied:
+        (outputs,) = running.run(copied, x).outputs
+    assert np.array_equal(outputs, model(x).detach().numpy())

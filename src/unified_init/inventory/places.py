@@ -204,7 +204,7 @@ def _routes(words: tuple[str, ...], mixtures: set[tuple[str, ...]]) -> bool:
 
 def _table(words: list[str], layer: str) -> str:
     """Return the place of an embedding."""
-    text = " ".join(words[:-1])
+    text = " ".join(words)  # a table may be a tensor of its own: `self.wpe = Param(...)`
     if TYPE.search(text):
         return "embedding.type"
     if _lookup(PROJECTIONS, layer) == "attention.extra":

@@ -11,6 +11,7 @@ from unified_init.models.match_given import Pair, settle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from unified_init.models.match_evidence import Decision
     from unified_init.models.match_layers import Layer
@@ -75,11 +76,19 @@ def asked(
     given: Mapping[str, str | None] | None,
     order: str,
 ) -> Question:
-    """Return the question without the layers that are given to have no counterpart."""
+    """Return the question without the layers of which all is given: counterparts elsewhere, or none."""
     pairs, decisions, excluded = settle(layers_a, layers_b, given)
+    settled = _taken(pairs, excluded)
     free_a, free_b = (
-        tuple(layer for layer in layers if not all(unit.path in paths for unit in layer.units))
-        for layers, paths in ((layers_a, excluded[0]), (layers_b, excluded[1]))
+        tuple(
+            layer
+            for layer in layers
+            if layer.order in decided or not all(unit.path in paths for unit in layer.units)
+        )
+        for layers, paths, decided in (
+            (layers_a, settled[0], {decision.first.order for decision in decisions}),
+            (layers_b, settled[1], {decision.second.order for decision in decisions}),
+        )
     )
     lacking = frozenset(excluded[0]), frozenset(excluded[1])
     return Question(free_a, free_b, tuple(pairs), tuple(decisions), lacking, order)
@@ -104,10 +113,7 @@ def with_tensors(question: Question, decisions: Sequence[Decision], doubts: Sequ
 
 def _tensors(decision: Decision, question: Question) -> tuple[list[Pair], list[str]]:
     """Return the pairs of tensors in a pair of layers, by role, and what one of the two lacks."""
-    taken = (
-        question.excluded[0] | {pair.first.path for pair in question.pairs},
-        question.excluded[1] | {pair.second.path for pair in question.pairs},
-    )
+    taken = _taken(question.pairs, question.excluded)
     sides: list[dict[Any, Unit]] = [
         {unit.look: unit for unit in layer.units if unit.path not in paths}
         for layer, paths in zip(decision[:2], taken, strict=True)
@@ -121,6 +127,19 @@ def _tensors(decision: Decision, question: Question) -> tuple[list[Pair], list[s
         if lacking:
             doubts.append(missing(layers[side].path, word, layers[1 - side].path, _paths(lacking)))
     return pairs, doubts
+
+
+def _taken(pairs: Sequence[Pair], excluded: Sequence[AbstractSet[str]]) -> tuple[set[str], set[str]]:
+    """Return the paths in each model that given pairs, and what is given to have none, leave nothing of.
+
+    A table whose values a head takes as well still has a table as its counterpart.
+    """
+    firsts = {pair.first.path for pair in pairs if not _is_tie(pair)}
+    return {*excluded[0], *firsts}, {*excluded[1], *(pair.second.path for pair in pairs)}
+
+
+def _is_tie(pair: Pair) -> bool:
+    return pair.first.record.role == "embedding" and pair.second.record.role == "kernel"
 
 
 def _paths(units: Sequence[Unit]) -> list[str]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Decision", "agree", "decide"]
 
+GUESSED = frozenset({"last_conv", "last_norm"})  # places that only numbers in names say
 LIKENESS = 0.75  # the share of layers in blocks that must look alike, block by block
 
 
@@ -34,9 +35,14 @@ class Decision(NamedTuple):
 
 
 def agree(first: Layer, second: Layer) -> bool:
-    """Whether neither the places nor the sides of two layers contradict each other."""
+    """Whether neither the places nor the sides of two layers contradict each other.
+
+    A place that was guessed from numbers contradicts none: "Conv_1" may be the second of any two layers.
+    """
     words = zip(first.setting, second.setting, strict=True)
-    return not any(word_a and word_b and word_a != word_b for word_a, word_b in words)
+    return not any(
+        word_a and word_b and word_a != word_b and not GUESSED & {word_a, word_b} for word_a, word_b in words
+    )
 
 
 def decide(

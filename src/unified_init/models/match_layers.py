@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from unified_init.inventory.records import Inventory, Record
     from unified_init.models.match_units import Unit
 
-__all__ = ["Layer", "layers_of", "owner_of"]
+__all__ = ["Layer", "layers_of", "owner_of", "shared_words", "without_wrappers"]
 
 # Kinds that match each other: a projection of attention is a linear layer.
 KIN = {"attention": "linear", "rms_norm": "layer_norm"}
@@ -179,8 +179,8 @@ def _names(
         key: tuple(word for word in re.split(r"[./~#]+", f"{unwrapped(key[0])}/{key[1]}".lower()) if word)
         for key in records
     }
-    shared = _shared(words.values())
-    stripped = {key: _without_wrappers(name[shared:]) for key, name in words.items()}
+    shared = shared_words(words.values())
+    stripped = {key: without_wrappers(name[shared:]) for key, name in words.items()}
     unique = len(set(stripped.values())) == len(stripped)
     names = stripped if unique else words
     return {
@@ -188,7 +188,7 @@ def _names(
     }
 
 
-def _shared(names: Iterable[tuple[str, ...]]) -> int:
+def shared_words(names: Iterable[tuple[str, ...]]) -> int:
     """Return how many leading words all names share; the last word of a name is its own."""
     count = 0
     for words in zip(*(name[:-1] for name in names), strict=False):
@@ -198,7 +198,8 @@ def _shared(names: Iterable[tuple[str, ...]]) -> int:
     return count
 
 
-def _without_wrappers(name: tuple[str, ...]) -> tuple[str, ...]:
+def without_wrappers(name: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a name without the words of wrappers that it begins with."""
     while len(name) > 1 and WRAPPERS.fullmatch(name[0]):
         name = name[1:]
     return name

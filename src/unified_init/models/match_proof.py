@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from unified_init.models.match_answer import answered, with_tensors
 from unified_init.models.match_evidence import Decision, agree
 from unified_init.models.run_differences import difference_of, spread_of
-from unified_init.models.verifying import run_both, verify_match
+from unified_init.models.verifying import run_both, verified
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from unified_init.models.match_answer import Answer, Question
     from unified_init.models.match_layers import Layer
+    from unified_init.models.match_readings import Readings
     from unified_init.models.verification import Verification
+    from unified_init.models.verifying import Side
     from unified_init.walkers.runs import Run
 
 __all__ = ["proven"]
-
-# ruff: noqa: ANN401  # models and inputs of any framework
 
 ROUNDS = 24  # of running both models
 EQUAL = 1e-3  # a difference of two inputs that are the same, as a share of their spread
@@ -28,7 +29,7 @@ FLOW = "by what flows into it"
 
 
 def proven(
-    model_a: Any, model_b: Any, inputs: tuple[Any, Any], question: Question, answer: Answer
+    sides: tuple[Side, Side], question: Question, answer: Answer, read: Readings
 ) -> tuple[Answer, Verification | None]:
     """Return an answer whose outputs are equal if there is one, else the last, and what running showed.
 
@@ -36,15 +37,16 @@ def proven(
     the one that looks alike and takes the same input, where all layers before it are decided.
     """
     verification = None
+    first, second = sides
     for _ in range(ROUNDS):
         certain = answer.decisions
         if not answer.doubts:
-            verification = verify_match(model_a, model_b, dict(answer.names), *inputs)
+            verification = verified(first, _second(second, answer, read), dict(answer.names))
             if verification.ok:
                 break
             certain = tuple(_certain(answer, question, verification))
         partial = with_tensors(question, certain)
-        runs = run_both(model_a, model_b, dict(partial.names), *inputs)
+        runs = run_both(first, _second(second, partial, read), dict(partial.names))
         flows = list(_by_flow(question, certain, *runs))
         if not flows:
             break
@@ -52,6 +54,11 @@ def proven(
         known = [decision for decision in certain if decision.first.order not in given]
         answer = answered(question, [*known, *flows])
     return answer, verification
+
+
+def _second(side: Side, answer: Answer, read: Readings) -> Side:
+    """Return the second model with its tensors read as those of the first are."""
+    return dataclasses.replace(side, inventory=read.second(answer.pairs))
 
 
 def _certain(answer: Answer, question: Question, verification: Verification) -> Iterator[Decision]:

@@ -80,6 +80,16 @@ class Unit:
         return record.role, self.gate, extents
 
     @property
+    def extents(self) -> tuple[int, ...]:
+        """Its shape in logical order, without extents of 1: what tensors that hold the same values share."""
+        shape = self.record.shape if self.part is None else self.record.part_shape(self.part)
+        geometry = bind(shape, self.record.layout, dict(self.record.sizes) or None)
+        if geometry.layout is None:
+            return tuple(size for size in shape if size != 1)
+        letters = dict.fromkeys(digit.role for digit in geometry.digits)
+        return tuple(size for size in map(geometry.extent, letters) if size != 1)
+
+    @property
     def shown(self) -> str:
         """What it is, in a message."""
         role, gate, extents = self.look

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from unified_init.core import checks
-from unified_init.core.public import public
 from unified_init.core.reprs import shown
-from unified_init.core.text_table import aligned, as_html
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.models.applying import inspect
 from unified_init.models.match_answer import answered, asked
 from unified_init.models.match_layers import layers_of
 from unified_init.models.match_proof import proven
+from unified_init.models.match_readings import readings
+from unified_init.models.name_map import NameMap
 from unified_init.models.reading import described
-from unified_init.models.verifying import called, check_models
+from unified_init.models.verifying import called, check_models, side_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Mapping, Sequence
 
     from unified_init.inventory.layer import Layer
-    from unified_init.models.verification import Verification
+    from unified_init.inventory.records import Inventory, Record
 
-__all__ = ["NameMap", "match"]
+__all__ = ["match"]
 
 SHOWN = 20
 WAY_OUT = (
@@ -33,59 +31,6 @@ WAY_OUT = (
 )
 
 # ruff: noqa: ANN401  # models and inputs of any framework
-
-
-@public
-@dataclasses.dataclass(frozen=True, slots=True)
-class NameMap(Mapping):  # type: ignore[type-arg]  # a Mapping[str, str]; slots forbid its brackets
-    """Stream names by native path of the second model: what ``names=`` takes.
-
-    Args:
-        names: (path, stream name) pairs; a part's path is "path/label".
-        reasons: (path, path in the first model, reason) triples, to check the map by.
-        doubts: what could not be decided; empty unless ``strict=False`` asked for a partial map.
-        verification: what running both models showed; None if they were not run.
-
-    Example:
-        >>> import unified_init as ui
-        >>> ui.NameMap((("Dense_0/kernel", "fc.weight"),))["Dense_0/kernel"]
-        'fc.weight'
-    """
-
-    names: tuple[tuple[str, str], ...]
-    reasons: tuple[tuple[str, str, str], ...] = ()
-    doubts: tuple[str, ...] = ()
-    verification: Verification | None = None
-
-    def __getitem__(self, path: str) -> str:
-        """Return the stream name of a path."""
-        streams = dict(self.names)
-        word = checks.plain(path)
-        if word not in streams:
-            msg = f"the map has no path {shown(path)}"
-            raise KeyError(msg)
-        return streams[word]
-
-    def __iter__(self) -> Iterator[str]:
-        """Go through the paths."""
-        return iter(path for path, _ in self.names)
-
-    def __len__(self) -> int:
-        """Return how many paths have names."""
-        return len(self.names)
-
-    def __str__(self) -> str:
-        """Return one line per pair, both paths and the reason; then the doubts, and what running showed."""
-        return "\n".join([*aligned(self.reasons), *self._notes()])
-
-    def _repr_html_(self) -> str:
-        """Return the same for a notebook."""
-        head = ("second model", "first model", "reason")
-        return as_html(f"{len(self.reasons)} pairs", [head, *self.reasons], self._notes())
-
-    def _notes(self) -> list[str]:
-        notes = [f"undecided: {doubt}" for doubt in self.doubts]
-        return notes if self.verification is None else [*notes, self.verification.summary]
 
 
 def match(
@@ -109,9 +54,9 @@ def match(
         model_b: its counterpart, in any framework and layout.
         given: pairs that settle what the models do not say: a path of ``model_b`` and that of its counterpart
             in ``model_a``, of a layer, a tensor or a part ("path/label"); None for a path of either model
-            that has no counterpart.
-        layers: as for ``inspect``, of both models.
-        places: as for ``inspect``, of both models.
+            that has no counterpart. Two tensors of equal extents are a pair whatever their kinds.
+        layers: as for ``inspect``, of both models; the map keeps what they say.
+        places: as for ``inspect``, in the same way.
         inputs: the inputs of ``model_a`` and of ``model_b``, the same data in the form that each takes; see
             ``verify_match``. Both models are then run: for the order in which they call their layers, and to
             prove the map, by ``verify_match``.
@@ -140,19 +85,22 @@ def match(
     pair = _pair_of(inputs)
     checks.switch("strict", strict)
     check_models(model_a, model_b)
-    calls: tuple[Sequence[str], Sequence[str]] = ((), ())
+    plain = inspect(model_a), inspect(model_b)
+    a, b = described(plain, layers, places)
+    sides = None
     if pair is not None:
-        calls = called(model_a, pair[0], "first"), called(model_b, pair[1], "second")
-    a, b = described([inspect(model_a), inspect(model_b)], layers, places)
+        sides = side_of(model_a, a, pair[0], "first"), side_of(model_b, b, pair[1], "second")
+    calls = ((), ()) if sides is None else (called(sides[0]), called(sides[1]))
+    read = readings(a, b, given)
     question = asked(
-        layers_of(a, calls[0]),
-        layers_of(b, calls[1]),
+        layers_of(read.compared[0], calls[0]),
+        layers_of(read.compared[1], calls[1]),
         given,
         "order of registration" if pair is None else "order of execution",
     )
     answer, verification = answered(question), None
-    if pair is not None:
-        answer, verification = proven(model_a, model_b, pair, question, answer)
+    if sides is not None:
+        answer, verification = proven(sides, question, answer, read)
     doubts = answer.doubts
     if verification is not None and not verification.ok:
         doubts = (*doubts, verification.summary)
@@ -172,7 +120,13 @@ def match(
             "given={path in the second model: path in the first}."
         )
         raise ArgumentValueError(msg)
-    return NameMap(answer.names, answer.reasons, doubts, verification)
+    records = _unlike(plain[0], a), _unlike(plain[1], read.second(answer.pairs))
+    return NameMap(answer.names, answer.reasons, doubts, verification, records)
+
+
+def _unlike(before: Inventory, after: Inventory) -> tuple[Record, ...]:
+    """Return the records of an inventory that another reading has otherwise."""
+    return tuple(record for record, old in zip(after, before, strict=True) if record != old)
 
 
 def _pair_of(inputs: Any) -> tuple[Any, Any] | None:

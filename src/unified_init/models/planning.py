@@ -12,6 +12,7 @@ from unified_init.core.reprs import shown
 from unified_init.core.text_table import aligned, as_html
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.records import Inventory
+from unified_init.models.name_map import as_read, records_of
 from unified_init.models.names import texts
 from unified_init.models.plan_checks import check_labels, check_rules, check_streams, check_unmatched
 from unified_init.models.plan_notes import notes_of
@@ -119,6 +120,7 @@ def plan_inventory(
 ) -> Plan:
     """Return the plan of a recipe for an inventory; ``ui.plan`` documents the arguments."""
     check_recipe(recipe)
+    inventory = as_read(inventory, records_of(names)[1])
     chosen_paths = _chosen_paths(inventory, only, skip)
     streams = streams_of(names)
     named_inventory = renamed(inventory, streams)

@@ -14,6 +14,7 @@ from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.records import Inventory
 from unified_init.law.layout import bind
 from unified_init.models.applying import inspect
+from unified_init.models.name_map import as_read, records_of
 from unified_init.models.packed import check_all_readable, check_not_quantized
 from unified_init.models.planning import renamed, streams_of
 from unified_init.stream.arrange import to_logical, to_storage
@@ -107,7 +108,7 @@ class LogicalTensor:
 def logical_tensors(inventory: Inventory, names: Mapping[str, str] | None = None) -> Iterator[LogicalTensor]:
     """Yield the logical tensors of a model under the stream names of a map, in the model's order."""
     streams = streams_of(names)
-    for record in renamed(inventory, streams):
+    for record in renamed(as_read(inventory, records_of(names)[1]), streams):
         for part in record.parts or (None,):
             stream = record.name
             if part is not None and part.label:

@@ -15,6 +15,7 @@ from unified_init.drawing.digests import values_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError
 from unified_init.inventory.quantized import is_quantized, quantized_reason
 from unified_init.inventory.records import Inventory
+from unified_init.models.name_map import as_read
 from unified_init.models.packed import check_all_readable
 from unified_init.models.tensors import LogicalTensor, logical_tensors
 from unified_init.models.transfer_state import state_of, state_of_arrays
@@ -23,10 +24,11 @@ from unified_init.walkers.layer_facts import PackedError
 from unified_init.walkers.registry import walker_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
+    from unified_init.inventory.records import Record
     from unified_init.models.transfer_state import State
 
 __all__ = ["Source", "opened_source"]
@@ -47,10 +49,13 @@ class Source(NamedTuple):
     extra: tuple[str, ...] = ()  # paths of a mapping that its inventory does not have
 
 
-def opened_source(source: Any, inventory: Inventory | None, target: Inventory, state: State) -> Source:
+def opened_source(
+    source: Any, inventory: Inventory | None, target: Inventory, state: State, records: Sequence[Record]
+) -> Source:
     """Return the tensors of a model, a mapping or a file.
 
-    ``target`` and ``state`` say what is in a mapping without an ``inventory``.
+    ``target`` and ``state`` say what is in a mapping without an ``inventory``; ``records`` are those that a
+    map reads in its own way.
     """
     if inventory is not None and not isinstance(inventory, Inventory):
         msg = f"`inventory` must be an Inventory, got {type(inventory).__name__}: inspect(model) makes one."
@@ -62,19 +67,19 @@ def opened_source(source: Any, inventory: Inventory | None, target: Inventory, s
         if pairs is None:
             msg = f"`source` must be a mapping of paths to arrays that can be read, got {shown(source)}."
             raise ArgumentTypeError(msg)
-        records = target if inventory is None else inventory
+        listed = as_read(target if inventory is None else inventory, records)
         arrays = {checks.text("source", path): array for path, array in pairs}
-        ties = {path: record.path for record in records for path in record.ties}
+        ties = {path: record.path for record in listed for path in record.ties}
         _check_ties(arrays, ties)
         paths = frozenset({*arrays, *(ties[path] for path in arrays if path in ties)})
         owners = {ties[path]: path for path in arrays if path in ties and ties[path] not in arrays}
         tensors = {
             tensor.stream: tensor
-            for tensor in logical_tensors(records)
+            for tensor in logical_tensors(listed)
             if (tensor.part.path if tensor.part is not None else tensor.record.path) in paths
         }
-        known = {path for record in records for path in (*record.ties, *(path for path, _ in record.stored))}
-        extra = tuple(path for path in arrays if path not in known and path not in records.left)
+        known = {path for record in listed for path in (*record.ties, *(path for path, _ in record.stored))}
+        extra = tuple(path for path in arrays if path not in known and path not in listed.left)
 
         for path, array in arrays.items():
             dtype = _numbers(array).dtype.name
@@ -87,13 +92,13 @@ def opened_source(source: Any, inventory: Inventory | None, target: Inventory, s
 
         for tensor in tensors.values():
             _check_shape(tensor, native(tensor.record.path if tensor.part is None else tensor.part.path))
-        left = {path: _numbers(array) for path, array in arrays.items() if path in records.left}
+        left = {path: _numbers(array) for path, array in arrays.items() if path in listed.left}
         return Source(tensors, state_of_arrays(left, state.streams), native, paths, extra)
     if inventory is not None:
         msg = "`inventory` says what a mapping or a file holds; a model says it itself."
         raise ArgumentValueError(msg)
     walker = walker_of(source, "source")
-    own = walker.inspect(source)
+    own = as_read(walker.inspect(source), records)
     check_all_readable(walker, source, own)
     tensors = {tensor.stream: tensor for tensor in logical_tensors(own)}
     return Source(tensors, state_of(walker, source, own), lambda path: walker.read(source, path))

@@ -9,6 +9,7 @@ import numpy as np
 from unified_init.core import checks
 from unified_init.errors import ArgumentValueError, UnifiedInitError
 from unified_init.models.matching import match
+from unified_init.models.name_map import NameMap, as_read, records_of
 from unified_init.models.packed import check_all_readable
 from unified_init.models.planning import streams_of
 from unified_init.models.tensors import LogicalTensor, logical_tensors
@@ -59,8 +60,9 @@ def transfer(
             safetensors file. Its tensors are only read.
         target: a model, which is written in place where the framework can.
         names: the stream name in the source (``ui.inspect(source)[path].name``) by native path of the target,
-            as ``ui.match(source, target)`` makes. None calls ``match``, or for a mapping and a file without
-            ``inventory`` takes the paths to be the target's own.
+            as ``ui.match(source, target)`` makes; the map keeps the ``layers`` and ``places`` of ``match``.
+            None calls ``match``, with ``strict``, or for a mapping and a file without ``inventory`` takes
+            the paths to be the target's own.
         inventory: of the model whose values a mapping or a file holds; None is the target's own.
         strict: True refuses a tensor of either side without a counterpart, False leaves it. State of integers
             (indices, counts) and masks (two different values at most) needs no counterpart, nor do buffers
@@ -92,14 +94,16 @@ def transfer(
     target_inventory = walker.inspect(target)
     check_all_readable(walker, target, target_inventory)
     target_state = state_of(walker, target, target_inventory)
-    opened = opened_source(source, inventory, target_inventory, target_state)
+    opened = opened_source(source, inventory, target_inventory, target_state, records_of(names)[0])
     if names is None and opened.paths is None:
-        names = match(source, target)
+        names = match(source, target, strict=strict)
     elif names is None and inventory is not None:
-        names = match(inventory, target)
+        names = match(inventory, target, strict=strict)
     streams = streams_of(names)
     record_streams = {path: stream for path, stream in streams.items() if path not in target_state.streams}
-    pairs, missing = _paired(opened, list(logical_tensors(target_inventory, record_streams)))
+    read = as_read(target_inventory, records_of(names)[1])
+    targets = [tensor for tensor in logical_tensors(read, record_streams) if _is_decided(tensor, names)]
+    pairs, missing = _paired(opened, targets)
     used = {tensor.stream for _, tensors in pairs for tensor in tensors}
     spare = [
         tensor.path
@@ -128,6 +132,17 @@ def transfer(
     writes = _writes(walker, target, opened, pairs)
     walker.check(target, sorted(writes))
     return walker.commit(target, writes)
+
+
+def _is_decided(tensor: LogicalTensor, names: Mapping[str, str] | None) -> bool:
+    """Whether a partial map says where a tensor has its values from: not by the name that it happens to have.
+
+    The recurrent bias that only one model has needs no counterpart.
+    """
+    if not isinstance(names, NameMap) or not names.doubts:
+        return True
+    is_free = tensor.record.role in {*COUNTS, "recurrent_bias"}
+    return is_free or tensor.path in names or tensor.record.path in names
 
 
 def _has_values(walker: Walker, target: Any, path: str, values: NDArray[Any]) -> bool:

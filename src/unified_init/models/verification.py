@@ -11,6 +11,7 @@ from unified_init.core.text_table import aligned, as_html
 __all__ = ["LayerDifference", "Verification"]
 
 SHOWN = 12
+Shapes = tuple[tuple[int, ...], tuple[int, ...]] | tuple[()]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -23,12 +24,14 @@ class LayerDifference:
         difference: the largest absolute difference of their outputs; infinite where one is not finite.
         scale: how far other weights move the outputs of the first; the spread of its outputs, where they
             do not move.
+        shapes: the shapes of both outputs, where they cannot be those of the same values; else ().
     """
 
     first: str
     second: str
     difference: float
     scale: float
+    shapes: Shapes = ()
 
 
 @public
@@ -43,7 +46,9 @@ class Verification:
             mask of -1e9 or an offset does not count. 0 if no output depends on the weights, which proves
             nothing.
         tolerance: the difference that is allowed, as a share of ``scale``.
-        layers: the pairs of layers whose outputs could be compared, in order of execution.
+        layers: the pairs of layers whose outputs could be compared, in order of execution; where the outputs
+            of the models have other shapes, those of other shapes too.
+        shapes: the shapes of both outputs, where they cannot be those of the same values; else ().
 
     Raises:
         TypeError: a field is missing.
@@ -58,6 +63,7 @@ class Verification:
     scale: float
     tolerance: float
     layers: tuple[LayerDifference, ...] = ()
+    shapes: Shapes = ()
 
     @property
     def ok(self) -> bool:
@@ -89,6 +95,13 @@ class Verification:
             if first is None
             else f"the first layer that differs is {first.second!r}, paired with {first.first!r}"
         )
+        if first is not None and first.shapes:
+            layer += f", whose outputs are {first.shapes[1]} and {first.shapes[0]}"
+        if self.shapes:
+            return (
+                f"run with equal weights, the outputs have other shapes: {self.shapes[0]} of the first model "
+                f"and {self.shapes[1]} of the second; {layer}"
+            )
         return f"run with equal weights, the outputs differ by {apart}; {layer}"
 
     def __str__(self) -> str:

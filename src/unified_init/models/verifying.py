@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.records import Inventory
 from unified_init.models.applying import apply, inspect
 from unified_init.models.match_layers import layers_of
+from unified_init.models.name_map import as_read, records_of
 from unified_init.models.planning import streams_of
 from unified_init.models.run_differences import difference_of, moved, reach_of, spread_of
 from unified_init.models.telling_recipe import stream_of, telling
@@ -26,11 +29,39 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from unified_init.models.verification import Shapes
     from unified_init.walkers.runs import Run
 
-__all__ = ["called", "check_models", "run_both", "verify_match"]
+__all__ = ["Side", "called", "check_models", "run_both", "side_of", "verified", "verify_match"]
 
 # ruff: noqa: ANN401  # models and inputs of any framework
+
+TOLERANCE = 1e-3
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Side:
+    """One of two models that are compared, how its tensors are read, and its inputs."""
+
+    model: Any
+    inventory: Inventory
+    inputs: Any
+    word: str
+
+
+def side_of(model: Any, inventory: Inventory, inputs: Any, word: str) -> Side:
+    """Return a model as one of two to run; refuse an inventory.
+
+    Args:
+        model: any model.
+        inventory: its tensors, as they are read.
+        inputs: its inputs, as for ``verify_match``.
+        word: "first" or "second", for messages.
+    """
+    if isinstance(model, Inventory):
+        msg = "an inventory cannot be run: pass the model itself, or leave the inputs out."
+        raise ArgumentTypeError(msg)
+    return Side(model, inventory, inputs, word)
 
 
 def verify_match(
@@ -42,7 +73,7 @@ def verify_match(
     *,
     recipe: Recipe | None = None,
     seed: int = 0,
-    tolerance: float = 1e-3,
+    tolerance: float = TOLERANCE,
 ) -> Verification:
     """Give two models the same weights, run both, and compare their outputs.
 
@@ -88,20 +119,38 @@ def verify_match(
         listing = shown(names)
         msg = f"`names` must be a mapping of paths to stream names, such as ui.match returns, got {listing}."
         raise ArgumentTypeError(msg)
-    names = streams_of(names)
+    streams = streams_of(names)
     if recipe is not None and not isinstance(recipe, Recipe):
         msg = f"`recipe` must be a Recipe or None, got {shown(recipe)}."
         raise ArgumentTypeError(msg)
     tolerance = checks.positive("tolerance", tolerance)
     number = None if seed is None else _number_of(seed)
     check_models(model_a, model_b)
-    first, second = _recipes(model_a, model_b, names, recipe)
-    run_a = _drawn_run(model_a, first, None, inputs_a, number, "first")
-    run_b = _drawn_run(model_b, second, names, inputs_b, number, "second")
-    redrawn = run_a if number is None else _drawn_run(model_a, first, None, inputs_a, number ^ 1, "first")
+    firsts, seconds = records_of(names)
+    first = side_of(model_a, as_read(inspect(model_a), firsts), inputs_a, "first")
+    second = side_of(model_b, as_read(inspect(model_b), seconds), inputs_b, "second")
+    return verified(first, second, streams, recipe=recipe, seed=number, tolerance=tolerance)
+
+
+def verified(
+    first: Side,
+    second: Side,
+    names: Mapping[str, str],
+    *,
+    recipe: Recipe | None = None,
+    seed: int | None = 0,
+    tolerance: float = TOLERANCE,
+) -> Verification:
+    """Return what running two models with the same weights shows; arguments as for ``verify_match``."""
+    recipes = _recipes(first, second, names, recipe)
+    run_a = _drawn_run(first, recipes[0], None, seed)
+    run_b = _drawn_run(second, recipes[1], names, seed)
+    redrawn = run_a if seed is None else _drawn_run(first, recipes[0], None, seed ^ 1)
     difference, scale = _outputs(run_a, run_b, redrawn)
-    layers = tuple(_layers(_partners(inspect(model_a), inspect(model_b), names), run_a, run_b, redrawn))
-    return Verification(difference, scale, tolerance, layers)
+    shapes = _unequal_shapes(run_a, run_b)
+    partners = _partners(first.inventory, second.inventory, names)
+    layers = [layer for layer in _layers(partners, run_a, run_b, redrawn) if shapes or not layer.shapes]
+    return Verification(difference, scale, tolerance, tuple(layers), shapes)
 
 
 def _number_of(seed: Any) -> int:
@@ -114,27 +163,22 @@ def _number_of(seed: Any) -> int:
     return int(key[0]) << 32 | int(key[1])
 
 
-def run_both(
-    model_a: Any, model_b: Any, names: Mapping[str, str], inputs_a: Any, inputs_b: Any
-) -> tuple[Run, Run]:
-    """Return what running both models with telling weights shows; arguments as for ``verify_match``."""
-    first, second = _recipes(model_a, model_b, names, None)
-    run_a = _drawn_run(model_a, first, None, inputs_a, 0, "first")
-    return run_a, _drawn_run(model_b, second, names, inputs_b, 0, "second")
+def run_both(first: Side, second: Side, names: Mapping[str, str]) -> tuple[Run, Run]:
+    """Return what running both models with telling weights shows."""
+    recipes = _recipes(first, second, names, None)
+    return _drawn_run(first, recipes[0], None, 0), _drawn_run(second, recipes[1], names, 0)
 
 
 def _recipes(
-    model_a: Any, model_b: Any, names: Mapping[str, str], recipe: Recipe | None
+    first: Side, second: Side, names: Mapping[str, str], recipe: Recipe | None
 ) -> tuple[Recipe, Recipe]:
-    if recipe is not None:
-        return recipe, recipe
-    return telling(_inventory(model_a), _inventory(model_b), names)
+    return telling(first.inventory, second.inventory, names) if recipe is None else (recipe, recipe)
 
 
-def called(model: Any, inputs: Any, word: str) -> tuple[str, ...]:
+def called(side: Side) -> tuple[str, ...]:
     """Return the paths of a model's modules in the order in which their calls begin."""
-    recipe, _ = telling(_inventory(model), Inventory("", ()), {})
-    return tuple(_drawn_run(model, recipe, None, inputs, 0, word).calls)
+    recipe, _ = telling(side.inventory, Inventory("", ()), {})
+    return tuple(_drawn_run(side, recipe, None, 0).calls)
 
 
 def check_models(model_a: Any, model_b: Any) -> None:
@@ -144,30 +188,38 @@ def check_models(model_a: Any, model_b: Any) -> None:
             walker_of(model, argument)
 
 
-def _inventory(model: Any) -> Inventory:
-    if isinstance(model, Inventory):
-        msg = "an inventory cannot be run: pass the model itself, or leave the inputs out."
-        raise ArgumentTypeError(msg)
-    return inspect(model)
-
-
-def _drawn_run(
-    model: Any,
-    recipe: Recipe,
-    names: Mapping[str, str] | None,
-    inputs: Any,
-    seed: int | None,
-    word: str,
-) -> Run:
+def _drawn_run(side: Side, recipe: Recipe, names: Mapping[str, str] | None, seed: int | None) -> Run:
     """Run a model with the values of a recipe, which it has as long as that takes."""
-    runner = runner_of(model)
-    with runner.scratch(model) as lent:
-        drawn, _ = apply(lent, recipe, seed=seed, names=names)
+    runner = runner_of(side.model)
+    with runner.scratch(side.model) as lent:
+        drawn = lent
+        for skip, only in _rounds(side.inventory, names or {}):
+            drawn, _ = apply(
+                drawn, recipe, seed=seed, names=names, skip=skip, only=only, inventory=side.inventory
+            )
         try:
-            return runner.run(drawn, inputs)
+            return runner.run(drawn, side.inputs)
         except Exception as error:
-            msg = f"the {word} model does not run on its inputs: {type(error).__name__}: {error}"
+            msg = f"the {side.word} model does not run on its inputs: {type(error).__name__}: {error}"
             raise ArgumentValueError(msg) from error
+
+
+def _rounds(
+    inventory: Inventory, names: Mapping[str, str]
+) -> Iterator[tuple[list[str] | None, list[str] | None]]:
+    """Yield what to leave out and what to draw, in turn: ``apply`` draws no two tensors from one stream.
+
+    A head that is tied to a table in the first model, and apart in the second, has the table's stream.
+    """
+    streams: set[str] = set()
+    again: list[str] = []
+    for record in inventory:
+        stream = names.get(record.path, record.name)
+        if stream in streams:
+            again.append(f"re:{re.escape(record.path)}")
+        streams.add(stream)
+    yield again or None, None
+    yield from ((None, [pattern]) for pattern in again)
 
 
 def _outputs(run_a: Run, run_b: Run, redrawn: Run) -> tuple[float, float]:
@@ -188,6 +240,15 @@ def _outputs(run_a: Run, run_b: Run, redrawn: Run) -> tuple[float, float]:
     return max(pairs, key=lambda pair: pair[0] / pair[1] if pair[0] > 0.0 < pair[1] else pair[0])
 
 
+def _unequal_shapes(run_a: Run, run_b: Run) -> Shapes:
+    """Return the shapes of the first outputs that cannot be the same values; () if there are none."""
+    pairs = zip(run_a.outputs, run_b.outputs, strict=False)
+    for first, second in [*pairs][: None if len(run_a.outputs) == len(run_b.outputs) else 1]:
+        if difference_of(first, second) is None:
+            return first.shape, second.shape
+    return ()
+
+
 def _judged(
     first: NDArray[Any], second: NDArray[Any], redrawn: NDArray[Any], *, rectified: bool = False
 ) -> tuple[float | None, float, bool]:
@@ -198,7 +259,7 @@ def _judged(
 
 
 def _layers(partners: Mapping[str, str], run_a: Run, run_b: Run, redrawn: Run) -> Iterator[LayerDifference]:
-    """Yield the pairs of modules whose outputs can be compared, in the order of the first model's calls."""
+    """Yield the pairs of modules that have outputs, in the order of the first model's calls."""
     for first, activation in run_a.calls.items():
         second = partners.get(first)
         others = [
@@ -209,7 +270,9 @@ def _layers(partners: Mapping[str, str], run_a: Run, run_b: Run, redrawn: Run) -
         if second is None or len(arrays) < 3:  # noqa: PLR2004  # of both models, and redrawn
             continue
         difference, scale, _ = _judged(arrays[0], arrays[1], arrays[2], rectified=True)
-        if difference is not None:
+        if difference is None:
+            yield LayerDifference(first, second, math.inf, scale, (arrays[0].shape, arrays[1].shape))
+        else:
             yield LayerDifference(first, second, difference, scale)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 from typing import TYPE_CHECKING, Any
 
 import haiku as hk
@@ -29,6 +30,7 @@ def run(model: Haiku, inputs: Any) -> Run:  # of any model
     recorder = Recorder(jax_arrays.array_or_none)
     stateful = isinstance(model.transformed, (hk.TransformedWithState, hk.MultiTransformedWithState))
     trees = (model.params, model.state or {}) if stateful else (model.params,)
+    key = (None,) if _takes_key(model.transformed.apply, len(trees)) else ()
 
     def intercept(proceed: Any, args: Any, kwargs: Any, context: Any) -> Any:
         if context.method_name == "__init__":
@@ -45,9 +47,18 @@ def run(model: Haiku, inputs: Any) -> Run:  # of any model
     )
 
     def apply(*args: Any, **kwargs: Any) -> Any:
-        result = model.transformed.apply(*trees, None, *args, **kwargs)
+        result = model.transformed.apply(*trees, *key, *args, **kwargs)
         return result[0] if stateful else result
 
     with hk.intercept_methods(intercept):
         outputs = inputs(model) if callable(inputs) else call(apply, jax_arrays.from_host(inputs), **flags)
     return recorder.run(outputs)
+
+
+def _takes_key(apply: Any, position: int) -> bool:
+    """Whether ``apply`` takes a key behind the trees, which ``hk.without_apply_rng`` takes away.
+
+    Haiku writes the signature of the functions that it makes; any other function takes a key.
+    """
+    signature = getattr(inspect.unwrap(apply), "__signature__", None) if callable(apply) else None
+    return signature is None or [*signature.parameters][position : position + 1] == ["rng"]

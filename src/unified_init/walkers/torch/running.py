@@ -24,7 +24,19 @@ __all__ = ["run", "scratch"]
 @contextlib.contextmanager
 def scratch(model: torch.nn.Module) -> Iterator[torch.nn.Module]:
     """Yield a copy, which may be written and run."""
-    yield copy.deepcopy(model).eval()
+    # PyTorch refuses to copy a tensor with a history, such as the weight that an old weight_norm computed.
+    held = (value for module in model.modules() for value in _tensors_of(vars(module)))
+    copies = {id(value): value.detach().clone() for value in held if not value.is_leaf}
+    yield copy.deepcopy(model, copies).eval()
+
+
+def _tensors_of(value: Any) -> Iterator[torch.Tensor]:
+    """Yield the tensors in an attribute's value, which may be a container; modules hold their own."""
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, (dict, list, tuple)):
+        for entry in value.values() if isinstance(value, dict) else value:
+            yield from _tensors_of(entry)
 
 
 def run(model: torch.nn.Module, inputs: Any) -> Run:  # of any model
