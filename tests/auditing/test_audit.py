@@ -308,6 +308,33 @@ def test_the_clamped_value_of_a_sampler_by_erfinv_is_explained(spec: ui.Initiali
     assert "trunc_normal_" not in notes(ui.audit(layer, recipe(spec)), "weight")
 
 
+@pytest.mark.needs("haiku")
+def test_the_statistics_of_the_example_batch_are_left_in_a_model_that_haiku_made() -> None:
+    """Its MobileNet passes under its defaults; after a step, with a variance below 0, or by another rule, not."""
+    import haiku as hk
+    import jax
+
+    net = hk.transform_with_state(lambda x, train: hk.nets.MobileNetV1((1, 2), (8, 16), 10)(x, train))  # noqa: PLW0108  # modules are made inside
+    image = np.random.default_rng(0).standard_normal((2, 32, 32, 3), dtype=np.float32)
+    params, state = net.init(jax.random.key(0), image, train=True)
+
+    def audited(state: Any, recipe: ui.Recipe) -> ui.Audit:
+        return ui.audit(ui.haiku(net, params, image, state=state, train=True), recipe)
+
+    default = ui.recipes.haiku_default()
+    path = "state:mobile_net_v1/batch_norm/~/var_ema/average"
+    audit = audited(state, default)
+    assert audit.ok, str(audit)
+    assert audit[path].verdict == "left"
+    assert "statistics of the example batch" in notes(audit, path)
+    _, trained = net.apply(params, state, None, image, train=True)
+    assert audited(trained, default)[path].verdict == "differs"
+    negative = jax.tree.map(lambda leaf: -abs(leaf), state)
+    assert audited(negative, default)[path].verdict == "differs"
+    ones = default.before(ui.Rule(spec=ui.ones(), role="variance"))
+    assert audited(state, ones)[path].verdict == "differs"
+
+
 def test_what_a_recipe_does_not_fit_is_a_row() -> None:
     """No rule, a rule without a law, one that leaves alone and one that decides nothing: words, no errors."""
     import torch

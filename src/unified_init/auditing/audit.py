@@ -15,7 +15,8 @@ from unified_init.auditing.causes import (
     faithful_note,
     low_precision_notes,
 )
-from unified_init.auditing.duplicates import duplicates_of, proportional_of
+from unified_init.auditing.duplicates import mark_duplicates
+from unified_init.auditing.example_statistics import example_statistics
 from unified_init.auditing.expectations import Expectation, expectations_of, read_tensor, unused_rules
 from unified_init.auditing.report import Audit, AuditRow
 from unified_init.auditing.structures import Draws, independent_draws, structural_fault
@@ -49,8 +50,6 @@ __all__ = ["ALPHA", "audit"]
 # ruff: noqa: ANN401  # models of any framework
 
 ALPHA = 1e-9
-EQUAL = "holds the same values as {}"
-PROPORTIONAL = "holds the values of {} times a constant, as one generator seed for both gives"
 FEW, FEW_OF = 3, 1e-3  # so many values, and such a share of all, are outliers and not another law
 
 
@@ -136,13 +135,16 @@ def audit(
             rows.append(_row(expectation, "unread", notes=(str(error),)))
             continue
         row = _judge(expectation, values, rate / len(expectations), context)
-        reason = _computed_reason(walker, model, expectation) if row.verdict == "differs" else ""
-        if reason:
-            row = dataclasses.replace(row, verdict="unexamined", notes=(reason,))
+        if row.verdict == "differs":
+            row = _excused(row, _computed_reason(walker, model, expectation), "unexamined")
+            started = example_statistics(
+                expectation, recipe, inventory, lambda path: walker.read(model, path)
+            )
+            row = _excused(row, started, "left")
         if expectation.piece is None or expectation.piece.law.random:  # a formula may give two the same
             unique[len(rows)] = values
         rows.append(row)
-    _mark_duplicates(rows, unique, expectations)
+    mark_duplicates(rows, unique, expectations)
     rows = [*_with_broken_ties(walker, model, rows), *_packed_rows(walker, model, inventory)]
     return Audit(recipe.name, inventory.framework, rate, tuple(rows), unused)
 
@@ -157,6 +159,11 @@ def _with_broken_ties(walker: Walker, model: Any, rows: Sequence[AuditRow]) -> I
             continue
         note = f"is declared to be the same tensor as {other}, and has memory of its own"
         yield dataclasses.replace(row, verdict="faulty", notes=(*row.notes, note))
+
+
+def _excused(row: AuditRow, reason: str, verdict: str) -> AuditRow:
+    """Return the row of a tensor that no recipe could give other values, if there is a reason for that."""
+    return dataclasses.replace(row, verdict=verdict, notes=(reason,)) if reason else row
 
 
 def _packed_rows(walker: Walker, model: Any, inventory: Inventory) -> Iterator[AuditRow]:
@@ -175,32 +182,6 @@ def _computed_reason(walker: Walker, model: Any, expectation: Expectation) -> st
     except UnifiedInitError:
         return ""
     return ""
-
-
-def _mark_duplicates(
-    rows: list[AuditRow], unique: Mapping[int, NDArray[Any]], expectations: Sequence[Expectation]
-) -> None:
-    """Replace the rows of tensors with the same values, or with draws that are proportional."""
-    drawn = {index: values for index, values in unique.items() if expectations[index].piece is not None}
-    seen: set[tuple[int, int]] = set()
-    for note, groups in ((EQUAL, duplicates_of(unique)), (PROPORTIONAL, proportional_of(drawn))):
-        for index, indices in groups.items():
-            others = [other for other in indices if (index, other) not in seen]
-            seen |= {(index, other) for other in others}
-            if others:
-                paths = tuple(expectations[other].path for other in others)
-                rows[index] = _with_duplicates(rows[index], paths, note)
-
-
-def _with_duplicates(row: AuditRow, others: tuple[str, ...], note: str) -> AuditRow:
-    listing = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")  # noqa: PLR2004
-    verdict = "faulty" if row.verdict in {"ok", "differs"} else row.verdict
-    return dataclasses.replace(
-        row,
-        verdict=verdict,
-        duplicates=(*row.duplicates, *others),
-        notes=(*row.notes, note.format(listing)),
-    )
 
 
 def _judge(expectation: Expectation, values: NDArray[Any], rate: float, context: Context) -> AuditRow:

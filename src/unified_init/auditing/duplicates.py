@@ -5,6 +5,7 @@ One may begin with the other. Two draws of one distribution from the same seed d
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import ml_dtypes
@@ -14,12 +15,17 @@ from unified_init.drawing.digests import as_bits
 from unified_init.stream.dtypes import DTYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["duplicates_of", "proportional_of"]
+    from unified_init.auditing.expectations import Expectation
+    from unified_init.auditing.report import AuditRow
 
+__all__ = ["duplicates_of", "mark_duplicates", "proportional_of"]
+
+EQUAL = "holds the same values as {}"
+PROPORTIONAL = "holds the values of {} times a constant, as one generator seed for both gives"
 HEAD = 8  # first values that are compared at once: those of independent draws differ
 PREFIX = 4096  # values whose proportion is compared
 LIKELY = 1e-4  # what the correlation of two heads in proportion may lack to 1, in any type
@@ -109,3 +115,29 @@ def _tolerance(dtype: str) -> float:
 def _begin_equal(a: NDArray[Any], b: NDArray[Any]) -> bool:
     shorter = min(a.size, b.size)
     return bool(np.array_equal(as_bits(a.reshape(-1)[:shorter]), as_bits(b.reshape(-1)[:shorter])))
+
+
+def mark_duplicates(
+    rows: list[AuditRow], unique: Mapping[int, NDArray[Any]], expectations: Sequence[Expectation]
+) -> None:
+    """Replace the rows of tensors with the same values, or with draws that are proportional."""
+    drawn = {index: values for index, values in unique.items() if expectations[index].piece is not None}
+    seen: set[tuple[int, int]] = set()
+    for note, groups in ((EQUAL, duplicates_of(unique)), (PROPORTIONAL, proportional_of(drawn))):
+        for index, indices in groups.items():
+            others = [other for other in indices if (index, other) not in seen]
+            seen |= {(index, other) for other in others}
+            if others:
+                paths = tuple(expectations[other].path for other in others)
+                rows[index] = _with_duplicates(rows[index], paths, note)
+
+
+def _with_duplicates(row: AuditRow, others: tuple[str, ...], note: str) -> AuditRow:
+    listing = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")  # noqa: PLR2004
+    verdict = "faulty" if row.verdict in {"ok", "differs"} else row.verdict
+    return dataclasses.replace(
+        row,
+        verdict=verdict,
+        duplicates=(*row.duplicates, *others),
+        notes=(*row.notes, note.format(listing)),
+    )
