@@ -27,6 +27,7 @@ from hypothesis import HealthCheck, settings
 import unified_init as ui
 
 if TYPE_CHECKING:
+    import doctest
     from collections.abc import Iterator
 
 settings.register_profile("dev", max_examples=50, deadline=None)
@@ -123,8 +124,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Import torch before TensorFlow: in the other order they clash in one process."""
     if "torch" in chosen(item.config) and needed(item) & {"tensorflow", "keras"}:
         importlib.import_module("torch")
-    if needed(item) & {"transformers", "torchvision", "timm", "mup"}:
+    page = getattr(item, "dtest", None)  # of a doctest
+    if needed(item) & {"transformers", "torchvision", "timm", "mup"} or (page and uses_transformers(page)):
         let_torchvision_import()
+
+
+def uses_transformers(page: doctest.DocTest) -> bool:
+    """Whether an example imports transformers."""
+    return any("import transformers" in example.source for example in page.examples)
 
 
 @functools.cache

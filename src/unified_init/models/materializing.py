@@ -128,7 +128,8 @@ def materialize(
     if missing:
         msg = (
             f"{_listed(missing)}: on meta they had no values, and the model's own initialize_weights() gives "
-            "none: build the model under ui.unfilled(), which keeps them. They hold NaN now, integers 1."
+            "none or draws them at random. Give frozen tables a rule that names them; build the model under "
+            "ui.unfilled(), which keeps buffers. They hold NaN now, integers 1."
         )
         raise ArgumentValueError(msg)
     return apply(model, recipe, seed=seed, **options)

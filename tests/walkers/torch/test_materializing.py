@@ -175,6 +175,15 @@ def test_statistics_on_meta_are_the_recipes() -> None:
     assert_equal(model, ui.apply(torch.nn.BatchNorm1d(3), RECIPE, seed=0)[0])
 
 
+def test_memory_is_had_where_a_context_asks_for_none() -> None:
+    """Inside of torch.device("meta") the default device is the host."""
+    import torch
+
+    with torch.device("meta"):
+        model, _ = ui.materialize(torch.nn.Linear(3, 4), RECIPE, seed=1)
+    assert_equal(model, ui.apply(torch.nn.Linear(3, 4), RECIPE, seed=1)[0])
+
+
 def declared() -> Any:
     """Return a tied model that says so, as transformers' models do."""
     model = network()
@@ -273,3 +282,31 @@ def test_what_a_model_of_transformers_forgets_is_refused_by_name() -> None:
     with refused(ui.ArgumentValueError):
         ui.materialize(model, ui.recipes.transformers_default(), seed=0)
     assert model.slopes.isnan().all()
+
+
+@pytest.mark.needs("transformers")
+def test_a_frozen_table_that_a_model_draws_needs_a_rule() -> None:
+    """Its values would depend on torch's generator, and be others on each rank."""
+    import transformers
+
+    class Frozen(transformers.LlamaModel):
+        def __init__(self, config: Any) -> None:
+            super().__init__(config)
+            import torch
+
+            self.places = torch.nn.Embedding(4, 16)
+            self.places.requires_grad_(requires_grad=False)
+
+    config = transformers.LlamaConfig(
+        hidden_size=16, intermediate_size=24, num_hidden_layers=1, num_attention_heads=2, vocab_size=30
+    )
+    with ui.unfilled():
+        model = Frozen(config)
+    with refused(ui.ArgumentValueError):
+        ui.materialize(model, ui.recipes.transformers_default(), seed=0)
+    with ui.unfilled():
+        model = Frozen(config)
+    named = ui.Rule(spec=ui.normal(0, 0.02), path="places.weight")
+    rules = (named, *ui.recipes.transformers_default().rules)
+    _, report = ui.materialize(model, ui.Recipe("mine", rules), seed=0)
+    assert "places.weight" in report.written

@@ -161,3 +161,82 @@ def test_memory_that_two_dtensors_share_is_seen() -> None:
         model["a"].weight, model["b"].weight = first, second
         with refused(ui.ArgumentValueError):
             ui.apply(model, ui.recipes.torch_default(), seed=0)
+
+
+def test_an_accelerator_draws_each_box_with_the_graph_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The host takes its place here: strided parts have the bits that the host draws."""
+    import torch
+    from tests.backends.test_torch_placement import cut
+    from torch.distributed.tensor import Shard
+    from torch.distributed.tensor.placement_types import _StridedShard
+
+    from unified_init.backends import _torch as adapter
+
+    whole, _ = ui.apply(torch.nn.Linear(7, 9), ui.recipes.torch_default(), seed=1)
+    monkeypatch.setattr(adapter, "resolve_device", lambda device, dtype: torch.device("cpu"))  # noqa: ARG005
+    placements = (_StridedShard(0, split_factor=2), Shard(0))
+    with rank_of(1, 2, 2) as mesh:
+        model = sharded(torch.nn.Linear(7, 9), mesh, placements)
+        versions = [tensor._version for tensor in model.parameters()]
+        ui.apply(model, ui.recipes.torch_default(), seed=1)
+        assert all(tensor._version > old for tensor, old in zip(model.parameters(), versions, strict=True))
+        for name, tensor in model.named_parameters():
+            expected = getattr(whole, name).detach()
+            part = cut(expected, mesh.shape, mesh.get_coordinate(), tensor.placements)
+            assert torch.equal(tensor._local_tensor.detach(), part), name
+
+
+def test_what_no_region_covers_stays() -> None:
+    """In memory of any order; a tensor of this rank's part has only its own share of the region."""
+    import torch
+    from torch.distributed.tensor import DTensor, Shard
+
+    from unified_init.backends import _torch as adapter
+    from unified_init.walkers.torch.shards import assign_shard
+    from unified_init.walkers.writes import Drawn, Target, Write
+
+    part = ui.Part(label="", length=2, path="w", box=((1, 3), (0, 4)))
+    write = Write("w", (4, 4), "float32", None, (Drawn(None, (Target((), part),), 3.0),), covers=False)
+    for local in (torch.full((2, 4), 7.0), torch.full((4, 2), 7.0).T):
+        with rank_of(1, 2) as mesh:
+            tensor = DTensor.from_local(local, mesh, (Shard(0),), run_check=False)
+            spans = adapter.spans(tensor)
+            assert spans == (((2, 4),), ((0, 4),))
+            assign_shard(tensor, write, spans)
+            assert local.tolist() == [[3.0] * 4, [7.0] * 4]
+
+
+def test_a_rank_outside_of_the_mesh_has_nothing_to_write() -> None:
+    """Its local tensor is empty."""
+    import torch
+    from torch.distributed.device_mesh import DeviceMesh
+    from torch.distributed.tensor import DTensor, Shard
+
+    with rank_of(0, 3):
+        mesh = DeviceMesh("cpu", [1, 2], mesh_dim_names=("others",))
+        tensor = DTensor.from_local(
+            torch.empty(0), mesh, (Shard(0),), run_check=False, shape=torch.Size((4, 4)), stride=(4, 1)
+        )
+        assert ui.fill(tensor, ui.normal(0, 1), seed=0) is tensor
+
+
+def test_a_model_on_meta_is_materialized_after_it_is_sharded() -> None:
+    """By FSDP2, on the device of its mesh; each rank has memory for its part only."""
+    import torch
+    from torch.distributed.fsdp import fully_shard
+
+    class Callable(torch.nn.ModuleDict):
+        def forward(self) -> None:
+            pass
+
+    whole, report = ui.apply(network(), ui.recipes.torch_default(), seed=3)
+    with ui.unfilled():
+        model = Callable(network())
+    with rank_of(2, 4) as mesh:
+        fully_shard(model, mesh=mesh)
+        assert ui.materialize(model, ui.recipes.torch_default(), seed=3)[1] == report
+        assert model["head"].weight is model["embed"].weight
+        assert model["conv"].weight._local_tensor.shape == (2, 2, 3, 3)
+        assert torch.equal(model["conv"].weight._local_tensor, whole["conv"].weight[4:6])
+        assert torch.equal(model["embed"].weight._local_tensor, whole["embed"].weight[6:9])
+        assert model["lstm"]._flat_weights[0] is model["lstm"].weight_ih_l0

@@ -167,9 +167,10 @@ def _hooked(model: torch.nn.Module) -> Iterator[tuple[str, torch.nn.Module]]:
 
 
 def restore(model: torch.nn.Module, paths: Collection[str]) -> list[str]:
-    """Let a model give some of its tensors their values, and return those that it leaves without.
+    """Let a model give some of its tensors their values, and return those that it leaves without, or draws.
 
-    It runs twice, over zeros and over NaN (or ones): where the results differ it has not written.
+    It runs twice, over zeros and over NaN (or ones), and from two seeds: where the results differ it has not
+    written, or it has drawn values that would be others on the next rank.
 
     Args:
         model: with models of transformers in it.
@@ -185,6 +186,7 @@ def restore(model: torch.nn.Module, paths: Collection[str]) -> list[str]:
         for tensor in wanted.values():
             _overwrite(tensor, value)
         with torch.random.fork_rng(devices=[]), _marked(kept), _unmarked(model, wanted.values()):
+            torch.manual_seed(value)
             for _, module in _hooked(model):
                 module.initialize_weights()
         results.append({path: tensor.detach().clone() for path, tensor in wanted.items()})
