@@ -34,9 +34,14 @@ def test_a_draw_onto_a_sharding_compiles_nothing(name: str, count: int) -> None:
     assert table(name) == [str(count)]
 
 
-@pytest.mark.needs("flax")
-@pytest.mark.needs("haiku")
-@pytest.mark.needs("equinox")
+@pytest.mark.needs("jax")
+@pytest.mark.current
+def test_a_draw_in_a_program_is_computed_in_shards() -> None:
+    """No collective and no array above a shard's size, on automatic and explicit axes, rolled and unrolled."""
+    assert table("traced") == ["70"]
+
+
+@pytest.mark.needs("flax", "haiku", "equinox")
 @pytest.mark.current
 @pytest.mark.parametrize(("name", "count"), [("models", 48), ("regions", 28), ("abstract", 7)])
 def test_a_sharded_model_is_written_without_a_compilation(name: str, count: int) -> None:
