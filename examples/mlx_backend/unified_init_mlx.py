@@ -14,6 +14,7 @@ import mlx.core as mx
 import numpy as np
 
 from unified_init import ArgumentValueError, BackendError
+from unified_init.backends import graph
 from unified_init.backends import trace as program_trace
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ def ops(target: None) -> Ops:
         take=mx.take,
         complex=lambda real, imag: real + 1j * imag,
         constant=lambda array: adopt(np.asarray(array), None),
+        repeat=graph.unrolled,
     )
     return cast("Ops", functions)
 

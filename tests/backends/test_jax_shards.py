@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,9 +35,14 @@ def test_a_draw_onto_a_sharding_compiles_nothing(name: str, count: int) -> None:
     assert table(name) == [str(count)]
 
 
-@pytest.mark.needs("flax")
-@pytest.mark.needs("haiku")
-@pytest.mark.needs("equinox")
+@pytest.mark.needs("jax")
+@pytest.mark.current
+def test_a_draw_in_a_program_is_computed_in_shards() -> None:
+    """No collective and no array above a shard's size, on automatic and explicit axes, rolled and unrolled."""
+    assert table("traced") == ["70"]
+
+
+@pytest.mark.needs("flax", "haiku", "equinox")
 @pytest.mark.current
 @pytest.mark.parametrize(("name", "count"), [("models", 48), ("regions", 28), ("abstract", 7)])
 def test_a_sharded_model_is_written_without_a_compilation(name: str, count: int) -> None:
@@ -65,6 +71,17 @@ def test_an_abstract_model_needs_the_devices_of_its_mesh() -> None:
         ui.apply(model, recipe, seed=0)
     expected = ui.draw(ui.normal(0.0, 1.0), (4, 6), seed=0, name="kernel", layout="IO")
     assert np.asarray(model.kernel.get_value()).tobytes() == expected.tobytes()
+
+
+@pytest.mark.needs("flax")
+@pytest.mark.current
+def test_the_example_prints_what_the_page_shows() -> None:
+    """docs/sharding.md has the command and the output of examples/sharded_jax.py."""
+    run = subprocess.run(
+        [sys.executable, "examples/sharded_jax.py"], capture_output=True, text=True, check=True,
+        env={**os.environ, "XLA_FLAGS": f"{DEVICES}8"},
+    )  # fmt: skip
+    assert f"python examples/sharded_jax.py\n{run.stdout}```" in Path("docs/sharding.md").read_text("utf-8")
 
 
 @pytest.mark.needs("keras", "jax")

@@ -11,8 +11,10 @@ import functools
 import itertools
 import math
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import jax
 import numpy as np
@@ -20,6 +22,7 @@ from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
 import unified_init as ui
+from unified_init.backends import _jax
 from unified_init.stream import run
 
 if TYPE_CHECKING:
@@ -436,7 +439,47 @@ def ways(
     return calls
 
 
-TABLES = {table.__name__: table for table in (models, abstract, regions, donation, draws)}
+# --- draws in a program ----------------------------------------------------------------------------
+
+COLLECTIVE = re.compile(r"\b(all-gather|all-reduce|all-to-all|collective-permute|reduce-scatter)\b")
+ARRAY = re.compile(r"\b(?:pred|[suf]\d+|bf16|c64)\[([\d,]+)\]")
+
+
+def traced() -> Iterator[tuple[str, str]]:
+    """A draw in a program: computed in shards, with the bits of the host, and nothing is sent.
+
+    The rounds are rolled or not, as they are on CPUs without and with AVX-512.
+    """
+    shape, key = (1024, 512), jax.random.key(3)  # a shard is larger than the table of the law
+    cases = itertools.product((False, True), KINDS, LAYOUTS, ("out_shardings", "draw", "as_jax"))
+    for vectorizes, kind, (lengths, matrix, _), way in cases:
+        jax.clear_caches()
+        sharding = NamedSharding(mesh_of(kind, *lengths), matrix)
+        spec = ui.truncated_normal(0.0, 1.0)
+        calls: dict[str, Callable[[Any], Any]] = {
+            "out_shardings": lambda k: ui.draw(spec, shape, seed=k, backend="jax"),  # noqa: B023
+            "draw": lambda k: ui.draw(spec, shape, seed=k, backend="jax", device=sharding),  # noqa: B023
+            "as_jax": lambda k: ui.as_jax(spec)(k, shape, out_sharding=sharding.spec),  # noqa: B023
+        }
+        if way == "out_shardings" and kind == "Explicit":
+            continue  # where the type says how an array is sharded, and an output has no say
+        rolled = mock.patch.object(_jax, "_vectorizes_tables", return_value=vectorizes)
+        with rolled, jax.set_mesh(sharding.mesh):
+            options = {"out_shardings": sharding} if way == "out_shardings" else {}
+            program = jax.jit(calls[way], **options).lower(key).compile()
+            wrong = fault(program(key), ui.draw(spec, shape, seed=key, backend="numpy"), sharding)
+        text = program.as_text()
+        largest = max(math.prod(map(int, lengths.split(","))) for lengths in ARRAY.findall(text))
+        if ("while(" in text) == vectorizes:
+            wrong += " rolled" if vectorizes else " not rolled"
+        if COLLECTIVE.search(text):
+            wrong += f" {COLLECTIVE.search(text)}"
+        if largest > math.prod(sharding.shard_shape(shape)):
+            wrong += f" an array of {largest} values"
+        yield f"{vectorizes}, {kind}, {lengths}, {matrix}, {way}", wrong
+
+
+TABLES = {table.__name__: table for table in (models, abstract, regions, donation, draws, traced)}
 
 if __name__ == "__main__":
     count = 0

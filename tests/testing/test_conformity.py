@@ -163,6 +163,7 @@ def logical_shift(x: Any, distance: Any) -> Any:
         ),
         ({"ops": ops(cast=lambda x, dtype: np.trunc(x).astype(dtype) & ~1)}, "int32 cast to float32 "),
         ({"ops": ops(constant=lambda array: np.asarray(array).astype(np.int64))}, "int32 + must wrap: "),
+        ({"ops": ops(repeat=lambda count, step, state: state)}, "int32 repeat: "),
         (
             {"trace": lambda program, key, target: adopt(np.zeros(program.index.shape, np.float32), target)},
             "graph program: ",
@@ -185,6 +186,7 @@ def logical_shift(x: Any, distance: Any) -> Any:
         "shift",
         "cast",
         "promoted",
+        "unrepeated",
         "zeros",
         "raises",
         "another's",

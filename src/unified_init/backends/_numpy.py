@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from unified_init.backends import graph
 from unified_init.backends.memory import overlaps_itself
 from unified_init.backends.trace import draw as trace_program
 from unified_init.backends.trace import inline
@@ -72,6 +73,7 @@ OPS = SimpleNamespace(
     take=lambda column, row: column[row],
     complex=_complex,
     constant=np.asarray,
+    repeat=graph.unrolled,
 )
 
 

@@ -158,6 +158,7 @@ OPS = SimpleNamespace(
     take=tf.gather,
     complex=tf.complex,
     constant=tf.constant,
+    repeat=graph.unrolled,
 )
 
 

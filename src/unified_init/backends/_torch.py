@@ -9,6 +9,7 @@ import ml_dtypes
 import numpy as np
 import torch
 
+from unified_init.backends import graph
 from unified_init.backends import torch_placement as shards
 from unified_init.backends.memory import overlaps_itself
 from unified_init.backends.trace import draw as trace_program
@@ -330,6 +331,7 @@ def ops(target: torch.device | None) -> Ops:
         take=lambda column, row: column[row],
         complex=torch.complex,
         constant=lambda array: adopt(np.array(array), None).to(target),
+        repeat=graph.unrolled,
     )
     return cast("Ops", functions)
 

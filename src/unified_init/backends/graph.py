@@ -21,6 +21,8 @@ from unified_init.stream.dtypes import DTYPES, DType
 from unified_init.stream.knots import FORMAT32, FORMAT64
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from unified_init.backends.protocol import Key, Ops
     from unified_init.stream.table import Table
 
@@ -34,6 +36,7 @@ __all__ = [
     "named_key",
     "narrow",
     "signed",
+    "unrolled",
 ]
 
 # ruff: noqa: ANN401  # arrays of any framework
@@ -183,15 +186,31 @@ def _signed64(value: int) -> int:
 
 
 def block(ops: Ops, key: Key, high: Any, low: Any) -> tuple[Any, Any]:
-    """Return Threefry-2x32 with 20 rounds, unrolled."""
-    schedule = (key[0], key[1], key[0] ^ key[1] ^ threefry.PARITY)
-    x0, x1 = high + schedule[0], low + schedule[1]
-    for injection in range(5):
-        for rotation in threefry.ROTATIONS[injection % 2]:
-            x0 = x0 + x1
-            x1 = _rotate(ops, x1, rotation) ^ x0
-        x0 = x0 + schedule[(injection + 1) % 3]
-        x1 = x1 + (schedule[(injection + 2) % 3] + (injection + 1))
+    """Return Threefry-2x32 with 20 rounds: twice eight, which a framework may run as a loop, and four."""
+    k0, k1, k2 = key[0], key[1], key[0] ^ key[1] ^ threefry.PARITY
+
+    def eight(number: Any, state: Any) -> Any:
+        x0, x1, a, b, c = state  # the words of the key, in the order in which they come next
+        x0, x1 = _four(ops, x0, x1, threefry.ROTATIONS[0])
+        x0, x1 = _four(ops, x0 + a, x1 + (b + (2 * number + 1)), threefry.ROTATIONS[1])
+        return x0 + b, x1 + (c + (2 * number + 2)), c, a, b
+
+    x0, x1, a, b, _ = ops.repeat(2, eight, (high + k0, low + k1, k1, k2, k0))
+    x0, x1 = _four(ops, x0, x1, threefry.ROTATIONS[0])
+    return x0 + a, x1 + (b + 5)
+
+
+def unrolled(count: int, step: Callable[[Any, Any], Any], state: Any) -> Any:
+    """Apply a step to a state several times: ``Ops.repeat`` of frameworks that compile long programs well."""
+    for number in range(count):
+        state = step(number, state)
+    return state
+
+
+def _four(ops: Ops, x0: Any, x1: Any, rotations: tuple[int, ...]) -> tuple[Any, Any]:
+    for rotation in rotations:
+        x0 = x0 + x1
+        x1 = _rotate(ops, x1, rotation) ^ x0
     return x0, x1
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from unified_init.law.shards import Spans
@@ -209,3 +211,10 @@ class Ops(Protocol):
 
     def constant(self, array: NDArray[Any], /) -> Any:
         """Return a NumPy array as a constant of the framework, where the draw runs."""
+
+    def repeat(self, count: int, step: Callable[[Any, Any], Any], state: Any, /) -> Any:
+        """Return the state after ``state = step(number, state)`` for each number below ``count``.
+
+        The number is a Python int or an int32 scalar; the state is a tuple of int32 arrays whose shapes stay.
+        ``graph.unrolled`` is right everywhere; a loop of the framework's own makes a shorter program.
+        """

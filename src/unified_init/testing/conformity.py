@@ -163,6 +163,7 @@ ARITHMETIC: dict[str, Callable[[Any, Any, Any], Any]] = {
     "bitwise_left_shift": lambda ops, x, _: ops.xp.bitwise_left_shift(x, 13),
     "bitwise_right_shift must copy the sign": lambda ops, x, _: ops.xp.bitwise_right_shift(x, 13),
     "take": lambda ops, x, _: ops.take(ops.xp.reshape(x, (-1,)), ops.cast(x & 7, "int32")),
+    "repeat": lambda ops, x, y: ops.repeat(3, lambda number, state: (state[0] * 3 + number,), (x ^ y,))[0],
 }
 # Of one integer array; the float of its width, and the bits of that as integers.
 ROUNDING = "cast to {} must round to nearest even, bits must reinterpret"
