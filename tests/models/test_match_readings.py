@@ -435,3 +435,34 @@ def test_a_partial_transfer_leaves_what_match_cannot_decide() -> None:
     assert torch.equal(target["head"].weight, before)
     with refused(ui.ArgumentValueError):
         ui.transfer(source, target)
+
+
+@pytest.mark.needs("torch", "keras")
+@pytest.mark.parametrize("outputs", [6, 8])
+@pytest.mark.parametrize("given", [None, {"separable_conv2d/bias": "pw.bias"}])
+def test_the_bias_of_a_separable_convolution_is_that_of_its_pointwise_kernel(
+    given: Any, outputs: int
+) -> None:
+    """Two layers in PyTorch, one in Keras."""
+    import keras
+    import torch
+
+    class Two(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dw = torch.nn.Conv2d(4, 8, 3, groups=4, padding=1, bias=False)
+            self.pw = torch.nn.Conv2d(8, outputs, 1)
+
+        def forward(self, x: Any) -> Any:
+            return self.pw(self.dw(x))
+
+    image = keras.Input((6, 6, 4))
+    layer = keras.layers.SeparableConv2D(
+        outputs, 3, depth_multiplier=2, padding="same", name="separable_conv2d"
+    )
+    copy = keras.Model(image, layer(image))
+    x = np.random.default_rng(2).standard_normal((2, 4, 6, 6), dtype=np.float32)
+    names = ui.match(Two(), copy, given=given, inputs=(x, x.transpose(0, 2, 3, 1)))
+    assert names["separable_conv2d/bias"] == "pw.bias"
+    assert names.verification is not None
+    assert names.verification.ok
