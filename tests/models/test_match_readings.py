@@ -5,13 +5,16 @@ Each pair of models is of two frameworks, is matched, proven by running, and giv
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from tests.helpers.messages import refused, source_of
 
 import unified_init as ui
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 WIDTH = 8
 X = np.random.default_rng(0).standard_normal((2, 5, WIDTH), dtype=np.float32)
@@ -93,6 +96,19 @@ def test_given_settles_tensors_of_any_kinds() -> None:
     assert names["places"] == "wpe.weight"
     with refused(ui.ArgumentValueError):
         ui.match(original, copy, given={"places": "wte.weight"})
+
+
+@pytest.mark.needs("torch", "flax")
+def test_a_raw_parameter_is_the_only_table_of_its_shape() -> None:
+    """Whatever it is called, if one of the models says what it is; not where both have such a parameter."""
+    original, copy = table(raw=False), nnx_table(raw=True)
+    copy.places, copy.wpe = copy.wpe, np.zeros(3)
+    copy.__class__.__call__ = lambda self, i: self.fc(self.wte(i) + self.places[...][: i.shape[1]])
+    names = ui.match(original, copy, inputs=(TOKENS, TOKENS))
+    assert names["places"] == "wpe.weight"
+    both = ui.match(table(raw=True), nnx_table(raw=True))
+    assert both["wpe"] == "wpe"
+    assert both.records == ((), ())
 
 
 def llama(*, name: str) -> Any:
@@ -268,8 +284,8 @@ THIRDS = ui.Layer(
 
 
 @pytest.mark.needs("torch", "flax")
-def test_a_map_keeps_the_layers_that_were_described() -> None:
-    """The proof, ``verify_match`` and ``transfer`` read the models as ``match`` did, and so does ``apply``."""
+def test_a_map_keeps_the_layers_that_were_described(tmp_path: Path) -> None:
+    """The proof, ``verify_match`` and ``transfer`` read the models as ``match`` did, and so do ``apply`` and ``save``."""
     original, copy = fused("c_attn"), linen_fused()
     names = ui.match(original, copy, layers={"Dense_0": THIRDS}, inputs=(X, X))
     assert names["Dense_0/kernel"] == "c_attn.weight"
@@ -282,6 +298,9 @@ def test_a_map_keeps_the_layers_that_were_described() -> None:
     ui.apply(original, recipe, seed=0)
     copy, _ = ui.apply(copy, recipe, seed=0, names=names)
     assert ui.digests(original) == ui.digests(copy, names)
+    ui.save(copy, recipe, tmp_path, seed=0, names=names)
+    assert ui.verify(tmp_path).ok
+    assert ui.verify(copy, recipe, seed=0, names=names).ok
 
 
 @pytest.mark.needs("torch", "flax")
@@ -435,3 +454,34 @@ def test_a_partial_transfer_leaves_what_match_cannot_decide() -> None:
     assert torch.equal(target["head"].weight, before)
     with refused(ui.ArgumentValueError):
         ui.transfer(source, target)
+
+
+@pytest.mark.needs("torch", "keras")
+@pytest.mark.parametrize("outputs", [6, 8])
+@pytest.mark.parametrize("given", [None, {"separable_conv2d/bias": "pw.bias"}])
+def test_the_bias_of_a_separable_convolution_is_that_of_its_pointwise_kernel(
+    given: Any, outputs: int
+) -> None:
+    """Two layers in PyTorch, one in Keras."""
+    import keras
+    import torch
+
+    class Two(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dw = torch.nn.Conv2d(4, 8, 3, groups=4, padding=1, bias=False)
+            self.pw = torch.nn.Conv2d(8, outputs, 1)
+
+        def forward(self, x: Any) -> Any:
+            return self.pw(self.dw(x))
+
+    image = keras.Input((6, 6, 4))
+    layer = keras.layers.SeparableConv2D(
+        outputs, 3, depth_multiplier=2, padding="same", name="separable_conv2d"
+    )
+    copy = keras.Model(image, layer(image))
+    x = np.random.default_rng(2).standard_normal((2, 4, 6, 6), dtype=np.float32)
+    names = ui.match(Two(), copy, given=given, inputs=(x, x.transpose(0, 2, 3, 1)))
+    assert names["separable_conv2d/bias"] == "pw.bias"
+    assert names.verification is not None
+    assert names.verification.ok

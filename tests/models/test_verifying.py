@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.helpers.messages import refused
+from tests.helpers.messages import refused, source_of
 
 import unified_init as ui
 from unified_init.models.run_differences import difference_of
@@ -317,3 +317,94 @@ def test_outputs_of_other_shapes_are_named_with_the_first_layer_that_makes_them(
     pooled = ui.verify_match(model(1, 1), model(0, 1), {}, x, x)
     assert pooled.shapes == ()
     assert [layer.first for layer in pooled.layers] == ["0", "3"]
+
+
+def heads(*words: str, shift: float = 0.0) -> Any:
+    """Return a model of two heads that look alike, which returns a dict with its keys in this order."""
+    import torch
+
+    class Heads(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.mu, self.logvar = torch.nn.Linear(4, 3), torch.nn.Linear(4, 3)
+
+        def forward(self, x: Any) -> Any:
+            return {word: getattr(self, word.removeprefix("out_"), self.mu)(x) + shift for word in words}
+
+    return Heads()
+
+
+@pytest.mark.needs("torch")
+def test_outputs_with_keys_are_compared_key_by_key() -> None:
+    """In whatever order they are; the keys of one model only are said, and those of none are in order."""
+    import torch
+
+    x = torch.ones(2, 4)
+    original = heads("mu", "logvar")
+    swapped = {
+        f"{a}.{end}": f"{b}.{end}"
+        for a, b in (("mu", "logvar"), ("logvar", "mu"))
+        for end in ("weight", "bias")
+    }
+    assert ui.verify_match(original, heads("logvar", "mu"), {}, x, x).ok
+    assert not ui.verify_match(original, heads("logvar", "mu"), swapped, x, x).ok
+    assert ui.match(original, heads("logvar", "mu"), inputs=(x, x))["mu.weight"] == "mu.weight"
+    more = ui.verify_match(original, heads("extra", "logvar", "mu"), {}, x, x)
+    assert more.ok
+    assert more.unmatched == ("extra",)
+    assert more.summary.endswith("; only one of the models has the outputs 'extra'")
+    others = ui.verify_match(original, heads("out_mu", "out_logvar"), {}, x, x)
+    assert others.ok
+    assert others.unmatched == ()
+
+
+@pytest.mark.needs("torch", "equinox")
+def test_jax_sorts_the_keys_of_a_dict() -> None:
+    """Under vmap, in which an Equinox module is run."""
+    import equinox as eqx
+    import jax
+    import torch
+
+    class Heads(eqx.Module):
+        mu: Any
+        logvar: Any
+
+        def __call__(self, x: Any) -> Any:
+            return {"mu": self.mu(x), "logvar": self.logvar(x)}
+
+    first, second = jax.random.split(jax.random.key(0))
+    copy = Heads(eqx.nn.Linear(4, 3, key=first), eqx.nn.Linear(4, 3, key=second))
+    x = np.random.default_rng(0).standard_normal((2, 4), dtype=np.float32)
+    original = heads("mu", "logvar")
+    names = ui.match(original, copy, inputs=(x, lambda model: jax.vmap(model)(x)))
+    assert names.verification is not None
+    assert names.verification.ok
+    copy = ui.transfer(original, copy, names)
+    outputs, others = original(torch.from_numpy(x)), jax.vmap(copy)(x)
+    assert all(np.abs(outputs[key].detach().numpy() - others[key]).max() < 1e-6 for key in outputs)
+
+
+VOID = [
+    lambda y: y.argmax(-1),
+    lambda y: y * math.nan,
+    lambda y: iter([y]),
+    lambda y: str(y),  # noqa: PLW0108  # its source is the name of the case
+]
+
+
+@pytest.mark.needs("torch")
+@pytest.mark.parametrize("made", VOID, ids=source_of)
+def test_outputs_without_numbers_to_compare_prove_nothing(made: Any) -> None:
+    """And the result says that, not that they differ; ``match`` refuses such inputs."""
+    import torch
+
+    model, x = torch.nn.Linear(4, 3), torch.ones(2, 4)
+    run = lambda layer: made(layer(x))  # noqa: E731  # as users write it
+    result = ui.verify_match(model, model, {}, run, run)
+    assert not result.ok
+    assert result.is_void
+    assert (
+        result.summary == "the outputs hold no finite floating-point numbers to compare, which proves nothing"
+    )
+    with refused(ui.ArgumentValueError):
+        ui.match(model, model, inputs=(run, run))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.helpers.messages import source_of
+from tests.helpers.messages import refused, source_of
 from tests.helpers.reading import logical_values
 from tests.walkers.test_walkers import INPUTS, MODELS, OUTPUTS, WIDTH
 
@@ -155,3 +155,14 @@ def test_a_model_with_an_old_spectral_norm_runs() -> None:
     with running.scratch(model) as copied:
         (outputs,) = running.run(copied, x).outputs
     assert np.array_equal(outputs, model(x).detach().numpy())
+
+
+@pytest.mark.needs("torch")
+def test_a_model_that_cannot_be_copied_is_refused() -> None:
+    """Only a copy is written and run."""
+    import torch
+
+    model = torch.nn.Linear(2, 2)
+    model.batches = (batch for batch in range(3))
+    with refused(ui.ArgumentValueError):
+        ui.verify_match(model, model, {}, torch.ones(1, 2), torch.ones(1, 2))

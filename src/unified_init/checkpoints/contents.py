@@ -10,6 +10,7 @@ import numpy as np
 
 from unified_init.errors import ArgumentValueError
 from unified_init.inventory.records import Inventory
+from unified_init.models.name_map import as_read, records_of
 from unified_init.models.planning import plan_inventory
 from unified_init.models.preparing import writes_of
 from unified_init.models.reading import described
@@ -58,7 +59,7 @@ def contents_of(
         dtype: the element type of all floating-point tensors; None is that of each.
     """
     own = source if isinstance(source, Inventory) else walker_of(source, "source").inspect(source)
-    inventory = described([own], None, None, recipe)[0]
+    inventory = as_read(described([own], None, None, recipe)[0], records_of(names)[1])
     natives = _natives(source, inventory)
     narrowed = functools.partial(_in_dtype, natives, dtype)
     writes = drawn_writes(inventory, recipe, names=names, native_of=narrowed)

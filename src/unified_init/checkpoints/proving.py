@@ -19,6 +19,7 @@ from unified_init.core.reprs import shown
 from unified_init.drawing.seeds import check_seed, is_traced, key_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.records import Inventory
+from unified_init.models.name_map import as_read, records_of
 from unified_init.models.planning import check_recipe, streams_of
 from unified_init.models.reading import described
 from unified_init.spec import presets
@@ -99,7 +100,7 @@ def verify(
     check_recipe(recipe)
     assert recipe is not None  # noqa: S101  # check_recipe refuses None
     walker = walker_of(source, "source")
-    inventory = described([walker.inspect(source)], None, None, recipe)[0]
+    inventory = as_read(described([walker.inspect(source)], None, None, recipe)[0], records_of(names)[1])
     writes = drawn_writes(
         inventory,
         recipe,

@@ -100,7 +100,7 @@ def save(
         msg = f"`progress` must be a function of a number of bytes, or None, got {shown(progress)}."
         raise ArgumentTypeError(msg)
     element_type, streams = checked_dtype(dtype), streams_of(names)
-    contents = contents_of(source, recipe, names=streams, dtype=element_type)
+    contents = contents_of(source, recipe, names=names, dtype=element_type)
     root = _root(contents, seed)
     drawn = tuple(path for path, write in contents.writes.items() if _is_drawn(write))
     number = checks.integer(checks.scalar(seed))

@@ -135,10 +135,23 @@ def _grouped(units: Sequence[Unit]) -> dict[tuple[str, str], list[Unit]]:
     for key, members in modules.items():
         roles = [(unit.record.role, unit.gate) for unit in members]
         for unit in members:
-            tensor = re.split(r"[./]", unit.record.path)[-1]
+            owner = _kernel_of(unit, members)
+            tensor = re.split(r"[./]", owner.record.path)[-1]
             own_key = key if len(set(roles)) == len(roles) else (key[0], tensor + key[1])
             grouped.setdefault(own_key, []).append(unit)
     return grouped
+
+
+def _kernel_of(unit: Unit, members: Sequence[Unit]) -> Unit:
+    """Return the kernel that a bias belongs to in a module with several: as long, or the pointwise one."""
+    if unit.record.role != "bias":
+        return unit
+    kernels = [
+        other for other in members if other.record.role == "kernel" and other.look[2][0] == unit.look[2][0]
+    ]
+    pointwise = [kernel for kernel in kernels if "pointwise" in kernel.record.path]
+    chosen = pointwise if len(kernels) > 1 else kernels
+    return chosen[0] if len(chosen) == 1 else unit
 
 
 def layers_of(inventory: Inventory, calls: Sequence[str] = ()) -> list[Layer]:

@@ -103,28 +103,39 @@ def _at(inventory: Inventory, path: str) -> list[Record]:
 def _as_known(inventory: Inventory, other: Inventory) -> Inventory:
     """Return an inventory in which raw parameters are tables and norms, where the other model's are.
 
-    Those whose name and extents are those of a table or of a norm's tensor, and those of norms of which both
-    models have equally many.
+    Those whose name and extents are those of a table or of a norm's tensor. And where both models have
+    equally many of one role and extents, those of which only one model knows what they are.
     """
-    known = [record for record in other if record.role in {"embedding", *NORM_WORDS}]
-    known = [record for record in known if record.kind != "parameter"]
+    known = [record for record in other if record.kind != "parameter" and _roles(record)]
     prefix, others = _shared(inventory), _shared(other)
     by_name = {(name, _extents(record)): record for record in known for name in _names(record, others)}
-    counts = [Counter((role, _extents(record)) for record in side for role in _norm_roles(record)) for side in
-              (inventory, other)]  # fmt: skip
-    examples = {(record.role, _extents(record)): record for record in known if record.role in NORM_WORDS}
+    counts = [
+        Counter((record.kind == "parameter", *key) for record in side for key in _keys(record))
+        for side in (inventory, other)
+    ]
+    examples = {key: record for record in known for key in _keys(record)}
     records = []
     for record in inventory:
         partner = None
         if record.kind == "parameter" and not record.parts:
             partners = [by_name.get((name, _extents(record))) for name in _names(record, prefix)]
+            partners += [examples.get(key) for key in _keys(record) if _is_told(counts, key)]
             partner = next(filter(None, partners), None)
-            for role in _norm_roles(record) if partner is None else ():
-                key = role, _extents(record)
-                if key in examples and counts[0][key] == counts[1][key]:
-                    partner = examples[key]
         records.append(record if partner is None else _alike(record, partner))
     return dataclasses.replace(inventory, records=tuple(records))
+
+
+Key = tuple[str, tuple[int, ...]]  # a role and extents
+
+
+def _is_told(counts: Sequence[Counter[tuple[bool, str, tuple[int, ...]]]], key: Key) -> bool:
+    """Whether both models have equally many tensors like this, and not equally many raw ones."""
+    raw = [count[True, *key] for count in counts]
+    return raw[0] != raw[1] and raw[0] + counts[0][False, *key] == raw[1] + counts[1][False, *key]
+
+
+def _keys(record: Record) -> list[Key]:
+    return [(role, _extents(record)) for role in _roles(record)]
 
 
 def _alike(record: Record, partner: Record) -> Record:
@@ -149,16 +160,18 @@ def _names(record: Record, prefix: int) -> list[tuple[tuple[str, ...], str]]:
     layer = without_wrappers(_split(owner_of(record.path))[prefix:])
     if record.kind != "parameter":
         return [(layer, record.role)] if layer else []
-    roles = [(layer, role) for role in ("embedding", *_norm_roles(record))] if layer else []
+    roles = [(layer, role) for role in ("embedding", *_roles(record))] if layer else []
     return [(without_wrappers(_split(record.path)[prefix:]), "embedding"), *roles]
 
 
-def _norm_roles(record: Record) -> list[str]:
-    """Return the role that a vector has in a norm; of a raw one that its name says, or none."""
+def _roles(record: Record) -> list[str]:
+    """Return the role of a table or of a norm's tensor; of a raw parameter that it may be; else none."""
     if record.kind != "parameter":
-        return [record.role] if record.role in NORM_WORDS else []
+        return [record.role] if record.role in {"embedding", *NORM_WORDS} else []
+    if len(_extents(record)) > 1:
+        return ["embedding"] if record.role in {"parameter", "position"} else []
     tensor = re.split(r"[./]", record.path)[-1].lower()
-    return [role for role, words in NORM_WORDS.items() if tensor in words and len(_extents(record)) == 1]
+    return [role for role, words in NORM_WORDS.items() if tensor in words]
 
 
 def _with_ties(a: Inventory, b: Inventory, settled: AbstractSet[str]) -> Inventory:

@@ -106,7 +106,7 @@ def match(
         doubts = (*doubts, verification.summary)
     if strict and answer.doubts:
         raise ArgumentValueError(_undecided(doubts, proven=pair is not None))
-    if strict and verification is not None and verification.scale == verification.difference == 0.0:
+    if strict and verification is not None and verification.is_void:
         msg = (
             f"`match` paired all layers, but {verification.summary}. Pass `inputs` with which the outputs "
             "depend on the weights, or a function that runs the model and returns such outputs; or leave "

@@ -50,6 +50,8 @@ class Verification:
             of the models have other shapes, those of other shapes too.
         shapes: the shapes of both outputs, where they cannot be those of the same values; else ().
 
+        unmatched: the keys of outputs that only one of the models has, which are not compared.
+
     Raises:
         TypeError: a field is missing.
 
@@ -64,6 +66,7 @@ class Verification:
     tolerance: float
     layers: tuple[LayerDifference, ...] = ()
     shapes: Shapes = ()
+    unmatched: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -82,10 +85,25 @@ class Verification:
         return not layer.difference <= self.tolerance * layer.scale
 
     @property
+    def is_void(self) -> bool:
+        """Whether the outputs show nothing: no weight moves them, or they hold no numbers to compare."""
+        return self.scale == 0.0 and not self.shapes and self.difference in {0.0, math.inf}
+
+    @property
     def summary(self) -> str:
         """The result in one line."""
-        if self.scale == 0.0 and self.difference == 0.0:
+        return self._result + (
+            f"; only one of the models has the outputs {', '.join(map(repr, self.unmatched))}"
+            if self.unmatched
+            else ""
+        )
+
+    @property
+    def _result(self) -> str:
+        if self.is_void and self.difference == 0.0:
             return "the outputs are the same whatever the weights, which proves nothing"
+        if self.is_void:
+            return "the outputs hold no finite floating-point numbers to compare, which proves nothing"
         apart = f"{self.difference:.2g} at most, where other weights move them by {self.scale:.2g}"
         if self.ok:
             return f"proven by running both: their outputs differ by {apart}"

@@ -17,7 +17,7 @@ from unified_init.models.applying import apply, inspect
 from unified_init.models.match_layers import layers_of
 from unified_init.models.name_map import as_read, records_of
 from unified_init.models.planning import streams_of
-from unified_init.models.run_differences import difference_of, moved, reach_of, spread_of
+from unified_init.models.run_outputs import compared_outputs, judged
 from unified_init.models.telling_recipe import stream_of, telling
 from unified_init.models.verification import LayerDifference, Verification
 from unified_init.recipes.rule import Recipe
@@ -27,9 +27,6 @@ from unified_init.walkers.registry import runner_of, walker_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from numpy.typing import NDArray
-
-    from unified_init.models.verification import Shapes
     from unified_init.walkers.runs import Run
 
 __all__ = ["Side", "called", "check_models", "run_both", "side_of", "verified", "verify_match"]
@@ -146,11 +143,14 @@ def verified(
     run_a = _drawn_run(first, recipes[0], None, seed)
     run_b = _drawn_run(second, recipes[1], names, seed)
     redrawn = run_a if seed is None else _drawn_run(first, recipes[0], None, seed ^ 1)
-    difference, scale = _outputs(run_a, run_b, redrawn)
-    shapes = _unequal_shapes(run_a, run_b)
+    outputs = compared_outputs(run_a, run_b, redrawn)
     partners = _partners(first.inventory, second.inventory, names)
-    layers = [layer for layer in _layers(partners, run_a, run_b, redrawn) if shapes or not layer.shapes]
-    return Verification(difference, scale, tolerance, tuple(layers), shapes)
+    layers = [
+        layer for layer in _layers(partners, run_a, run_b, redrawn) if outputs.shapes or not layer.shapes
+    ]
+    return Verification(
+        outputs.difference, outputs.scale, tolerance, tuple(layers), outputs.shapes, outputs.unmatched
+    )
 
 
 def _number_of(seed: Any) -> int:
@@ -222,42 +222,6 @@ def _rounds(
     yield from ((None, [pattern]) for pattern in again)
 
 
-def _outputs(run_a: Run, run_b: Run, redrawn: Run) -> tuple[float, float]:
-    """Return the largest difference of the outputs beside the scale, and the scale; 0 if none moves.
-
-    Each output array is judged by itself; of the first alone, where one model has more.
-    """
-    outputs = list(zip(run_a.outputs, run_b.outputs, redrawn.outputs, strict=False))
-    if len(run_a.outputs) != len(run_b.outputs):
-        outputs = outputs[:1]
-    if not outputs:
-        return math.inf, 0.0
-    judged = [_judged(*arrays) for arrays in outputs]
-    differences = [math.inf if difference is None else difference for difference, _, _ in judged]
-    if not any(moves for _, _, moves in judged):
-        return max(differences), 0.0
-    pairs = [(difference, scale) for difference, (_, scale, _) in zip(differences, judged, strict=True)]
-    return max(pairs, key=lambda pair: pair[0] / pair[1] if pair[0] > 0.0 < pair[1] else pair[0])
-
-
-def _unequal_shapes(run_a: Run, run_b: Run) -> Shapes:
-    """Return the shapes of the first outputs that cannot be the same values; () if there are none."""
-    pairs = zip(run_a.outputs, run_b.outputs, strict=False)
-    for first, second in [*pairs][: None if len(run_a.outputs) == len(run_b.outputs) else 1]:
-        if difference_of(first, second) is None:
-            return first.shape, second.shape
-    return ()
-
-
-def _judged(
-    first: NDArray[Any], second: NDArray[Any], redrawn: NDArray[Any], *, rectified: bool = False
-) -> tuple[float | None, float, bool]:
-    """Return how far two arrays are apart, what that is judged beside, and whether weights move the first."""
-    reach = reach_of(first, redrawn)
-    difference = difference_of(first, second, moved(first, redrawn), rectified=rectified)
-    return difference, reach or spread_of(first), reach > 0.0
-
-
 def _layers(partners: Mapping[str, str], run_a: Run, run_b: Run, redrawn: Run) -> Iterator[LayerDifference]:
     """Yield the pairs of modules that have outputs, in the order of the first model's calls."""
     for first, activation in run_a.calls.items():
@@ -269,7 +233,7 @@ def _layers(partners: Mapping[str, str], run_a: Run, run_b: Run, redrawn: Run) -
         arrays = [array for array in outputs if array is not None]
         if second is None or len(arrays) < 3:  # noqa: PLR2004  # of both models, and redrawn
             continue
-        difference, scale, _ = _judged(arrays[0], arrays[1], arrays[2], rectified=True)
+        difference, scale, _ = judged(arrays[0], arrays[1], arrays[2], rectified=True)
         if difference is None:
             yield LayerDifference(first, second, math.inf, scale, (arrays[0].shape, arrays[1].shape))
         else:

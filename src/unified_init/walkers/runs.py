@@ -35,11 +35,13 @@ class Activation:
 class Run:
     """A model's floating-point outputs, and its layers' activations in the order in which their calls began.
 
-    A layer that is called again has those of its first call.
+    A layer that is called again has those of its first call. ``labels`` are the keys of each output, from
+    the outermost mapping in; () for one that is in none.
     """
 
     outputs: tuple[NDArray[Any], ...]
     calls: Mapping[str, Activation]
+    labels: tuple[tuple[str, ...], ...]
 
 
 class Recorder:
@@ -63,21 +65,26 @@ class Recorder:
 
     def run(self, outputs: Any) -> Run:
         """Return what was noted, with the model's outputs."""
-        return Run(tuple(self._arrays(outputs)), self.calls)
+        labeled = list(self._arrays(outputs))
+        return Run(tuple(array for array, _ in labeled), self.calls, tuple(label for _, label in labeled))
 
     def _first(self, value: Any) -> NDArray[Any] | None:
-        return next(self._arrays(value), None)
+        return next((array for array, _ in self._arrays(value)), None)
 
-    def _arrays(self, value: Any) -> Iterator[NDArray[Any]]:
+    def _arrays(
+        self, value: Any, label: tuple[str, ...] = ()
+    ) -> Iterator[tuple[NDArray[Any], tuple[str, ...]]]:
         if isinstance(value, Mapping):
-            value = tuple(value.values())
+            for key, entry in value.items():
+                yield from self._arrays(entry, (*label, str(key)))
+            return
         if isinstance(value, (tuple, list)):
             for entry in value:
-                yield from self._arrays(entry)
+                yield from self._arrays(entry, label)
             return
         array = self.convert(value)
         if array is not None and array.size and array.dtype.kind not in "iubO":
-            yield array
+            yield array, label
 
 
 def call(function: Callable[..., Any], inputs: Any, **keywords: Any) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from unified_init.backends import _torch as adapter
+from unified_init.errors import ArgumentValueError
 from unified_init.walkers.runs import Recorder, Run, call
 from unified_init.walkers.torch.watch import kept_random_state
 
@@ -27,7 +28,15 @@ def scratch(model: torch.nn.Module) -> Iterator[torch.nn.Module]:
     # PyTorch refuses to copy a tensor with a history, such as the weight that an old weight_norm computed.
     held = (value for module in model.modules() for value in _tensors_of(vars(module)))
     copies = {id(value): value.detach().clone() for value in held if not value.is_leaf}
-    yield copy.deepcopy(model, copies).eval()
+    try:
+        copied = copy.deepcopy(model, copies).eval()
+    except Exception as error:
+        msg = (
+            f"the {type(model).__name__} cannot be copied, and only a copy is written and run: "
+            f"{type(error).__name__}: {error}. Take out what cannot be copied, or leave the inputs out."
+        )
+        raise ArgumentValueError(msg) from error
+    yield copied
 
 
 def _tensors_of(value: Any) -> Iterator[torch.Tensor]:
