@@ -37,7 +37,7 @@ def on_meta(model: torch.nn.Module) -> dict[str, tuple[str, ...]]:
     return {
         path: (path, *filter(None, [effective.get(path)]))
         for path, tensor in tensors.items()
-        if tensor.is_meta
+        if tensor.is_meta and tensor.numel()
     }
 
 
