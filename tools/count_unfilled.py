@@ -28,7 +28,7 @@ __all__ = ["outcome_of"]
 
 # ruff: noqa: ANN401, TID253  # models of any library
 
-LARGEST = 20_000_000  # values of a model, of which two are in memory
+LARGEST = 10_000_000  # values of a model, of which two are in memory
 # What makes a configuration small, where it has the field.
 SMALL = {
     "num_hidden_layers": 2, "num_layers": 2, "encoder_layers": 2, "decoder_layers": 2, "n_layer": 2,
@@ -59,13 +59,12 @@ def transformers_models() -> Iterator[tuple[str, Callable[[], Any]]]:
 
     transformers.logging.set_verbosity_error()
     for config_class in MODEL_MAPPING:
-        classes = MODEL_MAPPING[config_class]
-        cls = classes[0] if isinstance(classes, tuple) else classes
 
-        def build(config_class: Any = config_class, cls: Any = cls) -> Any:
-            return cls(_small(config_class()))
+        def build(config_class: Any = config_class) -> Any:
+            classes = MODEL_MAPPING[config_class]
+            return (classes[0] if isinstance(classes, tuple) else classes)(_small(config_class()))
 
-        yield cls.__name__, build
+        yield config_class.__name__, build
 
 
 def _small(config: Any, *, depth: int = 0) -> Any:

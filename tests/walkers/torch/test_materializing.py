@@ -184,6 +184,17 @@ def test_memory_is_had_where_a_context_asks_for_none() -> None:
     assert_equal(model, ui.apply(torch.nn.Linear(3, 4), RECIPE, seed=1)[0])
 
 
+def test_a_tensor_without_elements_needs_no_values() -> None:
+    """Such as register tokens of which a configuration asks for none."""
+    import torch
+
+    model = on_meta(lambda: torch.nn.Linear(3, 4))
+    model.register_buffer("tokens", torch.empty(1, 0, 4, device="meta"))
+    ui.materialize(model, RECIPE, seed=1)
+    assert model.tokens.shape == (1, 0, 4)
+    assert not model.tokens.is_meta
+
+
 def declared() -> Any:
     """Return a tied model that says so, as transformers' models do."""
     model = network()

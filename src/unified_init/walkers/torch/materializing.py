@@ -37,7 +37,7 @@ def on_meta(model: torch.nn.Module) -> dict[str, tuple[str, ...]]:
     return {
         path: (path, *filter(None, [effective.get(path)]))
         for path, tensor in tensors.items()
-        if tensor.is_meta
+        if tensor.is_meta and tensor.numel()
     }
 
 
@@ -131,10 +131,7 @@ def _poison(tensor: torch.Tensor, value: float) -> None:
     """Fill a tensor with a value that shows, or zeros where its type has no NaN."""
     local = adapter.local(tensor)
     with torch.no_grad():
-        if tensor.is_floating_point() or tensor.is_complex():
-            local.copy_(torch.full((), value, device=local.device).expand(local.shape))
-        else:
-            local.zero_()
+        local.fill_(value if tensor.is_floating_point() or tensor.is_complex() else 0)
 
 
 def _join(tensor: torch.Tensor, names: list[Owner]) -> None:
