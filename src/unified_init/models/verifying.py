@@ -34,6 +34,7 @@ __all__ = ["Side", "called", "check_models", "run_both", "side_of", "verified", 
 # ruff: noqa: ANN401  # models and inputs of any framework
 
 TOLERANCE = 1e-3
+HELD = frozenset({"embedding", "position", "parameter", "scale"})  # what a model may hold by itself
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -248,7 +249,9 @@ def _partners(a: Inventory, b: Inventory, names: Mapping[str, str]) -> dict[str,
     for layer in layers_of(b):
         for unit in layer.units:
             first = modules_a.get(stream_of(unit, names))
-            if first is not None:
+            # A parameter of the whole model may be a layer in the other: their outputs are not the same.
+            is_root = unit.record.role in HELD and "" in {first, layer.module} and first != layer.module
+            if first is not None and not is_root:
                 seconds.setdefault(first, Counter())[layer.module] += unit.record.size
                 firsts.setdefault(layer.module, Counter())[first] += unit.record.size
     pairs = {first: _most(counts) for first, counts in seconds.items()}
