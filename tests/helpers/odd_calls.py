@@ -6,6 +6,7 @@ import collections
 import dataclasses
 import functools
 import inspect
+import tempfile
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -18,6 +19,7 @@ from unified_init.law.layout import bind
 __all__ = ["CALLS", "RESULTS", "Call", "lacking", "public_callables"]
 
 Arguments = dict[str, Any]
+FOLDERS: list[tempfile.TemporaryDirectory[str]] = []
 Inside = dict[str, Callable[[Any], Arguments]]
 
 # Classes of results, which this library makes: their fields are not checked, as their docstrings say. Errors take
@@ -151,10 +153,12 @@ def recipe() -> ui.Recipe:
     return ui.Recipe("mine", (ui.Rule(spec=ui.zeros(), role="bias"), ui.Rule(spec=ui.he_normal())))
 
 
+@functools.cache
 def saved() -> str:
-    """Return a folder of weights."""
-    ui.save(inventory(), recipe(), "saved", seed=0, overwrite=True)
-    return "saved"
+    """Return a folder of weights, which is removed as the process ends."""
+    FOLDERS.append(tempfile.TemporaryDirectory())
+    ui.save(inventory(), recipe(), FOLDERS[-1].name, seed=0)
+    return FOLDERS[-1].name
 
 
 def audit() -> ui.Audit:

@@ -49,6 +49,7 @@ NAMED: dict[str, tuple[str, ...]] = {
     "VarianceScaling.std_of": ("mode",),
     "as_jax()": ("layout", "seed"),
     "as_torch()": ("layout",),
+    "fill": ("dtype",),
     "from_native": ("groups", "mode", "scale", "std", "text", "value"),
     "kaiming_normal": ("scale",),
     "kaiming_uniform": ("scale",),

@@ -12,7 +12,7 @@ import pytest
 from unified_init.auditing import probing
 from unified_init.testing.protocols import differences, functions_of
 from unified_init.walkers import protocol, registry
-from unified_init.walkers.protocol import Materializer, Prober, Runner, Tying, Walker
+from unified_init.walkers.protocol import Holding, Keeping, Materializer, Prober, Runner, Tying, Walker
 
 # What a walker or a prober needs, by its module.
 WALKERS = {
@@ -63,7 +63,16 @@ def test_what_only_torch_has_is_as_declared() -> None:
         importlib.import_module(f"unified_init.walkers.torch.{name}") for name in ("walker", "materializing")
     )
     assert differences(walker, Tying) == []
+    assert differences(walker, Keeping) == []
     assert differences(materializing, Materializer) == []
+
+
+@pytest.mark.parametrize(
+    "name", modules({name: needs for name, needs in WALKERS.items() if needs != "keras"})
+)
+def test_models_that_may_be_spread_are_read_in_pieces(name: str) -> None:
+    """All but those of Keras, whose variables are read whole."""
+    assert differences(importlib.import_module(f"unified_init.walkers.{name}"), Holding) == []
 
 
 def test_every_walker_is_compared() -> None:
@@ -78,7 +87,15 @@ def test_every_walker_is_compared() -> None:
 def test_every_protocol_is_compared() -> None:
     """All that the module declares."""
     declared = {name for name, kind in vars(protocol).items() if getattr(kind, "_is_protocol", False)}
-    assert declared - {"Protocol"} == {"Keeping", "Materializer", "Prober", "Runner", "Tying", "Walker"}
+    assert declared - {"Protocol"} == {
+        "Holding",
+        "Keeping",
+        "Materializer",
+        "Prober",
+        "Runner",
+        "Tying",
+        "Walker",
+    }
 
 
 def right() -> dict[str, Any]:

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import math
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from unified_init.checkpoints.safetensors_files import Box, Entry
     from unified_init.recipes.rule import Recipe
-    from unified_init.walkers.protocol import Walker
+    from unified_init.walkers.protocol import Holding, Piece, Walker
     from unified_init.walkers.writes import Write
 
     Native = tuple[tuple[int, ...], str]
@@ -44,7 +44,6 @@ __all__ = ["verify"]
 
 CHUNK = 1 << 24  # bytes that are drawn at a time
 SAMPLE = 1 << 14  # bytes of a sample
-Piece = tuple[tuple[int, ...], tuple[int, ...], "Callable[[], NDArray[Any]]"]  # a box, and what reads it
 
 
 def verify(
@@ -152,7 +151,7 @@ def _rooted(writes: Mapping[str, Write], seed: Any) -> dict[str, Write]:
 def _pieces(walker: Walker, model: Any, write: Write) -> Iterator[Piece]:
     """Yield the boxes of a tensor that this process holds, each with what reads it."""
     if hasattr(walker, "pieces"):
-        yield from walker.pieces(model, write.path)
+        yield from cast("Holding", walker).pieces(model, write.path)
         return
     whole = (0,) * len(write.shape), write.shape
     yield (*whole, lambda: np.reshape(walker.read(model, write.path), write.shape))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,17 +16,18 @@ from unified_init.backends import jax_shards as shards
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
+    from unified_init.walkers.protocol import Piece
     from unified_init.walkers.writes import Write
 
     Position = tuple[int, ...]
 
 __all__ = [
-    "array_or_none", "by_number", "check", "from_host", "is_float", "is_number", "is_tensor", "replacement",
-    "values", "word_of",
+    "array_or_none", "by_number", "check", "from_host", "is_float", "is_number", "is_tensor", "pieces",
+    "replacement", "values", "word_of",
 ]  # fmt: skip
 
 
@@ -63,6 +65,17 @@ def values(path: str, leaf: Any) -> NDArray[Any]:
         msg = f"{path!r} is abstract and has no values: apply a recipe to the model first."
         raise ArgumentValueError(msg)
     return adapter.to_numpy(leaf)
+
+
+def pieces(path: str, leaf: Any) -> Iterator[Piece]:
+    """Yield the boxes of an array that this process holds, each once, and what reads each."""
+    if not isinstance(leaf, jax.Array) or not shards.spans_devices(leaf.sharding):
+        shape = tuple(leaf.shape)
+        yield (0,) * len(shape), shape, lambda: values(path, leaf)
+        return
+    held = {shards.bounds(shard.index, leaf.shape): shard.data for shard in leaf.addressable_shards}
+    for (start, stop), data in held.items():
+        yield start, stop, functools.partial(adapter.to_numpy, data)
 
 
 def array_or_none(value: Any) -> NDArray[Any] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from unified_init.walkers.runs import Run
     from unified_init.walkers.writes import Write
 
-__all__ = ["Keeping", "Materializer", "Prober", "Runner", "Tying", "Walker"]
+    Piece = tuple[tuple[int, ...], tuple[int, ...], Callable[[], NDArray[Any]]]  # first index, end, values
+
+__all__ = ["Holding", "Keeping", "Materializer", "Prober", "Runner", "Tying", "Walker"]
 
 # ruff: noqa: ANN401  # models of any framework
 
@@ -53,6 +55,13 @@ class Keeping(Protocol):
 
     def kept(self, model: Any) -> frozenset[str]:
         """Return the buffers that a checkpoint of the model has."""
+
+
+class Holding(Protocol):
+    """What a walker has whose models may be spread over several processes or devices."""
+
+    def pieces(self, model: Any, path: str) -> Iterator[Piece]:
+        """Yield the boxes of a tensor that this process holds, each once, and what reads each."""
 
 
 class Tying(Walker, Protocol):

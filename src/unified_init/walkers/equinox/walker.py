@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from unified_init.walkers.protocol import Piece
     from unified_init.walkers.writes import Write
 
-__all__ = ["check", "commit", "inspect", "loaded", "modules_of", "read", "shape_and_dtype", "state"]
+__all__ = ["check", "commit", "inspect", "loaded", "modules_of", "pieces", "read", "shape_and_dtype", "state"]
 
 # Layers that compute the weight they use from the stored one.
 WRAPPERS = (eqx.nn.SpectralNorm, eqx.nn.WeightNorm)
@@ -47,6 +48,11 @@ def inspect(model: eqx.Module) -> Inventory:
 def read(model: eqx.Module, path: str) -> NDArray[Any]:
     """Return a tensor's values."""
     return jax_arrays.values(path, _find(model, path)[0])
+
+
+def pieces(model: eqx.Module, path: str) -> Iterator[Piece]:
+    """Yield the boxes of a tensor that this process holds, and what reads each."""
+    return jax_arrays.pieces(path, _find(model, path)[0])
 
 
 def shape_and_dtype(model: eqx.Module, path: str) -> tuple[tuple[int, ...], str]:

@@ -23,14 +23,15 @@ from unified_init.walkers.flax.own_norms import linen_norm, needs_run
 from unified_init.walkers.layer_facts import ComputedError, check_complete
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from numpy.typing import NDArray
 
+    from unified_init.walkers.protocol import Piece
     from unified_init.walkers.trees import Linen
     from unified_init.walkers.writes import Write
 
-__all__ = ["check", "commit", "inspect", "loaded", "read", "shape_and_dtype", "state"]
+__all__ = ["check", "commit", "inspect", "loaded", "pieces", "read", "shape_and_dtype", "state"]
 
 PASSING = frozenset({"cache", "intermediates", "perturbations"})  # collections that a call fills
 
@@ -247,6 +248,11 @@ def _path(collection: str, key: Key) -> str:
 def read(model: Linen, path: str) -> NDArray[Any]:
     """Return a tensor's values."""
     return jax_arrays.values(path, _leaf(model, path))
+
+
+def pieces(model: Linen, path: str) -> Iterator[Piece]:
+    """Yield the boxes of a tensor that this process holds, and what reads each."""
+    return jax_arrays.pieces(path, _leaf(model, path))
 
 
 def shape_and_dtype(model: Linen, path: str) -> tuple[tuple[int, ...], str]:

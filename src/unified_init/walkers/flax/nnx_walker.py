@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from unified_init.walkers.protocol import Piece
     from unified_init.walkers.writes import Write
 
-__all__ = ["check", "commit", "inspect", "loaded", "modules_of", "read", "shape_and_dtype", "state"]
+__all__ = ["check", "commit", "inspect", "loaded", "modules_of", "pieces", "read", "shape_and_dtype", "state"]
 
 SIMPLE = (  # layers whose class says everything
     (nnx.Linear, "dense"), (nnx.Embed, "embed"), (nnx.BatchNorm, "batch_norm"), (nnx.LayerNorm, "layer_norm"),
@@ -179,6 +180,11 @@ def _find(model: Any, path: str) -> tuple[Any, list[tuple[Any, str]]]:
 def read(model: nnx.Module, path: str) -> NDArray[Any]:
     """Return a variable's values."""
     return jax_arrays.values(path, _find(model, path)[0].get_value())
+
+
+def pieces(model: nnx.Module, path: str) -> Iterator[Piece]:
+    """Yield the boxes of a tensor that this process holds, and what reads each."""
+    return jax_arrays.pieces(path, _find(model, path)[0].get_value())
 
 
 def shape_and_dtype(model: nnx.Module, path: str) -> tuple[tuple[int, ...], str]:

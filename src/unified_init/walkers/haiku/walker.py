@@ -19,14 +19,15 @@ from unified_init.walkers.layer_facts import check_complete
 from unified_init.walkers.lora import with_adapters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from numpy.typing import NDArray
 
+    from unified_init.walkers.protocol import Piece
     from unified_init.walkers.trees import Haiku
     from unified_init.walkers.writes import Write
 
-__all__ = ["check", "commit", "inspect", "loaded", "read", "shape_and_dtype", "state"]
+__all__ = ["check", "commit", "inspect", "loaded", "pieces", "read", "shape_and_dtype", "state"]
 
 SHOWN = 5
 # The layers by class. DepthwiseConvND and ConvNDLSTM have no public name, but classes derived from them do.
@@ -65,6 +66,11 @@ def inspect(model: Haiku) -> Inventory:
 def read(model: Haiku, path: str) -> NDArray[Any]:
     """Return a tensor's values."""
     return jax_arrays.values(path, _leaf(model, path))
+
+
+def pieces(model: Haiku, path: str) -> Iterator[Piece]:
+    """Yield the boxes of a tensor that this process holds, and what reads each."""
+    return jax_arrays.pieces(path, _leaf(model, path))
 
 
 def shape_and_dtype(model: Haiku, path: str) -> tuple[tuple[int, ...], str]:

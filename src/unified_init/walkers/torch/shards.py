@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,13 +14,16 @@ from unified_init.stream.program import sliced
 from unified_init.stream.structured import costs_the_box
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import torch
     from numpy.typing import NDArray
 
     from unified_init.law.shards import Spans
+    from unified_init.walkers.protocol import Piece
     from unified_init.walkers.writes import Write
 
-__all__ = ["assign_shard"]
+__all__ = ["assign_shard", "held_pieces"]
 
 
 def assign_shard(tensor: torch.Tensor, write: Write, axes: tuple[Spans, ...]) -> None:
@@ -44,6 +48,13 @@ def assign_shard(tensor: torch.Tensor, write: Write, axes: tuple[Spans, ...]) ->
         np.copyto(out, adapter.to_numpy(local))
     _into(out, write, axes)
     adapter.overwrite(tensor, adapter.adopt(out, None))
+
+
+def held_pieces(tensor: torch.Tensor, axes: tuple[Spans, ...]) -> Iterator[Piece]:
+    """Yield the boxes of a DTensor that this rank holds, and what reads each."""
+    local = adapter.local(tensor)
+    for spans, places in boxes(axes):
+        yield (*_ends(spans), functools.partial(adapter.to_numpy, local[places]))
 
 
 def _into(out: NDArray[Any], write: Write, axes: tuple[Spans, ...]) -> None:

@@ -18,17 +18,20 @@ from unified_init.walkers.lora import with_adapters
 from unified_init.walkers.torch.layers import described
 from unified_init.walkers.torch.memory import check_apart, identity
 from unified_init.walkers.torch.parametrized import Effective, effective_of, effective_weights
-from unified_init.walkers.torch.shards import assign_shard
+from unified_init.walkers.torch.shards import assign_shard, held_pieces
 from unified_init.walkers.torch.ties import check_tied, untied
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable, Mapping
+    from collections.abc import Collection, Hashable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
+    from unified_init.walkers.protocol import Piece
     from unified_init.walkers.writes import Write
 
-__all__ = ["check", "commit", "inspect", "kept", "loaded", "read", "shape_and_dtype", "state", "untied"]
+__all__ = [
+    "check", "commit", "inspect", "kept", "loaded", "pieces", "read", "shape_and_dtype", "state", "untied",
+]  # fmt: skip
 
 
 def inspect(model: torch.nn.Module) -> Inventory:
@@ -133,6 +136,17 @@ def read(model: torch.nn.Module, path: str) -> NDArray[Any]:
     native = _native(model, path)
     _check_not_quantized(path, native)
     return adapter.to_numpy(native.value() if isinstance(native, Effective) else native)
+
+
+def pieces(model: torch.nn.Module, path: str) -> Iterator[Piece]:
+    """Yield the boxes of a tensor that this rank holds, each once, and what reads each."""
+    native = _native(model, path)
+    axes = None if isinstance(native, Effective) else adapter.spans(native)
+    if axes is None or isinstance(native, Effective):
+        shape, _ = shape_and_dtype(model, path)
+        yield (0,) * len(shape), shape, lambda: read(model, path)
+        return
+    yield from held_pieces(native, axes)
 
 
 def _check_not_quantized(path: str, native: torch.Tensor | Effective) -> None:
