@@ -35,6 +35,8 @@ def _rich_is_imported() -> None:
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: Any) -> int:
     """Return the exit status of the command line."""
+    for library in ("typer", "rich"):
+        pytest.importorskip(library, reason="needs the extra `cli`")
     monkeypatch.setattr(sys, "argv", ["unified-init", *map(str, arguments)])
     with pytest.raises(SystemExit) as ended:
         cli.main()
