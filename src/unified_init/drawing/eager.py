@@ -137,11 +137,11 @@ def fill_eagerly(
         _check_same_shape(tuple(tensor.shape), program)
         if program.law.random:
             check_seed(seed, spec)
+        held = program.index.shape if axes is None else lengths(axes)
+        host.check_axes(held)
         view = adapter.writable(tensor)
         out = view
         if out is None:
-            held = program.index.shape if axes is None else lengths(axes)
-            host.check_axes(held)
             out = host.aligned_empty(held, program.dtype.numpy)
         into = run.ready(out, program) if axes is None else shard.ready(out, program, axes)
         key = key_of(seed) if program.law.random else None

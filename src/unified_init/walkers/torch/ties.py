@@ -54,6 +54,7 @@ def check_tied(model: torch.nn.Module, paths: Collection[str]) -> None:
             msg = (
                 f"{first!r} is declared to be the same tensor as {second!r}, and has memory of its own, as "
                 "after to_empty(): call the model's tie_weights() first, or leave the model on meta and call "
-                "ui.materialize(model, recipe, seed=...), which keeps ties."
+                "ui.materialize(model, recipe, seed=...), which keeps ties. A tie that you removed must not "
+                "be in the model's all_tied_weights_keys."
             )
             raise ArgumentValueError(msg)
