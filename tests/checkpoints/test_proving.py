@@ -10,7 +10,6 @@ from tests.checkpoints.test_saving import RECIPE, inventory
 from tests.helpers.messages import refused
 
 import unified_init as ui
-from unified_init.checkpoints import proving
 from unified_init.checkpoints.safetensors_files import read_header
 
 if TYPE_CHECKING:
@@ -120,4 +119,3 @@ def test_what_cannot_be_proven_is_refused(tmp_path: pathlib.Path) -> None:
     wrong: Any = np.zeros(3)
     with pytest.raises(ui.UnifiedInitError):
         ui.verify(wrong, RECIPE)
-    assert proving.CHUNK > proving.SAMPLE

@@ -156,6 +156,19 @@ def test_other_weights_are_not_overwritten(tmp_path: Path) -> None:
     assert ui.verify(tmp_path).ok
 
 
+def test_files_of_other_sizes_do_not_stay_beside(tmp_path: Path) -> None:
+    """A reader would take both for the model: they are refused, and overwriting removes them, with the index."""
+    ui.save(inventory(), RECIPE, tmp_path, seed=7)
+    with refused(ui.ArgumentValueError):
+        ui.save(inventory(), RECIPE, tmp_path, seed=8, max_shard_size=3000)
+    files = ui.save(inventory(), RECIPE, tmp_path, seed=8, max_shard_size=3000, overwrite=True)
+    assert digests(tmp_path).keys() == {*files, file_jobs.INDEX, "unified_init.json"}
+    assert ui.verify(tmp_path).ok
+    ui.save(inventory(), RECIPE, tmp_path, seed=9, overwrite=True)
+    assert digests(tmp_path).keys() == {"model.safetensors", "unified_init.json"}
+    assert ui.verify(tmp_path).ok
+
+
 def test_a_disk_that_is_full_is_said_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And an error of the system while it writes keeps what is written."""
     monkeypatch.setattr(shutil, "disk_usage", lambda path: type("", (), {"free": 5})())  # noqa: ARG005

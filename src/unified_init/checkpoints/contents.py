@@ -34,17 +34,15 @@ __all__ = ["Contents", "checked_dtype", "contents_of", "drawn_writes", "native_s
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Contents:
-    """The writes of all tensors of a folder, in the order of the model, and what is left out.
+    """The writes of all tensors of a folder, in the order of the model; of tied ones the first is there.
 
     Args:
         inventory: of the model, with its stream names.
         writes: by native path; those of a recipe have no root key yet.
-        ties: paths that are left out, each with the path that has the same memory.
     """
 
     inventory: Inventory
     writes: Mapping[str, Write]
-    ties: tuple[tuple[str, str], ...]
 
 
 def contents_of(
@@ -74,8 +72,7 @@ def contents_of(
         )
         raise ArgumentValueError(msg)
     writes |= {path: _values(source, path, narrowed(path)) for path in _buffers(source, inventory)}
-    ties = tuple((path, record.path) for record in inventory for path in record.ties)
-    return Contents(inventory, writes, ties)
+    return Contents(inventory, writes)
 
 
 def drawn_writes(
@@ -155,7 +152,7 @@ def _buffers(source: Any, inventory: Inventory) -> Sequence[str]:
 
 
 def _values(source: Any, path: str, native: Native) -> Write:
-    """Return the write of the values that a model has, which are read when they are needed."""
+    """Return the write of the values that a model has."""
     if isinstance(source, Inventory):
         msg = (
             f"no rule gives {path!r} values, and an inventory has none: add a rule, or pass the model in "

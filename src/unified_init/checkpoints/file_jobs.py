@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from unified_init.checkpoints.folder import Origin
     from unified_init.walkers.writes import Write
 
-__all__ = ["Job", "check_space", "job_of", "write_file", "write_index"]
+__all__ = ["Job", "check_space", "job_of", "strangers", "write_file", "write_index"]
 
 CHUNK = 1 << 24  # bytes that are drawn at a time
 AHEAD = 2  # chunks that wait to be written
@@ -63,6 +63,13 @@ def job_of(folder: Path, name: str, paths: Sequence[str], writes: Mapping[str, W
 def check_space(folder: Path, jobs: Sequence[Job], *, overwrite: bool) -> None:
     """Refuse a folder with other weights, and a disk that is too small for what is missing."""
     missing = 0
+    stale = strangers(folder, jobs)
+    if stale and not overwrite:
+        msg = (
+            f"`folder` has {stale[0].name!r}, which is not among the files of this call: choose another "
+            "folder, or pass overwrite=True."
+        )
+        raise ArgumentValueError(msg)
     for job in jobs:
         for path in (job.path, job.part):
             if path.exists() and not overwrite and not _is_own(path, job):
@@ -78,6 +85,13 @@ def check_space(folder: Path, jobs: Sequence[Job], *, overwrite: bool) -> None:
     if missing > free:
         msg = f"`folder` {shown(str(folder))} needs {missing:,} more bytes, and its disk has {free:,} free."
         raise ArgumentValueError(msg)
+
+
+def strangers(folder: Path, jobs: Sequence[Job]) -> list[Path]:
+    """Return the files of weights, and the index, that are there and would not be written."""
+    own = {path.name for job in jobs for path in (job.path, job.part)} | ({INDEX} if len(jobs) > 1 else set())
+    there = [*folder.glob("*.safetensors"), *folder.glob("*.safetensors.part"), *folder.glob(INDEX)]
+    return sorted(path for path in there if path.name not in own)
 
 
 def _is_own(path: Path, job: Job) -> bool:

@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from unified_init.checkpoints.contents import checked_dtype, contents_of
-from unified_init.checkpoints.file_jobs import check_space, job_of, write_file, write_index
+from unified_init.checkpoints.file_jobs import check_space, job_of, strangers, write_file, write_index
 from unified_init.checkpoints.folder import FILE, Origin, folder_of, write_origin
 from unified_init.checkpoints.safetensors_files import Entry
 from unified_init.core import checks
@@ -115,7 +115,8 @@ def save(
         check_space(target, jobs, overwrite=overwrite)
         target.mkdir(parents=True, exist_ok=True)
         if overwrite:
-            (target / FILE).unlink(missing_ok=True)
+            for path in (target / FILE, *strangers(target, jobs)):
+                path.unlink(missing_ok=True)
         for job in jobs:
             write_file(job, writes, report)
         write_index(target, jobs)
