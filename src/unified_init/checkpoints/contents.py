@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from unified_init.errors import ArgumentValueError
+from unified_init.drawing.seeds import check_seed, is_traced, key_of
+from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.records import Inventory
 from unified_init.models.name_map import as_read, records_of
 from unified_init.models.planning import plan_inventory
 from unified_init.models.preparing import writes_of
 from unified_init.models.reading import described
+from unified_init.spec import presets
 from unified_init.stream.dtypes import DTYPES, dtype_of
 from unified_init.walkers.registry import walker_of
 from unified_init.walkers.writes import Drawn, Target, Write
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
     Native = tuple[tuple[int, ...], str]
 
-__all__ = ["Contents", "checked_dtype", "contents_of", "drawn_writes", "native_shapes"]
+__all__ = ["Contents", "checked_dtype", "contents_of", "drawn_writes", "native_shapes", "rooted"]
 
 # ruff: noqa: ANN401  # models of any framework
 
@@ -85,6 +87,19 @@ def drawn_writes(
     """Return the writes that a recipe gives, in the order of the inventory."""
     plan = plan_inventory(inventory, recipe, names=names, only=None, skip=None)
     return writes_of(native_of, [assignment for assignment in plan if assignment.pieces])
+
+
+def rooted(writes: Mapping[str, Write], seed: Any, function: str) -> dict[str, Write]:
+    """Return writes under the root key of a seed, which only random laws need; ``function`` is who asks."""
+    programs = [drawn.program for write in writes.values() for drawn in write.drawn]
+    if not any(program is not None and program.law.random for program in programs):
+        return dict(writes)
+    check_seed(seed, presets.normal(0.0, 1.0))
+    key = key_of(seed)
+    if is_traced(key):
+        msg = f"`seed` of {function}() must be known when it is called, got a key that is being traced."
+        raise ArgumentTypeError(msg)
+    return {path: dataclasses.replace(write, root=key) for path, write in writes.items()}
 
 
 def _natives(source: Any, inventory: Inventory) -> Callable[[str], Native]:

@@ -10,19 +10,17 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from unified_init.checkpoints.contents import drawn_writes, native_shapes
+from unified_init.checkpoints.contents import drawn_writes, native_shapes, rooted
 from unified_init.checkpoints.folder import folder_of, read_origin
 from unified_init.checkpoints.recomputation import Recomputation, WrongBox
 from unified_init.checkpoints.safetensors_files import boxes_of, itemsize, read_header, stored_dtype
 from unified_init.core import checks
 from unified_init.core.reprs import shown
-from unified_init.drawing.seeds import check_seed, is_traced, key_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.records import Inventory
 from unified_init.models.name_map import as_read, records_of
 from unified_init.models.planning import check_recipe, streams_of
 from unified_init.models.reading import described
-from unified_init.spec import presets
 from unified_init.walkers.registry import torch_checkpoints, walker_of
 
 if TYPE_CHECKING:
@@ -106,9 +104,9 @@ def verify(
         names=streams_of(names),
         native_of=functools.partial(walker.shape_and_dtype, source),
     )
-    rooted = _rooted(writes, seed)
-    pieces = {path: list(_pieces(walker, source, write)) for path, write in rooted.items()}
-    return _compared(rooted, pieces, count)
+    writes = rooted(writes, seed, "verify")
+    pieces = {path: list(_pieces(walker, source, write)) for path, write in writes.items()}
+    return _compared(writes, pieces, count)
 
 
 def _of_folder(
@@ -129,23 +127,10 @@ def _of_folder(
         origin.inventory, origin.recipe if recipe is None else recipe, names=streams, native_of=native_of
     )
     writes = {path: write for path, write in writes.items() if path in origin.drawn and path in natives}
-    rooted = _rooted(writes, origin.seed if seed is None else seed)
-    pieces = {path: list(pieces_of(path)) for path in rooted}
-    result = _compared(rooted, pieces, samples)
+    writes = rooted(writes, origin.seed if seed is None else seed, "verify")
+    pieces = {path: list(pieces_of(path)) for path in writes}
+    result = _compared(writes, pieces, samples)
     return dataclasses.replace(result, missing=missing)
-
-
-def _rooted(writes: Mapping[str, Write], seed: Any) -> dict[str, Write]:
-    """Return writes under the root key of a seed, which only random laws need."""
-    programs = [drawn.program for write in writes.values() for drawn in write.drawn]
-    if not any(program is not None and program.law.random for program in programs):
-        return dict(writes)
-    check_seed(seed, presets.normal(0.0, 1.0))
-    key = key_of(seed)
-    if is_traced(key):
-        msg = "`seed` of verify() must be known when it is called, got a key that is being traced."
-        raise ArgumentTypeError(msg)
-    return {path: dataclasses.replace(write, root=key) for path, write in writes.items()}
 
 
 def _pieces(walker: Walker, model: Any, write: Write) -> Iterator[Piece]:

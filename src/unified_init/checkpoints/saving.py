@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import re
 from typing import TYPE_CHECKING, Any
 
-from unified_init.checkpoints.contents import checked_dtype, contents_of
+from unified_init.checkpoints.contents import checked_dtype, contents_of, rooted
 from unified_init.checkpoints.file_jobs import check_space, job_of, strangers, write_file, write_index
 from unified_init.checkpoints.folder import FILE, Origin, folder_of, write_origin
 from unified_init.checkpoints.safetensors_files import Entry
 from unified_init.core import checks
 from unified_init.core.reprs import shown
-from unified_init.drawing.seeds import check_seed, is_traced, key_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.models.planning import check_recipe, streams_of
-from unified_init.spec import presets
 from unified_init.walkers.registry import torch_checkpoints
 
 if TYPE_CHECKING:
@@ -25,7 +22,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from unified_init.checkpoints.contents import Contents
     from unified_init.recipes.rule import Recipe
     from unified_init.walkers.writes import Write
 
@@ -101,11 +97,10 @@ def save(
         raise ArgumentTypeError(msg)
     element_type, streams = checked_dtype(dtype), streams_of(names)
     contents = contents_of(source, recipe, names=names, dtype=element_type)
-    root = _root(contents, seed)
     drawn = tuple(path for path, write in contents.writes.items() if _is_drawn(write))
     number = checks.integer(checks.scalar(seed))
     origin = Origin(recipe, number, contents.inventory, tuple(streams.items()), element_type, drawn)
-    writes = {path: dataclasses.replace(write, root=root) for path, write in contents.writes.items()}
+    writes = rooted(contents.writes, seed, "save")
     report = functools.partial(_report, progress)
     if layout == "dcp":
         return _save_dcp(target, writes, origin, report, overwrite=overwrite)
@@ -174,18 +169,6 @@ def _report(progress: Callable[[int], None] | None, count: int) -> None:
 
 def _is_drawn(write: Write) -> bool:
     return any(drawn.program is not None or not hasattr(drawn.value, "shape") for drawn in write.drawn)
-
-
-def _root(contents: Contents, seed: Any) -> tuple[int, int] | None:
-    programs = [drawn.program for write in contents.writes.values() for drawn in write.drawn]
-    if not any(program is not None and program.law.random for program in programs):
-        return None
-    check_seed(seed, presets.normal(0.0, 1.0))
-    key = key_of(seed)
-    if is_traced(key):
-        msg = "`seed` of save() must be known when it is called, got a key that is being traced."
-        raise ArgumentTypeError(msg)
-    return key
 
 
 def _bytes(argument: str, value: Any) -> int:
