@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FRAMEWORKS = ("torch", "tensorflow", "jax", "jaxlib", "keras", "flax")
-HEAVY = (*FRAMEWORKS, "numba", "llvmlite", "scipy", "typer", "rich")
+HEAVY = (*FRAMEWORKS, "scipy", "typer", "rich")
 
 # What a fresh interpreter prints: the forbidden modules that an import brought along.
 FIND = "import sys, {module}; print(*sorted(set(sys.modules).intersection({forbidden!r})))"
@@ -48,7 +48,7 @@ def imported(module: str, forbidden: tuple[str, ...], path: Path | None = None) 
 
 
 def test_import_brings_no_framework() -> None:
-    """Frameworks, Numba, SciPy and the command line's extras come on demand alone."""
+    """Frameworks, SciPy and the command line's extras come on demand alone."""
     assert imported("unified_init", HEAVY) == []
 
 

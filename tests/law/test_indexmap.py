@@ -199,15 +199,13 @@ def test_the_thread_count_is_the_setting_or_what_the_process_may_use(
         assert host.thread_count() == usable
 
 
-@pytest.mark.needs("numba")
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64", "complex64", "complex128"])
+@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16", "float8_e5m2", "float64", "complex64", "complex128"])
 @pytest.mark.parametrize(
     "spec", [NORMAL, ui.truncated_normal(1, 2, -1, 3), ui.uniform(-1, 2)], ids=["normal", "cut", "uniform"]
 )
-def test_both_runners_draw_the_same_bits(spec: ui.Initializer, dtype: str) -> None:
-    """Numba writes what the reference writes."""
-    from unified_init.stream import numba_runner
-
+def test_both_runners_draw_the_same_bits(name: str, spec: ui.Initializer, dtype: str) -> None:
+    """The kernel writes what the reference writes, with each instruction set."""
     if dtype.startswith("complex"):
         spec = ui.normal(0.0, 0.5)
     law = spec.resolve(1)
@@ -222,7 +220,7 @@ def test_both_runners_draw_the_same_bits(spec: ui.Initializer, dtype: str) -> No
     ):
         placed = index_map(bind(shape, layout), index)
         pair = [np.empty(placed.shape, dtype=dtype_) for _ in range(2)]
-        for out, runner in zip(pair, (numpy_runner.prepare, numba_runner.prepare), strict=True):
+        for out, runner in zip(pair, (numpy_runner.prepare, prepare_of(name)), strict=True):
             host.fill(out, index=placed, key=(1, 2**32 - 1), table=table, runner=runner)
         assert pair[0].tobytes() == pair[1].tobytes()
 

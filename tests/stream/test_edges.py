@@ -139,47 +139,66 @@ def test_a_subclass_of_a_rule_is_no_rule() -> None:
         ui.Initializer(ui.Normal(), Mine(1.0))
 
 
-def test_a_broken_numba_is_no_numba(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where Numba is installed and cannot work, the reference draws."""
+def test_without_a_kernel_the_reference_draws_and_says_so_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installation without a compiler: a warning at the first draw, none afterwards, and the same bits."""
     import sys
 
-    monkeypatch.setitem(sys.modules, host.NUMBA_RUNNER, None)  # importing it raises
-    monkeypatch.delattr("unified_init.stream.numba_runner", raising=False)
-    host._fast_runner.cache_clear()
+    expected = ui.draw(ui.normal(0.0, 1.0), (30, 50), seed=3, name="w")
+    monkeypatch.setitem(sys.modules, "unified_init.stream.kernel_runner", None)  # importing it raises
+    monkeypatch.delattr("unified_init.stream.kernel_runner", raising=False)
+    monkeypatch.setattr(host, "_told", [])
+    host._choice.cache_clear()
     try:
-        assert host._fast_runner() is numpy_runner.prepare
-        assert host.named_key((1, 2), "w") == threefry.named_key((1, 2), "w")
+        with pytest.warns(RuntimeWarning, match=r"^no compiled kernel: .*\. Drawing in NumPy, with the same bits"):
+            assert host.default_runner().prepare is numpy_runner.prepare
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            drawn = ui.draw(ui.normal(0.0, 1.0), (30, 50), seed=3, name="w")
+        assert drawn.tobytes() == expected.tobytes()
     finally:
-        host._fast_runner.cache_clear()
+        host._choice.cache_clear()
 
 
-def test_numba_is_loaded_when_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For a large tensor, or when the reference has worked for as long as the import takes."""
-    import sys
+@pytest.mark.needs("kernel")
+@pytest.mark.parametrize("fault", ["absent", "older", "broken"])
+def test_a_library_that_cannot_be_used_is_known(fault: str, tmp_path: Path) -> None:
+    """Where it is not there, is of another source, or does not load, the reason is in the warning."""
+    from unified_init.stream import kernel_runner
 
-    fast: Any = object()
-    monkeypatch.setattr(host, "_fast_runner", lambda: fast)
-    monkeypatch.setattr(host, "_spent", [0.0])
-    monkeypatch.delitem(sys.modules, host.NUMBA_RUNNER, raising=False)
-    assert host._runner(host.LARGE - 1) is numpy_runner.prepare
-    assert host._runner(host.LARGE) is fast
-    assert host._runner(1) is numpy_runner.prepare
-    ui.draw(ui.normal(0.0, 1.0), (1000,), seed=0)
-    assert 0.0 < host._spent[0] < host.PATIENCE
-    host._spent[0] += host.PATIENCE
-    assert host._runner(1) is fast
-    monkeypatch.setitem(sys.modules, host.NUMBA_RUNNER, sys)
-    assert host._runner(1) is fast
+    package = Path(ui.__file__).parent
+    copy = tmp_path / package.name
+    shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    library = copy / "stream" / kernel_runner.LIBRARY.name
+    if fault == "absent":
+        library.unlink()
+    elif fault == "older":
+        with library.with_name("kernel.c").open("a", encoding="utf-8") as file:
+            file.write("/* changed */")
+    else:
+        library.write_bytes(library.read_bytes()[:1000])
+    reason = {
+        "absent": "was not compiled when the package was installed",
+        "older": "was compiled from another kernel.c",
+        "broken": "does not load",
+    }
+    code = "import unified_init as ui; print(ui.digest(ui.draw(ui.normal(0, 1), (4, 4), seed=0, name='w')))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == ui.digest(ui.draw(ui.normal(0.0, 1.0), (4, 4), seed=0, name="w"))
+    assert reason[fault] in done.stderr
+    assert done.stderr.count("RuntimeWarning") == 1
 
 
-@pytest.mark.needs("numba")
+@pytest.mark.needs("kernel")
 def test_names_have_the_same_keys_in_both_runners() -> None:
-    """The fast one derives them too."""
-    from unified_init.stream import numba_runner
+    """The kernel derives them too."""
+    from unified_init.stream import kernel_runner
 
     for root in ((0, 0), (2**32 - 1, 7), (5, 2**31)):
         for name in ("", "w", "layer0/kernel", "\u00e9" * 40):
-            assert numba_runner.named_key(root, name) == threefry.named_key(root, name)
+            assert kernel_runner.named_key(root, name) == threefry.named_key(root, name)
 
 
 def test_the_number_of_threads_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

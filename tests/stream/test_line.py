@@ -94,17 +94,15 @@ def test_row_0_is_kept_as_it_is(column: int) -> None:
     np.testing.assert_array_equal(entries(changed.lower, changed.drop), rows[:ROWS])
 
 
-@pytest.mark.needs("numba")
+@pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize(
     ("name", "dtype"), [*((name, dtype) for name in UNIFORM for dtype in NARROW), ("far out", "float32")]
 )
-def test_the_fast_runner_draws_the_reference_s_bits(name: str, dtype: str) -> None:
-    """With a line and without one, 2**18 values of each."""
-    from unified_init.stream import numba_runner
-
+def test_the_kernel_draws_the_reference_s_bits(name: str, dtype: str, kernel: str) -> None:
+    """With a line and without one, 2**18 values of each, with each instruction set."""
     spec = {**UNIFORM, "far out": ui.uniform(1e6, 1e6 + 1.0)}[name]
     type_ = ui.draw(ui.zeros(), 1, dtype=dtype).dtype
     drawn = [np.empty(2**18, dtype=type_) for _ in range(2)]
-    for out, runner in zip(drawn, (numpy_runner.prepare, numba_runner.prepare), strict=True):
+    for out, runner in zip(drawn, (numpy_runner.prepare, prepare_of(kernel)), strict=True):
         host.fill(out, index=sequence(2**18), key=(3, 4), table=table_of(spec), runner=runner)
     assert drawn[0].tobytes() == drawn[1].tobytes()

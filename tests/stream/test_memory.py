@@ -85,16 +85,12 @@ def test_structured_laws_take_what_is_reserved(
     ("shape", "layout"),
     [((1 << 21,), "O"), ((1000, 2003), "IO"), ((700_001, 3), "IO"), ((6054, 300), "(BO)I")],
 )
-@pytest.mark.parametrize("name", ["numpy", pytest.param("numba", marks=pytest.mark.needs("numba"))])
+@pytest.mark.parametrize("name", RUNNERS)
 def test_independent_draws_take_what_is_reserved(
     name: str, shape: tuple[int, ...], layout: str, dtype: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With three threads, whose scratch is the reference's in any case; the walk is had before."""
-    runner = numpy_runner.prepare
-    if name == "numba":
-        from unified_init.stream import numba_runner
-
-        runner = numba_runner.prepare
+    runner = prepare_of(name)
     sizes = {"B": 6} if "(" in layout else None
     options: dict[str, Any] = {"layout": layout, "sizes": sizes, "dtype": dtype}
     program = eager.program_of(NORMAL, shape, **{**DEFAULTS, **options})
@@ -219,16 +215,3 @@ def test_memory_that_runs_out_later_is_our_error_too(monkeypatch: pytest.MonkeyP
         ui.draw(NORMAL, (3,), seed=0)
     with pytest.raises(ZeroDivisionError):
         ui.fill(np.zeros(3), NORMAL, seed=0)
-
-
-def test_a_runner_without_memory_is_not_broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Numba is used again afterwards."""
-
-    def starved(*_: Any) -> Any:
-        raise MemoryError
-
-    monkeypatch.setattr(host, "_numba_works", True)
-    monkeypatch.setattr(host, "_runner", lambda size: starved)  # noqa: ARG005
-    with pytest.raises(ui.UnifiedInitError):
-        ui.draw(NORMAL, (2 * host.THREADS_FROM,), seed=0)
-    assert host._numba_works

@@ -379,20 +379,17 @@ def test_icnr_repeats_the_base_draw() -> None:
     ],
 )
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "complex64"])
-@pytest.mark.parametrize(
-    "module", ["numpy_runner", pytest.param("numba_runner", marks=pytest.mark.needs("numba"))]
-)
+@pytest.mark.parametrize("name", RUNNERS)
 def test_icnr_is_the_same_kernel_wherever_its_outputs_are_merged(
-    module: str,
+    name: str,
     shape: tuple[int, ...],
     layout: str,
     sizes: dict[str, int],
     dtype: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Outside of another role too, by both runners: equal to the kernel whose axes are apart."""
-    runner = importlib.import_module(f"unified_init.stream.{module}")
-    monkeypatch.setattr(host, "_runner", lambda size: runner.prepare)  # noqa: ARG005  # its parameter
+    """Outside of another role too, by every runner: equal to the kernel whose axes are apart."""
+    use(monkeypatch, prepare_of(name))
     spec = ui.icnr(ui.normal(0.0, 1.0), 2)
     geometry = bind(shape, layout, sizes)
     apart = "".join(digit.role for digit in geometry.digits)

@@ -26,13 +26,11 @@ if TYPE_CHECKING:
 
 NORMAL = ui.normal(0.0, 1.0)
 SIZE = 2 * host.THREADS_FROM + 3  # so many that each caller has threads of its own
-RUNNERS = [pytest.param("numpy"), pytest.param("numba", marks=pytest.mark.needs("numba"))]
 
 # In a process of its own: draws with threads, forks, and draws the same in the child.
 FORK = """
 import json, os, sys
 import unified_init as ui
-{load}
 def drawn():
     return ui.digest(ui.draw(ui.normal(0.0, 1.0), ({size},), seed=5, name="w"))
 before = drawn()
@@ -42,38 +40,6 @@ if not os.fork():
     os._exit(0)
 os.close(write)
 print(json.dumps([before, os.fdopen(read).read(), drawn()]))
-"""
-LOAD = "from unified_init.stream import numba_runner"
-COMPILED = """
-import json
-from unified_init.stream import numba_kernels
-import unified_init as ui
-compiled_at_import = len(numba_kernels.fill32.signatures)
-ui.draw(ui.normal(0.0, 1.0), (3,), seed=0, name="w")
-import unified_init.stream.numba_runner
-ui.draw(ui.normal(0.0, 1.0), (3,), seed=0, name="w")
-stats = numba_kernels.fill32.stats
-print(json.dumps([compiled_at_import, sum(stats.cache_hits.values()), sum(stats.cache_misses.values())]))
-"""
-
-# Ctrl-C as Numba's packages are imported, once.
-INTERRUPTED = """
-import json, signal, sys, threading
-import unified_init as ui
-from unified_init.stream import host
-class Interrupting:
-    def find_spec(self, name, path=None, target=None):
-        if name == "numba.core.types" and self in sys.meta_path:
-            sys.meta_path.remove(self)
-            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-sys.meta_path.insert(0, Interrupting())
-interrupted = False
-try:
-    host._fast_runner()
-except KeyboardInterrupt:
-    interrupted = True
-ui.draw(ui.normal(0.0, 1.0), (host.LARGE,), seed=0)
-print(json.dumps([interrupted, host._numba_works, host._fast_runner().__module__]))
 """
 
 
@@ -90,12 +56,7 @@ def run(script: str, **environment: str) -> Any:
 def runner(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Make every draw use one of the runners."""
     name: str = request.param
-    if name == "numba":
-        from unified_init.stream import numba_runner
-
-        monkeypatch.setattr(host, "_runner", lambda size: numba_runner.prepare)  # noqa: ARG005
-    else:
-        monkeypatch.setattr(host, "_runner", lambda size: numpy_runner.prepare)  # noqa: ARG005
+    use(monkeypatch, prepare_of(name))
     return name
 
 
@@ -117,10 +78,9 @@ def test_callers_in_many_threads_get_their_own_bits(runner: str, monkeypatch: py
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
-@pytest.mark.parametrize("load", ["", pytest.param(LOAD, marks=pytest.mark.needs("numba"))])
-def test_a_forked_process_draws_the_same(load: str) -> None:
+def test_a_forked_process_draws_the_same() -> None:
     """No thread of ours outlives a draw, so a fork misses none."""
-    before, child, after = run(FORK.format(load=load, size=SIZE), UNIFIED_INIT_NUM_THREADS="3")
+    before, child, after = run(FORK.format(size=SIZE), UNIFIED_INIT_NUM_THREADS="3")
     assert before == child == after
 
 
@@ -142,29 +102,6 @@ def test_an_error_in_a_thread_reaches_the_caller(monkeypatch: pytest.MonkeyPatch
     out = np.empty(SIZE, np.float32)
     with pytest.raises(ZeroDivisionError):
         host.fill(out, index=index_map(bind((SIZE,))), key=(0, 5), table=table, runner=failing)
-
-
-def test_a_runner_that_fails_is_replaced_once_with_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A full or shortened cache of compiled code, say: the values are the reference's, and so are later ones."""
-    expected = ui.draw(NORMAL, (SIZE,), seed=5, name="w")
-    monkeypatch.setattr(host, "_numba_works", True)
-    monkeypatch.setattr(host, "_fast_runner", lambda: failing)
-    monkeypatch.setattr(host, "LARGE", 1)
-    monkeypatch.delitem(sys.modules, host.NUMBA_RUNNER, raising=False)
-    with pytest.warns(RuntimeWarning, match=r"^Numba fails \(ZeroDivisionError: .*\); drawing in NumPy"):
-        assert ui.draw(NORMAL, (SIZE,), seed=5, name="w").tobytes() == expected.tobytes()
-    assert ui.draw(NORMAL, (SIZE,), seed=5, name="w").tobytes() == expected.tobytes()
-
-
-@pytest.mark.needs("numba")
-def test_a_compiler_that_is_switched_off_is_not_used() -> None:
-    """Its loops in Python would take a thousand times as long as NumPy."""
-    code = (
-        "import json, unified_init as ui; from unified_init.stream import host, numpy_runner; "
-        "print(json.dumps(host._fast_runner() is numpy_runner.prepare))"
-    )
-    assert run(code, NUMBA_DISABLE_JIT="1") is True
-    assert run(code, NUMBA_DISABLE_JIT="0") is False
 
 
 def test_threads_that_cannot_be_had_are_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,37 +150,6 @@ def test_draws_while_another_thread_imports_torch() -> None:
         "print(json.dumps(count))\n"
     )
     assert run(code) > 100
-
-
-@pytest.mark.needs("numba")
-@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="the system has no signals of threads")
-def test_an_interrupt_while_numba_is_imported_does_not_cost_its_speed() -> None:
-    """Ctrl-C during the first large draw is raised, and later draws are as fast as in any other process."""
-    assert run(INTERRUPTED) == [True, True, "unified_init.stream.numba_runner"]
-
-
-def test_numba_is_imported_where_no_thread_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
-    """At the limit of the process the caller imports it."""
-
-    def refusing(_: threading.Thread) -> None:
-        msg = "can't start new thread"
-        raise RuntimeError(msg)
-
-    runner: Any = object()
-    monkeypatch.setattr(host, "_import_runner", lambda: runner)
-    monkeypatch.setattr(threading.Thread, "start", refusing)
-    host._fast_runner.cache_clear()
-    try:
-        assert host._fast_runner() is runner
-    finally:
-        host._fast_runner.cache_clear()
-
-
-@pytest.mark.needs("numba")
-def test_what_is_compiled_is_kept_on_disk(tmp_path: Path) -> None:
-    """Nothing is compiled by an import; the first draw compiles; the next process loads."""
-    assert run(COMPILED, NUMBA_CACHE_DIR=str(tmp_path)) == [0, 0, 1]
-    assert run(COMPILED, NUMBA_CACHE_DIR=str(tmp_path)) == [0, 1, 0]
 
 
 def interrupted_at(piece: int, seen: list[int]) -> Any:

@@ -81,7 +81,7 @@ def measured(
 
 def versions() -> dict[str, str | None]:
     """Return the versions of Python, this package and the libraries that draw; None if not installed."""
-    names = ("numpy", "numba", "torch", "tensorflow", "jax", "scipy")
+    names = ("numpy", "torch", "tensorflow", "jax", "scipy")
     return {
         "python": platform.python_version(),
         "unified_init": ui.__version__,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import dataclasses
 import functools
 import math
 import os
-import sys
 import threading
-import time
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -28,20 +27,18 @@ if TYPE_CHECKING:
     from unified_init.stream.runner import Filler, Runner
     from unified_init.stream.table import Table
 
-__all__ = ["aligned_empty", "check_axes", "fill", "named_key", "ready", "reserve", "scratch", "thread_count"]
+__all__ = [
+    "HostRunner", "aligned_empty", "check_axes", "default_runner", "fill", "named_key", "ready", "reserve",
+    "scratch", "thread_count",
+]  # fmt: skip
 
-# Numba takes about PATIENCE seconds to import and to load. It is loaded when the reference has worked as
-# long: a process then pays at most twice what the better choice would have cost. A tensor of LARGE values is
-# more often than not the first of a large model, so Numba is loaded for it at once.
-LARGE, PATIENCE = 1 << 24, 0.5
-NUMBA_RUNNER = "unified_init.stream.numba_runner"
 # Below this many elements a second thread costs more than it saves.
 THREADS_FROM = 1 << 17
 # Pieces per thread: many, so that the last thread to finish has little left to do. The reference allocates
 # its scratch for each piece, so it is faster with fewer.
 PIECES, REFERENCE_PIECES = 32, 4
 ALIGNMENT = 64  # bytes: what frameworks ask of a buffer that they alias
-# Bytes of scratch per value of a block, of the reference, which takes more than Numba's runner.
+# Bytes of scratch per value of a block, of the reference, which takes more than the kernel.
 SCRATCH32, SCRATCH64 = 128, 320
 SCARCE = 1 << 20  # bytes; less is not asked for ahead
 
@@ -115,16 +112,7 @@ def ready(
         reserve(scratch(flat.size, flat.dtype.itemsize) + 2 * way.rows.nbytes, out.shape)
 
     def draw(key: tuple[int, int]) -> None:
-        chosen = runner or _runner(flat.size)
-        try:
-            _run(flat, index, parts, way, key, table, chosen)
-        except (AssertionError, MemoryError):
-            raise
-        except Exception as error:
-            if runner is not None or chosen is numpy_runner.prepare:
-                raise
-            _fall_back(error)
-            _run(flat, index, parts, way, key, table, numpy_runner.prepare)
+        _run(flat, index, parts, way, key, table, runner or default_runner().prepare)
 
     return draw
 
@@ -144,14 +132,11 @@ def _run(
     else:
         run = runner(_walk(index, parts) if way is None else way, table, flat.dtype)
     threads = 1 if way is None else thread_count()
-    started = time.perf_counter()
     if threads == 1:
         run(flat, 0, key)
     else:
         pieces = threads * (REFERENCE_PIECES if runner is numpy_runner.prepare else PIECES)
         _share(run, flat, key, threads, pieces)
-    if runner is numpy_runner.prepare:
-        _spent[0] += time.perf_counter() - started
 
 
 def _share(run: Filler, flat: NDArray[Any], key: tuple[int, int], threads: int, pieces: int) -> None:
@@ -243,63 +228,38 @@ def thread_count() -> int:
 
 
 def named_key(root: tuple[int, int], name: str) -> tuple[int, int]:
-    """Return the key of a name under a root key, by the fast runner where it is loaded."""
-    # The module may be half imported, by another thread; _fast_runner() waits until it is whole.
-    if not _numba_works or NUMBA_RUNNER not in sys.modules or _fast_runner() is numpy_runner.prepare:
-        return threefry.named_key(root, name)
-    try:
-        key: tuple[int, int] = sys.modules[NUMBA_RUNNER].named_key(root, name)
-    except Exception as error:  # noqa: BLE001  # whatever its compiler raises
-        _fall_back(error)
-        return threefry.named_key(root, name)
-    return key
+    """Return the key of a name under a root key."""
+    return default_runner().named_key(root, name)
 
 
-def _fall_back(error: Exception) -> None:
-    """Use the reference from here on: the compiler's cache is full, cut short or gone, or the like."""
-    global _numba_works  # noqa: PLW0603  # of the process, as the module is
-    if _numba_works:
-        _numba_works = False
-        message = f"Numba fails ({type(error).__name__}: {error}); drawing in NumPy, which is slower."
+@dataclasses.dataclass(frozen=True, slots=True)
+class HostRunner:
+    """The runner that draws in this process, and its name for people."""
+
+    name: str
+    prepare: Runner
+    named_key: Callable[[tuple[int, int], str], tuple[int, int]]
+
+
+def default_runner() -> HostRunner:
+    """Return the kernel's runner, or the reference where there is no kernel, which is said once."""
+    runner, fault = _choice()
+    if fault and not _told:
+        _told.append(fault)
+        message = f"no compiled kernel: {fault}. Drawing in NumPy, with the same bits, several times slower."
         warnings.warn(message, RuntimeWarning, stacklevel=2)
+    return runner
 
 
-_numba_works = True
-
-
-def _runner(size: int) -> Runner:
-    """Return the runner for a tensor of ``size`` values."""
-    if not _numba_works:
-        return numpy_runner.prepare
-    if NUMBA_RUNNER in sys.modules:
-        return _fast_runner()
-    return _fast_runner() if size >= LARGE or _spent[0] >= PATIENCE else numpy_runner.prepare
-
-
-# Seconds that the reference has worked. They decide when Numba is loaded; no value depends on them.
-_spent = [0.0]
+_told: list[str] = []
 
 
 @functools.cache  # an interrupt leaves the function, and is not kept
-def _fast_runner() -> Runner:
-    """Return Numba's runner, or the reference where Numba is absent or cannot work.
-
-    It is imported in another thread, where Ctrl-C raises nothing: an interrupted import leaves half of Numba
-    behind, which cannot be imported again in that process.
-    """
-    runners: list[Runner] = [numpy_runner.prepare]
-    thread = threading.Thread(target=lambda: runners.append(_import_runner()))
+def _choice() -> tuple[HostRunner, str]:
+    """Return the runner, and why it is not the kernel's."""
     try:
-        thread.start()
-    except RuntimeError:  # no thread can be had
-        return _import_runner()
-    thread.join()
-    return runners[-1]
-
-
-def _import_runner() -> Runner:
-    try:
-        from unified_init.stream import numba_runner  # noqa: PLC0415  # an extra, imported on demand
-    except Exception:  # noqa: BLE001  # it refuses versions and read-only homes with errors of its own
-        return numpy_runner.prepare
-    return numba_runner.prepare
+        from unified_init.stream import kernel_runner  # noqa: PLC0415  # it loads a library, for draws alone
+    except ImportError as error:
+        return HostRunner("NumPy", numpy_runner.prepare, threefry.named_key), str(error)
+    name = f"kernel, {kernel_runner.INSTRUCTION_SETS[-1]}"
+    return HostRunner(name, kernel_runner.prepare, kernel_runner.named_key), ""
