@@ -1,0 +1,160 @@
+"""The compiled runner: hands a table's program to the kernel (``kernel.c``) by ctypes, which releases the GIL.
+
+Only ``host`` imports it. Importing it fails, with the reason, where there is no kernel: no compiler was there
+at installation, or the library was compiled from another source than the one beside it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import functools
+import hashlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unified_init.stream.line import line
+from unified_init.stream.threefry import name_counter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from unified_init.stream.runner import Filler, Runner
+    from unified_init.stream.table import Table
+    from unified_init.stream.walk import Walk
+
+__all__ = ["INSTRUCTION_SETS", "named_key", "prepare", "runner_of"]
+
+SOURCE = Path(__file__).with_name("kernel.c")
+LIBRARY = SOURCE.with_suffix({"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so"))
+SETS = ("baseline", "avx2", "avx512")  # all that kernels are compiled for, each with those before it
+FORMATS = {"float32": 0, "float16": 1, "bfloat16": 2, "float64": 3, "complex64": 4}  # as in kernel.c
+SCRATCH = 1 << 14  # float32 values at a time on the way to a type that NumPy converts to: 64 KiB
+
+# Tables compare by identity; those of equal laws are one object.
+_cached_line = functools.lru_cache(maxsize=32)(line)
+
+
+def _loaded() -> ctypes.CDLL:
+    """Return the kernel's library.
+
+    Raises:
+        ImportError: there is none, or it is not of this source.
+    """
+    if not LIBRARY.exists():
+        msg = "it was not compiled when the package was installed"
+        raise ImportError(msg)
+    try:
+        library = ctypes.CDLL(str(LIBRARY))
+        digest = ctypes.c_char_p(ctypes.addressof(ctypes.c_char.in_dll(library, "source_digest"))).value
+    except (OSError, ValueError) as error:
+        msg = f"it does not load ({error})"
+        raise ImportError(msg) from error
+    if digest != hashlib.sha256(SOURCE.read_bytes()).hexdigest().encode():
+        msg = f"{LIBRARY} was compiled from another kernel.c than the one beside it"
+        raise ImportError(msg)
+    return library
+
+
+class Half(ctypes.Structure):
+    """A half of a line, as in kernel.c."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_int64) for name in ("knot", "slope", "first", "step", "upward", "rise", "start")
+    )
+
+
+class Plan(ctypes.Structure):
+    """All that does not depend on the key, as in kernel.c."""
+
+    _fields_ = (
+        ("length", ctypes.c_int64),
+        ("stride", ctypes.c_int64),
+        ("rows", ctypes.c_void_p),
+        ("pattern", ctypes.c_void_p),
+        ("table", ctypes.c_void_p),
+        *((name, ctypes.c_int64) for name in ("tail_shift", "tail_or", "bias", "upper_rows", "upper_xor")),
+        *((name, ctypes.c_int64) for name in ("upper_add", "slope_shift", "least", "most")),
+        ("unit", ctypes.c_double),
+        ("format", ctypes.c_int64),
+        ("is_line", ctypes.c_int64),
+        ("drop", ctypes.c_int64),
+        ("lower", Half),
+        ("upper", Half),
+    )
+
+
+_library = _loaded()
+_library.widest_set.restype = ctypes.c_int
+_block = _library.block
+_block.argtypes = [ctypes.c_uint32] * 4
+_block.restype = ctypes.c_uint64
+# Those that this processor has: the last is the fastest.
+INSTRUCTION_SETS = SETS[: _library.widest_set() + 1]
+
+
+def named_key(root: tuple[int, int], name: str) -> tuple[int, int]:
+    """Return the key of a name under a root key, as ``threefry.named_key`` does."""
+    return divmod(_block(*root, *name_counter(name)), 1 << 32) if name else root
+
+
+def _plan(walk: Walk, table: Table, dtype: np.dtype[Any]) -> Plan:
+    # The filler keeps the walk and the table, whose arrays are pointed to.
+    plan = Plan(
+        length=walk.length, stride=walk.stride, rows=walk.rows.ctypes.data,
+        pattern=None if walk.pattern is None else walk.pattern.ctypes.data, table=table.rows.ctypes.data,
+        tail_shift=table.tail_shift, tail_or=table.tail_or, bias=table.bias, upper_rows=table.upper_rows,
+        upper_xor=table.upper_xor, upper_add=table.upper_add, slope_shift=table.slope_shift,
+        least=table.least, most=table.most, unit=2.0**table.exponent, format=FORMATS[dtype.name],
+    )  # fmt: skip
+    if dtype != np.float64 and (table_line := _cached_line(table)) is not None:
+        plan.is_line, plan.drop = 1, table_line.drop
+        plan.lower = Half(*dataclasses.astuple(table_line.lower))
+        plan.upper = Half(*dataclasses.astuple(table_line.upper))
+    return plan
+
+
+def runner_of(instruction_set: str) -> Runner:
+    """Return the runner that uses one of ``INSTRUCTION_SETS``; contract and bits are ``numpy_runner``'s."""
+    kernel = getattr(_library, f"fill_{instruction_set}")
+    kernel.argtypes = [
+        ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint32, ctypes.c_uint32,
+    ]  # fmt: skip
+    kernel.restype = None
+    return functools.partial(_prepare, kernel)
+
+
+def _prepare(kernel: Callable[..., None], walk: Walk, table: Table, dtype: np.dtype[Any]) -> Filler:
+    if dtype.name not in FORMATS:
+        return _narrowest(_prepare(kernel, walk, table, np.dtype(np.float32)))
+    plan = _plan(walk, table, dtype)
+    arrays = (walk, table)
+    address = ctypes.addressof(plan)
+
+    def fill(out: NDArray[Any], start: int, key: tuple[int, int]) -> None:
+        kernel(address, out.ctypes.data, start, out.size, *key)
+        _ = plan, arrays  # which the kernel reads
+
+    return fill
+
+
+def _narrowest(fill32: Filler) -> Filler:
+    """Return the filler of a type that NumPy converts to."""
+
+    def fill(out: NDArray[Any], start: int, key: tuple[int, int]) -> None:
+        scratch = np.empty(min(SCRATCH, out.size), dtype=np.float32)
+        with np.errstate(all="ignore"):  # the NumPy error settings of the process do not apply to a draw
+            for begin in range(0, out.size, SCRATCH):
+                part = scratch[: min(SCRATCH, out.size - begin)]
+                fill32(part, start + begin, key)
+                out[begin : begin + part.size] = part
+
+    return fill
+
+
+prepare = runner_of(INSTRUCTION_SETS[-1])

@@ -1,0 +1,44 @@
+"""The host's runners by name: the reference, and the kernel in each instruction set of this processor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from unified_init.stream import host, numpy_runner, threefry
+
+if TYPE_CHECKING:
+    from unified_init.stream.runner import Runner
+
+__all__ = ["KERNELS", "RUNNERS", "prepare_of", "use"]
+
+BEST = "best"  # the instruction set that draws use
+
+
+def _kernels() -> list[str]:
+    """Return the instruction sets of this processor; without a kernel the best, so that a test fails."""
+    try:
+        from unified_init.stream.kernel_runner import INSTRUCTION_SETS
+    except ImportError:
+        return [BEST]
+    return [*INSTRUCTION_SETS]
+
+
+KERNELS: list[Any] = [pytest.param(name, marks=pytest.mark.needs("kernel")) for name in _kernels()]
+RUNNERS: list[Any] = [pytest.param("numpy"), *KERNELS]
+
+
+def prepare_of(name: str) -> Runner:
+    """Return a runner by its name in ``RUNNERS``."""
+    if name == "numpy":
+        return numpy_runner.prepare
+    from unified_init.stream import kernel_runner
+
+    return kernel_runner.prepare if name == BEST else kernel_runner.runner_of(name)
+
+
+def use(monkeypatch: pytest.MonkeyPatch, runner: Any) -> None:
+    """Let every draw of a test use a runner."""
+    used = host.HostRunner("of a test", runner, threefry.named_key)
+    monkeypatch.setattr(host, "default_runner", lambda: used)
