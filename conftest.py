@@ -1,6 +1,6 @@
 """Which tests a run collects, Hypothesis profiles, and the check that no test leaves global state changed.
 
-``pytest --backends numpy,torch`` chooses what a run tests, of ``numpy``, ``kernel`` (the compiled runner),
+``pytest --backends numpy,torch`` chooses what a run tests, of ``numpy``, ``c`` (the compiled runner),
 ``torch``, ``tensorflow`` and ``jax``; without the option it is all of them. ``--backends numpy`` is the core.
 
 A test says what it imports with ``@pytest.mark.needs("torch", "flax")``, and a test with a parameter
@@ -52,7 +52,7 @@ OF_MODELS = tuple(
 LIBRARIES = frozenset({
     "keras", "flax", "haiku", "equinox", "transformers", "torchvision", "timm", "mup",
 })  # fmt: skip
-CHOICES = ("numpy", "kernel", "torch", "tensorflow", "jax")
+CHOICES = ("numpy", "c", "torch", "tensorflow", "jax")
 COMES_WITH = {name: {name} for name in CHOICES} | {
     "transformers": {"torch"},
     "torchvision": {"torch"},
@@ -152,7 +152,7 @@ def let_torchvision_import() -> object:
 @pytest.fixture(scope="session")
 def chosen_backends(pytestconfig: pytest.Config) -> tuple[str, ...]:
     """The backends that this run tests, in the order of ``ui.backends()``."""
-    return tuple(name for name in chosen(pytestconfig) if name != "kernel")
+    return tuple(name for name in chosen(pytestconfig) if name != "c")
 
 
 def global_state() -> dict[str, Any]:

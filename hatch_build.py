@@ -1,8 +1,8 @@
-"""The build of a wheel: it compiles the kernel (``stream/kernel.c``) with the system's compiler.
+"""The build of a wheel: it compiles the C runner (``stream/c_runner.c``) with the system's compiler.
 
 An installation without a compiler succeeds all the same: the wheel has no library then, and draws in NumPy.
-``CC`` names another compiler, with arguments if need be, ``UNIFIED_INIT_PLATFORM`` the platform that it compiles
-for (``manylinux_2_17_aarch64``, ``win_amd64``); without it that is the machine that builds.
+``CC`` names another compiler, with arguments if need be, and ``UNIFIED_INIT_PLATFORM`` the platform that it
+compiles for (``manylinux_2_17_aarch64``, ``win_amd64``); without it that is the machine that builds.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SOURCE = Path(__file__).parent / "src" / "unified_init" / "stream" / "kernel.c"
+SOURCE = Path(__file__).parent / "src" / "unified_init" / "stream" / "c_runner.c"
 COMPILERS = ("cc", "gcc", "clang")
 OPTIONS = ("-std=c11", "-O3", "-ffp-contract=off", "-fvisibility=hidden")
 # The instruction sets of each family of processors, the least first; any other family has the first alone.
@@ -35,17 +35,17 @@ SETS = {
 SUFFIXES = {"win": ".dll", "macosx": ".dylib"}  # by the first word of a platform
 
 
-class KernelHook(BuildHookInterface[Any]):
-    """Compiles the kernel, and names the wheel after the platform that it is for."""
+class RunnerHook(BuildHookInterface[Any]):
+    """Compiles the C runner, and names the wheel after the platform that it is for."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile; where that fails, say so, and leave the wheel one of Python alone."""
         del version  # an editable installation has the library in the source tree
         target = target_platform()
         try:
-            compile_kernel(target)
+            compile_runner(target)
         except (OSError, subprocess.CalledProcessError) as error:
-            self.app.display_warning(f"The kernel was not compiled, so that draws will be NumPy's: {error}")
+            self.app.display_warning(f"The C runner was not compiled, so that draws will be NumPy's: {error}")
             return
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{target}"  # ctypes loads the library: it serves every Python
@@ -58,8 +58,8 @@ def target_platform() -> str:
     return named.replace("universal2", platform.machine()).replace("-", "_").replace(".", "_")
 
 
-def compile_kernel(target: str) -> Path:
-    """Compile the kernel for a platform beside its source, and return the library's path."""
+def compile_runner(target: str) -> Path:
+    """Compile it for a platform beside its source, and return the library's path."""
     compiler = shlex.split(os.environ.get("CC", "")) or [next(filter(shutil.which, COMPILERS), COMPILERS[0])]
     library = SOURCE.with_suffix(SUFFIXES.get(target.partition("_")[0], ".so"))
     library.unlink(missing_ok=True)  # never one of an older source
@@ -88,4 +88,4 @@ def run(command: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    print(compile_kernel(target_platform()))  # noqa: T201  # a developer asked for it
+    print(compile_runner(target_platform()))  # noqa: T201  # a developer asked for it

@@ -90,9 +90,9 @@ def types(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def core(session: nox.Session) -> None:
-    """Test with NumPy alone: the package as a wheel installs it, and no framework."""
+    """Test with NumPy alone: the package as a wheel installs it, compiled runner and all, and no framework."""
     session.install(".", *group("test"))
-    run_tests(session, "--backends", "numpy", *BRIEF)
+    run_tests(session, "--backends", "numpy,c", *BRIEF)
 
 
 @nox.session(default=False)
@@ -101,18 +101,18 @@ def tests(session: nox.Session, backend: str) -> None:
     """Test one framework in an environment without the others, in its newest version."""
     if backend == "torch":
         session.install(TORCH)
-    session.install(f".[{backend},keras,fast,cli]", *group("test"), *group(f"models-{backend}"))
-    run_tests(session, "--backends", f"numpy,numba,{backend}", *BRIEF)
+    session.install(f".[{backend},keras,cli]", *group("test"), *group(f"models-{backend}"))
+    run_tests(session, "--backends", f"numpy,c,{backend}", *BRIEF)
 
 
 @nox.session(python="3.11", default=False)
 @nox.parametrize("backend", [nox.param(name, id=name) for name in ("numpy", *FRAMEWORKS)])
 def minimums(session: nox.Session, backend: str) -> None:
     """Test NumPy alone, or one framework, with the oldest versions that the package admits."""
-    extras = ["testing"] if backend == "numpy" else [backend, "keras", "fast", "cli", "testing"]
+    extras = ["testing"] if backend == "numpy" else [backend, "keras", "cli", "testing"]
     models = () if backend == "numpy" else group(f"models-{backend}")
     session.install(".", *lowest(*extras), *group("test"), *models)
-    run_tests(session, "--backends", "numpy" if backend == "numpy" else f"numpy,numba,{backend}", *OLDEST)
+    run_tests(session, "--backends", "numpy" if backend == "numpy" else f"numpy,c,{backend}", *OLDEST)
 
 
 @nox.session(python="3.11", default=False)

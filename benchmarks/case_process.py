@@ -1,7 +1,7 @@
 """A process that measures the cases of one group in one framework, and prints a line of JSON for each.
 
 ``python -m benchmarks.case_process bulk torch``. A process of its own: only its framework is imported, and
-what a group needs beside (a number of threads, no Numba) is settled before anything is.
+what a group needs beside (a number of threads, no C runner) is settled before anything is.
 """
 
 from __future__ import annotations
@@ -11,11 +11,10 @@ import dataclasses
 import functools
 import gc
 import importlib
-import math
 import os
 import sys
 
-from benchmarks.cases import FRAMEWORKS, GROUPS, NOT_LOADED, cases
+from benchmarks.cases import FRAMEWORKS, GROUPS, cases
 from benchmarks.results import timed
 from benchmarks.timing import LONG, QUICK, measure
 
@@ -35,8 +34,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--large", action="store_true")
     asked = parser.parse_args()
-    if asked.group == "nonumba":
-        sys.modules["numba"] = None  # type: ignore[assignment]  # importing it is now an ImportError
+    if asked.group == "nocompiler":
+        sys.modules["unified_init.stream.c_runner"] = None  # type: ignore[assignment]  # an ImportError
     if asked.threads:
         _limit(asked.threads)
     name = "apply" if asked.group == "apply" else asked.framework
@@ -49,9 +48,7 @@ def main() -> None:
     found = cases(asked.group, asked.framework, quick=asked.quick, large=asked.large, threads=asked.threads)
     for case in found:
         # The first call of a shape, not of a process.
-        if case.way == NOT_LOADED:
-            _never_load()
-        elif asked.group in {"latency", "scaling", "first"}:
+        if asked.group in {"latency", "scaling", "first"}:
             _load()
         pair = module.pair(case)
         print(timed(case, pair.against, measure(pair, effort, calls=case.calls)).to_json(), flush=True)
@@ -59,16 +56,9 @@ def main() -> None:
         gc.collect()
 
 
-def _never_load() -> None:
-    """Keep small draws with the reference, however long they are repeated."""
-    from unified_init.stream import host
-
-    host.PATIENCE = math.inf
-
-
 @functools.cache
 def _load() -> None:
-    """Make a draw so large that the fastest runner is loaded, once."""
+    """Make a large draw, once, which loads what later ones use."""
     import unified_init as ui  # after what must be settled before any import
 
     ui.draw(ui.normal(0.0, 1.0), (LARGE,), seed=0)

@@ -9,7 +9,6 @@ __all__ = [
     "FRAMEWORKS",
     "GROUPS",
     "MEMORY_LIMIT",
-    "NOT_LOADED",
     "WHOLE",
     "Case",
     "cases",
@@ -17,11 +16,10 @@ __all__ = [
 ]
 
 FRAMEWORKS = ("numpy", "torch", "tensorflow", "jax")
-GROUPS = ("bulk", "latency", "first", "models", "apply", "memory", "scaling", "layouts", "nonumba")
+GROUPS = ("bulk", "latency", "first", "models", "apply", "memory", "scaling", "layouts", "nocompiler")
 IN_PLACE, RETURNED, TRACED, FLOOR = "in place", "returned", "traced", "in place, against a plain fill"
 WHOLE = "every parameter again"
 AUDITED = "audited, against drawing it"
-NOT_LOADED = "returned, Numba not loaded"  # as in a process that draws small tensors alone
 LAYOUTS = {"torch": "OI", "tensorflow": "IO", "jax": "IO", "numpy": "OI"}
 FAN_LAWS = ("he_normal", "kaiming_normal", "glorot_uniform")
 
@@ -54,9 +52,9 @@ TARGETS: dict[tuple[str, str, str, str], float] = {
     ("bulk", "jax", "orthogonal", RETURNED): 0.5,
     ("bulk", "jax", "uniform", TRACED): 0.2,
     ("bulk", "jax", "normal", TRACED): 0.35,
-    **{("latency", name, "normal", way): limit for way in (RETURNED, NOT_LOADED) for name, limit in zip(
-        FRAMEWORKS, (1.5, 1.5, 0.5, 0.3), strict=True)},
-    **{("latency", name, "normal", IN_PLACE): 1.5 for name in ("numpy", "torch")},
+    **{("latency", name, "normal", RETURNED): limit for name, limit in zip(
+        FRAMEWORKS, (1.2, 1.2, 0.5, 0.5), strict=True)},
+    **{("latency", name, "normal", IN_PLACE): 1.0 for name in ("numpy", "torch")},
     ("first", "tensorflow", "normal", RETURNED): 0.5,
     ("first", "jax", "normal", RETURNED): 0.05,
     ("models", "torch", "gpt2_small", "from process start"): 1.2,
@@ -65,8 +63,8 @@ TARGETS: dict[tuple[str, str, str, str], float] = {
     **{("apply", name, model, WHOLE): 1.0 for name, model in (
         ("torch", "gpt2_small"), ("torch", "resnet50"), ("tensorflow", "resnet50"), ("jax", "resnet50"))},
     ("apply", "torch", "vit_base", AUDITED): 3.0,
-    ("nonumba", "numpy", "normal", IN_PLACE): 2.0,
-    ("nonumba", "numpy", "uniform", IN_PLACE): 6.0,
+    ("nocompiler", "numpy", "normal", IN_PLACE): 1.3,
+    ("nocompiler", "numpy", "uniform", IN_PLACE): 5.0,
     **{("layouts", "numpy", law, way): 1.3 for law in ("he_normal",) for way in (
         "IO against OI", "HWIO against OIHW", "IOHW against OIHW")},
 }  # fmt: skip
@@ -119,7 +117,7 @@ def cases(
         "first": _first,
         "apply": _apply,
         "layouts": _layouts,
-        "nonumba": _nonumba,
+        "nocompiler": _nocompiler,
     }
     if group == "scaling":
         return _scaling(framework, 16 if quick else 28 if large else 26, threads)
@@ -163,8 +161,9 @@ def _bulk(framework: str) -> list[Case]:
 
 def _latency(framework: str) -> list[Case]:
     laws = ["normal", *(["he_normal"] if framework != "numpy" else [])]
-    named = [("normal", NOT_LOADED), *((law, way) for law in laws for way in _ways(framework))]
-    return [Case("latency", framework, law, way, (64, 64), calls=100) for law, way in named]
+    return [
+        Case("latency", framework, law, way, (64, 64), calls=100) for law in laws for way in _ways(framework)
+    ]
 
 
 def _first(framework: str) -> list[Case]:
@@ -200,9 +199,9 @@ def _layouts(framework: str) -> list[Case]:
     ]
 
 
-def _nonumba(framework: str) -> list[Case]:
+def _nocompiler(framework: str) -> list[Case]:
     laws = ("normal", "uniform") if framework == "numpy" else ()
-    return [Case("nonumba", framework, law, IN_PLACE, (4096, 4096)) for law in laws]
+    return [Case("nocompiler", framework, law, IN_PLACE, (4096, 4096)) for law in laws]
 
 
 def _scaling(framework: str, top: int, threads: int) -> list[Case]:

@@ -23,7 +23,7 @@ __all__ = ["main", "merged", "read", "report", "surroundings"]
 
 # ruff: noqa: T201  # it talks to a person
 
-PACKAGES = ("unified-init", "numpy", "numba", "torch", "tensorflow", "keras", "jax", "jaxlib")
+PACKAGES = ("unified-init", "numpy", "torch", "tensorflow", "keras", "jax", "jaxlib")
 DIGITS = 4  # of a figure in a file: repeats differ by far more
 
 

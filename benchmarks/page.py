@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.cases import FRAMEWORKS, GROUPS, IN_PLACE, NOT_LOADED, RETURNED, TRACED, WHOLE
+from benchmarks.cases import FRAMEWORKS, GROUPS, IN_PLACE, RETURNED, TRACED, WHOLE
 from benchmarks.chart import PANELS, TIMES
 from benchmarks.command import read
 from benchmarks.results import Result, row
@@ -65,20 +65,16 @@ ROWS = (
     Row("`he_normal` {size}, in place or returned", "bulk", "he_normal", EITHER),
     Row("orthogonal {size}, in place or returned", "bulk", "orthogonal", EITHER),
     Row("normal {size}, warm", "latency", "normal", (RETURNED,)),
-    Row("normal {size}, warm, Numba not loaded yet", "latency", "normal", (NOT_LOADED,)),
     Row("normal {size}, first call of a new shape", "first", "normal", (RETURNED,)),
     Row("GPT-2 small, process start to weights", "models", "gpt2_small", ("from process start",)),
     Row("GPT-2 small, every parameter again", "apply", "gpt2_small", (WHOLE,)),
     Row("ResNet-50, every parameter again", "apply", "resnet50", (WHOLE,)),
-    Row("uniform {size}, in place, without Numba", "nonumba", "uniform", (IN_PLACE,)),
-    Row("normal {size}, in place, without Numba", "nonumba", "normal", (IN_PLACE,)),
+    Row("uniform {size}, in place, without a compiler", "nocompiler", "uniform", (IN_PLACE,)),
+    Row("normal {size}, in place, without a compiler", "nocompiler", "normal", (IN_PLACE,)),
 )
 SECTIONS = {  # a title and what the rows of a group have in common
     "bulk": ("Large tensors", "Warm. A plain fill writes one value everywhere: it takes what writing takes."),
-    "latency": (
-        "Small tensors",
-        "Warm. A process loads Numba for a large tensor, or when small ones have taken it half a second.",
-    ),
+    "latency": ("Small tensors", "Warm."),
     "first": ("New shapes", "The first call of a shape in a warm process; what it compiles is counted."),
     "models": (
         "Whole models",
@@ -94,7 +90,10 @@ SECTIONS = {  # a title and what the rows of a group have in common
     ),
     "scaling": ("Sizes and threads", "Both sides have as many processors as the row has threads."),
     "layouts": ("Layouts", "Ours against ours: one tensor, stored in two layouts."),
-    "nonumba": ("Without Numba", "As in an installation without the extra `fast`: NumPy does all the work."),
+    "nocompiler": (
+        "Without a compiler",
+        "As where no C compiler was there at installation: NumPy does all the work.",
+    ),
 }
 
 

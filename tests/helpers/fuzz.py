@@ -68,7 +68,7 @@ def ways_of(backends: Iterable[str]) -> tuple[str, ...]:
     """Return the ways that need no other backends than these."""
     names = set(backends)
     return tuple(
-        way for way in WAYS if set(way.split(":")) & {"numpy", "kernel", "torch", "tensorflow", "jax"} <= names
+        way for way in WAYS if set(way.split(":")) & {"numpy", "c", "torch", "tensorflow", "jax"} <= names
     )
 
 

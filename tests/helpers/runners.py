@@ -1,4 +1,4 @@
-"""The host's runners by name: the reference, and the kernel in each instruction set of this processor."""
+"""The host's runners by name: the reference, and the C runner in each instruction set of this processor."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from unified_init.stream import host, numpy_runner, threefry
 if TYPE_CHECKING:
     from unified_init.stream.runner import Runner
 
-__all__ = ["KERNELS", "RUNNERS", "prepare_of", "use"]
+__all__ = ["COMPILED", "RUNNERS", "prepare_of", "use"]
 
 BEST = "best"  # the instruction set that draws use
 
 
-def _kernels() -> list[str]:
-    """Return the instruction sets of this processor; without a kernel the best, so that a test fails."""
+def _sets() -> list[str]:
+    """Return the instruction sets of this processor; without a C runner the best, so that a test fails."""
     try:
-        from unified_init.stream.kernel_runner import INSTRUCTION_SETS
+        from unified_init.stream.c_runner import INSTRUCTION_SETS
     except ImportError:
         return [BEST]
     return [*INSTRUCTION_SETS]
 
 
-KERNELS: list[Any] = [pytest.param(name, marks=pytest.mark.needs("kernel")) for name in _kernels()]
-RUNNERS: list[Any] = [pytest.param("numpy"), *KERNELS]
+COMPILED: list[Any] = [pytest.param(name, marks=pytest.mark.needs("c")) for name in _sets()]
+RUNNERS: list[Any] = [pytest.param("numpy"), *COMPILED]
 
 
 def prepare_of(name: str) -> Runner:
     """Return a runner by its name in ``RUNNERS``."""
     if name == "numpy":
         return numpy_runner.prepare
-    from unified_init.stream import kernel_runner
+    from unified_init.stream import c_runner
 
-    return kernel_runner.prepare if name == BEST else kernel_runner.runner_of(name)
+    return c_runner.prepare if name == BEST else c_runner.runner_of(name)
 
 
 def use(monkeypatch: pytest.MonkeyPatch, runner: Any) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.helpers.messages import refused
+from tests.helpers.runners import COMPILED, prepare_of
 from tests.helpers.strategies import geometries, indices
 
 import unified_init as ui
@@ -199,13 +200,15 @@ def test_the_thread_count_is_the_setting_or_what_the_process_may_use(
         assert host.thread_count() == usable
 
 
-@pytest.mark.parametrize("name", KERNELS)
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16", "float8_e5m2", "float64", "complex64", "complex128"])
+@pytest.mark.parametrize("name", COMPILED)
+@pytest.mark.parametrize(
+    "dtype", ["float32", "bfloat16", "float16", "float8_e5m2", "float64", "complex64", "complex128"]
+)
 @pytest.mark.parametrize(
     "spec", [NORMAL, ui.truncated_normal(1, 2, -1, 3), ui.uniform(-1, 2)], ids=["normal", "cut", "uniform"]
 )
 def test_both_runners_draw_the_same_bits(name: str, spec: ui.Initializer, dtype: str) -> None:
-    """The kernel writes what the reference writes, with each instruction set."""
+    """The C runner writes what the reference writes, with each instruction set."""
     if dtype.startswith("complex"):
         spec = ui.normal(0.0, 0.5)
     law = spec.resolve(1)

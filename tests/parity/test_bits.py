@@ -28,12 +28,12 @@ def test_every_chosen_backend_is_there(chosen_backends: tuple[str, ...]) -> None
         registry.get(name)
 
 
-@pytest.mark.needs("kernel")
-def test_the_chosen_kernel_is_there() -> None:
-    """So is a chosen kernel, without which all draws would be NumPy's."""
-    from unified_init.stream import kernel_runner
+@pytest.mark.needs("c")
+def test_the_chosen_c_runner_is_there() -> None:
+    """So is a chosen C runner, without which all draws would be NumPy's."""
+    from unified_init.stream import c_runner
 
-    assert host.default_runner().prepare is kernel_runner.prepare
+    assert host.default_runner().prepare is c_runner.prepare
 
 
 @by_variant
@@ -115,7 +115,7 @@ def test_orthogonal_presets_agree(variant: Variant, name: str, dtype: str) -> No
         options: dict[str, Any] = {**case.options, "name": name, "dtype": dtype}
         expected = reference(spec, case.shape, seed=11, **options)
         actual = draw(variant, spec, case.shape, seed=11, **options)
-        if variant.mode in {"", "kernel"}:
+        if variant.mode in {"", "c"}:
             assert differing(expected, actual) == 0
         else:
             step = {"float32": 0.0, "bfloat16": 2.0**-7, "float16": 2.0**-10}[dtype]

@@ -300,7 +300,7 @@ FLUSHED = """
 import json
 import torch
 import unified_init as ui
-from unified_init.stream import host, kernel_runner, numpy_runner, table, threefry
+from unified_init.stream import host, c_runner, numpy_runner, table, threefry
 specs = [
     ui.normal(0.0, 1.0), ui.normal(0.0, 2.0**-90), ui.uniform(-(2.0**-89), 2.0**-89), ui.normal(0.0, 1e-6),
     ui.truncated_normal(0.0, 2.0**-88, -2.0, 2.0), ui.sparse(0.5, 2.0**-89), ui.orthogonal(2.0**-89),
@@ -310,8 +310,8 @@ def drawn(spec):
     host._prepare_cached.cache_clear()
     table._compile.cache_clear()
     lines = []
-    kernels = [kernel_runner.runner_of(name) for name in kernel_runner.INSTRUCTION_SETS]
-    for runner in (numpy_runner.prepare, *kernels):
+    compiled = [c_runner.runner_of(name) for name in c_runner.INSTRUCTION_SETS]
+    for runner in (numpy_runner.prepare, *compiled):
         host.default_runner = lambda: host.HostRunner("", runner, threefry.named_key)
         for dtype in ("float32", "bfloat16", "float16", "float8_e5m2", "float64"):
             for backend in ("numpy", "torch"):
@@ -327,7 +327,7 @@ print(json.dumps([differing, constants, flushed]))
 """
 
 
-@pytest.mark.needs("torch", "kernel")
+@pytest.mark.needs("torch", "c")
 def test_flushed_subnormals_change_constants_and_no_draw() -> None:
     """As the pages say: a subnormal constant is 0 then, and the smallest normal number is itself."""
     import torch

@@ -27,6 +27,7 @@ from unified_init.parity import options, report, variants
 from unified_init.parity.matrix import ENTRIES, Cell, Entry, Matrix, Row, measure
 from unified_init.parity.variants import Variant
 from unified_init.spec import presets
+from unified_init.stream import host
 from unified_init.testing.bits import differing
 from unified_init.testing.cases import Case
 
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 # What a table looks like at its widest: every variant, every sign, the longest name.
 WIDEST = """\
                                  numpy numpy       torch  torch       tf    tf  tf      jax    least
-preset                     numpy numba graph torch graph compile  tf graph func xla jax jit        p
+preset                     numpy   c   graph torch graph compile  tf graph func xla jax jit        p
 ────────────────────────────────────────────────────────────────────────────────────────────────────
 truncated_normal one-sided   =     =     =     =     =   ≠ 262144 =    =    =    ≈   =  ≠ 12 1.2e-12
 zeros                        =     =     =     =     =   ≠ 262144 =    =    =    ≈   =  ≠ 12
@@ -65,6 +66,8 @@ def without(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     find = importlib.util.find_spec
 
     def hide(*names: str) -> None:
+        if "c" in names:
+            monkeypatch.setattr(host, "c_fault", lambda: "it is hidden")
         monkeypatch.setattr(
             importlib.util, "find_spec", lambda name, *rest: None if name in names else find(name, *rest)
         )
@@ -227,16 +230,17 @@ def test_orthogonal_draws_may_differ_by_1e_5_inside_programs_alone(
 
 
 def test_all_installed_variants_and_all_lines_are_the_default(without: Callable[..., None]) -> None:
-    """What is missing is listed; NumPy's second runner needs Numba."""
-    without("torch", "tensorflow", "jax", "numba")
+    """What is missing is listed; the compiled runner needs a compiler."""
+    without("torch", "tensorflow", "jax", "c")
     chosen, missing = options.select_variants([])
     assert chosen == CORE
     assert missing == tuple(one for one in Variant if one not in CORE)
     assert options.select_entries([]) == ENTRIES
     assert report.missing_line(missing) == (
-        "Not installed: numpy:numba, torch, torch:graph, torch:compile, tensorflow, tensorflow:graph, "
+        "Not installed: numpy:c, torch, torch:graph, torch:compile, tensorflow, tensorflow:graph, "
         "tensorflow:function, tensorflow:xla, jax, jax:jit. "
-        'To add: pip install "unified-init[fast,torch,tensorflow,jax]"'
+        'To add: pip install "unified-init[torch,tensorflow,jax]"; '
+        "install unified-init again where there is a C compiler"
     )
     assert report.missing_line(()) is None
 
@@ -250,10 +254,10 @@ def test_requested_variants_come_in_their_usual_order_and_nothing_is_missing(
     assert options.select_variants(requested) == (CORE, ())
 
 
-@pytest.mark.parametrize("name", ["jax:jit", "numpy:numba"])
+@pytest.mark.parametrize("name", ["jax:jit", "numpy:c"])
 def test_a_requested_variant_that_is_missing_is_refused(name: str, without: Callable[..., None]) -> None:
     """With the command that adds it."""
-    without("jax", "numba")
+    without("jax", "c")
     with refused(ui.ArgumentValueError):
         options.select_variants([name])
 
@@ -343,9 +347,9 @@ def test_signs_are_ascii_where_the_encoding_has_no_other() -> None:
 def test_the_table_has_a_column_for_what_is_missing_and_none_for_what_was_not_asked_for() -> None:
     """Missing variants are dashes between the others, in their usual place."""
     row = Row(TURNED, "a", {}, (cell(Variant.NUMPY), cell(Variant.TORCH, 7, 0.5)))
-    assert text_of(made(row, missing=(Variant.NUMBA, Variant.JAX))) == [
+    assert text_of(made(row, missing=(Variant.C, Variant.JAX))) == [
         "                 numpy           least",
-        "preset     numpy numba torch jax     p",
+        "preset     numpy   c   torch jax     p",
         "──────────────────────────────────────",
         "orthogonal   =     -    ≠ 7   -",
     ]
@@ -403,12 +407,12 @@ def test_versions_are_those_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     real = importlib.metadata.version
 
     def version(name: str) -> str:
-        if name in {"numba", "torch", "tensorflow", "jax"}:
+        if name in {"torch", "tensorflow", "jax"}:
             raise importlib.metadata.PackageNotFoundError(name)
         return real(name)
 
     monkeypatch.setattr(importlib.metadata, "version", version)
-    for name in ("numba", "torch", "jax"):
+    for name in ("torch", "jax"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     fake = type(sys)("tensorflow")
     monkeypatch.setattr(fake, "__version__", "2.99", raising=False)
@@ -417,7 +421,6 @@ def test_versions_are_those_installed(monkeypatch: pytest.MonkeyPatch) -> None:
         "python": platform.python_version(),
         "unified_init": ui.__version__,
         "numpy": np.__version__,
-        "numba": None,
         "torch": None,
         "tensorflow": "2.99",
         "jax": None,
@@ -546,7 +549,7 @@ def test_a_wrong_law_is_shown_and_exits_one(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_missing_backend_is_shown_and_is_no_failure(without: Callable[..., None]) -> None:
     """NumPy alone: dashes, and how to add the others."""
-    without("torch", "tensorflow", "jax", "numba")
+    without("torch", "tensorflow", "jax", "c")
     result = parity("--preset", "zeros")
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
@@ -593,7 +596,7 @@ def test_importing_the_room_imports_no_framework() -> None:
     """Variants, cases and report wait until something draws."""
     code = (
         "import sys, unified_init.parity.report; print(*sorted(set(sys.modules) & "
-        "{'torch', 'tensorflow', 'jax', 'numba', 'scipy', 'rich', 'typer'}))"
+        "{'torch', 'tensorflow', 'jax', 'scipy', 'rich', 'typer'}))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "\n"
@@ -609,7 +612,7 @@ def test_the_table_is_as_wide_as_columns_say(monkeypatch: pytest.MonkeyPatch) ->
     assert "numpy least" not in tight
 
 
-@pytest.mark.needs("numba", "torch", "tensorflow", "jax")
+@pytest.mark.needs("c", "torch", "tensorflow", "jax")
 def test_all_twelve_variants_agree() -> None:
     """The real thing on some presets of each kind, torch.compile and XLA included, nothing pretended."""
     names = ("he_normal", "sparse", "orthogonal", "zeros")

@@ -6,6 +6,11 @@ import dataclasses
 import json
 import math
 import os
+import shutil
+import subprocess
+import sys
+import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -139,17 +144,19 @@ def test_a_subclass_of_a_rule_is_no_rule() -> None:
         ui.Initializer(ui.Normal(), Mine(1.0))
 
 
-def test_without_a_kernel_the_reference_draws_and_says_so_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_compiled_runner_the_reference_draws_and_says_so_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """An installation without a compiler: a warning at the first draw, none afterwards, and the same bits."""
-    import sys
-
     expected = ui.draw(ui.normal(0.0, 1.0), (30, 50), seed=3, name="w")
-    monkeypatch.setitem(sys.modules, "unified_init.stream.kernel_runner", None)  # importing it raises
-    monkeypatch.delattr("unified_init.stream.kernel_runner", raising=False)
+    monkeypatch.setitem(sys.modules, "unified_init.stream.c_runner", None)  # importing it raises
+    monkeypatch.delattr("unified_init.stream.c_runner", raising=False)
     monkeypatch.setattr(host, "_told", [])
     host._choice.cache_clear()
     try:
-        with pytest.warns(RuntimeWarning, match=r"^no compiled kernel: .*\. Drawing in NumPy, with the same bits"):
+        with pytest.warns(
+            RuntimeWarning, match=r"^no compiled runner: .*\. Drawing in NumPy, with the same bits"
+        ):
             assert host.default_runner().prepare is numpy_runner.prepare
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -159,26 +166,26 @@ def test_without_a_kernel_the_reference_draws_and_says_so_once(monkeypatch: pyte
         host._choice.cache_clear()
 
 
-@pytest.mark.needs("kernel")
+@pytest.mark.needs("c")
 @pytest.mark.parametrize("fault", ["absent", "older", "broken"])
 def test_a_library_that_cannot_be_used_is_known(fault: str, tmp_path: Path) -> None:
     """Where it is not there, is of another source, or does not load, the reason is in the warning."""
-    from unified_init.stream import kernel_runner
+    from unified_init.stream import c_runner
 
     package = Path(ui.__file__).parent
     copy = tmp_path / package.name
     shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    library = copy / "stream" / kernel_runner.LIBRARY.name
+    library = copy / "stream" / c_runner.LIBRARY.name
     if fault == "absent":
         library.unlink()
     elif fault == "older":
-        with library.with_name("kernel.c").open("a", encoding="utf-8") as file:
+        with library.with_name("c_runner.c").open("a", encoding="utf-8") as file:
             file.write("/* changed */")
     else:
-        library.write_bytes(library.read_bytes()[:1000])
+        library.write_bytes(b"no library")
     reason = {
         "absent": "was not compiled when the package was installed",
-        "older": "was compiled from another kernel.c",
+        "older": "was compiled from another c_runner.c",
         "broken": "does not load",
     }
     code = "import unified_init as ui; print(ui.digest(ui.draw(ui.normal(0, 1), (4, 4), seed=0, name='w')))"
@@ -191,14 +198,14 @@ def test_a_library_that_cannot_be_used_is_known(fault: str, tmp_path: Path) -> N
     assert done.stderr.count("RuntimeWarning") == 1
 
 
-@pytest.mark.needs("kernel")
+@pytest.mark.needs("c")
 def test_names_have_the_same_keys_in_both_runners() -> None:
-    """The kernel derives them too."""
-    from unified_init.stream import kernel_runner
+    """The C runner derives them too."""
+    from unified_init.stream import c_runner
 
     for root in ((0, 0), (2**32 - 1, 7), (5, 2**31)):
         for name in ("", "w", "layer0/kernel", "\u00e9" * 40):
-            assert kernel_runner.named_key(root, name) == threefry.named_key(root, name)
+            assert c_runner.named_key(root, name) == threefry.named_key(root, name)
 
 
 def test_the_number_of_threads_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

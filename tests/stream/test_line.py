@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.helpers.runners import COMPILED, prepare_of
 
 import unified_init as ui
 from unified_init.stream import host, numpy_runner
@@ -94,15 +95,15 @@ def test_row_0_is_kept_as_it_is(column: int) -> None:
     np.testing.assert_array_equal(entries(changed.lower, changed.drop), rows[:ROWS])
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("c", COMPILED)
 @pytest.mark.parametrize(
     ("name", "dtype"), [*((name, dtype) for name in UNIFORM for dtype in NARROW), ("far out", "float32")]
 )
-def test_the_kernel_draws_the_reference_s_bits(name: str, dtype: str, kernel: str) -> None:
+def test_the_c_runner_draws_the_reference_s_bits(name: str, dtype: str, instructions: str) -> None:
     """With a line and without one, 2**18 values of each, with each instruction set."""
     spec = {**UNIFORM, "far out": ui.uniform(1e6, 1e6 + 1.0)}[name]
     type_ = ui.draw(ui.zeros(), 1, dtype=dtype).dtype
     drawn = [np.empty(2**18, dtype=type_) for _ in range(2)]
-    for out, runner in zip(drawn, (numpy_runner.prepare, prepare_of(kernel)), strict=True):
+    for out, runner in zip(drawn, (numpy_runner.prepare, prepare_of(instructions)), strict=True):
         host.fill(out, index=sequence(2**18), key=(3, 4), table=table_of(spec), runner=runner)
     assert drawn[0].tobytes() == drawn[1].tobytes()

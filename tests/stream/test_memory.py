@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.helpers.messages import refused
+from tests.helpers.runners import RUNNERS, prepare_of, use
 
 import unified_init as ui
 from unified_init.drawing import eager
@@ -73,7 +74,7 @@ def test_structured_laws_take_what_is_reserved(
     out = run.buffer(program)
     monkeypatch.setenv("UNIFIED_INIT_NUM_THREADS", "1")
     monkeypatch.setattr(host, "reserve", lambda size, shape: None)  # noqa: ARG005
-    monkeypatch.setattr(host, "_runner", lambda size: numpy_runner.prepare)  # noqa: ARG005  # no import here
+    use(monkeypatch, numpy_runner.prepare)
     used, reserved = peak(lambda: run.into(out, program, (0, 1))), structured.scratch(program)
     slack = 1 << 16  # of the interpreter
     assert used <= reserved + slack

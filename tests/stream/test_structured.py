@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
 import math
 from typing import TYPE_CHECKING, Any
@@ -11,10 +10,11 @@ import array_api_compat.numpy as xp
 import numpy as np
 import pytest
 from scipy import linalg, signal, stats
+from tests.helpers.runners import RUNNERS, prepare_of, use
 
 import unified_init as ui
 from unified_init.law.layout import bind
-from unified_init.stream import host, numpy_runner, threefry
+from unified_init.stream import numpy_runner, threefry
 from unified_init.stream.arrange import to_logical
 from unified_init.stream.householder import orthogonal
 

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
+from tests.helpers.runners import RUNNERS, prepare_of, use
 
 import unified_init as ui
 from unified_init.law.indexmap import index_map
 from unified_init.law.layout import bind
 from unified_init.stream import host, numpy_runner
 from unified_init.stream.table import compile_table
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NORMAL = ui.normal(0.0, 1.0)
 SIZE = 2 * host.THREADS_FROM + 3  # so many that each caller has threads of its own

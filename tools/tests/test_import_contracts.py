@@ -25,7 +25,7 @@ BREAKS = {
     "framework, of a walker": (
         "walkers/keras/layers.py", "def f(): import torch.nn", "A framework is imported by its own adapter",
     ),
-    "extra": ("core/checks.py", "import numba", "An extra is imported where it is used"),
+    "extra": ("core/checks.py", "import rich", "An extra is imported where it is used"),
     "array": ("recipes/rule.py", "import numpy", "An inventory and a recipe know no array"),
     "protocol": (
         "models/planning.py", "from unified_init.walkers.torch import walker", "Plans, matches and audits know",

@@ -29,6 +29,7 @@ from unified_init.parity.demo import (
     start,
     verdict,
 )
+from unified_init.stream import host
 
 if TYPE_CHECKING:
     import typer
@@ -114,7 +115,7 @@ def application() -> "typer.Typer":
 
     def print_version(value: bool) -> None:  # noqa: FBT001  # typer's signature
         if value:
-            typer.echo(f"unified-init {ui.__version__}")
+            typer.echo(f"unified-init {ui.__version__} ({host.runner_name()})")
             raise typer.Exit
 
     version_option = typer.Option(

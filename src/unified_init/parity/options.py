@@ -11,23 +11,40 @@ from unified_init.errors import ArgumentValueError
 from unified_init.parity.demo import INSTALL
 from unified_init.parity.matrix import ENTRIES
 from unified_init.parity.variants import Variant
+from unified_init.stream import host
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from unified_init.parity.matrix import Entry
 
-__all__ = ["STDOUT", "absent", "check_writable", "false_alarms", "select_entries", "select_variants"]
+__all__ = [
+    "STDOUT",
+    "absent",
+    "check_writable",
+    "false_alarms",
+    "remedy",
+    "select_entries",
+    "select_variants",
+]
 
-EXTRAS = {"numba": "fast"}  # the others have the name of their backend
+COMPILED = "c"  # what is missing where no compiler was
+BUILD = "install unified-init again where there is a C compiler"
 STDOUT = "-"  # this name of a file stands for standard output
 
 
 def absent(variant: Variant) -> str | None:
-    """Return the extra that a variant lacks, or None if all is installed; nothing is imported."""
-    needed = {variant.backend, *({"numba"} if variant is Variant.NUMBA else ())}
-    missing = [name for name in needed if importlib.util.find_spec(name) is None]
-    return EXTRAS.get(missing[0], missing[0]) if missing else None
+    """Return what an installation lacks for a variant, or None if all is there; no backend is imported."""
+    if variant is Variant.C:
+        return None if host.c_fault() is None else COMPILED
+    return None if importlib.util.find_spec(variant.backend) else variant.backend
+
+
+def remedy(missing: Iterable[str]) -> str:
+    """Say how to add what is missing, as ``absent`` has it."""
+    extras = ",".join(name for name in dict.fromkeys(missing) if name != COMPILED)
+    steps = [INSTALL.format(extras=extras)] if extras else []
+    return "; ".join([*steps, *([BUILD] if COMPILED in missing else [])])
 
 
 def select_variants(requested: Sequence[str]) -> tuple[tuple[Variant, ...], tuple[Variant, ...]]:
@@ -43,8 +60,8 @@ def select_variants(requested: Sequence[str]) -> tuple[tuple[Variant, ...], tupl
         for name in requested
     }
     for variant in Variant:
-        if variant in chosen and (extra := absent(variant)) is not None:
-            msg = f"`--variant {variant.value}` is not installed. To add it: {INSTALL.format(extras=extra)}"
+        if variant in chosen and (lack := absent(variant)) is not None:
+            msg = f"`--variant {variant.value}` is not installed. To add it: {remedy([lack])}"
             raise ArgumentValueError(msg)
     if chosen:
         return tuple(variant for variant in Variant if variant in chosen), ()

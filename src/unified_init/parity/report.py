@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 import unified_init as ui
 from unified_init.backends import registry
 from unified_init.errors import ArgumentValueError
-from unified_init.parity.demo import INSTALL
 from unified_init.parity.matrix import measure
-from unified_init.parity.options import STDOUT, absent
+from unified_init.parity.options import STDOUT, absent, remedy
 from unified_init.parity.variants import Variant
 
 if TYPE_CHECKING:
@@ -149,8 +148,7 @@ def missing_line(missing: Sequence[Variant]) -> str | None:
     if not missing:
         return None
     names = ", ".join(variant.value for variant in missing)
-    extras = dict.fromkeys(filter(None, map(absent, missing)))
-    return f"Not installed: {names}. To add: {INSTALL.format(extras=','.join(extras))}"
+    return f"Not installed: {names}. To add: {remedy([*filter(None, map(absent, missing))])}"
 
 
 def versions_line() -> str:

@@ -30,7 +30,7 @@ class Variant(enum.Enum):
     """A backend and a mode of it; the value is its name on the command line and in tests."""
 
     NUMPY = "numpy"
-    KERNEL = "numpy:kernel"
+    C = "numpy:c"
     NUMPY_GRAPH = "numpy:graph"
     TORCH = "torch"
     TORCH_GRAPH = "torch:graph"
@@ -55,11 +55,11 @@ class Variant(enum.Enum):
     @property
     def on_host(self) -> bool:
         """Whether a host runner draws: then an orthogonal draw too has the reference's bits."""
-        return self.mode in {"", "kernel"}
+        return self.mode in {"", "c"}
 
 
 EAGER = (
-    Variant.NUMPY, Variant.KERNEL, Variant.NUMPY_GRAPH, Variant.TORCH, Variant.TORCH_GRAPH,
+    Variant.NUMPY, Variant.C, Variant.NUMPY_GRAPH, Variant.TORCH, Variant.TORCH_GRAPH,
     Variant.TENSORFLOW, Variant.TENSORFLOW_GRAPH, Variant.JAX,
 )  # fmt: skip
 # Without torch.compile, which takes seconds to compile each draw.
@@ -99,12 +99,12 @@ def draw(
     match variant:
         case Variant.NUMPY | Variant.TORCH | Variant.TENSORFLOW | Variant.JAX:
             tensor = public()
-        case Variant.KERNEL if program.table is None:
+        case Variant.C if program.table is None:
             tensor = run.on_host(program, key)
-        case Variant.KERNEL:
-            from unified_init.stream import kernel_runner  # noqa: PLC0415  # it need not be there
+        case Variant.C:
+            from unified_init.stream import c_runner  # noqa: PLC0415  # it need not be there
 
-            tensor = _on_runner(program, seed, kernel_runner.prepare)
+            tensor = _on_runner(program, seed, c_runner.prepare)
         case Variant.TORCH_COMPILE:
             tensor = _torch_compiled(public)
         case Variant.TENSORFLOW_GRAPH:

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from unified_init.stream.table import Table
 
 __all__ = [
-    "HostRunner", "aligned_empty", "check_axes", "default_runner", "fill", "named_key", "ready", "reserve",
-    "scratch", "thread_count",
+    "HostRunner", "aligned_empty", "check_axes", "default_runner", "fill", "c_fault", "named_key",
+    "ready", "reserve", "runner_name", "scratch", "thread_count",
 ]  # fmt: skip
 
 # Below this many elements a second thread costs more than it saves.
@@ -38,7 +38,7 @@ THREADS_FROM = 1 << 17
 # its scratch for each piece, so it is faster with fewer.
 PIECES, REFERENCE_PIECES = 32, 4
 ALIGNMENT = 64  # bytes: what frameworks ask of a buffer that they alias
-# Bytes of scratch per value of a block, of the reference, which takes more than the kernel.
+# Bytes of scratch per value of a block, of the reference, which takes more than the C runner.
 SCRATCH32, SCRATCH64 = 128, 320
 SCARCE = 1 << 20  # bytes; less is not asked for ahead
 
@@ -202,7 +202,7 @@ def _walk(index: IndexMap, parts: int) -> Walk:
     """Return the walk of a tensor, which must list as many indices as it has values."""
     way = walk(index, parts=parts)
     if index.size and way.rows.size * way.length != index.size * parts:
-        # A fault of ours, found before a kernel reads or writes past an array.
+        # A fault of ours, found before a runner reads or writes past an array.
         msg = f"the walk of {index} has {way.rows.size} x {way.length} indices, not {index.size} x {parts}"
         raise AssertionError(msg)
     return way
@@ -242,11 +242,11 @@ class HostRunner:
 
 
 def default_runner() -> HostRunner:
-    """Return the kernel's runner, or the reference where there is no kernel, which is said once."""
+    """Return the C runner, or the reference where there is none, which is said once."""
     runner, fault = _choice()
     if fault and not _told:
         _told.append(fault)
-        message = f"no compiled kernel: {fault}. Drawing in NumPy, with the same bits, several times slower."
+        message = f"no compiled runner: {fault}. Drawing in NumPy, with the same bits, several times slower."
         warnings.warn(message, RuntimeWarning, stacklevel=2)
     return runner
 
@@ -254,12 +254,23 @@ def default_runner() -> HostRunner:
 _told: list[str] = []
 
 
+def c_fault() -> str | None:
+    """Return why there is no compiled runner; None if there is one."""
+    return _choice()[1] or None
+
+
+def runner_name() -> str:
+    """Return the name of the runner that draws here, with the reason where that is the reference."""
+    runner, fault = _choice()
+    return f"{runner.name}; no compiled runner: {fault}" if fault else runner.name
+
+
 @functools.cache  # an interrupt leaves the function, and is not kept
 def _choice() -> tuple[HostRunner, str]:
-    """Return the runner, and why it is not the kernel's."""
+    """Return the runner, and why it is not the C runner."""
     try:
-        from unified_init.stream import kernel_runner  # noqa: PLC0415  # it loads a library, for draws alone
+        from unified_init.stream import c_runner  # noqa: PLC0415  # it loads a library, for draws alone
     except ImportError as error:
         return HostRunner("NumPy", numpy_runner.prepare, threefry.named_key), str(error)
-    name = f"kernel, {kernel_runner.INSTRUCTION_SETS[-1]}"
-    return HostRunner(name, kernel_runner.prepare, kernel_runner.named_key), ""
+    name = f"C, {c_runner.INSTRUCTION_SETS[-1]}"
+    return HostRunner(name, c_runner.prepare, c_runner.named_key), ""

@@ -1,4 +1,4 @@
-"""What a runner is: the types that the host and its runners, NumPy and Numba, share."""
+"""What a runner is: the types that the host and its runners, NumPy and the C runner, share."""
 
 from __future__ import annotations
 

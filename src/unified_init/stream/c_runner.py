@@ -1,6 +1,6 @@
-"""The compiled runner: hands a table's program to the kernel (``kernel.c``) by ctypes, which releases the GIL.
+"""The compiled runner: hands a table's program to ``c_runner.c`` by ctypes, which releases the GIL.
 
-Only ``host`` imports it. Importing it fails, with the reason, where there is no kernel: no compiler was there
+Only ``host`` imports it. Importing it fails, with the reason, where the library cannot be used: no compiler was there
 at installation, or the library was compiled from another source than the one beside it.
 """
 
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 __all__ = ["INSTRUCTION_SETS", "named_key", "prepare", "runner_of"]
 
-SOURCE = Path(__file__).with_name("kernel.c")
+SOURCE = Path(__file__).with_name("c_runner.c")
 LIBRARY = SOURCE.with_suffix({"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so"))
-SETS = ("baseline", "avx2", "avx512")  # all that kernels are compiled for, each with those before it
-FORMATS = {"float32": 0, "float16": 1, "bfloat16": 2, "float64": 3, "complex64": 4}  # as in kernel.c
+SETS = ("baseline", "avx2", "avx512")  # all that the source is compiled for, each with those before it
+FORMATS = {"float32": 0, "float16": 1, "bfloat16": 2, "float64": 3, "complex64": 4}  # as in c_runner.c
 SCRATCH = 1 << 14  # float32 values at a time on the way to a type that NumPy converts to: 64 KiB
 
 # Tables compare by identity; those of equal laws are one object.
@@ -41,7 +41,7 @@ _cached_line = functools.lru_cache(maxsize=32)(line)
 
 
 def _loaded() -> ctypes.CDLL:
-    """Return the kernel's library.
+    """Return the library of ``c_runner.c``.
 
     Raises:
         ImportError: there is none, or it is not of this source.
@@ -56,13 +56,13 @@ def _loaded() -> ctypes.CDLL:
         msg = f"it does not load ({error})"
         raise ImportError(msg) from error
     if digest != hashlib.sha256(SOURCE.read_bytes()).hexdigest().encode():
-        msg = f"{LIBRARY} was compiled from another kernel.c than the one beside it"
+        msg = f"{LIBRARY} was compiled from another c_runner.c than the one beside it"
         raise ImportError(msg)
     return library
 
 
 class Half(ctypes.Structure):
-    """A half of a line, as in kernel.c."""
+    """A half of a line, as in c_runner.c."""
 
     _fields_ = tuple(
         (name, ctypes.c_int64) for name in ("knot", "slope", "first", "step", "upward", "rise", "start")
@@ -70,7 +70,7 @@ class Half(ctypes.Structure):
 
 
 class Plan(ctypes.Structure):
-    """All that does not depend on the key, as in kernel.c."""
+    """All that does not depend on the key, as in c_runner.c."""
 
     _fields_ = (
         ("length", ctypes.c_int64),
@@ -121,24 +121,24 @@ def _plan(walk: Walk, table: Table, dtype: np.dtype[Any]) -> Plan:
 
 def runner_of(instruction_set: str) -> Runner:
     """Return the runner that uses one of ``INSTRUCTION_SETS``; contract and bits are ``numpy_runner``'s."""
-    kernel = getattr(_library, f"fill_{instruction_set}")
-    kernel.argtypes = [
+    function = getattr(_library, f"fill_{instruction_set}")
+    function.argtypes = [
         ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint32, ctypes.c_uint32,
     ]  # fmt: skip
-    kernel.restype = None
-    return functools.partial(_prepare, kernel)
+    function.restype = None
+    return functools.partial(_prepare, function)
 
 
-def _prepare(kernel: Callable[..., None], walk: Walk, table: Table, dtype: np.dtype[Any]) -> Filler:
+def _prepare(function: Callable[..., None], walk: Walk, table: Table, dtype: np.dtype[Any]) -> Filler:
     if dtype.name not in FORMATS:
-        return _narrowest(_prepare(kernel, walk, table, np.dtype(np.float32)))
+        return _narrowest(_prepare(function, walk, table, np.dtype(np.float32)))
     plan = _plan(walk, table, dtype)
     arrays = (walk, table)
     address = ctypes.addressof(plan)
 
     def fill(out: NDArray[Any], start: int, key: tuple[int, int]) -> None:
-        kernel(address, out.ctypes.data, start, out.size, *key)
-        _ = plan, arrays  # which the kernel reads
+        function(address, out.ctypes.data, start, out.size, *key)
+        _ = plan, arrays  # which the function reads
 
     return fill
 

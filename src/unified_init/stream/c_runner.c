@@ -4,7 +4,7 @@ The compiled runner: executes a table's program on the host.
 ``table.py`` explains the arithmetic, with an example; the names here are those of ``numpy_runner.py``. One
 exported function, ``fill``, does all. The build (``hatch_build.py``) compiles this file once for each
 instruction set that the processor's family has, with VARIANT as the end of the exported names, and
-``kernel_runner.py`` chooses one of them when it loads the library.
+``c_runner.py`` chooses one of them when it loads the library.
 
 The same bits everywhere: integers have fixed widths, every sum that may wrap is of unsigned ones, and no
 function of a libm is called. Of floating point there are conversions of an integer, which round once,
@@ -35,7 +35,7 @@ typedef struct {
     int64_t knot, slope, first, step, upward, rise, start;
 } Half;
 
-/* All that does not depend on the key; ``kernel_runner.Plan`` is its mirror image. Only int64, double and
+/* All that does not depend on the key; ``c_runner.Plan`` is its mirror image. Only int64, double and
    pointers, so that no compiler pads it. */
 typedef struct {
     int64_t length, stride; /* of the walk */
