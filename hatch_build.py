@@ -61,7 +61,7 @@ def target_platform() -> str:
 def compile_runner(target: str) -> Path:
     """Compile it for a platform beside its source, and return the library's path."""
     compiler = shlex.split(os.environ.get("CC", "")) or [next(filter(shutil.which, COMPILERS), COMPILERS[0])]
-    library = SOURCE.with_suffix(SUFFIXES.get(target.partition("_")[0], ".so"))
+    library = SOURCE.with_name("lib_c_runner" + SUFFIXES.get(target.partition("_")[0], ".so"))
     library.unlink(missing_ok=True)  # never one of an older source
     options = [*OPTIONS, *(() if target.startswith("win") else ("-fPIC",))]
     digest = hashlib.sha256(SOURCE.read_bytes()).hexdigest()

@@ -90,7 +90,7 @@ def types(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def core(session: nox.Session) -> None:
-    """Test with NumPy alone: the package as a wheel installs it, compiled runner and all, and no framework."""
+    """Test with NumPy alone: the package as a wheel installs it, with its C runner, and no framework."""
     session.install(".", *group("test"))
     run_tests(session, "--backends", "numpy,c", *BRIEF)
 

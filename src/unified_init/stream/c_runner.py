@@ -1,7 +1,7 @@
 """The compiled runner: hands a table's program to ``c_runner.c`` by ctypes, which releases the GIL.
 
-Only ``host`` imports it. Importing it fails, with the reason, where the library cannot be used: no compiler was there
-at installation, or the library was compiled from another source than the one beside it.
+Only ``host`` imports it. Importing it fails, with the reason, where the library cannot be used: no compiler
+was there at installation, or the library was compiled from another source than the one beside it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["INSTRUCTION_SETS", "named_key", "prepare", "runner_of"]
 
 SOURCE = Path(__file__).with_name("c_runner.c")
-LIBRARY = SOURCE.with_suffix({"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so"))
+# Not c_runner.so, which Python would import as a module of that name.
+LIBRARY = SOURCE.with_name("lib_c_runner" + {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so"))
 SETS = ("baseline", "avx2", "avx512")  # all that the source is compiled for, each with those before it
 FORMATS = {"float32": 0, "float16": 1, "bfloat16": 2, "float64": 3, "complex64": 4}  # as in c_runner.c
 SCRATCH = 1 << 14  # float32 values at a time on the way to a type that NumPy converts to: 64 KiB

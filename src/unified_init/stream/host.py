@@ -28,8 +28,18 @@ if TYPE_CHECKING:
     from unified_init.stream.table import Table
 
 __all__ = [
-    "HostRunner", "aligned_empty", "check_axes", "default_runner", "fill", "c_fault", "named_key",
-    "ready", "reserve", "runner_name", "scratch", "thread_count",
+    "HostRunner",
+    "aligned_empty",
+    "c_fault",
+    "check_axes",
+    "default_runner",
+    "fill",
+    "named_key",
+    "ready",
+    "reserve",
+    "runner_name",
+    "scratch",
+    "thread_count",
 ]  # fmt: skip
 
 # Below this many elements a second thread costs more than it saves.
