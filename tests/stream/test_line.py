@@ -95,7 +95,7 @@ def test_row_0_is_kept_as_it_is(column: int) -> None:
     np.testing.assert_array_equal(entries(changed.lower, changed.drop), rows[:ROWS])
 
 
-@pytest.mark.parametrize("c", COMPILED)
+@pytest.mark.parametrize("instructions", COMPILED)
 @pytest.mark.parametrize(
     ("name", "dtype"), [*((name, dtype) for name in UNIFORM for dtype in NARROW), ("far out", "float32")]
 )

@@ -120,7 +120,7 @@ def to_numpy(tensor: torch.Tensor) -> NDArray[Any]:
     if tensor.device.type == "meta":
         msg = f"a tensor on the meta device has no values, got shape {tuple(tensor.shape)}."
         raise ArgumentValueError(msg)
-    if shards.is_dtensor(tensor):
+    if _is_dtensor(tensor):
         return to_numpy(shards.whole_of(tensor))
     if tensor.layout is torch.strided and not tensor.is_nested:
         _check_storage(tensor, "a tensor")
@@ -130,6 +130,10 @@ def to_numpy(tensor: torch.Tensor) -> NDArray[Any]:
         integer = torch.int16 if host.element_size() == 2 else torch.uint8  # noqa: PLR2004
         return host.contiguous().view(integer).numpy().view(getattr(ml_dtypes, name))
     return host.numpy()
+
+
+def _is_dtensor(tensor: torch.Tensor) -> bool:
+    return type(tensor) not in PLAIN and shards.is_dtensor(tensor)  # the first is nearly always enough
 
 
 def _is_plain(tensor: torch.Tensor) -> bool:
@@ -148,7 +152,7 @@ def writable(tensor: torch.Tensor) -> NDArray[Any] | None:
 
     Of a DTensor it is the memory of this rank's part.
     """
-    if shards.is_dtensor(tensor):
+    if _is_dtensor(tensor):
         return writable(shards.local_of(tensor))
     if not _is_plain(tensor) or tensor.is_conj() or tensor.is_neg() or _wrapped(tensor):
         return None
@@ -157,12 +161,12 @@ def writable(tensor: torch.Tensor) -> NDArray[Any] | None:
 
 def spans(tensor: torch.Tensor) -> tuple[Spans, ...] | None:
     """Return which positions a DTensor's memory has of the whole; None for other tensors, which have all."""
-    return shards.spans_of(tensor) if shards.is_dtensor(tensor) else None
+    return shards.spans_of(tensor) if _is_dtensor(tensor) else None
 
 
 def local(tensor: torch.Tensor) -> torch.Tensor:
     """Return the tensor that has the memory: this rank's part of a DTensor, any other as it is."""
-    return shards.local_of(tensor) if shards.is_dtensor(tensor) else tensor
+    return shards.local_of(tensor) if _is_dtensor(tensor) else tensor
 
 
 def _wrapped(tensor: torch.Tensor) -> bool:
@@ -175,7 +179,7 @@ def _wrapped(tensor: torch.Tensor) -> bool:
 
 def overwrite(tensor: torch.Tensor, values: torch.Tensor | None) -> None:
     """Copy ``values`` into a tensor; None says that its memory was written already."""
-    if shards.is_dtensor(tensor):
+    if _is_dtensor(tensor):
         overwrite(shards.local_of(tensor), values)
         values = None
     if values is None:
@@ -207,7 +211,7 @@ def check_target(tensor: object) -> None:
     if _is_plain(tensor) and not tensor.is_inference():
         _check_storage(tensor)
         return
-    if shards.is_dtensor(tensor):
+    if _is_dtensor(tensor):
         shards.check(tensor)
         check_target(shards.local_of(tensor))
         return
@@ -279,6 +283,9 @@ def _is_freed(tensor: torch.Tensor) -> bool:
     """Whether the storage is shorter than the tensor, as after ``untyped_storage().resize_(0)``."""
     if _wrapped(tensor):  # it has none to look at
         return False
+    if tensor.is_contiguous():  # nearly always, and what follows takes microseconds
+        needed = (tensor.storage_offset() + tensor.numel()) * tensor.element_size()
+        return tensor.numel() > 0 and tensor.untyped_storage().nbytes() < needed
     last = sum(stride * (length - 1) for stride, length in zip(tensor.stride(), tensor.shape, strict=True))
     needed = (tensor.storage_offset() + last + 1) * tensor.element_size() if tensor.numel() else 0
     return tensor.untyped_storage().nbytes() < needed
@@ -307,7 +314,7 @@ def _is_batched() -> bool:
 def _is_faked() -> bool:
     """Whether torch computes shapes and types only, and no values."""
     fake_mode = public("torch._subclasses.fake_tensor.FakeTensorMode")
-    if fake_mode is None:  # not loaded, and so not in force
+    if fake_mode is None or not torch._C._len_torch_dispatch_stack():  # noqa: SLF001  # no public one
         return False
     modes = torch.utils._python_dispatch._get_current_dispatch_mode_stack()  # noqa: SLF001  # no public one
     return any(isinstance(mode, fake_mode) for mode in modes)

@@ -13,6 +13,11 @@ from typing import Any
 __all__ = ["attribute", "is_a", "is_freed", "public"]
 
 
+# What was found, with its library and that library's module: to look it up anew takes a microsecond. There
+# are as many as paths in this package.
+_known: dict[str, tuple[str, Any, Any]] = {}
+
+
 def public(path: str) -> Any:  # noqa: ANN401  # a class or a function of any library
     """Return the object at a dotted path such as "torch.nn.Module"; None if nothing imported has it.
 
@@ -25,11 +30,16 @@ def public(path: str) -> Any:  # noqa: ANN401  # a class or a function of any li
         >>> public("collections.abc.Maping") is None
         True
     """
+    known = _known.get(path)
+    if known is not None and sys.modules.get(known[0]) is known[1]:
+        return known[2]
     library, *names = path.split(".")
-    target: Any = sys.modules.get(library)
+    module = target = sys.modules.get(library)
     for name in names:
         # Not getattr: some modules import what they are asked for.
         target = getattr(target, "__dict__", {}).get(name)
+    if target is not None:  # what is not there yet may be imported later
+        _known[path] = (library, module, target)
     return target
 
 

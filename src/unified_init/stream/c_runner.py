@@ -136,12 +136,19 @@ def _prepare(function: Callable[..., None], walk: Walk, table: Table, dtype: np.
     plan = _plan(walk, table, dtype)
     arrays = (walk, table)
     address = ctypes.addressof(plan)
+    is_foreign = dtype.name == "bfloat16"  # a type of ml_dtypes, of which NumPy exports no buffer
 
     def fill(out: NDArray[Any], start: int, key: tuple[int, int]) -> None:
-        function(address, out.ctypes.data, start, out.size, *key)
+        if out.size:  # an empty array has no address to ask for
+            function(address, _address(out.view(np.uint16) if is_foreign else out), start, out.size, *key)
         _ = plan, arrays  # which the function reads
 
     return fill
+
+
+def _address(array: NDArray[Any]) -> int:
+    # A tenth of what ``array.ctypes.data`` takes, which makes an object of its own first.
+    return ctypes.addressof(ctypes.c_char.from_buffer(array))  # type: ignore[arg-type]  # arrays are buffers
 
 
 def _narrowest(fill32: Filler) -> Filler:

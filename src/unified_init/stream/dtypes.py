@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+import functools
+from typing import TYPE_CHECKING, Any
 
 import ml_dtypes
 import numpy as np
@@ -12,6 +13,9 @@ from unified_init.core import checks
 from unified_init.core.peers import attribute
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
 
 __all__ = ["DTYPES", "DType", "dtype_of", "dtype_of_tensor"]
 
@@ -69,6 +73,8 @@ def dtype_of(value: object) -> DType:
     """Return the element type for a name or for a framework's own dtype object."""
     if isinstance(value, str):
         name = checks.plain(value) or ""
+    elif type(value).__module__ == "torch" and type(value).__name__ == "dtype":
+        name = _torch_name(value)
     elif type(value).__module__.partition(".")[0] == "torch":
         name = shown(value).removeprefix("torch.")
     elif type(value).__module__.startswith("tensorflow"):
@@ -83,6 +89,11 @@ def dtype_of(value: object) -> DType:
         )
         raise ArgumentValueError(msg)
     return DTYPES[name]
+
+
+@functools.lru_cache(maxsize=64)  # torch has no more types; printing one takes microseconds
+def _torch_name(dtype: Hashable) -> str:
+    return shown(dtype).removeprefix("torch.")
 
 
 def dtype_of_tensor(dtype: object, argument: str = "tensor") -> DType:

@@ -50,6 +50,7 @@ PIECES, REFERENCE_PIECES = 32, 4
 ALIGNMENT = 64  # bytes: what frameworks ask of a buffer that they alias
 # Bytes of scratch per value of a block, of the reference, which takes more than the C runner.
 SCRATCH32, SCRATCH64 = 128, 320
+FEW_AXES, FEW = 32, 1 << 40  # an array of no more axes and values NumPy can always describe
 SCARCE = 1 << 20  # bytes; less is not asked for ahead
 
 
@@ -67,6 +68,8 @@ def aligned_empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
 
 def check_axes(shape: tuple[int, ...]) -> None:
     """Refuse a shape that no array of NumPy can have, though nothing may be allocated."""
+    if len(shape) <= FEW_AXES and math.prod(shape) < FEW:  # nearly always; the check takes microseconds
+        return
     try:
         np.broadcast_to(np.float64(0), shape)  # the widest element of a host's scratch
     except ValueError as error:

@@ -6,6 +6,7 @@ words XORed: exactly ``jax.random.bits`` with partitionable threefry.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import struct
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ def root_key(seed: int) -> tuple[int, int]:
     return seed >> 32, seed & MASK
 
 
+@functools.lru_cache(maxsize=4096)  # each draw asks for one, and models ask for the same ones again
 def name_counter(name: str) -> tuple[int, int]:
     """Return the counter of a name: the first 8 bytes of its SHA-256, two big-endian words."""
     high, low = WORDS.unpack_from(hashlib.sha256(name.encode()).digest())
