@@ -23,7 +23,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 SOURCE = Path(__file__).parent / "src" / "unified_init" / "stream" / "c_runner.c"
 COMPILERS = ("cc", "gcc", "clang")
-OPTIONS = ("-std=c11", "-O3", "-ffp-contract=off", "-fvisibility=hidden")
+OPTIONS = ("-std=c11", "-O3", "-g0", "-ffp-contract=off", "-fvisibility=hidden")
 # The instruction sets of each family of processors, the least first; any other family has the first alone.
 SETS = {
     "x86_64": {
@@ -74,7 +74,8 @@ def compile_runner(target: str) -> Path:
             run([*compiler, *options, *flags, *once, f"-DVARIANT={name}", "-c", str(SOURCE), "-o", str(made)])
             objects.append(str(made))
         linked = Path(folder) / library.name
-        run([*compiler, "-shared", "-o", str(linked), *objects])
+        strip = () if target.startswith("macosx") else ("-s",)  # Apple's linker does not know it
+        run([*compiler, "-shared", *strip, "-o", str(linked), *objects])
         shutil.copyfile(linked, library)
     return library
 

@@ -29,6 +29,17 @@ FRAMEWORKS = ("torch", "tensorflow", "jax")
 BRIEF = ("-m", "not long")  # what takes a minute and says the same everywhere, parity runs once
 OLDEST = ("-m", "not long and not current")  # other libraries' layers are those of their newest releases
 WORKERS = ("-n", "2", "--dist", "loadfile")  # processes; one with all frameworks takes four gigabytes
+# The platforms of wheels, in the words of their names and of zig's compiler. Linux: glibc 2.17 is of 2012.
+WHEELS = {
+    "manylinux_2_17_x86_64": "x86_64-linux-gnu.2.17",
+    "manylinux_2_17_aarch64": "aarch64-linux-gnu.2.17",
+    "musllinux_1_2_x86_64": "x86_64-linux-musl",
+    "musllinux_1_2_aarch64": "aarch64-linux-musl",
+    "macosx_11_0_arm64": "aarch64-macos.11.0",
+    "macosx_10_13_x86_64": "x86_64-macos.10.13",
+    "win_amd64": "x86_64-windows-gnu",
+    "win_arm64": "aarch64-windows-gnu",
+}
 BIN = "Scripts" if os.name == "nt" else "bin"
 # One framework an environment. With any Python but 3.11, torch would be a download of gigabytes.
 ONE_BY_ONE = [
@@ -199,9 +210,46 @@ def package(session: nox.Session) -> None:
         session.run(str(clean / BIN / "unified-init"), "--version", external=True)
 
 
+@nox.session(default=False)
+def wheels(session: nox.Session) -> None:
+    """Build the sdist, and a wheel for each platform, with a compiler for all of them: into ``dist/``."""
+    session.install("build>=1.2", "ziglang>=0.13", *group("package"))
+    session.run("python", "-m", "build", "--sdist")
+    for platform, target in WHEELS.items():
+        compiler = f"{session.bin}/python -m ziglang cc -target {target}"
+        session.run(
+            "python", "-m", "build", "--wheel", env={"CC": compiler, "UNIFIED_INIT_PLATFORM": platform}
+        )
+    session.run("twine", "check", "--strict", *map(str, sorted(Path("dist").iterdir())))
+    for library in Path("src/unified_init/stream").glob("lib_c_runner.*"):  # of the last platforms
+        library.unlink()
+
+
+@nox.session(default=False)
+def runner(session: nox.Session) -> None:
+    """Compile the C runner into the source tree, after a change; an editable installation does it once."""
+    session.install(*nox.project.load_toml("pyproject.toml")["build-system"]["requires"])
+    session.run("python", "hatch_build.py")
+
+
+@nox.session(python="3.11", default=False)
+def arm64(session: nox.Session) -> None:
+    """Compare the bits of the C runner's arm64 code, in an emulator; needs Debian's qemu-user-static."""
+    session.install(".", "ziglang>=0.13")
+    session.run("python", "-m", "tools.arm64", *session.posargs)
+
+
 @nox.session(python="3.11", default=False)
 def microscope(session: nox.Session) -> None:
-    """Put the words of the stream under TestU01: ``-- words crush``; needs Debian's libtestu01-0-dev."""
+    """Put the words of the stream under TestU01: ``-- words crush``; needs Debian's libtestu01-0-dev.
+
+    ``-- exhaustive`` puts all 2**32 words through each law and runner, in an hour.
+    """
+    if session.posargs[:1] == ["exhaustive"]:
+        session.install(TORCH)
+        session.install(TORCH, ".[torch,tensorflow,jax,testing]")
+        session.run("python", "-m", "microscope.exhaustive", *session.posargs[1:], env=QUIET)
+        return
     session.install(".")
     session.run("python", "-m", "microscope.testu01", *(session.posargs or ("words", "smallcrush")))
 

@@ -212,7 +212,7 @@ static void on_line(const Plan *plan, const uint32_t *restrict word, int64_t cou
     }
 }
 
-static void values32(const Plan *plan, const uint32_t *word, int64_t count, float *out) {
+static void values_of(const Plan *plan, const uint32_t *word, int64_t count, float *out) {
     if (plan->is_line) {
         on_line(plan, word, count, out);
     } else {
@@ -318,8 +318,8 @@ void NAMED(fill, VARIANT)(
         } else if (plan->format == COMPLEX64) { /* pairs of float32, one from each word */
             counters(plan, start + begin, size, x0, x1);
             both_words(x0, x1, size, k0, k1);
-            values32(plan, x0, size, real);
-            values32(plan, x1, size, imaginary);
+            values_of(plan, x0, size, real);
+            values_of(plan, x1, size, imaginary);
             float *pairs = (float *)out + 2 * begin;
             for (int64_t j = 0; j < size; j++) {
                 pairs[2 * j] = real[j];
@@ -328,9 +328,9 @@ void NAMED(fill, VARIANT)(
         } else {
             mixed_words(plan, start + begin, size, k0, k1, x0, x1);
             if (plan->format == FLOAT32) {
-                values32(plan, x0, size, (float *)out + begin);
+                values_of(plan, x0, size, (float *)out + begin);
             } else {
-                values32(plan, x0, size, real);
+                values_of(plan, x0, size, real);
                 if (plan->format == FLOAT16) {
                     as_float16(real, size, (uint16_t *)out + begin);
                 } else {
@@ -338,6 +338,16 @@ void NAMED(fill, VARIANT)(
                 }
             }
         }
+    }
+}
+
+EXPORTED void NAMED(values, VARIANT)(const Plan *plan, const uint32_t *word, int64_t count, float *out);
+
+/* The float32 values of ``count`` words, whatever the plan's format: with it every word can be tried. */
+void NAMED(values, VARIANT)(const Plan *plan, const uint32_t *word, int64_t count, float *out) {
+    for (int64_t begin = 0; begin < count; begin += BLOCK) {
+        int64_t size = count - begin < BLOCK ? count - begin : BLOCK;
+        values_of(plan, word + begin, size, out + begin);
     }
 }
 

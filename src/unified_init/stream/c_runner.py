@@ -18,6 +18,7 @@ import numpy as np
 
 from unified_init.stream.line import line
 from unified_init.stream.threefry import name_counter
+from unified_init.stream.walk import Walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,9 +27,8 @@ if TYPE_CHECKING:
 
     from unified_init.stream.runner import Filler, Runner
     from unified_init.stream.table import Table
-    from unified_init.stream.walk import Walk
 
-__all__ = ["INSTRUCTION_SETS", "named_key", "prepare", "runner_of"]
+__all__ = ["INSTRUCTION_SETS", "named_key", "prepare", "runner_of", "values32"]
 
 SOURCE = Path(__file__).with_name("c_runner.c")
 # Not c_runner.so, which Python would import as a module of that name.
@@ -128,6 +128,19 @@ def runner_of(instruction_set: str) -> Runner:
     ]  # fmt: skip
     function.restype = None
     return functools.partial(_prepare, function)
+
+
+def values32(table: Table, word: NDArray[np.uint32], instruction_set: str) -> NDArray[np.float32]:
+    """Return the float32 values of 32-bit words, as ``numpy_runner.values32`` does."""
+    no_walk = Walk(np.zeros(1, np.int64), 1, 1, None)
+    plan = _plan(no_walk, table, np.dtype(np.float32))
+    function = getattr(_library, f"values_{instruction_set}")
+    function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p]
+    function.restype = None
+    words = np.ascontiguousarray(word)
+    out = np.empty(words.shape, dtype=np.float32)
+    function(ctypes.addressof(plan), words.ctypes.data, words.size, out.ctypes.data)
+    return out
 
 
 def _prepare(function: Callable[..., None], walk: Walk, table: Table, dtype: np.dtype[Any]) -> Filler:
