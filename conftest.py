@@ -5,9 +5,9 @@
 
 A test says what it imports with ``@pytest.mark.needs("torch", "flax")``, and a test with a parameter
 ``variant`` needs that variant's backend. Other libraries come with a backend: flax, haiku and equinox with
-jax, transformers, torchvision, timm and mup with torch, keras and mlx with any of torch, tensorflow and jax. A test
-is collected if all that it needs is chosen or comes with what is chosen. The others are deselected, not
-skipped; and what is chosen but not installed is a failure.
+jax, transformers, torchvision, timm, mup and triton with torch, keras and mlx with any of torch, tensorflow
+and jax. A test is collected if all that it needs is chosen or comes with what is chosen. The others are
+deselected, not skipped; and what is chosen but not installed is a failure.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ COMES_WITH = {name: {name} for name in CHOICES} | {
     "torchvision": {"torch"},
     "timm": {"torch"},
     "mup": {"torch"},
+    "triton": {"torch"},
     "flax": {"jax"},
     "haiku": {"jax"},
     "equinox": {"jax"},

@@ -11,6 +11,7 @@ import pytest
 from microscope import exhaustive
 
 from unified_init.stream import numpy_runner
+from unified_init.stream.table import compile_table
 
 PAGE = Path(__file__).parents[2] / "docs" / "microscope.md"
 WORDS = 1 << 16
@@ -52,7 +53,7 @@ def test_the_moments_are_those_of_the_values() -> None:
     """Of the first words alone, against NumPy's."""
     law = exhaustive.LAWS["uniform"]
     found = exhaustive.examined(law, {}, WORDS)
-    table = exhaustive.compile_table(law.spec.resolve(1), 32)
+    table = compile_table(law.spec.resolve(1), 32)
     values = numpy_runner.values32(table, np.arange(WORDS, dtype=np.uint32)).astype(np.float64)
     assert found["mean"] == pytest.approx(values.mean(), rel=1e-12)
     assert found["variance"] == pytest.approx(values.var(), abs=2.0 * 10.0**-exhaustive.DIGITS)

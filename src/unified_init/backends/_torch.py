@@ -9,7 +9,7 @@ import ml_dtypes
 import numpy as np
 import torch
 
-from unified_init.backends import graph
+from unified_init.backends import graph, triton_fill
 from unified_init.backends import torch_placement as shards
 from unified_init.backends.memory import overlaps_itself
 from unified_init.backends.trace import draw as trace_program
@@ -19,10 +19,13 @@ from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.law.unit_values import Orthogonal
 from unified_init.stream.dtypes import DTYPES
+from unified_init.stream.host import named_key
 from unified_init.stream.run import on_host
 from unified_init.stream.threefry import root_key as int_root_key
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from unified_init.backends.protocol import Key, Ops
@@ -40,6 +43,7 @@ AS_INTEGERS = {
 # Types that can be filled: ours, and integers. Quantized types, and floats that NumPy lacks, cannot.
 INTEGERS = ("bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64")
 WRITABLE = {getattr(torch, name) for name in (*DTYPES, *INTEGERS) if hasattr(torch, name)}
+GPU = "cuda"  # torch's name of AMD's too
 PLAIN = {torch.Tensor, torch.nn.Parameter}  # a subclass may use its memory in another way
 
 
@@ -157,6 +161,15 @@ def writable(tensor: torch.Tensor) -> NDArray[Any] | None:
     if not _is_plain(tensor) or tensor.is_conj() or tensor.is_neg() or _wrapped(tensor):
         return None
     return tensor.detach().numpy() if tensor.dtype is torch.float32 else to_numpy(tensor)
+
+
+def launcher(tensor: torch.Tensor, program: Program) -> Callable[[Any], None] | None:
+    """Return the function of a root key that draws into a tensor where it is, on a GPU; None if it cannot."""
+    on_gpu = type(tensor) in PLAIN and tensor.device.type == GPU and tensor.layout is torch.strided
+    if not on_gpu or tensor.is_nested or tensor.is_conj() or tensor.is_neg() or _wrapped(tensor):
+        return None
+    fill = triton_fill.filler(tensor, program)
+    return fill and (lambda key: fill(named_key(key, program.name)))
 
 
 def spans(tensor: torch.Tensor) -> tuple[Spans, ...] | None:
@@ -353,5 +366,9 @@ def trace(program: Program, key: Key | None, target: torch.device | None) -> tor
     """Run the graph program on a device. Orthogonal matrices are made on the host and copied."""
     if isinstance(program.law.unit, Orthogonal):
         return adopt(on_host(program, key), None).to(target)
+    if target is not None and target.type == GPU and key is not None and isinstance(key[0], int):
+        tensor = triton_fill.drawn(program, key, target)
+        if tensor is not None:
+            return tensor
     functions = ops(target)
     return trace_program(functions, program, key, inline(functions)).contiguous()  # memory of its own

@@ -71,6 +71,13 @@ class Spreading(Fillable, Protocol):
         """Return which positions of the whole a tensor's memory has, along each axis; None for all."""
 
 
+class Launching(Fillable, Protocol):
+    """A framework that can draw into memory which is not the host's, where it lies."""
+
+    def launcher(self, tensor: Any, program: Program) -> Callable[[Key | None], None] | None:
+        """Return the function of a root key that writes a program's values; None where there is none."""
+
+
 class Reserving(Backend, Protocol):
     """A framework with memory of its own, beside the host's."""
 

@@ -18,10 +18,19 @@ from unified_init.stream.dtypes import DTYPES, dtype_of, dtype_of_tensor
 from unified_init.stream.program import Program, indexed, make_program, named
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from unified_init.backends.protocol import Abstracting, Backend, Fillable, Key, Reserving, Spreading
+    from unified_init.backends.protocol import (
+        Abstracting,
+        Backend,
+        Fillable,
+        Key,
+        Launching,
+        Reserving,
+        Spreading,
+    )
     from unified_init.law.law import Fans
+    from unified_init.law.shards import Spans
 
 __all__ = ["backend_name", "checked", "draw_eagerly", "fill_eagerly", "program_of"]
 
@@ -141,23 +150,32 @@ def fill_eagerly(
         host.check_axes(held)
         view = adapter.writable(tensor)
         out = view
-        if out is None:
+        launch = None
+        if view is None and axes is None and hasattr(adapter, "launcher"):
+            launch = cast("Launching", adapter).launcher(tensor, program)
+        if out is None and launch is None:
             out = host.aligned_empty(held, program.dtype.numpy)
-        into = run.ready(out, program) if axes is None else shard.ready(out, program, axes)
+        into = launch or _ready(out, program, axes)
+        in_place = out is view  # both are None where a device writes
         key = key_of(seed) if program.law.random else None
         _check_trace(key, seed, owner)
         try:
             into(key)
         finally:
-            if view is not None:  # also where Ctrl-C leaves a part of it written
+            if in_place:  # also where Ctrl-C leaves a part of it written
                 adapter.overwrite(tensor, None)
-        if view is None:
+        if out is not None and not in_place:
             adapter.overwrite(tensor, adapter.adopt(out, None))
     except Exception as error:
         if not memory.is_exhausted(error):
             raise
         raise ArgumentValueError(_no_memory(tuple(tensor.shape), error)) from None
     return tensor
+
+
+def _ready(out: Any, program: Program, axes: tuple[Spans, ...] | None) -> Callable[[Any], None]:
+    """Return the function of a root key that draws into host memory: all of the program, or a rank's part."""
+    return run.ready(out, program) if axes is None else shard.ready(out, program, axes)
 
 
 def _check_part(axes: object, shape: object, index: object) -> None:

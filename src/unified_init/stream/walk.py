@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from unified_init.law.indexmap import AxisMap, IndexMap
 
-__all__ = ["Walk", "walk"]
+__all__ = ["Walk", "pairs_of", "walk"]
 
 # A row of the walk has at least this many elements where the tensor has them, so that the array
 # of row offsets stays under 1 % of the output.
@@ -87,6 +87,27 @@ def walk(index: IndexMap, *, parts: int = 1) -> Walk:
     for dim in dims:
         rows = (rows[:, None] + _outer(dim, np.zeros(1, dtype=np.int64))[None, :]).reshape(-1)
     return Walk(rows, max(length, 1), stride, pattern)
+
+
+def pairs_of(index: IndexMap, *, parts: int = 1) -> tuple[int, tuple[tuple[int, int], ...]] | None:
+    """Return the offset and the pairs of length and stride of an index map, outermost first.
+
+    None where an axis needs an array of its indices. The arguments are those of ``walk``.
+    """
+    offset = index.offset * parts
+    dims: list[tuple[int, int]] = []
+    for axis in index.axes:
+        for dim in _dims(axis):
+            if isinstance(dim, tuple):
+                dims.append((dim[0], dim[1] * parts))
+            elif dim.size == 1:  # where a slice begins
+                offset += int(dim[0]) * parts
+            else:
+                return None
+    if parts > 1:
+        dims.append((parts, 1))
+    pairs = tuple(dim for dim in _collapse([*dims]) if isinstance(dim, tuple))
+    return (offset + 2**63) % 2**64 - 2**63, pairs
 
 
 def _dims(axis: AxisMap) -> list[tuple[int, int] | NDArray[np.int64]]:
