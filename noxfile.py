@@ -245,6 +245,12 @@ def arm64(session: nox.Session) -> None:
     session.run("python", "-m", "tools.arm64", *session.posargs)
 
 
+@nox.session(venv_backend="none", default=False)
+def gpu(session: nox.Session) -> None:
+    """Compare bits and times on a GPU, with the frameworks of the Python that runs nox: ten minutes."""
+    session.run("python", "-m", "tools.gpu", *session.posargs, env=QUIET | {"PYTHONPATH": "src"})
+
+
 @nox.session(python="3.11", default=False)
 def microscope(session: nox.Session) -> None:
     """Put the words of the stream under TestU01: ``-- words crush``; needs Debian's libtestu01-0-dev.
