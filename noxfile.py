@@ -233,9 +233,14 @@ def wheels(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def runner(session: nox.Session) -> None:
-    """Compile the C runner into the source tree, after a change; an editable installation does it once."""
-    session.install(*nox.project.load_toml("pyproject.toml")["build-system"]["requires"])
+    """Compile the C runner into the source tree, after a change; an editable installation does it once.
+
+    ``-- count`` counts the instructions of its loops.
+    """
+    session.install(*PROJECT["build-system"]["requires"], "numpy")
     session.run("python", "hatch_build.py")
+    if session.posargs == ["count"]:
+        session.run("python", "-m", "tools.instructions")
 
 
 @nox.session(python="3.11", default=False)
