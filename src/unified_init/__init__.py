@@ -40,13 +40,13 @@ if TYPE_CHECKING:
     from unified_init.interop.quantiles import from_quantile as from_quantile
     from unified_init.interop.serialise import from_json as from_json
     from unified_init.interop.serialise import to_json as to_json
+    from unified_init.inventory.inventory import Inventory as Inventory
+    from unified_init.inventory.inventory import inventory_to_json as inventory_to_json
     from unified_init.inventory.inventory_json import inventory_from_json as inventory_from_json
     from unified_init.inventory.layer import Layer as Layer
     from unified_init.inventory.layer import Split as Split
-    from unified_init.inventory.records import Inventory as Inventory
-    from unified_init.inventory.records import Part as Part
+    from unified_init.inventory.parts import Part as Part
     from unified_init.inventory.records import Record as Record
-    from unified_init.inventory.records import inventory_to_json as inventory_to_json
     from unified_init.law.law import STREAM as STREAM
     from unified_init.law.law import Law as Law
     from unified_init.models.agreeing import agree as agree
@@ -126,8 +126,10 @@ _MODEL_HOMES = {
     "auditing.audit": "audit",
     "auditing.report": "Audit AuditRow",
     "auditing.coordinates": "CoordCheck coord_check",
-    "inventory.records": "Inventory Part Record inventory_to_json",
+    "inventory.inventory": "Inventory inventory_to_json",
     "inventory.inventory_json": "inventory_from_json",
+    "inventory.parts": "Part",
+    "inventory.records": "Record",
     "inventory.layer": "Layer Split",
     "models.matching": "match",
     "models.materializing": "materialize unfilled",

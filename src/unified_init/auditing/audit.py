@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unified_init.auditing.values import Measured, Observed
+    from unified_init.inventory.inventory import Inventory
     from unified_init.inventory.layer import Layer
-    from unified_init.inventory.records import Inventory
     from unified_init.testing.findings import Finding
     from unified_init.walkers.protocol import Tying, Walker
 
@@ -120,7 +120,7 @@ def audit(
     expectations = tuple(expectations_of(inventory, recipe))
     context = context_of(inventory, expectations)
     rows: list[AuditRow] = []
-    quantized = quantized_reasons(inventory)
+    quantized = quantized_reasons(inventory.records, inventory.left)
     unique: dict[int, NDArray[Any]] = {}  # by row, the values that no other tensor should hold
     for expectation in expectations:
         reasons = [quantized[path] for path, _ in expectation.record.stored if path in quantized]

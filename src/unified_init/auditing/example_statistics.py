@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unified_init.auditing.expectations import Expectation
-    from unified_init.inventory.records import Inventory
+    from unified_init.inventory.inventory import Inventory
     from unified_init.recipes.rule import Recipe
 
 __all__ = ["example_statistics"]

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from unified_init.inventory.records import Box, Inventory, Part, Record
+    from unified_init.inventory.inventory import Inventory
+    from unified_init.inventory.parts import Box, Part
+    from unified_init.inventory.records import Record
     from unified_init.recipes.assignment import Piece
     from unified_init.recipes.rule import Recipe
 

@@ -28,7 +28,8 @@ from unified_init.stream.run import on_host
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from unified_init.inventory.records import Box, Record
+    from unified_init.inventory.parts import Box
+    from unified_init.inventory.records import Record
     from unified_init.law.law import Law
     from unified_init.recipes.assignment import Piece
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from unified_init.drawing.seeds import check_seed, is_traced, key_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.inventory.records import Inventory
+from unified_init.inventory.inventory import Inventory
 from unified_init.models.name_map import as_read, records_of
 from unified_init.models.planning import plan_inventory
 from unified_init.models.preparing import writes_of
@@ -23,7 +23,8 @@ from unified_init.walkers.writes import Drawn, Target, Write
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from unified_init.inventory.records import Part, Record
+    from unified_init.inventory.parts import Part
+    from unified_init.inventory.records import Record
     from unified_init.recipes.rule import Recipe
     from unified_init.walkers.protocol import Keeping
 

@@ -13,7 +13,7 @@ from unified_init.core.reprs import shown
 from unified_init.core.text_table import aligned, as_html
 from unified_init.drawing.seeds import check_seed, is_traced, key_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.inventory.records import Inventory
+from unified_init.inventory.inventory import Inventory
 from unified_init.law.law import STREAM
 from unified_init.models.names import all_paths, loaded_records, texts, without_prefixes
 from unified_init.models.packed import check_not_quantized, packed_left

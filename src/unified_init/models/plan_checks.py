@@ -10,7 +10,8 @@ from unified_init.recipes.near_misses import agreement, hint
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from unified_init.inventory.records import Inventory, Record
+    from unified_init.inventory.inventory import Inventory
+    from unified_init.inventory.records import Record
     from unified_init.recipes.assignment import Assignment
     from unified_init.recipes.rule import Recipe
 

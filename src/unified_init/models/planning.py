@@ -11,7 +11,7 @@ from unified_init.core.public import public
 from unified_init.core.reprs import shown
 from unified_init.core.text_table import aligned, as_html
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.inventory.records import Inventory
+from unified_init.inventory.inventory import Inventory
 from unified_init.models.name_map import as_read, records_of
 from unified_init.models.names import texts
 from unified_init.models.plan_checks import check_labels, check_rules, check_streams, check_unmatched

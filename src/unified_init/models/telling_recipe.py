@@ -11,7 +11,8 @@ from unified_init.spec import presets
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from unified_init.inventory.records import Inventory, Record
+    from unified_init.inventory.inventory import Inventory
+    from unified_init.inventory.records import Record
     from unified_init.models.match_units import Unit
 
 __all__ = ["stream_of", "telling"]

@@ -12,7 +12,7 @@ from unified_init.core import checks
 from unified_init.core.reprs import shown
 from unified_init.drawing.seeds import check_seed, is_traced, key_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.inventory.records import Inventory
+from unified_init.inventory.inventory import Inventory
 from unified_init.models.applying import apply, inspect
 from unified_init.models.match_layers import layers_of
 from unified_init.models.name_map import as_read, records_of

@@ -18,7 +18,8 @@ from unified_init.spec.fans import fans_on
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from unified_init.inventory.records import Box, Part, Record
+    from unified_init.inventory.parts import Box, Part
+    from unified_init.inventory.records import Record
     from unified_init.law.law import Fans, Law
     from unified_init.recipes.rule import Recipe, Rule
     from unified_init.spec.initializer import Initializer

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from unified_init.inventory.layer import Layer, Named
-    from unified_init.inventory.records import Box
+    from unified_init.inventory.parts import Box
     from unified_init.law.law import Fans
 
 __all__ = ["Recipe", "Rule"]

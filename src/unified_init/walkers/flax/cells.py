@@ -6,7 +6,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from unified_init.errors import ArgumentValueError
-from unified_init.inventory.records import Part, Record
+from unified_init.inventory.parts import Part
+from unified_init.inventory.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

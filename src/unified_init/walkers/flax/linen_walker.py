@@ -12,7 +12,7 @@ import flax.linen as nn
 import jax
 
 from unified_init.errors import ArgumentValueError
-from unified_init.inventory.records import Inventory
+from unified_init.inventory.inventory import Inventory
 from unified_init.walkers import jax_arrays
 from unified_init.walkers.flax.layers import Layer, records_of
 from unified_init.walkers.flax.leaves import Key, Leaf, axes_of_groups

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 from flax import nnx
 
-from unified_init.inventory.records import Inventory, Record
+from unified_init.inventory.inventory import Inventory
 from unified_init.walkers import jax_arrays
 from unified_init.walkers.flax.layers import Layer, einsum_roles, records_of
 from unified_init.walkers.flax.leaves import Key, Leaf
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from unified_init.inventory.records import Record
     from unified_init.walkers.protocol import Piece
     from unified_init.walkers.writes import Write
 

@@ -17,8 +17,9 @@ import keras
 
 from unified_init.backends.registry import NAMES, get
 from unified_init.errors import ArgumentValueError, UnifiedInitError
+from unified_init.inventory.inventory import Inventory
 from unified_init.inventory.places import placed
-from unified_init.inventory.records import Inventory, Record
+from unified_init.inventory.records import Record
 from unified_init.walkers.fused import with_named_parts
 from unified_init.walkers.keras.layers import described
 from unified_init.walkers.layer_facts import ComputedError
