@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any
 
 import ml_dtypes
@@ -13,7 +14,7 @@ from unified_init.core.peers import attribute
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
 
-__all__ = ["DTYPES", "DType", "dtype_of", "dtype_of_tensor"]
+__all__ = ["DTYPES", "DType", "dtype_of", "dtype_of_tensor", "name_of"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,6 +56,12 @@ DTYPES: dict[str, DType] = {
               is_complex=True),
     )
 }  # fmt: skip
+
+
+@functools.lru_cache(maxsize=64)
+def name_of(dtype: np.dtype[Any]) -> str:
+    """Return the name of a type, which NumPy makes anew each time."""
+    return dtype.name
 
 
 # Kinds of numbers, not types. Older releases of NumPy convert them to float64 and complex128.
