@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -130,13 +131,10 @@ def _native_shape(record: Record, part: Part) -> tuple[int, ...]:
         return record.part_shape(part)
     if part.view is None:
         return tuple(stop for _, stop in part.box)
-    factors, shape = list(part.view), []
-    for length in record.shape[: record.axis]:
-        shape.append(length)
-        factors = factors[1:]
-    rest = record.shape[(record.axis or 0) + 1 :]
-    split = factors[: len(factors) - len(rest)]
-    return (*shape, int(np.prod(split)), *rest)
+    axis = record.axis or 0
+    before, after = record.shape[:axis], record.shape[axis + 1 :]
+    factors = part.view[axis : len(part.view) - len(after)]  # of the axis of parts
+    return (*before, math.prod(factors), *after)
 
 
 def _in_dtype(natives: Callable[[str], Native], dtype: str | None, path: str) -> Native:

@@ -12,8 +12,7 @@ from unified_init.inventory.records import Record
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from unified_init.walkers.flax.layers import Layer
-    from unified_init.walkers.flax.leaves import Key, Leaf
+    from unified_init.walkers.flax.leaves import Key, Layer, Leaf
 
 __all__ = ["CELLS", "cell_records"]
 

@@ -14,8 +14,8 @@ import jax
 from unified_init.errors import ArgumentValueError
 from unified_init.inventory.inventory import Inventory
 from unified_init.walkers import jax_arrays
-from unified_init.walkers.flax.layers import Layer, records_of
-from unified_init.walkers.flax.leaves import Key, Leaf, axes_of_groups
+from unified_init.walkers.flax.layers import records_of
+from unified_init.walkers.flax.leaves import Key, Layer, Leaf, axes_of_groups
 from unified_init.walkers.flax.linen_axes import stacked_axes
 from unified_init.walkers.flax.linen_layers import is_box, layer_of, leaves_of, unboxed, wrapped_by
 from unified_init.walkers.flax.linen_names import named_layers

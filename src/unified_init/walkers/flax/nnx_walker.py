@@ -11,8 +11,8 @@ from flax import nnx
 
 from unified_init.inventory.inventory import Inventory
 from unified_init.walkers import jax_arrays
-from unified_init.walkers.flax.layers import Layer, einsum_roles, records_of
-from unified_init.walkers.flax.leaves import Key, Leaf
+from unified_init.walkers.flax.layers import einsum_roles, records_of
+from unified_init.walkers.flax.leaves import Key, Layer, Leaf
 from unified_init.walkers.flax.nnx_shapes import unstacked
 from unified_init.walkers.flax.own_norms import needs_run, nnx_norm
 from unified_init.walkers.layer_facts import ComputedError, check_complete

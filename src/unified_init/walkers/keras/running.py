@@ -64,11 +64,7 @@ def _recorded(path: str, layer: Any, recorder: Recorder) -> Iterator[None]:
 
     @functools.wraps(function)
     def recorded(*args: Any, **kwargs: Any) -> Any:
-        is_first = recorder.begin(path, *args, *kwargs.values())
-        outputs = function(*args, **kwargs)
-        if is_first:
-            recorder.end(path, outputs)
-        return outputs
+        return recorder.recorded(path, function, args, kwargs)
 
     attributes["call"] = recorded
     try:
