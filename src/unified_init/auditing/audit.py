@@ -35,7 +35,7 @@ from unified_init.inventory.quantized import quantized_reasons
 from unified_init.models.names import without_prefixes
 from unified_init.models.packed import packed_left
 from unified_init.models.reading import described, edited
-from unified_init.recipes.rule import Recipe
+from unified_init.recipes.recipe import Recipe
 from unified_init.stream.dtypes import name_of
 from unified_init.testing.findings import family_p, verdict
 from unified_init.walkers.layer_facts import ComputedError

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from unified_init.inventory.parts import Box, Part
     from unified_init.inventory.records import Record
     from unified_init.recipes.assignment import Piece
-    from unified_init.recipes.rule import Recipe
+    from unified_init.recipes.recipe import Recipe
 
 __all__ = ["Expectation", "deciding_rules", "expectations_of", "read_tensor", "unused_rules"]
 

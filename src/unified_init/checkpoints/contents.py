@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from unified_init.inventory.parts import Part
     from unified_init.inventory.records import Record
-    from unified_init.recipes.rule import Recipe
+    from unified_init.recipes.recipe import Recipe
     from unified_init.walkers.protocol import Keeping
 
     Native = tuple[tuple[int, ...], str]

@@ -18,7 +18,7 @@ from unified_init.law.law import STREAM
 from unified_init.recipes.recipe_json import recipe_from_json, recipe_to_json
 
 if TYPE_CHECKING:
-    from unified_init.recipes.rule import Recipe
+    from unified_init.recipes.recipe import Recipe
 
 __all__ = ["FILE", "Origin", "folder_of", "read_origin", "write_origin"]
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unified_init.checkpoints.safetensors_files import Box, Entry
-    from unified_init.recipes.rule import Recipe
+    from unified_init.recipes.recipe import Recipe
     from unified_init.walkers.protocol import Holding, Piece, Walker
     from unified_init.walkers.writes import Write
 

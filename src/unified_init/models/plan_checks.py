@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from unified_init.inventory.inventory import Inventory
     from unified_init.inventory.records import Record
     from unified_init.recipes.assignment import Assignment
-    from unified_init.recipes.rule import Recipe
+    from unified_init.recipes.recipe import Recipe
 
 __all__ = ["check_labels", "check_rules", "check_streams", "check_unmatched"]
 

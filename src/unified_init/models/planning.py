@@ -18,7 +18,7 @@ from unified_init.models.plan_checks import check_labels, check_rules, check_str
 from unified_init.models.plan_notes import notes_of
 from unified_init.models.plan_text import rows_of, tree
 from unified_init.recipes.assignment import assign_by, deciding_rule
-from unified_init.recipes.rule import Recipe
+from unified_init.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

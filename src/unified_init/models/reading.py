@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from unified_init.inventory.records import Record
-    from unified_init.recipes.rule import Recipe
+    from unified_init.recipes.recipe import Recipe
 
 __all__ = ["described", "edited"]
 

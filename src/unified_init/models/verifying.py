@@ -20,7 +20,7 @@ from unified_init.models.planning import streams_of
 from unified_init.models.run_outputs import compared_outputs, judged
 from unified_init.models.telling_recipe import stream_of, telling
 from unified_init.models.verification import LayerDifference, Verification
-from unified_init.recipes.rule import Recipe
+from unified_init.recipes.recipe import Recipe
 from unified_init.spec import presets
 from unified_init.walkers.registry import runner_of, walker_of
 

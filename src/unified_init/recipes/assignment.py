@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from unified_init.inventory.parts import Box, Part
     from unified_init.inventory.records import Record
     from unified_init.law.law import Fans, Law
-    from unified_init.recipes.rule import Recipe, Rule
+    from unified_init.recipes.recipe import Recipe
+    from unified_init.recipes.rule import Rule
     from unified_init.spec.initializer import Initializer
 
 __all__ = ["Assignment", "Piece", "assign", "assign_by", "deciding_rule", "law_with_fans"]

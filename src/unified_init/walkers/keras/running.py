@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from unified_init.backends.registry import backend_of, get
-from unified_init.walkers.keras.walker import children_of
+from unified_init.walkers.keras.paths import children_of
 from unified_init.walkers.runs import Recorder, Run, call
 
 if TYPE_CHECKING:
