@@ -57,6 +57,14 @@ def _vit_base() -> tuple[Any, ui.Recipe]:
     return timm.create_model("vit_base_patch16_224"), ui.recipes.vit_timm()
 
 
+def _tiny_layers() -> tuple[Any, ui.Recipe]:
+    """Return layers of so few values that only the work per tensor counts."""
+    import torch
+
+    layers = [torch.nn.Linear(8, 8) for _ in range(200)]
+    return torch.nn.Sequential(*layers), ui.recipes.torch_default()
+
+
 def _gpt2_torch() -> Pair:
     """GPT-2 small of transformers, which goes through its modules with ``_init_weights``."""
     model, recipe = _gpt2()
@@ -153,4 +161,5 @@ MODELS: dict[tuple[str, str], Callable[[], Pair]] = {
 }
 TORCH_MODELS: dict[str, Callable[[], tuple[Any, ui.Recipe]]] = {
     "gpt2_small": _gpt2, "resnet50": _resnet50, "vit_base": _vit_base,
+    "tiny_layers": _tiny_layers,
 }  # fmt: skip

@@ -62,7 +62,8 @@ TARGETS: dict[tuple[str, str, str, str], float] = {
     ("models", "jax", "gpt2_small", "from process start"): 0.5,
     **{("apply", name, model, WHOLE): 1.0 for name, model in (
         ("torch", "gpt2_small"), ("torch", "resnet50"), ("tensorflow", "resnet50"), ("jax", "resnet50"))},
-    ("apply", "torch", "vit_base", AUDITED): 3.0,
+    **{("apply", "torch", model, AUDITED): 3.0 for model in (
+        "gpt2_small", "resnet50", "vit_base", "tiny_layers")},
     ("nocompiler", "numpy", "normal", IN_PLACE): 1.3,
     ("nocompiler", "numpy", "uniform", IN_PLACE): 5.0,
     **{("layouts", "numpy", law, way): 1.3 for law in ("he_normal",) for way in (
@@ -180,7 +181,7 @@ def _apply(framework: str) -> list[Case]:
     found = [Case("apply", framework, name, WHOLE, (size,)) for name, size in models.get(framework, ())]
     if framework != "torch":
         return found
-    audited = (*models["torch"], ("vit_base", 86_567_656))
+    audited = (*models["torch"], ("vit_base", 86_567_656), ("tiny_layers", 14_400))
     return [*found, *(Case("apply", "torch", name, AUDITED, (size,)) for name, size in audited)]
 
 

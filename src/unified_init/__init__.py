@@ -40,17 +40,16 @@ if TYPE_CHECKING:
     from unified_init.interop.quantiles import from_quantile as from_quantile
     from unified_init.interop.serialise import from_json as from_json
     from unified_init.interop.serialise import to_json as to_json
+    from unified_init.inventory.inventory import Inventory as Inventory
+    from unified_init.inventory.inventory import inventory_to_json as inventory_to_json
     from unified_init.inventory.inventory_json import inventory_from_json as inventory_from_json
     from unified_init.inventory.layer import Layer as Layer
     from unified_init.inventory.layer import Split as Split
-    from unified_init.inventory.records import Inventory as Inventory
-    from unified_init.inventory.records import Part as Part
+    from unified_init.inventory.parts import Part as Part
     from unified_init.inventory.records import Record as Record
-    from unified_init.inventory.records import inventory_to_json as inventory_to_json
     from unified_init.law.law import STREAM as STREAM
     from unified_init.law.law import Law as Law
     from unified_init.models.agreeing import agree as agree
-    from unified_init.models.applying import Report as Report
     from unified_init.models.applying import apply as apply
     from unified_init.models.applying import inspect as inspect
     from unified_init.models.applying import plan as plan
@@ -59,16 +58,17 @@ if TYPE_CHECKING:
     from unified_init.models.materializing import unfilled as unfilled
     from unified_init.models.name_map import NameMap as NameMap
     from unified_init.models.planning import Plan as Plan
+    from unified_init.models.report import Report as Report
     from unified_init.models.tensors import digests as digests
     from unified_init.models.tensors import read as read
     from unified_init.models.transferring import transfer as transfer
     from unified_init.models.verification import Verification as Verification
     from unified_init.models.verifying import verify_match as verify_match
+    from unified_init.recipes.recipe import Recipe as Recipe
     from unified_init.recipes.recipe_json import recipe_from_json as recipe_from_json
     from unified_init.recipes.recipe_json import recipe_from_yaml as recipe_from_yaml
-    from unified_init.recipes.recipe_json import recipe_schema as recipe_schema
     from unified_init.recipes.recipe_json import recipe_to_json as recipe_to_json
-    from unified_init.recipes.rule import Recipe as Recipe
+    from unified_init.recipes.recipe_schema import recipe_schema as recipe_schema
     from unified_init.recipes.rule import Rule as Rule
     from unified_init.spec.distributions import BilinearUpsampling as BilinearUpsampling
     from unified_init.spec.distributions import Constant as Constant
@@ -122,16 +122,19 @@ _HOMES = {
 }
 _MODEL_HOMES = {
     "models.agreeing": "agree",
-    "models.applying": "Report apply inspect plan",
+    "models.applying": "apply inspect plan",
     "auditing.audit": "audit",
     "auditing.report": "Audit AuditRow",
     "auditing.coordinates": "CoordCheck coord_check",
-    "inventory.records": "Inventory Part Record inventory_to_json",
+    "inventory.inventory": "Inventory inventory_to_json",
     "inventory.inventory_json": "inventory_from_json",
+    "inventory.parts": "Part",
+    "inventory.records": "Record",
     "inventory.layer": "Layer Split",
     "models.matching": "match",
     "models.materializing": "materialize unfilled",
     "models.name_map": "NameMap",
+    "models.report": "Report",
     "models.tensors": "digests read",
     "models.transferring": "transfer",
     "checkpoints.proving": "verify",
@@ -142,8 +145,10 @@ _MODEL_HOMES = {
     "walkers.trees": "Haiku Linen haiku linen",
     "models.planning": "Plan",
     "auditing.probing": "Probe probe",
-    "recipes.rule": "Recipe Rule",
-    "recipes.recipe_json": "recipe_from_json recipe_from_yaml recipe_schema recipe_to_json",
+    "recipes.recipe": "Recipe",
+    "recipes.recipe_json": "recipe_from_json recipe_from_yaml recipe_to_json",
+    "recipes.recipe_schema": "recipe_schema",
+    "recipes.rule": "Rule",
 }
 _MODEL_HOME = {name: module for module, names in _MODEL_HOMES.items() for name in names.split()}
 

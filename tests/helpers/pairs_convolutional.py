@@ -15,7 +15,7 @@ from tests.helpers.model_pairs import ModelPair
 
 import unified_init as ui
 
-__all__ = ["CONVOLUTIONAL", "images"]
+__all__ = ["CONVOLUTIONAL", "images", "images_twice"]
 
 CLASSES = 10
 KERAS_EPSILON = 1e-3
@@ -27,7 +27,7 @@ def images(size: int) -> tuple[Any, Any]:
     return np.ascontiguousarray(last.transpose(0, 3, 1, 2)), last
 
 
-def _first_twice(size: int) -> tuple[Any, Any]:
+def images_twice(size: int) -> tuple[Any, Any]:
     """Return the same images twice, with channels first."""
     return images(size)[0], images(size)[0]
 
@@ -120,7 +120,7 @@ CONVOLUTIONAL = (
     ModelPair(
         first="EfficientNet-B0, torchvision", second="EfficientNet-B0, timm",
         make=lambda: (_torchvision("efficientnet_b0"), _timm("efficientnet_b0")),
-        inputs=lambda: _first_twice(33), needs=("torchvision", "timm"), tensors=311,
+        inputs=lambda: images_twice(33), needs=("torchvision", "timm"), tensors=311,
     ),
     ModelPair(
         first="DenseNet-121, torchvision", second="DenseNet-121, Keras applications",
@@ -142,7 +142,7 @@ CONVOLUTIONAL = (
     ModelPair(
         first="ConvNeXt tiny, torchvision", second="ConvNeXt tiny, timm",
         make=lambda: (_torchvision("convnext_tiny"), _timm("convnext_tiny")),
-        inputs=lambda: _first_twice(32), needs=("torchvision", "timm"), tensors=182,
+        inputs=lambda: images_twice(32), needs=("torchvision", "timm"), tensors=182,
     ),
     ModelPair(
         first="ResNet-18, torchvision", second="a port to Keras",
@@ -167,7 +167,7 @@ CONVOLUTIONAL = (
                 layer_type="basic", hidden_sizes=[64, 128, 256, 512], depths=[2, 2, 2, 2]
             ),
         ),
-        inputs=lambda: _first_twice(33), needs=("torchvision", "transformers"), tensors=102,
+        inputs=lambda: images_twice(33), needs=("torchvision", "transformers"), tensors=102,
     ),
     ModelPair(
         first="ResNet-50, torchvision", second="ResNet-50, Haiku",
@@ -177,13 +177,13 @@ CONVOLUTIONAL = (
     ModelPair(
         first="ResNet-50, torchvision", second="ResNet-50, transformers",
         make=lambda: (_torchvision("resnet50"), _transformers_resnet()),
-        inputs=lambda: _first_twice(33), needs=("torchvision", "transformers"), tensors=267, is_run=True,
+        inputs=lambda: images_twice(33), needs=("torchvision", "transformers"), tensors=267, is_run=True,
         is_long=True,
     ),
     ModelPair(
         first="RegNetY-400MF, torchvision", second="RegNetY-400MF, timm",
         make=lambda: (_torchvision("regnet_y_400mf"), _timm("regnety_004")),
-        inputs=lambda: _first_twice(33), needs=("torchvision", "timm"), tensors=331, is_run=True, is_long=True,
+        inputs=lambda: images_twice(33), needs=("torchvision", "timm"), tensors=331, is_run=True, is_long=True,
     ),
     ModelPair(
         first="Xception, timm", second="Xception, Keras applications",

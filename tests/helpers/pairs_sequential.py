@@ -7,16 +7,11 @@ from typing import Any
 import numpy as np
 from tests.helpers import ports_sequential, ports_transformers
 from tests.helpers.model_pairs import ModelPair
-from tests.helpers.pairs_convolutional import images
+from tests.helpers.pairs_convolutional import images, images_twice
 
 __all__ = ["SEQUENTIAL"]
 
 CLASSES, SIZE, PATCH, WIDTH, HEADS, LAYERS = 10, 32, 16, 192, 3, 2
-
-
-def _pixels(size: int = SIZE) -> tuple[Any, Any]:
-    """Return the same images twice, with channels first."""
-    return images(size)[0], images(size)[0]
 
 
 def _tokens() -> tuple[Any, Any]:
@@ -74,7 +69,7 @@ def _sequences() -> tuple[Any, Any]:
 SEQUENTIAL = (
     ModelPair(
         first="ViT, torchvision", second="ViT, timm",
-        make=lambda: (_torchvision_vit(), _timm_vit("vit_tiny_patch16_224")), inputs=_pixels,
+        make=lambda: (_torchvision_vit(), _timm_vit("vit_tiny_patch16_224")), inputs=lambda: images_twice(SIZE),
         needs=("torchvision", "timm"), tensors=32,
     ),
     ModelPair(
@@ -82,12 +77,12 @@ SEQUENTIAL = (
         make=lambda: (
             _transformers_vit("ViTForImageClassification", "ViTConfig"), _timm_vit("vit_tiny_patch16_224")
         ),
-        inputs=_pixels, needs=("transformers", "timm"), tensors=40,
+        inputs=lambda: images_twice(SIZE), needs=("transformers", "timm"), tensors=40,
     ),
     ModelPair(
         first="ViT, transformers", second="ViT, torchvision",
         make=lambda: (_transformers_vit("ViTForImageClassification", "ViTConfig"), _torchvision_vit()),
-        inputs=_pixels, needs=("transformers", "torchvision"), tensors=40,
+        inputs=lambda: images_twice(SIZE), needs=("transformers", "torchvision"), tensors=40,
     ),
     ModelPair(
         first="DeiT with two heads, transformers", second="DeiT with two heads, timm",
@@ -98,7 +93,7 @@ SEQUENTIAL = (
         inputs=lambda: (_logits, images(SIZE)[0]), needs=("transformers", "timm"), tensors=43,
     ),
     ModelPair(
-        first="Swin tiny, torchvision", second="Swin tiny, timm", make=_swin, inputs=lambda: _pixels(224),
+        first="Swin tiny, torchvision", second="Swin tiny, timm", make=_swin, inputs=lambda: images_twice(224),
         needs=("torchvision", "timm"), tensors=173, is_long=True,
     ),
     ModelPair(

@@ -12,6 +12,7 @@ import unified_init as ui
 from unified_init.drawing.digests import values_of
 
 if TYPE_CHECKING:
+    import pathlib
     from collections.abc import Callable
 
 X = np.random.default_rng(0).standard_normal((32, 5), dtype=np.float32)
@@ -206,6 +207,39 @@ def test_other_collections_of_flax_are_copied() -> None:
     assert np.array_equal(*outputs)
     index = [tree.variables["cache"]["index"] for tree in (trees[1], result)]
     assert np.array_equal(*index)
+
+
+@pytest.mark.needs("flax")
+def test_bare_arrays_of_nnx_modules_are_copied_and_saved(tmp_path: pathlib.Path) -> None:
+    """NNX counts them as state: nnx.split returns them, and nnx.update writes them. Keys stay."""
+    import jax
+    import jax.numpy as jnp
+    from flax import nnx
+
+    class Scaled(nnx.Module):
+        def __init__(self, seed: int) -> None:
+            self.fc, self.key = nnx.Linear(5, 3, rngs=nnx.Rngs(seed)), jax.random.key(seed)
+            self.mean, self.steps = jnp.full(5, float(seed)), np.array(seed, np.int32)
+            self.scales = nnx.List([jnp.full(3, 1.0 + seed)])
+            self.named = nnx.data({"shift": jnp.full(3, float(seed))})
+
+        def __call__(self, x: Any) -> Any:
+            return self.fc(x - self.mean) * self.scales[0] + self.named["shift"]
+
+    first, second = Scaled(1), Scaled(2)
+    key = jax.random.key_data(second.key)
+    ui.transfer(first, second)
+    assert np.array_equal(first(X), second(X))
+    assert int(second.steps) == 1
+    assert np.array_equal(jax.random.key_data(second.key), key)
+    other = Scaled(2)
+    other.mean = jnp.zeros(4)
+    with refused(ui.ArgumentValueError):
+        ui.transfer(first, other)
+
+    del first.key
+    ui.save(first, ui.recipes.flax_nnx_default(), tmp_path / "weights", seed=0)
+    assert ui.verify(tmp_path / "weights", ui.recipes.flax_nnx_default(), seed=0).ok
 
 
 @pytest.mark.needs("equinox")

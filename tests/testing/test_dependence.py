@@ -51,6 +51,21 @@ def test_serial_correlation_sees_each_lag(lag: int) -> None:
     assert dependence.serial(x).p > 1e-3
 
 
+@pytest.mark.parametrize("size", [1, 1000, 5000, dependence.MANY + 1])
+def test_hashes_that_occur_twice_are_all_among_those_that_share(size: int) -> None:
+    """With a tenth of them copied; in a table, hardly any other is."""
+    hashes = np.random.default_rng(size).integers(2**64, size=size, dtype=np.uint64)
+    copies = size // 10
+    hashes[size - copies :] = hashes[:copies]
+    twice = np.flatnonzero(
+        np.unique(hashes, return_counts=True)[1][np.unique(hashes, return_inverse=True)[1]] > 1
+    )
+    shared = dependence.sharing(hashes)
+    assert (np.diff(shared) > 0).all()
+    assert set(twice.tolist()) <= set(shared.tolist())
+    assert size > dependence.MANY or shared.size <= 2 * copies + 0.1 * size
+
+
 def test_neighbours_across_axes_are_correlated_as_numpy_says() -> None:
     """Every axis but the last, whose neighbours are those of the serial correlation."""
     x = unit((12, 15, 20))

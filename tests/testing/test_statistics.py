@@ -56,6 +56,15 @@ def test_kolmogorov_smirnov_is_that_of_scipy(shift: float) -> None:
     assert p == pytest.approx(expected.pvalue, rel=1e-9, abs=1e-15)
 
 
+@pytest.mark.parametrize("n", [1, 2, 8, 64, 99, 140, 141])
+def test_the_p_value_of_few_values_is_that_of_scipy(n: int) -> None:
+    """To 1e-11, from the smallest distance that there is up to 1, which has none above."""
+    for distance in np.linspace(0.5 / n, 1.0, 200):
+        sample = np.clip(np.arange(1, n + 1) / n - distance, 0.0, 1.0)
+        observed, p = goodness.kolmogorov_smirnov(sample)
+        assert p == pytest.approx(float(stats.kstwo.sf(observed, n)), rel=5e-11, abs=1e-300)
+
+
 def weighted_distance(u: Array) -> float:
     """Return n times the integral of (F_n - u)^2 / (u (1 - u)), piece by piece, in closed form."""
     ends = np.concatenate([[1e-300], u, [1.0 - 2.0**-53]])

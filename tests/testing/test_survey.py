@@ -12,7 +12,7 @@ import unified_init as ui
 from unified_init import testing
 from unified_init.testing.dependence import repeats
 from unified_init.testing.power_sums import power_sums_of
-from unified_init.testing.survey import survey
+from unified_init.testing.survey import MANY, different, survey
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,6 +25,16 @@ SPECS = {
     "quantile": ui.from_quantile(lambda p: p**2, lambda p: (1 - p) ** 2, low=0.0, high=1.0),
 }
 BOUNDED = {"bounds", "distinct values", "repeated runs", "repeated columns"}
+
+
+@pytest.mark.parametrize("size", [1, MANY - 1, MANY, 20 * MANY])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+def test_different_values_are_counted_as_numpy_does(dtype: str, size: int) -> None:
+    """With many copies, and zeros of both signs, which are one value."""
+    values = np.random.default_rng(size).integers(-size, size + 1, size).astype(dtype)
+    values[::3] *= 0
+    assert different(values) == np.unique(values).size
+    assert different(values.astype(np.float64) + np.arange(size)) == np.unique(values + np.arange(size)).size
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16", "float8_e4m3fn"])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import unified_init as ui
-from unified_init.inventory.records import Part
+from unified_init.inventory.parts import Part
 from unified_init.law.layout import bind
 from unified_init.stream.dtypes import DTYPES
 from unified_init.stream.program import Program, make_program

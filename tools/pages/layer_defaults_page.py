@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from unified_init.inventory.records import Record
     from unified_init.law.law import Law
     from unified_init.recipes.assignment import Assignment, Piece
-    from unified_init.recipes.rule import Recipe
+    from unified_init.recipes.recipe import Recipe
 
 __all__ = ["DEFAULTS", "layer_defaults_page"]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from unified_init.inventory.records import Part, Record
+from unified_init.inventory.parts import Part
+from unified_init.inventory.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,10 +17,16 @@ from unified_init.auditing.causes import (
 )
 from unified_init.auditing.duplicates import mark_duplicates
 from unified_init.auditing.example_statistics import example_statistics
-from unified_init.auditing.expectations import Expectation, expectations_of, read_tensor, unused_rules
+from unified_init.auditing.expectations import (
+    Expectation,
+    deciding_rules,
+    expectations_of,
+    read_tensor,
+    unused_rules,
+)
 from unified_init.auditing.report import Audit, AuditRow
 from unified_init.auditing.structures import Draws, independent_draws, structural_fault
-from unified_init.auditing.values import far_values, findings_of, law_of_reals, measure
+from unified_init.auditing.values import Observed, far_values, findings_of, law_of_reals, measure
 from unified_init.backends.memory import SpreadError
 from unified_init.core import checks
 from unified_init.core.reprs import shown
@@ -29,7 +35,8 @@ from unified_init.inventory.quantized import quantized_reasons
 from unified_init.models.names import without_prefixes
 from unified_init.models.packed import packed_left
 from unified_init.models.reading import described, edited
-from unified_init.recipes.rule import Recipe
+from unified_init.recipes.recipe import Recipe
+from unified_init.stream.dtypes import name_of
 from unified_init.testing.findings import family_p, verdict
 from unified_init.walkers.layer_facts import ComputedError
 from unified_init.walkers.registry import walker_of
@@ -39,9 +46,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from unified_init.auditing.values import Measured, Observed
+    from unified_init.auditing.values import Measured
+    from unified_init.inventory.inventory import Inventory
     from unified_init.inventory.layer import Layer
-    from unified_init.inventory.records import Inventory
     from unified_init.testing.findings import Finding
     from unified_init.walkers.protocol import Tying, Walker
 
@@ -50,6 +57,7 @@ __all__ = ["ALPHA", "audit"]
 # ruff: noqa: ANN401  # models of any framework
 
 ALPHA = 1e-9
+NUMBERS = tuple(field.name for field in dataclasses.fields(Observed))
 FEW, FEW_OF = 3, 1e-3  # so many values, and such a share of all, are outliers and not another law
 
 
@@ -116,11 +124,12 @@ def audit(
     own = walker.inspect(model)
     base = own if inventory is None else edited(inventory, own)
     inventory = without_prefixes(described([base], layers, places, recipe)[0], strip)
-    unused = unused_rules(inventory, recipe)
-    expectations = tuple(expectations_of(inventory, recipe))
+    deciding = deciding_rules(inventory, recipe)
+    unused = unused_rules(inventory, recipe, deciding)
+    expectations = tuple(expectations_of(inventory, recipe, deciding))
     context = context_of(inventory, expectations)
     rows: list[AuditRow] = []
-    quantized = quantized_reasons(inventory)
+    quantized = quantized_reasons(inventory.records, inventory.left)
     unique: dict[int, NDArray[Any]] = {}  # by row, the values that no other tensor should hold
     for expectation in expectations:
         reasons = [quantized[path] for path, _ in expectation.record.stored if path in quantized]
@@ -224,7 +233,7 @@ def _tested(
     context: Context,
 ) -> AuditRow:
     """Return the row of a tensor whose independent draws are tested; all of its values are ``measured``."""
-    dtype = draws.values.dtype.name
+    dtype = name_of(draws.values.dtype)
     law, observed = law_of_reals(draws.law, dtype), measured.observed
     try:
         findings = findings_of(measured if draws.is_all else measure(draws.values), law)
@@ -263,7 +272,7 @@ def _row(
 ) -> AuditRow:
     record, piece = expectation.record, expectation.piece
     scores = {finding.name: finding.z for finding in findings}
-    facts: dict[str, Any] = {} if observed is None else dataclasses.asdict(observed)
+    facts: dict[str, Any] = {} if observed is None else {name: getattr(observed, name) for name in NUMBERS}
     if piece is not None:
         law = law_of_reals(piece.law, record.dtype)
         facts |= {

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from unified_init.auditing.expectations import Expectation
     from unified_init.auditing.values import Observed
-    from unified_init.inventory.records import Inventory, Record
+    from unified_init.inventory.inventory import Inventory
+    from unified_init.inventory.records import Record
     from unified_init.law.law import Fans, Law
     from unified_init.recipes.assignment import Piece
     from unified_init.spec.initializer import Initializer

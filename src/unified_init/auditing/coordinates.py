@@ -18,7 +18,7 @@ from unified_init.core.reprs import shown
 from unified_init.core.text_table import aligned
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.models.applying import apply, inspect
-from unified_init.recipes.rule import Recipe
+from unified_init.recipes.recipe import Recipe
 from unified_init.recipes.width.mup import MuP
 
 if TYPE_CHECKING:

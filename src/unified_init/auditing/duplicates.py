@@ -6,13 +6,14 @@ One may begin with the other. Two draws of one distribution from the same seed d
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING, Any
 
 import ml_dtypes
 import numpy as np
 
 from unified_init.drawing.digests import as_bits
-from unified_init.stream.dtypes import DTYPES
+from unified_init.stream.dtypes import DTYPES, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,7 +43,7 @@ def duplicates_of(values: Mapping[int, NDArray[Any]]) -> dict[int, tuple[int, ..
     for key, array in values.items():
         head = as_bits(array.reshape(-1)[:HEAD])
         if len(head) == HEAD and (head != head[0]).any():
-            keys_by_head.setdefault((array.dtype.name, head.tobytes()), []).append(key)
+            keys_by_head.setdefault((name_of(array.dtype), head.tobytes()), []).append(key)
     duplicates: dict[int, set[int]] = {}
     for group in keys_by_head.values():
         # The largest first: tensors that it begins with also begin each other.
@@ -85,16 +86,18 @@ def proportional_of(values: Mapping[int, NDArray[Any]]) -> dict[int, tuple[int, 
 
 def _standardized(values: NDArray[Any], count: int) -> NDArray[np.float64] | None:
     """Return the first values less their mean, as a vector of length 1; None where they say nothing."""
-    if values.dtype.name not in DTYPES or values.dtype.itemsize < NARROWEST:
+    if name_of(values.dtype) not in DTYPES or values.dtype.itemsize < NARROWEST:
         return None
     flat = values.reshape(-1)[:count]
     if flat.dtype.kind == "c":
         flat = flat.view(flat.real.dtype)[:count]
     reals = flat.astype(np.float64)
-    if not np.isfinite(reals).all() or np.unique(reals).size < HEAD:
+    if not np.isfinite(reals).all():
         return None
-    centered = reals - reals.mean()
-    unit: NDArray[np.float64] = centered / np.linalg.norm(centered)
+    if len(set(reals[:HEAD].tolist())) < HEAD and np.unique(reals).size < HEAD:
+        return None
+    centered = reals - np.add.reduce(reals) / reals.size
+    unit: NDArray[np.float64] = centered / math.sqrt(centered @ centered)
     return unit
 
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unified_init.auditing.expectations import Expectation
-    from unified_init.inventory.records import Inventory
-    from unified_init.recipes.rule import Recipe
+    from unified_init.inventory.inventory import Inventory
+    from unified_init.recipes.recipe import Recipe
 
 __all__ = ["example_statistics"]
 

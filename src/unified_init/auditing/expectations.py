@@ -16,15 +16,17 @@ from unified_init.models.tensors import LogicalTensor
 from unified_init.recipes.assignment import assign_by, deciding_rule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from unified_init.inventory.records import Box, Inventory, Part, Record
+    from unified_init.inventory.inventory import Inventory
+    from unified_init.inventory.parts import Box, Part
+    from unified_init.inventory.records import Record
     from unified_init.recipes.assignment import Piece
-    from unified_init.recipes.rule import Recipe
+    from unified_init.recipes.recipe import Recipe
 
-__all__ = ["Expectation", "expectations_of", "read_tensor", "unused_rules"]
+__all__ = ["Expectation", "deciding_rules", "expectations_of", "read_tensor", "unused_rules"]
 
 NO_RULE, NO_LAW, LEFT, OK = "no rule", "no law", "left", "ok"
 
@@ -62,11 +64,18 @@ class Expectation:
         return self.record.shape if self.piece is None else self.piece.shape
 
 
-def expectations_of(inventory: Inventory, recipe: Recipe) -> Iterator[Expectation]:
+def deciding_rules(inventory: Inventory, recipe: Recipe) -> list[int | None]:
+    """Return the index of the rule that decides each record; None where none does."""
+    frozen = inventory.frozen
+    return [deciding_rule(record, recipe, frozen=record.path in frozen) for record in inventory]
+
+
+def expectations_of(
+    inventory: Inventory, recipe: Recipe, deciding: Sequence[int | None]
+) -> Iterator[Expectation]:
     """Yield the expectation of each tensor, in the order of the inventory."""
     frozen = inventory.frozen
-    for record in inventory:
-        index = deciding_rule(record, recipe, frozen=record.path in frozen)
+    for record, index in zip(inventory, deciding, strict=True):
         if index is None:
             yield Expectation(record, why=LEFT if record.path in frozen else NO_RULE)
             continue
@@ -84,15 +93,14 @@ def expectations_of(inventory: Inventory, recipe: Recipe) -> Iterator[Expectatio
             yield Expectation(assignment.record, assignment.rule, piece, zero_row, box)
 
 
-def unused_rules(inventory: Inventory, recipe: Recipe) -> tuple[str, ...]:
+def unused_rules(inventory: Inventory, recipe: Recipe, deciding: Sequence[int | None]) -> tuple[str, ...]:
     """Return the rules that decide nothing and are not optional, in words."""
     frozen = inventory.frozen
-    deciding = {deciding_rule(record, recipe, frozen=record.path in frozen) for record in inventory}
-    tables = [record for record in inventory if record.path in frozen]
+    tables, used = [record for record in inventory if record.path in frozen], set(deciding)
     return tuple(
         f"rule {index} ({rule})"
         for index, rule in enumerate(recipe.rules)
-        if not rule.optional and index not in deciding and not any(map(rule.matches, tables))
+        if not rule.optional and index not in used and not any(map(rule.matches, tables))
     )
 
 

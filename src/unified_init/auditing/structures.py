@@ -20,7 +20,7 @@ from unified_init.law.unit_values import (
     UnitNormal,
 )
 from unified_init.stream.arrange import to_logical
-from unified_init.stream.dtypes import DTYPES
+from unified_init.stream.dtypes import DTYPES, name_of
 from unified_init.stream.kernels import earlier_middle
 from unified_init.stream.program import make_program
 from unified_init.stream.run import on_host
@@ -28,7 +28,8 @@ from unified_init.stream.run import on_host
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from unified_init.inventory.records import Box, Record
+    from unified_init.inventory.parts import Box
+    from unified_init.inventory.records import Record
     from unified_init.law.law import Law
     from unified_init.recipes.assignment import Piece
 
@@ -56,7 +57,7 @@ class Draws:
 def independent_draws(values: NDArray[Any], record: Record, piece: Piece, box: Box | None) -> Draws | None:
     """Return the values that are independent draws, without zeros and repeats; None if there are none."""
     law = piece.law
-    if values.dtype.name not in DTYPES:
+    if name_of(values.dtype) not in DTYPES:
         return None
     if law.independent and law.repeat == 1:
         return Draws(values, law, is_all=True)

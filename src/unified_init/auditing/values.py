@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.auditing.report import LIMIT
-from unified_init.stream.dtypes import DTYPES
+from unified_init.stream.dtypes import DTYPES, name_of
 from unified_init.testing.findings import Finding, finding, weighed
 from unified_init.testing.goodness import MEDIAN, grades, kolmogorov_smirnov
 from unified_init.testing.one_sample import FEWEST, ends_of, examine
 from unified_init.testing.populations import population_of
 from unified_init.testing.power_sums import PowerSums, power_sums_of
-from unified_init.testing.survey import DISTINCT, survey
+from unified_init.testing.survey import DISTINCT, different, survey
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -98,18 +98,15 @@ def measure(values: NDArray[Any]) -> Measured:
 def _observed(sums: PowerSums | None, sample: NDArray[Any]) -> Observed:
     if sums is None:
         return Observed(0, 0, *(math.nan,) * 5, 0)
-    flat = sample.reshape(-1)
-    head = flat[:DISTINCT] if flat.dtype.itemsize > NARROW else flat
-    return Observed(
-        sums.size, sample.size, sums.mean, sums.std, sums.low, sums.high, sums.kurtosis, _distinct(head)
-    )
+    distinct = 1 if sums.low == sums.high and sample.dtype.kind not in "iu" else _distinct(sample.reshape(-1))
+    return Observed(sums.size, sample.size, sums.mean, sums.std, sums.low, sums.high, sums.kurtosis, distinct)
 
 
 def _distinct(values: NDArray[Any]) -> int:
     """Return the number of different values; those of a narrow type are counted by their bits."""
     width = values.dtype.itemsize
     if width > NARROW:
-        return int(np.unique(values).size)
+        return different(values[:DISTINCT])
     patterns = np.flatnonzero(np.bincount(values.view(f"u{width}"))).astype(f"u{width}")
     return int(np.unique(patterns.view(values.dtype).astype(np.float32)).size)
 
@@ -122,11 +119,11 @@ def findings_of(measured: Measured, law: Law) -> tuple[Finding, ...]:
         return survey(sample, law, sums, measured.observed.distinct) or examine(sample, law)
     # Below a hundred values the statistics of sums are not exact. The distance of distributions is, for any
     # size.
-    element_type = DTYPES[sample.dtype.name]
-    low, high = ends_of(law, element_type)
+    dtype = name_of(sample.dtype)
+    low, high = ends_of(law, DTYPES[dtype])
     flat = np.sort(sample.astype(np.float64).reshape(-1))
-    outside = int(((flat < low) | (flat > high)).sum())
-    distance, p = kolmogorov_smirnov(grades(flat, population_of(law, sample.dtype.name)))
+    outside = 0 if low <= flat[0] and flat[-1] <= high else int(((flat < low) | (flat > high)).sum())
+    distance, p = kolmogorov_smirnov(grades(flat, population_of(law, dtype)))
     return weighed(
         [finding("Kolmogorov-Smirnov", distance, MEDIAN / math.sqrt(flat.size), p)],
         [finding("bounds", outside, 0.0, 0.0 if outside else 1.0)],

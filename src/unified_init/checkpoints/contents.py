@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from unified_init.drawing.seeds import check_seed, is_traced, key_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.inventory.records import Inventory
+from unified_init.inventory.inventory import Inventory
 from unified_init.models.name_map import as_read, records_of
 from unified_init.models.planning import plan_inventory
 from unified_init.models.preparing import writes_of
@@ -23,8 +24,9 @@ from unified_init.walkers.writes import Drawn, Target, Write
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from unified_init.inventory.records import Part, Record
-    from unified_init.recipes.rule import Recipe
+    from unified_init.inventory.parts import Part
+    from unified_init.inventory.records import Record
+    from unified_init.recipes.recipe import Recipe
     from unified_init.walkers.protocol import Keeping
 
     Native = tuple[tuple[int, ...], str]
@@ -129,13 +131,10 @@ def _native_shape(record: Record, part: Part) -> tuple[int, ...]:
         return record.part_shape(part)
     if part.view is None:
         return tuple(stop for _, stop in part.box)
-    factors, shape = list(part.view), []
-    for length in record.shape[: record.axis]:
-        shape.append(length)
-        factors = factors[1:]
-    rest = record.shape[(record.axis or 0) + 1 :]
-    split = factors[: len(factors) - len(rest)]
-    return (*shape, int(np.prod(split)), *rest)
+    axis = record.axis or 0
+    before, after = record.shape[:axis], record.shape[axis + 1 :]
+    factors = part.view[axis : len(part.view) - len(after)]  # of the axis of parts
+    return (*before, math.prod(factors), *after)
 
 
 def _in_dtype(natives: Callable[[str], Native], dtype: str | None, path: str) -> Native:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from unified_init.core import checks
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.inventory.inventory import Inventory, inventory_to_json
 from unified_init.inventory.inventory_json import inventory_from_json
-from unified_init.inventory.records import Inventory, inventory_to_json
 from unified_init.law.law import STREAM
 from unified_init.recipes.recipe_json import recipe_from_json, recipe_to_json
 
 if TYPE_CHECKING:
-    from unified_init.recipes.rule import Recipe
+    from unified_init.recipes.recipe import Recipe
 
 __all__ = ["FILE", "Origin", "folder_of", "read_origin", "write_origin"]
 

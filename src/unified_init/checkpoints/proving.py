@@ -17,7 +17,7 @@ from unified_init.checkpoints.safetensors_files import boxes_of, itemsize, read_
 from unified_init.core import checks
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.inventory.records import Inventory
+from unified_init.inventory.inventory import Inventory
 from unified_init.models.name_map import as_read, records_of
 from unified_init.models.planning import check_recipe, streams_of
 from unified_init.models.reading import described
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unified_init.checkpoints.safetensors_files import Box, Entry
-    from unified_init.recipes.rule import Recipe
+    from unified_init.recipes.recipe import Recipe
     from unified_init.walkers.protocol import Holding, Piece, Walker
     from unified_init.walkers.writes import Write
 

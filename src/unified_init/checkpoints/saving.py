@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from unified_init.recipes.rule import Recipe
+    from unified_init.recipes.recipe import Recipe
     from unified_init.walkers.writes import Write
 
 __all__ = ["save"]

@@ -35,6 +35,8 @@ __all__ = [
     "shown",
     "switch",
     "text",
+    "texts",
+    "tuple_of",
 ]
 
 # A standard deviation or bound below this would need subnormal float32 numbers, which some
@@ -219,6 +221,20 @@ def text(name: str, value: object) -> str:
         msg = f"`{name}` must be valid Unicode, got {shown(word)}, which UTF-8 cannot encode."
         raise ArgumentValueError(msg) from None
     return word
+
+
+def tuple_of(name: str, value: object) -> tuple[Any, ...]:
+    """Return a tuple or a list as a tuple."""
+    sequence = entries(value)
+    if sequence is None:
+        msg = f"`{name}` must be a tuple, got {shown(value)}."
+        raise ArgumentTypeError(msg)
+    return sequence
+
+
+def texts(name: str, value: object) -> tuple[str, ...]:
+    """Return a tuple or a list of strings as a tuple of plain strs."""
+    return tuple(text(name, entry) for entry in tuple_of(name, value))
 
 
 def _shape_text(shape: Sequence[int]) -> str:

@@ -8,7 +8,9 @@ from typing import Any
 from unified_init.core import checks, json_text
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentValueError, UnifiedInitError
-from unified_init.inventory.records import SCHEMA, Inventory, Part, Record
+from unified_init.inventory.inventory import SCHEMA, Inventory
+from unified_init.inventory.parts import Part
+from unified_init.inventory.records import Record
 
 __all__ = ["inventory_from_json"]
 

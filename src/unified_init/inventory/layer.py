@@ -10,7 +10,8 @@ from unified_init.core import checks
 from unified_init.core.public import public
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.inventory.records import KINDS, PLACES, ROLES, Part
+from unified_init.inventory.parts import Part
+from unified_init.inventory.records import KINDS, PLACES, ROLES
 from unified_init.law.layout import parse, size_items
 
 __all__ = ["Layer", "Named", "Split", "layer_items", "place_items"]

@@ -10,9 +10,9 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
-    from unified_init.inventory.records import Inventory
+    from unified_init.inventory.records import Record
 
 __all__ = ["has_scale", "is_calibration", "is_quantized", "quantized_reason", "quantized_reasons"]
 
@@ -64,15 +64,20 @@ def has_scale(path: str, paths: Collection[str]) -> bool:
     )
 
 
-def quantized_reasons(inventory: Inventory) -> dict[str, str]:
-    """Return why the records of a model that are stored quantized have no values, by native path."""
+def quantized_reasons(records: Sequence[Record], others: Collection[str]) -> dict[str, str]:
+    """Return why the records that are stored quantized have no values, by native path.
+
+    Args:
+        records: of a model.
+        others: paths of the model's other tensors.
+    """
     narrow = [
         (path, record.dtype)
-        for record in inventory.records
+        for record in records
         if NARROW.fullmatch(record.dtype) or ALWAYS.fullmatch(record.dtype)
         for path in (record.path, *(path for path, _ in record.stored))
     ]
     if not narrow:
         return {}
-    paths = {*inventory.left, *(path for record in inventory.records for path, _ in record.stored)}
+    paths = {*others, *(path for record in records for path, _ in record.stored)}
     return {path: quantized_reason(dtype) for path, dtype in narrow if is_quantized(path, dtype, paths)}

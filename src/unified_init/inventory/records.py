@@ -1,4 +1,4 @@
-"""Inventories: a model's parameters as records, which no framework is needed to read.
+"""Records: what a recipe may ask about a parameter, which no framework is needed to read.
 
 A record is one logical tensor. Its parts say where in the model it is stored: a fused matrix has several
 parts in one native tensor, a recurrent kernel that is stored gate by gate has one native tensor per part.
@@ -7,22 +7,20 @@ parts in one native tensor, a recurrent kernel that is stored gate by gate has o
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from unified_init.core import checks, json_text
+from unified_init.core import checks
 from unified_init.core.public import public
 from unified_init.core.reprs import shown
-from unified_init.core.text_table import aligned, as_html
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.inventory.quantized import quantized_reasons
+from unified_init.inventory.parts import Part, pairs_of
 from unified_init.law.layout import bind, size_items
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from unified_init.inventory.parts import Box
 
-__all__ = ["KINDS", "PLACES", "ROLES", "SCHEMA", "Box", "Inventory", "Part", "Record", "inventory_to_json"]
+__all__ = ["KINDS", "PLACES", "ROLES", "Record"]
 
 KINDS = (
     "linear", "conv", "conv_transpose", "bilinear", "embedding", "batch_norm", "layer_norm", "group_norm",
@@ -40,77 +38,6 @@ PLACES = (
     "last_norm", "last_conv", "modulation", "time", "embedding.token", "embedding.position", "embedding.type",
 )  # fmt: skip
 
-# Roles of tables that a model may compute, or take from elsewhere, and not train.
-TABLES = frozenset({"embedding", "position", "parameter"})
-
-HEADINGS = (
-    "path", "shape", "layout", "type", "kind", "role", "place", "block", "fan_in", "fan_out", "parts",
-)  # fmt: skip
-SCHEMA = 1  # of an inventory's JSON
-
-# The start and stop of every axis of a native tensor.
-Box = tuple[tuple[int, int], ...]
-
-
-@public
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """A labeled part of a record, and where it is stored.
-
-    Args:
-        label: such as "q" or "f"; the part is drawn under ``name/label``. "" is a part that is the whole
-            record, and is drawn under its name.
-        length: its extent along the record's axis of parts.
-        path: the native tensor that holds it.
-        box: the region of that tensor, one (start, stop) per axis of ``view``; None is all of it.
-        shift: the number that the forward pass adds to the stored values (Haiku's LSTM adds 1 to the
-            forget gate's); a law is of the sum.
-        view: the shape in which the tensor is read, some of its axes split into several, so that parts
-            that alternate are regions too: queries, keys and values that are stored head by head are
-            regions of (heads, 3, head size, inputs). None is the tensor's own shape.
-
-    Raises:
-        ArgumentTypeError: a field of the wrong type.
-        ArgumentValueError: a length below 1, a view of another rank than the box, or a shift that is not
-            finite.
-
-    Example:
-        >>> Part(label="q", length=64, path="attn.in_proj_weight", box=((0, 64), (0, 64))).shift
-        0.0
-    """
-
-    label: str
-    length: int
-    path: str
-    box: Box | None = None
-    shift: float = 0.0
-    view: tuple[int, ...] | None = None
-
-    def __post_init__(self) -> None:
-        """Check the fields."""
-        for field in ("label", "path"):
-            object.__setattr__(self, field, checks.text(field, getattr(self, field)))
-        object.__setattr__(self, "length", checks.count("length", self.length))
-        if self.box is not None:
-            object.__setattr__(self, "box", _box(self.label, self.box))
-        object.__setattr__(self, "shift", checks.finite("shift", self.shift))
-        if self.view is not None:
-            object.__setattr__(self, "view", checks.shape_of(self.view))
-            if self.box is None or len(self.box) != len(self.view or ()):
-                both = f"{shown(self.view)} and {shown(self.box)}"
-                msg = f"`view` of part {self.label!r} must have the axes of its `box`, got {both}."
-                raise ArgumentValueError(msg)
-
-    def region(self, values: Any) -> Any:  # noqa: ANN401  # an array
-        """Return the part of an array of the native tensor's shape: a view of it."""
-        try:
-            viewed = values if self.view is None else values.reshape(self.view)
-            return viewed if self.box is None else viewed[tuple(slice(*ends) for ends in self.box)]
-        except Exception as error:  # of the framework
-            kind = type(values).__name__
-            msg = f"`values` must be an array of the shape of {self.path!r}, which is not so of this {kind}."
-            raise ArgumentTypeError(msg) from error
-
 
 def _check_part(part: object) -> None:
     if not isinstance(part, Part):
@@ -118,46 +45,13 @@ def _check_part(part: object) -> None:
         raise ArgumentTypeError(msg)
 
 
-def _tuple(field: str, value: object) -> tuple[Any, ...]:
-    """Return a tuple or a list as a tuple."""
-    entries = checks.entries(value)
-    if entries is None:
-        msg = f"`{field}` must be a tuple, got {shown(value)}."
-        raise ArgumentTypeError(msg)
-    return entries
-
-
-def _texts(field: str, value: object) -> tuple[str, ...]:
-    return tuple(checks.text(field, entry) for entry in _tuple(field, value))
-
-
 def _sizes(value: object) -> tuple[tuple[str, int], ...]:
     """Return (letter, size) pairs."""
-    pairs = _pairs(value)
+    pairs = pairs_of(value)
     if pairs is None or any(checks.plain(letter) is None for letter, _ in pairs):
         msg = f"`sizes` must be (letter, size) pairs, got {shown(value)}."
         raise ArgumentTypeError(msg)
     return size_items({checks.plain(letter) or "": size for letter, size in pairs})
-
-
-def _box(label: str, value: object) -> Box:
-    """Return (start, stop) pairs of ints, of which no stop is before its start."""
-    spans = [
-        (checks.integer(start), checks.integer(stop)) for start, stop in _pairs(value) or ((None, None),)
-    ]
-    box = tuple((start, stop) for start, stop in spans if start is not None and stop is not None)
-    if len(box) < len(spans) or not all(0 <= start <= stop for start, stop in box):
-        msg = f"`box` of part {label!r} must be (start, stop) pairs of integers, got {shown(value)}."
-        raise ArgumentTypeError(msg)
-    return box
-
-
-def _pairs(value: object) -> list[tuple[Any, Any]] | None:
-    """Return the entries of a tuple of pairs; None for anything else."""
-    entries = checks.entries(value) if isinstance(value, tuple) else None
-    pairs = [checks.entries(entry) or () for entry in entries or ()]
-    is_valid = entries is not None and {len(pair) for pair in pairs} <= {2}
-    return [(pair[0], pair[1]) for pair in pairs] if is_valid else None
 
 
 @public
@@ -246,12 +140,12 @@ class Record:
             if not isinstance(getattr(self, field), bool):
                 msg = f"`{field}` must be True or False, got {shown(getattr(self, field))}."
                 raise ArgumentTypeError(msg)
-        object.__setattr__(self, "ties", _texts("ties", self.ties))
+        object.__setattr__(self, "ties", checks.texts("ties", self.ties))
         object.__setattr__(self, "sizes", _sizes(self.sizes))
         if self.layout is not None:
             object.__setattr__(self, "layout", checks.text("layout", self.layout))
         bind(self.shape, self.layout, dict(self.sizes) or None)
-        object.__setattr__(self, "parts", _tuple("parts", self.parts))
+        object.__setattr__(self, "parts", checks.tuple_of("parts", self.parts))
         self._check_parts()
 
     def _check_parts(self) -> None:
@@ -310,161 +204,3 @@ class Record:
     def stored(self) -> tuple[tuple[str, Box | None], ...]:
         """The native tensors, and the region of each, that this record covers."""
         return tuple((part.path, part.box) for part in self.parts) or ((self.path, None),)
-
-
-@public
-@dataclasses.dataclass(frozen=True, slots=True)
-class Inventory:
-    """A model's parameters as records, in the order in which the model holds them.
-
-    Args:
-        framework: whose paths these are, such as "torch" or "flax_linen".
-        records: one per logical tensor, each path once.
-        left: native tensors that no recipe writes, such as rotary frequencies.
-
-    Raises:
-        ArgumentTypeError: ``records`` holds something else.
-        ArgumentValueError: one path twice.
-
-    Example:
-        >>> record = Record(name="w", path="w", shape=(2, 3), layout="OI", kind="linear", role="kernel")
-        >>> inventory = Inventory("torch", (record,))
-        >>> len(inventory), inventory["w"] is record
-        (1, True)
-        >>> print(inventory)
-        torch model: 1 parameters, 6 values
-        path  shape   layout  type     kind    role    place  block  fan_in  fan_out  parts
-        w     (2, 3)  OI      float32  linear  kernel
-    """
-
-    framework: str
-    records: tuple[Record, ...]
-    left: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        """Refuse a path that would be written twice."""
-        object.__setattr__(self, "framework", checks.text("framework", self.framework))
-        object.__setattr__(self, "records", _tuple("records", self.records))
-        for record in self.records:
-            if not isinstance(record, Record):
-                msg = f"`records` must hold Records, got {shown(record)}."
-                raise ArgumentTypeError(msg)
-        object.__setattr__(self, "left", tuple(sorted(_texts("left", self.left))))
-        seen: set[str] = set()
-        for record in self.records:
-            if record.path in seen:
-                msg = f"`records` must have one record a path, got {shown(record.path)} twice."
-                raise ArgumentValueError(msg)
-            seen.add(record.path)
-
-    def __len__(self) -> int:
-        """Return the number of records."""
-        return len(self.records)
-
-    def __iter__(self) -> Iterator[Record]:
-        """Go through the records in the model's order."""
-        return iter(self.records)
-
-    def __getitem__(self, path: str) -> Record:
-        """Return the record of a native path, or of a path that is tied to it."""
-        word = checks.plain(path)
-        for record in self.records:
-            if word == record.path or word in record.ties:
-                return record
-        msg = f"the model has no parameter {shown(path)}"
-        raise KeyError(msg)
-
-    def __str__(self) -> str:
-        """Return the records as a table."""
-        return "\n".join([self._head(), *aligned(self._rows()), *(f"- {note}" for note in self._notes())])
-
-    def _repr_html_(self) -> str:
-        """Return the same for a notebook."""
-        return as_html(self._head(), self._rows(), self._notes())
-
-    def _head(self) -> str:
-        values = sum(record.size for record in self)
-        return f"{self.framework} model: {len(self)} parameters, {values:,} values"
-
-    def _rows(self) -> list[tuple[str, ...]]:
-        return [HEADINGS, *map(_cells, self)]
-
-    def _notes(self) -> list[str]:
-        ties = [
-            f"{record.path}: the same memory as {', '.join(record.ties)}" for record in self if record.ties
-        ]
-        quantized = [f"{path}: {reason}" for path, reason in quantized_reasons(self).items()]
-        return [*ties, *quantized, *(f"{path}: no recipe writes it" for path in self.left)]
-
-    @property
-    def frozen(self) -> frozenset[str]:
-        """The paths of tables that training does not change, in a model that has kernels to train.
-
-        Sinusoids and embeddings from elsewhere: a recipe leaves them as they are, unless a rule names them.
-        """
-        if not any(record.trainable and record.role == "kernel" for record in self.records):
-            return frozenset()
-        return frozenset(
-            record.path for record in self.records if not record.trainable and record.role in TABLES
-        )
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the inventory's JSON with sorted records: the order of modules does not change it."""
-        ordered = tuple(sorted(self.records, key=lambda record: record.path))
-        text = inventory_to_json(dataclasses.replace(self, records=ordered))
-        return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _cells(record: Record) -> tuple[str, ...]:
-    """Return a record as a row of ``HEADINGS``."""
-    facts = (record.block, *record.fans)
-    return (
-        record.path, str(record.shape), record.layout or "", record.dtype,
-        record.kind, record.role, record.place,
-        *("" if fact is None else str(fact) for fact in facts), " ".join(part.label for part in record.parts),
-    )  # fmt: skip
-
-
-def inventory_to_json(inventory: Inventory, *, indent: int | None = None) -> str:
-    """Return an inventory as JSON text: the same for equal inventories.
-
-    Args:
-        inventory: from ``ui.inspect``.
-        indent: spaces per indentation level; None writes one line.
-
-    Returns:
-        JSON. Fields that have their default values are left out of the records.
-
-    Raises:
-        ArgumentTypeError: ``inventory`` is not an inventory.
-
-    Example:
-        >>> import unified_init as ui
-        >>> record = ui.Record(name="w", path="w", shape=(2,), kind="parameter", role="parameter")
-        >>> text = ui.inventory_to_json(ui.Inventory("torch", (record,)))
-        >>> ui.inventory_from_json(text).records == (record,)
-        True
-    """
-    if not isinstance(inventory, Inventory):
-        msg = f"`inventory` must be an Inventory, got {type(inventory).__name__}: inspect(model) makes one."
-        raise ArgumentTypeError(msg)
-    tree = {
-        "schema": SCHEMA,
-        "framework": inventory.framework,
-        "records": [_fields(record) for record in inventory.records],
-        "left": list(inventory.left),
-    }
-    return json_text.written(tree, indent)
-
-
-def _fields(instance: Record | Part) -> dict[str, Any]:
-    """Return the fields of a record or a part that do not have their default values."""
-    fields: dict[str, Any] = {}
-    for field in dataclasses.fields(instance):
-        value = getattr(instance, field.name)
-        if value == field.default:
-            continue
-        is_parts = field.name == "parts"
-        fields[field.name] = [_fields(part) for part in value] if is_parts else value
-    return fields

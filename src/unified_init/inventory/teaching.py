@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from unified_init.core.patterns import matches, miss
 from unified_init.errors import ArgumentValueError, UnifiedInitError
+from unified_init.inventory.parts import Part
 from unified_init.inventory.places import placed
-from unified_init.inventory.records import Inventory, Part, Record
 from unified_init.law.layout import bind, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from unified_init.inventory.inventory import Inventory
     from unified_init.inventory.layer import Layer, Split
+    from unified_init.inventory.records import Record
 
 __all__ = ["check_taught", "taught", "with_layout"]
 

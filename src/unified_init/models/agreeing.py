@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 from unified_init.backends import registry
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.models.applying import Report
 from unified_init.models.planning import check_recipe
+from unified_init.models.report import Report
 from unified_init.recipes.recipe_json import recipe_to_json
 from unified_init.walkers.registry import beside
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from unified_init.recipes.rule import Recipe
+    from unified_init.recipes.recipe import Recipe
 
 __all__ = ["agree"]
 

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from unified_init.inventory.records import Inventory, Part, Record
+    from unified_init.inventory.inventory import Inventory
+    from unified_init.inventory.parts import Part
+    from unified_init.inventory.records import Record
 
 __all__ = ["is_fused", "split_like", "whole", "wholes_of_both"]
 

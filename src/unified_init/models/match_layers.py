@@ -12,7 +12,8 @@ from unified_init.models.match_units import GATED, units_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from unified_init.inventory.records import Inventory, Record
+    from unified_init.inventory.inventory import Inventory
+    from unified_init.inventory.records import Record
     from unified_init.models.match_units import Unit
 
 __all__ = ["Layer", "layers_of", "owner_of", "shared_words", "without_wrappers"]

@@ -8,8 +8,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from unified_init.core import checks
+from unified_init.inventory.inventory import Inventory
 from unified_init.inventory.places import unwrapped
-from unified_init.inventory.records import Inventory
 from unified_init.law.layout import bind
 from unified_init.models.match_fused import is_fused, split_like, whole, wholes_of_both
 from unified_init.models.match_layers import owner_of, shared_words, without_wrappers

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from unified_init.law.layout import bind
 
 if TYPE_CHECKING:
-    from unified_init.inventory.records import Inventory, Part, Record
+    from unified_init.inventory.inventory import Inventory
+    from unified_init.inventory.parts import Part
+    from unified_init.inventory.records import Record
 
 __all__ = ["GATED", "LABELED", "Unit", "units_of"]
 

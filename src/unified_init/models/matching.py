@@ -19,8 +19,9 @@ from unified_init.models.verifying import called, check_models, side_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from unified_init.inventory.inventory import Inventory
     from unified_init.inventory.layer import Layer
-    from unified_init.inventory.records import Inventory, Record
+    from unified_init.inventory.records import Record
 
 __all__ = ["match"]
 

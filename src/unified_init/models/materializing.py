@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from unified_init.backends import registry
 from unified_init.drawing.seeds import check_seed
 from unified_init.errors import ArgumentValueError
-from unified_init.models.applying import Report, apply, inspect, plan
+from unified_init.models.applying import apply, inspect, plan
 from unified_init.models.names import all_paths
 from unified_init.walkers.registry import beside, materializer_of
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from unified_init.inventory.layer import Layer
     from unified_init.models.planning import Plan
-    from unified_init.recipes.rule import Recipe
+    from unified_init.models.report import Report
+    from unified_init.recipes.recipe import Recipe
     from unified_init.walkers.protocol import Materializer
 
 __all__ = ["materialize", "unfilled"]

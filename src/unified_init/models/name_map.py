@@ -14,7 +14,8 @@ from unified_init.core.text_table import aligned, as_html
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from unified_init.inventory.records import Inventory, Record
+    from unified_init.inventory.inventory import Inventory
+    from unified_init.inventory.records import Record
     from unified_init.models.verification import Verification
 
 __all__ = ["NameMap", "as_read", "records_of"]

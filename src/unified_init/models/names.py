@@ -15,7 +15,8 @@ from unified_init.inventory.places import unwrapped
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from unified_init.inventory.records import Inventory, Record
+    from unified_init.inventory.inventory import Inventory
+    from unified_init.inventory.records import Record
 
 __all__ = ["all_paths", "loaded_records", "texts", "without_prefixes"]
 

@@ -10,7 +10,7 @@ from unified_init.walkers.layer_facts import PackedError
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-    from unified_init.inventory.records import Inventory
+    from unified_init.inventory.inventory import Inventory
     from unified_init.walkers.protocol import Walker
 
 __all__ = ["check_all_readable", "check_not_quantized", "packed_left"]
@@ -20,7 +20,7 @@ __all__ = ["check_all_readable", "check_not_quantized", "packed_left"]
 
 def check_not_quantized(inventory: Inventory, paths: Collection[str]) -> None:
     """Refuse native tensors that are stored quantized."""
-    for path, reason in quantized_reasons(inventory).items():
+    for path, reason in quantized_reasons(inventory.records, inventory.left).items():
         if path in paths:
             msg = f"{path!r}: {reason}."
             raise PackedError(msg)

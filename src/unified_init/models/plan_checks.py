@@ -10,9 +10,10 @@ from unified_init.recipes.near_misses import agreement, hint
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from unified_init.inventory.records import Inventory, Record
+    from unified_init.inventory.inventory import Inventory
+    from unified_init.inventory.records import Record
     from unified_init.recipes.assignment import Assignment
-    from unified_init.recipes.rule import Recipe
+    from unified_init.recipes.recipe import Recipe
 
 __all__ = ["check_labels", "check_rules", "check_streams", "check_unmatched"]
 

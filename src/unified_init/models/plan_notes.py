@@ -13,7 +13,8 @@ from unified_init.recipes.fan_conventions import CONVENTIONS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from unified_init.inventory.records import Inventory, Record
+    from unified_init.inventory.inventory import Inventory
+    from unified_init.inventory.records import Record
     from unified_init.recipes.assignment import Assignment, Piece
 
 __all__ = ["framework_ratio", "notes_of"]

@@ -11,14 +11,14 @@ from unified_init.core.public import public
 from unified_init.core.reprs import shown
 from unified_init.core.text_table import aligned, as_html
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.inventory.records import Inventory
+from unified_init.inventory.inventory import Inventory
 from unified_init.models.name_map import as_read, records_of
 from unified_init.models.names import texts
 from unified_init.models.plan_checks import check_labels, check_rules, check_streams, check_unmatched
 from unified_init.models.plan_notes import notes_of
 from unified_init.models.plan_text import rows_of, tree
 from unified_init.recipes.assignment import assign_by, deciding_rule
-from unified_init.recipes.rule import Recipe
+from unified_init.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unified_init.errors import ArgumentValueError, UnifiedInitError
-from unified_init.inventory.records import Part
+from unified_init.inventory.parts import Part
 from unified_init.law.layout import bind
 from unified_init.stream.dtypes import DTYPES
 from unified_init.stream.program import make_program
@@ -17,7 +17,8 @@ from unified_init.walkers.writes import Drawn, Target, Write
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from unified_init.inventory.records import Box, Record
+    from unified_init.inventory.parts import Box
+    from unified_init.inventory.records import Record
     from unified_init.recipes.assignment import Assignment, Piece
 
     NativeOf = Callable[[str], tuple[tuple[int, ...], str]]

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.inventory.inventory import Inventory
 from unified_init.inventory.layer import layer_items, place_items
-from unified_init.inventory.records import Inventory, Record
 from unified_init.inventory.teaching import check_taught, taught
 from unified_init.walkers.fused import with_named_parts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from unified_init.recipes.rule import Recipe
+    from unified_init.inventory.records import Record
+    from unified_init.recipes.recipe import Recipe
 
 __all__ = ["described", "edited"]
 

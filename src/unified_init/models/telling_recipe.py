@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from unified_init.models.match_units import units_of
-from unified_init.recipes.rule import Recipe, Rule
+from unified_init.recipes.recipe import Recipe
+from unified_init.recipes.rule import Rule
 from unified_init.spec import presets
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from unified_init.inventory.records import Inventory, Record
+    from unified_init.inventory.inventory import Inventory
+    from unified_init.inventory.records import Record
     from unified_init.models.match_units import Unit
 
 __all__ = ["stream_of", "telling"]

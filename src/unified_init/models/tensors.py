@@ -11,7 +11,7 @@ from unified_init.core import checks
 from unified_init.core.patterns import miss
 from unified_init.drawing.digests import digest
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.inventory.records import Inventory
+from unified_init.inventory.inventory import Inventory
 from unified_init.law.layout import bind
 from unified_init.models.applying import inspect
 from unified_init.models.name_map import as_read, records_of
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from unified_init.inventory.records import Part, Record
+    from unified_init.inventory.parts import Part
+    from unified_init.inventory.records import Record
     from unified_init.law.layout import Geometry
 
     Read = Callable[[str], NDArray[Any]]

@@ -13,8 +13,8 @@ from unified_init.core import checks
 from unified_init.core.reprs import shown
 from unified_init.drawing.digests import values_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError
+from unified_init.inventory.inventory import Inventory
 from unified_init.inventory.quantized import is_quantized, quantized_reason
-from unified_init.inventory.records import Inventory
 from unified_init.models.name_map import as_read
 from unified_init.models.packed import check_all_readable
 from unified_init.models.tensors import LogicalTensor, logical_tensors

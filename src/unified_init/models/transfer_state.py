@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from unified_init.inventory.records import Inventory
+    from unified_init.inventory.inventory import Inventory
     from unified_init.walkers.protocol import Walker
 
 __all__ = ["State", "may_be_trained", "paired_state", "state_of", "state_of_arrays"]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from unified_init.inventory.records import Inventory
+    from unified_init.inventory.inventory import Inventory
     from unified_init.models.transfer_source import Source
     from unified_init.walkers.protocol import Walker
 

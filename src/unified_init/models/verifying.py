@@ -12,7 +12,7 @@ from unified_init.core import checks
 from unified_init.core.reprs import shown
 from unified_init.drawing.seeds import check_seed, is_traced, key_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.inventory.records import Inventory
+from unified_init.inventory.inventory import Inventory
 from unified_init.models.applying import apply, inspect
 from unified_init.models.match_layers import layers_of
 from unified_init.models.name_map import as_read, records_of
@@ -20,7 +20,7 @@ from unified_init.models.planning import streams_of
 from unified_init.models.run_outputs import compared_outputs, judged
 from unified_init.models.telling_recipe import stream_of, telling
 from unified_init.models.verification import LayerDifference, Verification
-from unified_init.recipes.rule import Recipe
+from unified_init.recipes.recipe import Recipe
 from unified_init.spec import presets
 from unified_init.walkers.registry import runner_of, walker_of
 

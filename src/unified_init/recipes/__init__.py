@@ -1,10 +1,11 @@
 """Recipes: ordered rules that give each parameter of a model its initializer, as data.
 
-A ``Rule`` (``rule``) has conditions on a record and a spec; the first rule that matches decides.
-``assignment`` gives one record what a recipe says; plans, audits and muP all use it. ``fan_conventions`` has
-the fans that each framework computes, ``near_misses`` what a rule that matches nothing may have meant,
-``recipe_json`` reads and writes recipes. ``defaults`` has the frameworks' layer defaults, ``published`` the
-recipes of papers, ``width`` muP. Nothing here knows a framework or an array.
+A ``Rule`` (``rule``) has conditions on a record and a spec; of a ``Recipe`` (``recipe``) the first rule that
+matches decides. ``assignment`` gives one record what a recipe says; plans, audits and muP all use it.
+``fan_conventions`` has the fans that each framework computes, ``near_misses`` what a rule that matches
+nothing may have meant, ``recipe_json`` reads and writes recipes by ``recipe_schema``. ``defaults`` has the
+frameworks' layer defaults, ``published`` the recipes of papers, ``width`` muP. Nothing here knows a framework
+or an array.
 """
 
 from __future__ import annotations

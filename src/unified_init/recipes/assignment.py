@@ -7,6 +7,7 @@ cannot import from there.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from typing import TYPE_CHECKING
 
@@ -18,9 +19,11 @@ from unified_init.spec.fans import fans_on
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from unified_init.inventory.records import Box, Part, Record
+    from unified_init.inventory.parts import Box, Part
+    from unified_init.inventory.records import Record
     from unified_init.law.law import Fans, Law
-    from unified_init.recipes.rule import Recipe, Rule
+    from unified_init.recipes.recipe import Recipe
+    from unified_init.recipes.rule import Rule
     from unified_init.spec.initializer import Initializer
 
 __all__ = ["Assignment", "Piece", "assign", "assign_by", "deciding_rule", "law_with_fans"]
@@ -162,7 +165,18 @@ def _canonical(part: Part) -> tuple[int, str]:
 
 def law_with_fans(record: Record, piece: Piece, spec: Initializer, fans: Fans) -> Law | None:
     """Return the law that a spec has on a piece with other fans; None if it needs one that is not known."""
-    geometry = bind(piece.shape, record.layout, dict(record.sizes) or None)
+    return _law_with_fans(piece.shape, record.layout, record.sizes, spec, fans)
+
+
+@functools.lru_cache(maxsize=256)  # the layers of a model are few, again and again
+def _law_with_fans(
+    shape: tuple[int, ...],
+    layout: str | None,
+    sizes: tuple[tuple[str, int], ...],
+    spec: Initializer,
+    fans: Fans,
+) -> Law | None:
+    geometry = bind(shape, layout, dict(sizes) or None)
     try:
         return spec.law(geometry, fans)
     except UnifiedInitError:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from unified_init.core.patterns import matches, miss
 
 if TYPE_CHECKING:
-    from unified_init.inventory.records import Inventory, Record
+    from unified_init.inventory.inventory import Inventory
+    from unified_init.inventory.records import Record
     from unified_init.recipes.rule import Rule
 
 __all__ = ["agreement", "hint"]

@@ -1,4 +1,4 @@
-"""Recipes as JSON or YAML: a closed vocabulary with a schema, and errors that name the bad field."""
+"""Recipes as JSON or YAML: a closed vocabulary, and errors that name the bad field."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from unified_init.core import checks, json_text
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError, UnifiedInitError
 from unified_init.interop.serialise import from_dict, to_dict
-from unified_init.inventory.records import KINDS, PLACES, ROLES
 from unified_init.law.law import STREAM
-from unified_init.recipes.fan_conventions import CONVENTIONS
-from unified_init.recipes.layer_json import layer_from_tree, layer_schema, layer_tree
-from unified_init.recipes.rule import PADDINGS, UNITS, Recipe, Rule
+from unified_init.recipes.layer_json import layer_from_tree, layer_tree
+from unified_init.recipes.recipe import Recipe
+from unified_init.recipes.recipe_schema import SCHEMA
+from unified_init.recipes.rule import Rule
 
-__all__ = ["recipe_from_json", "recipe_from_yaml", "recipe_schema", "recipe_to_json"]
+__all__ = ["recipe_from_json", "recipe_from_yaml", "recipe_to_json"]
 
 # ruff: noqa: ANN401  # what JSON holds has no type that we could name
 
-SCHEMA = 1
 FIELDS = ("schema", "stream", "name", "source", "rules", "layers", "places")
 SPEC_FIELDS = ("distribution", "scale", "factor", "upscale")
 WRITTEN = tuple(field for field in dataclasses.fields(Rule) if field.name != "predicate")
@@ -231,94 +230,3 @@ def _expect(tree: Any, fields: tuple[str, ...], required: tuple[str, ...], path:
 
 def _tuples(value: Any) -> Any:
     return tuple(_tuples(entry) for entry in value) if isinstance(value, list) else value
-
-
-def recipe_schema() -> dict[str, Any]:
-    """Return the JSON Schema (draft 2020-12) of recipes, for editors and other programs.
-
-    Returns:
-        A schema; a recipe that it admits may still be refused for values that no schema can check, such as
-        truncation bounds in the wrong order.
-
-    Example:
-        >>> import unified_init as ui
-        >>> sorted(ui.recipe_schema()["required"])
-        ['name', 'rules', 'schema', 'stream']
-    """
-    words = {name: _words(options) for name, options in (("kind", KINDS), ("role", ROLES), ("place", PLACES))}
-    text = {"type": "string"}
-    texts = {"anyOf": [text, {"type": "array", "items": text}]}
-    count = {"type": "integer", "minimum": 0}
-    part = {
-        "type": "object",
-        "properties": {"kind": text},
-        "required": ["kind"],
-    }
-    spec = {
-        "type": "object",
-        "properties": {
-            "distribution": part,
-            "scale": part,
-            "factor": {"type": "number", "exclusiveMinimum": 0},
-            "upscale": {"type": "integer", "minimum": 1},
-        },
-        "required": ["distribution", "scale"],
-        "additionalProperties": False,
-    }
-    end = {"anyOf": [{"type": "integer"}, {"type": "null"}]}
-    fan = {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "null"}]}
-    rule = {
-        "type": "object",
-        "properties": {
-            "spec": {"anyOf": [{"$ref": "#/$defs/spec"}, {"type": "null"}]},
-            **words,
-            "name": texts,
-            "path": texts,
-            "shape": {"type": "array", "items": count},
-            "block": {"anyOf": [count, {"type": "array", "items": count}]},
-            "depthwise": {"type": "boolean"},
-            "fused": {"type": "boolean"},
-            "fans": {
-                "anyOf": [
-                    {"enum": list(CONVENTIONS)},
-                    {"type": "array", "items": fan, "minItems": 2, "maxItems": 2},
-                ]
-            },
-            "unit": {"enum": list(UNITS)},
-            "layout": text,
-            "sizes": {"type": "object", "additionalProperties": {"type": "integer", "minimum": 1}},
-            "index": {
-                "type": "array",
-                "items": {"type": "array", "items": end, "minItems": 2, "maxItems": 2},
-            },
-            "parts": {"type": "object", "additionalProperties": {"$ref": "#/$defs/spec"}},
-            "padding": {"enum": list(PADDINGS)},
-            "by_block": {"type": "number"},
-            "optional": {"type": "boolean"},
-            "note": text,
-        },
-        "required": ["spec"],
-        "additionalProperties": False,
-    }
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "unified_init recipe",
-        "type": "object",
-        "properties": {
-            "schema": {"const": SCHEMA},
-            "stream": {"const": STREAM},
-            "name": text,
-            "source": text,
-            "rules": {"type": "array", "items": {"$ref": "#/$defs/rule"}, "minItems": 1},
-            "layers": {"type": "object", "additionalProperties": layer_schema()},
-            "places": {"type": "object", "additionalProperties": {"enum": list(PLACES)}},
-        },
-        "required": ["schema", "stream", "name", "rules"],
-        "additionalProperties": False,
-        "$defs": {"spec": spec, "rule": rule},
-    }
-
-
-def _words(options: tuple[str, ...]) -> dict[str, Any]:
-    word = {"enum": list(options)}
-    return {"anyOf": [word, {"type": "array", "items": word}]}

@@ -1,4 +1,4 @@
-"""Rules: conditions on records, and their initializer. Recipes: rules in order; the first match decides."""
+"""Rules: conditions on records, and the initializer of those that fulfill them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from unified_init.core.patterns import compiled, matches
 from unified_init.core.public import public
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.inventory.layer import layer_items, place_items
 from unified_init.inventory.records import KINDS, PLACES, ROLES, Record
 from unified_init.law.layout import parse, size_items
 from unified_init.recipes.fan_conventions import CONVENTIONS
@@ -18,13 +17,13 @@ from unified_init.spec.fans import explicit_fans
 from unified_init.spec.initializer import Initializer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from unified_init.inventory.layer import Layer, Named
-    from unified_init.inventory.records import Box
+    from unified_init.inventory.layer import Named
+    from unified_init.inventory.parts import Box
     from unified_init.law.law import Fans
 
-__all__ = ["Recipe", "Rule"]
+__all__ = ["PADDINGS", "UNITS", "Rule", "check_record"]
 
 UNITS = ("part", "whole")
 PADDINGS = ("drawn", "zero")
@@ -198,7 +197,7 @@ class Rule:
 
     def matches(self, record: Record) -> bool:
         """Whether every condition that is given holds for a record."""
-        _check_record(record)
+        check_record(record)
         words = ((self.kind, record.kind), (self.role, record.role), (self.place, record.place))
         if any(allowed and value not in allowed for allowed, value in words):
             return False
@@ -226,7 +225,7 @@ class Rule:
 
     def fans_of(self, record: Record) -> Fans:
         """Return the fans that the rule gives to a record."""
-        _check_record(record)
+        check_record(record)
         return CONVENTIONS[self.fans](record) if isinstance(self.fans, str) else self.fans
 
     def __str__(self) -> str:
@@ -243,72 +242,6 @@ class Rule:
         if self.predicate is not None:
             conditions.append(f"predicate {getattr(self.predicate, '__name__', 'function')}")
         return ", ".join(conditions) or "any parameter"
-
-
-@public
-@dataclasses.dataclass(frozen=True, slots=True)
-class Recipe:
-    """Ordered rules that give every parameter of a model its initializer.
-
-    Args:
-        name: such as "gpt2".
-        rules: in order; the first that matches a record decides.
-        source: where the rules are published, and the implementation that they were read from.
-        layers: descriptions of layers that the library does not know, by class or glob; ``Layer`` has more.
-        places: the place of layers or tensors in the architecture, by glob.
-
-    Raises:
-        UnifiedInitError: no rules, or something else in their place.
-
-    Example:
-        >>> import unified_init as ui
-        >>> mine = ui.Recipe("mine", (ui.Rule(spec=ui.zeros(), role="bias"), ui.Rule(spec=ui.he_normal())))
-        >>> mine.rule_for(ui.Record(name="b", path="b", shape=(3,), kind="linear", role="bias")).spec
-        Initializer(Constant(0.0))
-    """
-
-    name: str
-    rules: tuple[Rule, ...]
-    source: str = ""
-    layers: Mapping[Any, Layer] | tuple[tuple[str, Layer], ...] = ()
-    places: Named = ()
-
-    def __post_init__(self) -> None:
-        """Check the fields."""
-        object.__setattr__(self, "name", checks.text("name", self.name))
-        object.__setattr__(self, "source", checks.text("source", self.source))
-        object.__setattr__(self, "layers", layer_items(self.layers))
-        object.__setattr__(self, "places", place_items(self.places))
-        rules = checks.entries(self.rules)
-        if rules is None or not all(isinstance(rule, Rule) for rule in rules):
-            msg = f"`rules` must be a tuple of Rules, got {shown(self.rules)}."
-            raise ArgumentTypeError(msg)
-        object.__setattr__(self, "rules", rules)
-        if not rules:
-            msg = f"`rules` of recipe {self.name!r} must not be empty."
-            raise ArgumentValueError(msg)
-
-    def rule_for(self, record: Record) -> Rule | None:
-        """Return the first rule that matches a record, if any does."""
-        _check_record(record)
-        return next((rule for rule in self.rules if rule.matches(record)), None)
-
-    def before(self, *rules: Rule) -> Recipe:
-        """Return the recipe with other rules before its own, which they override.
-
-        Args:
-            rules: in order.
-
-        Returns:
-            A new recipe; recipes never change.
-
-        Example:
-            >>> import unified_init as ui
-            >>> zero_head = ui.Rule(spec=ui.zeros(), place="head", role="kernel")
-            >>> ui.recipes.torch_default().before(zero_head).rules[0] == zero_head
-            True
-        """
-        return dataclasses.replace(self, rules=(*rules, *self.rules))
 
 
 def _ends(entry: Any) -> tuple[int | None, int | None]:  # noqa: ANN401  # a slice, or a pair
@@ -343,7 +276,8 @@ def _labelled(value: Any) -> tuple[tuple[str, Initializer], ...]:  # noqa: ANN40
     return tuple(specs.items())
 
 
-def _check_record(record: object) -> None:
+def check_record(record: object) -> None:
+    """Refuse what is no record."""
     if not isinstance(record, Record):
         msg = f"`record` must be a Record, such as inspect(model) lists, got {shown(record)}."
         raise ArgumentTypeError(msg)

@@ -17,7 +17,7 @@ from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedIn
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-__all__ = ["DTYPES", "DType", "dtype_of", "dtype_of_tensor"]
+__all__ = ["DTYPES", "DType", "dtype_of", "dtype_of_tensor", "name_of"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -59,6 +59,12 @@ DTYPES: dict[str, DType] = {
               is_complex=True),
     )
 }  # fmt: skip
+
+
+@functools.lru_cache(maxsize=64)
+def name_of(dtype: np.dtype[Any]) -> str:
+    """Return the name of a type, which NumPy makes anew each time."""
+    return dtype.name
 
 
 # Kinds of numbers, not types. Older releases of NumPy convert them to float64 and complex128.

@@ -23,23 +23,25 @@ LEAST = 1e-15  # no smaller p-value is resolved
 BLOCK = 64  # frequencies at a time
 BLOCKS = 256  # at most; the values vanish long before
 REACH = 14.0  # standard deviations
+HALF_ODD = np.arange(BLOCK) + 0.5
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Inverted:
-    """A distribution as its characteristic function at the half-odd multiples of a frequency."""
+    """A distribution as the terms of its series, f(w) / (pi (k + 1/2)), in rows of one block each."""
 
     reach: float
-    frequencies: NDArray[np.float64]
-    values: NDArray[np.complex128]
+    terms: NDArray[np.complex128]
 
     def below(self, s: float) -> float:
         """Return P(S < s)."""
         if abs(s) > self.reach:
             return 0.0 if s < 0.0 else 1.0
-        half_odd = np.arange(self.frequencies.size) + 0.5
-        terms = (self.values * np.exp(-1j * self.frequencies * s)).imag / (math.pi * half_odd)
-        return min(max(0.5 - math.fsum(terms), 0.0), 1.0)
+        # exp(-i w s) is a product of the row's factor and the column's, so that few exponentials are needed.
+        turn = -1j * s * math.pi / self.reach
+        rows = np.exp(turn * BLOCK * np.arange(len(self.terms)))
+        columns = np.exp(turn * HALF_ODD)
+        return min(max(0.5 - float((rows @ np.einsum("kj,j->k", self.terms, columns)).imag), 0.0), 1.0)
 
     def two_sided(self, s: float) -> float:
         """Return the two-sided p-value of s: twice the smaller tail."""
@@ -74,8 +76,13 @@ def mean_of(n: int, values: NDArray[np.float64], weights: NDArray[np.float64]) -
         blocks.append(np.exp(n * (0.5 * np.log1p(square) + 1j * np.arctan2(imaginary, 1.0 + real))))
         if np.abs(blocks[-1]).max() < LEAST / 10:
             break
-    characteristic = np.concatenate(blocks)
-    return Inverted(reach, np.asarray((np.arange(characteristic.size) + 0.5) * step), characteristic)
+    return _inverted(reach, np.concatenate(blocks))
+
+
+def _inverted(reach: float, characteristic: NDArray[np.complex128]) -> Inverted:
+    """Return a distribution from its characteristic function at the half-odd multiples of pi / reach."""
+    terms = characteristic / (math.pi * (np.arange(characteristic.size) + 0.5))
+    return Inverted(reach, terms.reshape(-1, BLOCK))
 
 
 @functools.cache
@@ -92,4 +99,4 @@ def anderson_darling_limit() -> Inverted:
         logs += np.log1p(-2j * frequencies * weight)
     # The terms beyond have the mean 1 / (terms + 1) and nearly no variance.
     values = np.exp(-0.5 * logs + 1j * frequencies / (terms + 1))
-    return Inverted(reach, frequencies, values)
+    return _inverted(reach, values)

@@ -163,6 +163,7 @@ def real_values(argument: str, sample: Any, law: Law | None) -> tuple[NDArray[An
     return values, law
 
 
+@functools.lru_cache(maxsize=256)
 def ends_of(law: Law, dtype: DType) -> tuple[float, float]:
     """Return the law's ends, rounded to a type, with the slack that other libraries' arithmetic needs."""
     ends = np.array([law.low, law.high])

@@ -86,8 +86,13 @@ class Population:
 
     def quantile(self, probability: float) -> float:
         """Return a value with about this probability below it."""
-        cumulated = np.cumsum(self.weights) - self.weights / 2
-        return float(np.interp(probability, cumulated, self.values))
+        return float(np.interp(probability, self._middles, self.values))
+
+    @functools.cached_property
+    def _middles(self) -> Array:
+        """The probability below the middle of each of ``weights``."""
+        middles: Array = np.cumsum(self.weights) - self.weights / 2
+        return middles
 
 
 def clean(mean: float, values: Array) -> float:
@@ -127,12 +132,14 @@ def _nodes(unit: Independent) -> tuple[Array, Array]:
 
 def _unit_quantiles(p: Array, unit: Independent) -> tuple[Array, Array]:
     """Quantiles of the unit variable at tail probabilities p: from below, and from above."""
-    from scipy import special, stats  # the extra `testing`
+    from scipy import special  # the extra `testing`
 
     match unit:
         case UnitNormal():
             return special.ndtri(p), -special.ndtri(p)
         case UnitTruncatedNormal(lower, upper):
+            from scipy import stats  # as above; its import takes half a second
+
             return stats.truncnorm.ppf(p, lower, upper), stats.truncnorm.isf(p, lower, upper)
         case UnitUniform():
             return 2.0 * p - 1.0, 1.0 - 2.0 * p

@@ -94,17 +94,29 @@ def power_sums_of(values: NDArray[Any]) -> PowerSums:
     values, and the blocks in float64.
     """
     ends = [(block.min(), block.max()) for block in blocks_of(values)]  # NaN goes through both
-    low, high = float(np.min([low for low, _ in ends])), float(np.max([high for _, high in ends]))
+    low = float(np.minimum.reduce([low for low, _ in ends]))
+    high = float(np.maximum.reduce([high for _, high in ends]))
     if not (math.isfinite(low) and math.isfinite(high)):
         return PowerSums(values.size, low, high, 0.0, 1.0, None)
     if low == high:
         return PowerSums(values.size, low, high, low, 1.0, (0.0, 0.0, 0.0, 0.0))
     head = next(blocks_of(values))
-    spread = float(head.std(dtype=np.float64)) or (high - low)
-    middle, inverse = head.dtype.type(head.mean(dtype=np.float64)), head.dtype.type(1.0 / spread)
-    totals = np.zeros(4)
+    mean, std = _mean_and_std(head)
+    middle, inverse = head.dtype.type(mean), head.dtype.type(1.0 / (std or high - low))
+    first = second = third = fourth = 0.0
     for block in blocks_of(values):
         standard = (block - middle) * inverse
         squares = standard * standard
-        totals += (standard.sum(), squares.sum(), np.dot(squares, standard), np.dot(squares, squares))
-    return PowerSums(values.size, low, high, float(middle), 1.0 / float(inverse), tuple(map(float, totals)))  # type: ignore[arg-type]
+        first += float(np.add.reduce(standard))
+        second += float(np.add.reduce(squares))
+        third += float(np.dot(squares, standard))
+        fourth += float(np.dot(squares, squares))
+    sums = (first, second, third, fourth)
+    return PowerSums(values.size, low, high, float(middle), 1.0 / float(inverse), sums)
+
+
+def _mean_and_std(block: NDArray[Any]) -> tuple[float, float]:
+    """Return the mean and std of a block in float64, as its methods do in three times as long."""
+    mean = np.add.reduce(block, dtype=np.float64) / block.size
+    deviations = np.subtract(block, mean, dtype=np.float64)
+    return float(mean), math.sqrt(np.add.reduce(deviations * deviations) / block.size)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.law.law import Law
+from unified_init.stream.dtypes import name_of
 from unified_init.testing import dependence
 from unified_init.testing.findings import finding, weighed
 from unified_init.testing.goodness import MEDIAN
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
     Index = NDArray[np.integer]
 
-__all__ = ["DISTINCT", "survey"]
+__all__ = ["DISTINCT", "different", "survey"]
 
 CELLS = 1 << 14  # of a continuous law, at most
 FEWEST_CELLS = 1 << 10
@@ -44,7 +45,9 @@ TINY = 2.0**-60  # of u (1 - u): a gap has an error of 2**-53
 COARSE = 2.0**-5  # a cell with more probability than this is a peak that the histogram would not resolve
 DISTINCT = 1 << 15
 RUNS = 1 << 14
-NODES, WEIGHTS = np.polynomial.legendre.leggauss(3)
+MANY = 1 << 9  # values from which a table is quicker than sorting
+POINTS, POINT_WEIGHTS = np.polynomial.legendre.leggauss(3)
+NODES, WEIGHTS = (POINTS[:, None] + 1.0) / 2.0, POINT_WEIGHTS[:, None] / 2.0  # on [0, 1], for each cell
 
 
 @dataclasses.dataclass(frozen=True, eq=False, slots=True)
@@ -53,6 +56,8 @@ class Cells:
 
     Args:
         below: the probability below each edge; one more than there are cells.
+        weights: Anderson-Darling's integral over each cell as a quadratic form of the distances at its edges:
+            of the square of the first, of their product, and of the square of the second.
         grades: the middle grade of each cell, standardized.
         low: the first edge of cells that are equally wide, in units of the law; 0 for cells of single values.
         per_unit: cells in one unit of the law; 0 for cells of single values.
@@ -60,6 +65,7 @@ class Cells:
     """
 
     below: Array
+    weights: tuple[Array, Array, Array]
     grades: NDArray[np.float32]
     low: float = 0.0
     per_unit: float = 0.0
@@ -85,7 +91,8 @@ def survey(sample: NDArray[Any], law: Law, sums: PowerSums, distinct: int) -> tu
         sums: the power sums of all values.
         distinct: the number of different values among the first ``DISTINCT``, or of a narrow type among all.
     """
-    population = population_of(law, sample.dtype.name)
+    dtype = name_of(sample.dtype)
+    population = population_of(law, dtype)
     narrow = population.dtype.narrow
     if population.discrete and (not narrow or population.values.size == 1):
         return None
@@ -95,15 +102,15 @@ def survey(sample: NDArray[Any], law: Law, sums: PowerSums, distinct: int) -> tu
     # About 0, sums and chance repeats do not depend on the scale: one computation serves all stds.
     basis, loc, scale = population, 0.0, 1.0
     if not narrow and law.loc == 0.0:
-        basis, scale = population_of(_unit_law(law.unit), sample.dtype.name), law.scale
+        basis, scale = population_of(_unit_law(law.unit), dtype), law.scale
     mean, std = loc + scale * basis.mean, scale * basis.std
     first, second, _, fourth = sums.about(mean, std)
     codes = cells.of(sample, law)
     counts = np.bincount(codes.reshape(-1), minlength=cells.grades.size)
-    centred = cells.grades[codes]
+    centred = cells.grades.take(codes)
     exact = [
         *moment_findings({1: first, 2: second, 4: fourth}, sums.size, basis, mean, std),
-        *_goodness(counts, cells.below),
+        *_goodness(counts, cells),
         *extremes(np.array([sums.low, sums.high]), sums.size, population),
         dependence.serial(centred.reshape(-1)),
         *dependence.axes(centred),
@@ -118,6 +125,17 @@ def survey(sample: NDArray[Any], law: Law, sums: PowerSums, distinct: int) -> tu
         *dependence.repeats(codes if narrow else _bits(sample), *run_length(basis, sample.size), most=RUNS),
     ]
     return weighed(exact, bounds)
+
+
+def different(values: NDArray[Any]) -> int:
+    """Return the number of different values, of which none is NaN."""
+    if values.size < MANY:
+        return len(set(values.tolist()))
+    if values.dtype.kind != "f":
+        return int(np.unique(values).size)
+    bits = (values + 0.0).view(f"u{values.dtype.itemsize}")  # -0.0 becomes 0.0
+    suspects = bits[dependence.sharing(bits * np.uint64(dependence.MULTIPLIER))]
+    return int(values.size - suspects.size + np.unique(suspects).size)
 
 
 def _cell_count(size: int) -> int:
@@ -141,7 +159,7 @@ def _cells(unit: Any, count: int) -> Cells | None:  # noqa: ANN401  # as above
     below[0], below[-1] = 0.0, 1.0
     if np.diff(below).max() > COARSE:
         return None
-    return Cells(below, _standardized(below), low, count / (high - low))
+    return _cells_between(below, low=low, per_unit=count / (high - low))
 
 
 @functools.lru_cache(maxsize=64)
@@ -154,13 +172,19 @@ def _lattice(population: Population) -> Cells:
     ranks = np.searchsorted(population.values, values)
     below = np.minimum(np.concatenate([[0.0], np.cumsum(population.weights)]), 1.0)
     below[-1] = 1.0
-    return Cells(below, _standardized(below), ranks=np.minimum(ranks, population.values.size - 1))
+    return _cells_between(below, ranks=np.minimum(ranks, population.values.size - 1))
 
 
-def _standardized(below: Array) -> NDArray[np.float32]:
-    """Return the middle grade of each cell, less 1/2, over the standard deviation of such grades."""
-    variance = (1.0 - float((np.diff(below) ** 3).sum())) / 12.0
-    return (((below[1:] + below[:-1]) / 2.0 - 0.5) / math.sqrt(variance)).astype(np.float32)
+def _cells_between(below: Array, **places: Any) -> Cells:  # noqa: ANN401  # the other fields
+    """Return the cells whose edges have these probabilities below them."""
+    masses = np.diff(below)
+    variance = (1.0 - float((masses**3).sum())) / 12.0
+    grades = (((below[1:] + below[:-1]) / 2.0 - 0.5) / math.sqrt(variance)).astype(np.float32)
+    u = below[:-1] + NODES * masses
+    densities = WEIGHTS * masses / np.maximum(u * (1.0 - u), TINY)
+    forms = ((1.0 - NODES) ** 2, 2.0 * NODES * (1.0 - NODES), NODES**2)
+    first, both, second = ((form * densities).sum(axis=0) for form in forms)
+    return Cells(below, (first, both, second), grades, **places)
 
 
 def _bits(sample: NDArray[Any]) -> NDArray[np.uint32]:
@@ -171,7 +195,7 @@ def _bits(sample: NDArray[Any]) -> NDArray[np.uint32]:
     return (words ^ (words >> np.uint64(32))).astype(np.uint32)
 
 
-def _goodness(counts: NDArray[np.integer], below: Array) -> list[Finding]:
+def _goodness(counts: NDArray[np.integer], cells: Cells) -> list[Finding]:
     """Return Kolmogorov-Smirnov's and Anderson-Darling's statistics of a sample whose cells are counted.
 
     The distance is the largest at an edge of a cell, which is no larger than that of the values. Its p-value
@@ -179,14 +203,11 @@ def _goodness(counts: NDArray[np.integer], below: Array) -> list[Finding]:
     exact far out. Within a cell, both distribution functions are taken as straight.
     """
     n = int(counts.sum())
-    gaps = np.concatenate([[0.0], np.cumsum(counts) / n]) - below
-    distance = float(np.abs(gaps).max())
-    masses = np.diff(below)
-    statistic = 0.0
-    for node, weight in zip((NODES + 1.0) / 2.0, WEIGHTS / 2.0, strict=True):
-        u = below[:-1] + node * masses
-        gap = gaps[:-1] + node * np.diff(gaps)
-        statistic += weight * float((masses * gap**2 / np.maximum(u * (1.0 - u), TINY)).sum())
+    gaps = -cells.below
+    gaps[1:] += np.cumsum(counts) / n
+    distance = max(float(gaps.max()), -float(gaps.min()))
+    (first, both, second), before, after = cells.weights, gaps[:-1], gaps[1:]
+    statistic = float(((first * before + both * after) * before + second * after * after).sum())
     p = min(1.0, 2.0 * math.exp(-2.0 * n * distance**2))
     return [
         finding("Kolmogorov-Smirnov", distance, MEDIAN / math.sqrt(n), p),

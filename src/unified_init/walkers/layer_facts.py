@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from unified_init.errors import ArgumentValueError
-from unified_init.inventory.records import Part
+from unified_init.inventory.parts import Part
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unified_init.inventory.records import Part
+from unified_init.inventory.parts import Part
 
 __all__ = ["fill_of", "kind_of", "multiplier", "norm_facts", "norm_role", "observed", "says_norm"]
 

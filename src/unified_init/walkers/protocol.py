@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from unified_init.inventory.records import Inventory
+    from unified_init.inventory.inventory import Inventory
     from unified_init.walkers.runs import Run
     from unified_init.walkers.writes import Write
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from unified_init.inventory.records import Part
+    from unified_init.inventory.parts import Part
 
 __all__ = ["AxisOverlap", "Span", "extents", "overlap"]
 

@@ -14,7 +14,7 @@ from unified_init.walkers.trees import Haiku, Linen
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from unified_init.inventory.records import Inventory
+    from unified_init.inventory.inventory import Inventory
     from unified_init.walkers.protocol import Materializer, Runner, Walker
 
 __all__ = [

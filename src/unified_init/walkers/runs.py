@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -63,6 +63,16 @@ class Recorder:
         """Note what the first call of a layer returns."""
         self.calls[path] = dataclasses.replace(self.calls[path], outputs=self._first(outputs))
 
+    def recorded(
+        self, path: str, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> Any:
+        """Call a layer's function, and note what it takes and returns if that is the layer's first call."""
+        is_first = self.begin(path, *args, *kwargs.values())
+        outputs = function(*args, **kwargs)
+        if is_first:
+            self.end(path, outputs)
+        return outputs
+
     def run(self, outputs: Any) -> Run:
         """Return what was noted, with the model's outputs."""
         labeled = list(self._arrays(outputs))
@@ -113,12 +123,10 @@ def patched(modules: Mapping[int, tuple[str, Any]], recorder: Recorder) -> Itera
     def recording(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def recorded(module: Any, *args: Any, **kwargs: Any) -> Any:
-            path = modules[id(module)][0] if id(module) in modules else None
-            is_first = path is not None and recorder.begin(path, *args, *kwargs.values())
-            outputs = function(module, *args, **kwargs)
-            if is_first and path is not None:
-                recorder.end(path, outputs)
-            return outputs
+            if id(module) not in modules:
+                return function(module, *args, **kwargs)
+            own_function = functools.partial(function, module)
+            return recorder.recorded(modules[id(module)][0], own_function, args, kwargs)
 
         return recorded
 

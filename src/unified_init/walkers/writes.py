@@ -16,7 +16,7 @@ from unified_init.walkers.regions import AxisOverlap, Span, extents, overlap
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from unified_init.inventory.records import Part
+    from unified_init.inventory.parts import Part
     from unified_init.stream.program import Program
 
 __all__ = ["Drawn", "Target", "Write"]

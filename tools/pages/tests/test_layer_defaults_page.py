@@ -16,7 +16,8 @@ from tools.pages.layer_defaults_page import DEFAULTS, layer_defaults_page
 from tools.pages.standard_layers import LAYERS, StandardLayer
 
 import unified_init as ui
-from unified_init.inventory.records import Inventory, Record
+from unified_init.inventory.inventory import Inventory
+from unified_init.inventory.records import Record
 
 DOCS = pathlib.Path(__file__).parents[3] / "docs"
 TITLES = {layer.title: layer for layer in LAYERS}

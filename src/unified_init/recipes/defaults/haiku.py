@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from unified_init.recipes.defaults.beside_layers import adapters, beside_layers
-from unified_init.recipes.rule import Recipe, Rule
+from unified_init.recipes.recipe import Recipe
+from unified_init.recipes.rule import Rule
 from unified_init.spec import presets
 from unified_init.spec.distributions import AT_2_SIGMA
 from unified_init.spec.initializer import Initializer

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from unified_init.core import checks
 from unified_init.recipes.defaults.beside_layers import BOUND, adapters
-from unified_init.recipes.rule import Recipe, Rule
+from unified_init.recipes.recipe import Recipe
+from unified_init.recipes.rule import Rule
 from unified_init.spec import presets
 
 if TYPE_CHECKING:

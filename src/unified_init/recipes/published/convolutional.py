@@ -6,7 +6,7 @@ from unified_init.core import checks
 from unified_init.errors import ArgumentValueError
 from unified_init.recipes.defaults.beside_layers import BOUND
 from unified_init.recipes.published.shared_rules import may, must, rest
-from unified_init.recipes.rule import Recipe
+from unified_init.recipes.recipe import Recipe
 from unified_init.spec import presets
 from unified_init.spec.distributions import Uniform
 from unified_init.spec.initializer import Initializer

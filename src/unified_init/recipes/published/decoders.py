@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from unified_init.core import checks
 from unified_init.recipes.published.shared_rules import AT_3_SIGMA, DENSE, kernels, may, must, rest, tables
-from unified_init.recipes.rule import Recipe, Rule
+from unified_init.recipes.recipe import Recipe
 from unified_init.spec import presets
 from unified_init.spec.initializer import Initializer
 from unified_init.spec.scales import VarianceScaling
+
+if TYPE_CHECKING:
+    from unified_init.recipes.rule import Rule
 
 __all__ = [
     "gpt2", "llama", "megatron", "olmo_full_megatron", "olmo_mitchell", "small_init", "wang_init",

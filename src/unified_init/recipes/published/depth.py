@@ -9,7 +9,7 @@ from unified_init.core import checks
 from unified_init.errors import ArgumentValueError
 from unified_init.recipes.defaults.beside_layers import BOUND
 from unified_init.recipes.published.shared_rules import BY_WIDTH, DENSE, INTO_HEADS, may, must, rest, tables
-from unified_init.recipes.rule import Recipe, Rule
+from unified_init.recipes.recipe import Recipe
 from unified_init.spec import presets
 from unified_init.spec.distributions import Normal
 from unified_init.spec.initializer import Initializer
@@ -17,6 +17,8 @@ from unified_init.spec.scales import VarianceScaling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from unified_init.recipes.rule import Rule
 
 __all__ = ["deepnorm", "magneto", "t_fixup"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from unified_init.core import checks
 from unified_init.recipes.published.shared_rules import DENSE, kernels, may, must, rest, tables
-from unified_init.recipes.rule import Recipe
+from unified_init.recipes.recipe import Recipe
 from unified_init.spec import presets
 
 __all__ = ["bert_google", "bert_hf", "t5"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from unified_init.core import checks
 from unified_init.recipes.defaults.transformers import transformers_default
 from unified_init.recipes.published.shared_rules import BY_WIDTH, INTO_HEADS, may, must, rest
-from unified_init.recipes.rule import Recipe, Rule
+from unified_init.recipes.recipe import Recipe
 from unified_init.spec import presets
 from unified_init.spec.distributions import Normal
 from unified_init.spec.initializer import Initializer
@@ -15,6 +15,8 @@ from unified_init.spec.scales import VarianceScaling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from unified_init.recipes.rule import Rule
 
 __all__ = ["clip", "deit_hf", "whisper"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from unified_init.core import checks
 from unified_init.recipes.defaults.beside_layers import BOUND
 from unified_init.recipes.published.shared_rules import may, must
-from unified_init.recipes.rule import Recipe
+from unified_init.recipes.recipe import Recipe
 from unified_init.spec import presets
 
 __all__ = ["lora", "siren"]

@@ -9,11 +9,13 @@ from unified_init.core import checks
 from unified_init.interop.step_biases import step_biases
 from unified_init.recipes.defaults.beside_layers import BOUND
 from unified_init.recipes.published.shared_rules import may, must, rest, tables
-from unified_init.recipes.rule import Recipe, Rule
+from unified_init.recipes.recipe import Recipe
 from unified_init.spec import presets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from unified_init.recipes.rule import Rule
 
 __all__ = ["mamba", "mamba2"]
 

@@ -9,7 +9,7 @@ from unified_init.core import checks
 from unified_init.recipes.defaults.beside_layers import BOUND
 from unified_init.recipes.published.shared_rules import kernels, may, must, rest
 from unified_init.recipes.published.vit import vit_timm
-from unified_init.recipes.rule import Recipe
+from unified_init.recipes.recipe import Recipe
 from unified_init.spec import presets
 
 if TYPE_CHECKING:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from unified_init.core import checks
 from unified_init.recipes.defaults.beside_layers import BOUND
 from unified_init.recipes.published.shared_rules import DENSE, INTO_HEADS, kernels, may, must, rest
-from unified_init.recipes.rule import Recipe, Rule
+from unified_init.recipes.recipe import Recipe
 from unified_init.spec import presets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from unified_init.recipes.rule import Rule
     from unified_init.spec.initializer import Initializer
 
 __all__ = ["dit", "vit_jax", "vit_jax_nlhb", "vit_moco", "vit_timm"]

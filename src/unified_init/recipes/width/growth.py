@@ -10,7 +10,8 @@ from unified_init.errors import ArgumentValueError
 from unified_init.law.layout import bind
 
 if TYPE_CHECKING:
-    from unified_init.inventory.records import Inventory, Record
+    from unified_init.inventory.inventory import Inventory
+    from unified_init.inventory.records import Record
 
 __all__ = ["Growth", "check_alike", "growth_of", "literally"]
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.inventory.records import Inventory
+from unified_init.inventory.inventory import Inventory
 from unified_init.recipes.assignment import assign
-from unified_init.recipes.rule import Recipe
+from unified_init.recipes.recipe import Recipe
 from unified_init.recipes.width.growth import check_alike, growth_of, literally
 from unified_init.recipes.width.table import MuRow, MuTable
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
 
-from unified_init.walkers import jax_arrays
 from unified_init.walkers.equinox.walker import modules_of
-from unified_init.walkers.runs import Recorder, Run, call, patched
+from unified_init.walkers.jax_running import run_modules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from unified_init.walkers.runs import Run
 
 __all__ = ["run", "scratch"]
 
@@ -25,10 +26,4 @@ def scratch(model: eqx.Module) -> Iterator[eqx.Module]:
 
 def run(model: Any, inputs: Any) -> Run:
     """Run a module, which takes one example and not a batch unless ``inputs`` is a function that maps it."""
-    recorder = Recorder(jax_arrays.array_or_none)
-    modules: dict[int, tuple[str, Any]] = {}
-    for path, module in modules_of(model):
-        modules.setdefault(id(module), (path, module))
-    with patched(modules, recorder):
-        outputs = inputs(model) if callable(inputs) else call(model, jax_arrays.from_host(inputs))
-    return recorder.run(outputs)
+    return run_modules(model, inputs, modules_of(model))

@@ -8,8 +8,9 @@ import equinox as eqx
 import jax
 from jax import tree_util
 
+from unified_init.inventory.inventory import Inventory
 from unified_init.inventory.places import placed
-from unified_init.inventory.records import Inventory, Record
+from unified_init.inventory.records import Record
 from unified_init.walkers import jax_arrays
 from unified_init.walkers.equinox.layers import facts_of
 from unified_init.walkers.fused import with_named_parts

@@ -6,13 +6,13 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from unified_init.errors import ArgumentValueError
-from unified_init.inventory.records import Part, Record
+from unified_init.inventory.parts import Part
+from unified_init.inventory.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from unified_init.walkers.flax.layers import Layer
-    from unified_init.walkers.flax.leaves import Key, Leaf
+    from unified_init.walkers.flax.leaves import Key, Layer, Leaf
 
 __all__ = ["CELLS", "cell_records"]
 

@@ -21,46 +21,14 @@ from unified_init.walkers.norms import norm_facts
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from unified_init.walkers.flax.leaves import Key, Leaf
+    from unified_init.walkers.flax.leaves import Key, Layer, Leaf
 
-__all__ = ["Layer", "einsum_roles", "records_of"]
+__all__ = ["einsum_roles", "records_of"]
 
 SPACE = {1: "W", 2: "HW", 3: "DHW"}
 NORMS = ("batch_norm", "layer_norm", "group_norm", "rms_norm")
 NORM_ROLES = {"scale": "scale", "bias": "offset", "mean": "mean", "var": "variance"}
 PROJECTIONS = ("query", "key", "value", "out")
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
-    """The facts that a module's class and fields give about its layer.
-
-    Args:
-        what: "dense", "einsum", "conv", "conv_transpose", "embed", a normalisation, "norm" (of a class that
-            Flax does not have), "prelu", "lora", "attention", a cell of ``CELLS``, or "other".
-        native: its class.
-        lead: number of batch axes of a dense kernel, which come first; each index has its own matrix.
-        inputs: number of axes of a dense kernel that are contracted.
-        outs: number of its other axes; None where only the shape says it.
-        window: a convolution's kernel size.
-        groups: groups of a convolution.
-        swapped: whether the kernel of a transposed convolution has its outputs before its inputs.
-        roles: the roles of the axes of an einsum's kernel.
-        bias_roles: the roles of the axes of its bias.
-        factors: what a "norm" multiplies by, by the name of the parameter; see ``walkers.norms.multiplier``.
-    """
-
-    what: str
-    native: str = ""
-    lead: int = 0
-    inputs: int = 1
-    outs: int | None = 1
-    window: tuple[int, ...] = ()
-    groups: int = 1
-    swapped: bool = False
-    roles: str = ""
-    bias_roles: str = ""
-    factors: tuple[tuple[str, float | str | None], ...] = ()
 
 
 def records_of(

@@ -1,4 +1,4 @@
-"""The arrays of a Flax model, and which of their axes stack independent layers."""
+"""The layers of a Flax model as facts, its arrays, and which of their axes stack independent layers."""
 
 from __future__ import annotations
 
@@ -8,9 +8,41 @@ import itertools
 from unified_init.errors import ArgumentValueError
 from unified_init.law.layout import parse
 
-__all__ = ["Key", "Leaf", "axes_of_groups"]
+__all__ = ["Key", "Layer", "Leaf", "axes_of_groups"]
 
 Key = tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """The facts that a module's class and fields give about its layer.
+
+    Args:
+        what: "dense", "einsum", "conv", "conv_transpose", "embed", a normalisation, "norm" (of a class that
+            Flax does not have), "prelu", "lora", "attention", a cell of ``CELLS``, or "other".
+        native: its class.
+        lead: number of batch axes of a dense kernel, which come first; each index has its own matrix.
+        inputs: number of axes of a dense kernel that are contracted.
+        outs: number of its other axes; None where only the shape says it.
+        window: a convolution's kernel size.
+        groups: groups of a convolution.
+        swapped: whether the kernel of a transposed convolution has its outputs before its inputs.
+        roles: the roles of the axes of an einsum's kernel.
+        bias_roles: the roles of the axes of its bias.
+        factors: what a "norm" multiplies by, by the name of the parameter; see ``walkers.norms.multiplier``.
+    """
+
+    what: str
+    native: str = ""
+    lead: int = 0
+    inputs: int = 1
+    outs: int | None = 1
+    window: tuple[int, ...] = ()
+    groups: int = 1
+    swapped: bool = False
+    roles: str = ""
+    bias_roles: str = ""
+    factors: tuple[tuple[str, float | str | None], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

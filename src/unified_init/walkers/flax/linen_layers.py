@@ -9,7 +9,8 @@ import jax
 from flax.core import meta
 
 from unified_init.walkers import jax_arrays
-from unified_init.walkers.flax.layers import Layer, einsum_roles
+from unified_init.walkers.flax.layers import einsum_roles
+from unified_init.walkers.flax.leaves import Layer
 
 if TYPE_CHECKING:
     from unified_init.walkers.flax.leaves import Key

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from unified_init.walkers.flax.layers import Layer
+from unified_init.walkers.flax.leaves import Layer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from flax import nnx
 
-from unified_init.walkers import jax_arrays
 from unified_init.walkers.flax.nnx_walker import modules_of
-from unified_init.walkers.runs import Recorder, Run, call, patched
+from unified_init.walkers.jax_running import run_modules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from unified_init.walkers.runs import Run
 
 __all__ = ["run", "scratch"]
 
@@ -27,10 +28,4 @@ def scratch(model: nnx.Module) -> Iterator[nnx.Module]:
 
 def run(model: nnx.Module, inputs: Any) -> Run:  # of any model
     """Run a model."""
-    recorder = Recorder(jax_arrays.array_or_none)
-    modules: dict[int, tuple[str, Any]] = {}
-    for key, module in modules_of(model):
-        modules.setdefault(id(module), ("/".join(key), module))
-    with patched(modules, recorder):
-        outputs = inputs(model) if callable(inputs) else call(model, jax_arrays.from_host(inputs))
-    return recorder.run(outputs)
+    return run_modules(model, inputs, (("/".join(key), module) for key, module in modules_of(model)))

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 import jax
 from flax import nnx
 
-from unified_init.inventory.records import Inventory, Record
+from unified_init.inventory.inventory import Inventory
 from unified_init.walkers import jax_arrays
-from unified_init.walkers.flax.layers import Layer, einsum_roles, records_of
-from unified_init.walkers.flax.leaves import Key, Leaf
+from unified_init.walkers.flax.layers import einsum_roles, records_of
+from unified_init.walkers.flax.leaves import Key, Layer, Leaf
 from unified_init.walkers.flax.nnx_shapes import unstacked
 from unified_init.walkers.flax.own_norms import needs_run, nnx_norm
 from unified_init.walkers.layer_facts import ComputedError, check_complete
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from unified_init.inventory.records import Record
     from unified_init.walkers.protocol import Piece
     from unified_init.walkers.writes import Write
 
@@ -162,6 +163,27 @@ def _layer(module: Any) -> Layer:
     return Layer(what="other", native=native)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Bare:
+    """An array that is no variable's, with the methods of a variable. NNX counts it as state."""
+
+    parent: Any
+    word: str
+
+    def get_value(self) -> Any:
+        """Return the array."""
+        return _children(self.parent)[self.word]
+
+    def set_value(self, value: Any) -> None:
+        """Replace the array."""
+        if isinstance(self.parent, nnx.Pytree):
+            setattr(self.parent, self.word, value)
+        elif isinstance(self.parent, MutableMapping):
+            self.parent[next(key for key in self.parent if str(key) == self.word)] = value
+        else:
+            self.parent[int(self.word)] = value
+
+
 def _find(model: Any, path: str) -> tuple[Any, list[tuple[Any, str]]]:
     """Return a variable by its path, and the nodes above it, each with the word that leads to the next."""
     for start in ("", *(f"{name}/" for _, name in COLLECTIONS[1:])):
@@ -173,6 +195,8 @@ def _find(model: Any, path: str) -> tuple[Any, list[tuple[Any, str]]]:
                 node = _children(node).get(word)
             if isinstance(node, nnx.Variable):
                 return node, chain
+            if jax_arrays.is_tensor(node) and not start:
+                return Bare(*chain[-1]), chain
     variables = ((key, node, owner) for key, node, owner in _walk(model) if isinstance(node, nnx.Variable))
     return next((node, []) for key, node, owner in variables if _leaf(key, node, owner).path == path)
 
@@ -194,10 +218,15 @@ def shape_and_dtype(model: nnx.Module, path: str) -> tuple[tuple[int, ...], str]
 
 
 def state(model: nnx.Module, paths: Collection[str]) -> dict[str, str]:
-    """Return the paths of variables of other types, except caches and random state."""
+    """Return the paths of bare arrays, and of variables of other types except caches and random state."""
     shared: dict[int, str] = {}
     streams = {}
     for key, node, owner in _walk(model):
+        if jax_arrays.is_tensor(node):
+            path = "/".join(key)
+            if path in paths and jax_arrays.is_number(node) and not _is_fixed(model, path):
+                streams[path] = path
+            continue
         if not isinstance(node, nnx.Variable) or isinstance(node, PASSING):
             continue
         path = _leaf(key, node, owner).path
@@ -205,6 +234,12 @@ def state(model: nnx.Module, paths: Collection[str]) -> dict[str, str]:
         if path in paths and jax_arrays.is_tensor(value) and jax_arrays.is_number(value):
             streams[path] = shared.setdefault(id(node), path)
     return streams
+
+
+def _is_fixed(model: nnx.Module, path: str) -> bool:
+    """Whether an array is in a tuple, of which no entry can be replaced."""
+    _, chain = _find(model, path)
+    return isinstance(chain[-1][0], tuple)
 
 
 def loaded(model: nnx.Module) -> frozenset[str]:  # noqa: ARG001  # NNX marks nothing

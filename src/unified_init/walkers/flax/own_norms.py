@@ -12,12 +12,14 @@ import numpy as np
 from flax import nnx
 
 from unified_init.walkers import norms
-from unified_init.walkers.flax.layers import NORMS, Layer
+from unified_init.walkers.flax.layers import NORMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
+
+    from unified_init.walkers.flax.leaves import Layer
 
 __all__ = ["linen_norm", "needs_run", "nnx_norm"]
 

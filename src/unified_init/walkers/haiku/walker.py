@@ -10,8 +10,8 @@ import haiku as hk
 import jax
 
 from unified_init.errors import ArgumentValueError
+from unified_init.inventory.inventory import Inventory
 from unified_init.inventory.places import placed
-from unified_init.inventory.records import Inventory
 from unified_init.walkers import jax_arrays
 from unified_init.walkers.fused import with_named_parts
 from unified_init.walkers.haiku.layers import LAYERS, STATE, Site, described, described_state, named_site

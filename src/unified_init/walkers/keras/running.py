@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from unified_init.backends.registry import backend_of, get
-from unified_init.walkers.keras.walker import children_of
+from unified_init.walkers.keras.paths import children_of
 from unified_init.walkers.runs import Recorder, Run, call
 
 if TYPE_CHECKING:
@@ -64,11 +64,7 @@ def _recorded(path: str, layer: Any, recorder: Recorder) -> Iterator[None]:
 
     @functools.wraps(function)
     def recorded(*args: Any, **kwargs: Any) -> Any:
-        is_first = recorder.begin(path, *args, *kwargs.values())
-        outputs = function(*args, **kwargs)
-        if is_first:
-            recorder.end(path, outputs)
-        return outputs
+        return recorder.recorded(path, function, args, kwargs)
 
     attributes["call"] = recorded
     try:

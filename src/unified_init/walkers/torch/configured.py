@@ -13,7 +13,7 @@ from unified_init.walkers.torch.walker import inspect
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from unified_init.inventory.records import Inventory
+    from unified_init.inventory.inventory import Inventory
 
 __all__ = ["inventory_of_config"]
 

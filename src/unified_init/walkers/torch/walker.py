@@ -10,9 +10,9 @@ import torch
 from unified_init.backends import _torch as adapter
 from unified_init.core.peers import public
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
+from unified_init.inventory.inventory import Inventory
 from unified_init.inventory.places import placed, unwrapped
 from unified_init.inventory.quantized import quantized_reason
-from unified_init.inventory.records import Inventory, Record
 from unified_init.walkers.layer_facts import ComputedError, PackedError
 from unified_init.walkers.lora import with_adapters
 from unified_init.walkers.torch.layers import described
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from unified_init.inventory.records import Record
     from unified_init.walkers.protocol import Piece
     from unified_init.walkers.writes import Write
 
