@@ -125,8 +125,8 @@ def verify_match(
     number = None if seed is None else _number_of(seed)
     check_models(model_a, model_b)
     firsts, seconds = records_of(names)
-    first = side_of(model_a, as_read(inspect(model_a), firsts), inputs_a, "first")
-    second = side_of(model_b, as_read(inspect(model_b), seconds), inputs_b, "second")
+    first = side_of(model_a, as_read(inspect(model_a), firsts, streams.values()), inputs_a, "first")
+    second = side_of(model_b, as_read(inspect(model_b), seconds, streams), inputs_b, "second")
     return verified(first, second, streams, recipe=recipe, seed=number, tolerance=tolerance)
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
 
+from unified_init.inventory.stacks import stack_axis
 from unified_init.walkers import jax_arrays
-from unified_init.walkers.equinox.walker import modules_of
+from unified_init.walkers.equinox.walker import inspect, modules_of
 from unified_init.walkers.runs import Recorder, Run, call, patched
 
 if TYPE_CHECKING:
@@ -25,10 +26,16 @@ def scratch(model: eqx.Module) -> Iterator[eqx.Module]:
 
 def run(model: Any, inputs: Any) -> Run:
     """Run a module, which takes one example and not a batch unless ``inputs`` is a function that maps it."""
+    result = _run(model, inputs)
+    stacks = {record.path.rpartition(".")[0] for record in inspect(model) if stack_axis(record) is not None}
+    if stacks <= result.calls.keys():
+        return result
+    with jax_arrays.traced_anew():  # to see the calls inside of scan
+        return _run(model, inputs)
+
+
+def _run(model: Any, inputs: Any) -> Run:
     recorder = Recorder(jax_arrays.array_or_none)
-    modules: dict[int, tuple[str, Any]] = {}
-    for path, module in modules_of(model):
-        modules.setdefault(id(module), (path, module))
-    with patched(modules, recorder):
+    with patched(modules_of, model, recorder, "."):
         outputs = inputs(model) if callable(inputs) else call(model, jax_arrays.from_host(inputs))
     return recorder.run(outputs)

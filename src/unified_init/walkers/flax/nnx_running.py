@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from flax import nnx
 
+from unified_init.inventory.stacks import stack_axis
 from unified_init.walkers import jax_arrays
-from unified_init.walkers.flax.nnx_walker import modules_of
+from unified_init.walkers.flax.nnx_walker import inspect, modules_of
 from unified_init.walkers.runs import Recorder, Run, call, patched
 
 if TYPE_CHECKING:
@@ -27,10 +28,20 @@ def scratch(model: nnx.Module) -> Iterator[nnx.Module]:
 
 def run(model: nnx.Module, inputs: Any) -> Run:  # of any model
     """Run a model."""
+    result = _run(model, inputs)
+    stacks = {record.path.rpartition("/")[0] for record in inspect(model) if stack_axis(record) is not None}
+    if stacks <= result.calls.keys():
+        return result
+    with jax_arrays.traced_anew():  # to see the calls inside of scan
+        return _run(model, inputs)
+
+
+def _run(model: Any, inputs: Any) -> Run:
     recorder = Recorder(jax_arrays.array_or_none)
-    modules: dict[int, tuple[str, Any]] = {}
-    for key, module in modules_of(model):
-        modules.setdefault(id(module), ("/".join(key), module))
-    with patched(modules, recorder):
+    with patched(_named_modules, model, recorder, "/"):
         outputs = inputs(model) if callable(inputs) else call(model, jax_arrays.from_host(inputs))
     return recorder.run(outputs)
+
+
+def _named_modules(model: nnx.Module) -> Iterator[tuple[str, nnx.Module]]:
+    yield from (("/".join(key), module) for key, module in modules_of(model))
