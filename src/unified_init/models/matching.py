@@ -12,6 +12,7 @@ from unified_init.inventory.stacks import embedded
 from unified_init.models.applying import inspect
 from unified_init.models.match_answer import answered, asked
 from unified_init.models.match_layers import layers_of
+from unified_init.models.match_order import REGISTRATION
 from unified_init.models.match_proof import proven
 from unified_init.models.match_readings import readings
 from unified_init.models.match_stacks import with_layers_apart
@@ -103,7 +104,7 @@ def match(
         layers_of(read.compared[0], calls[0]),
         layers_of(read.compared[1], calls[1]),
         given,
-        "order of registration" if pair is None else "order of execution",
+        REGISTRATION if pair is None else "order of execution",
     )
     answer, verification = answered(question), None
     if sides is not None:
