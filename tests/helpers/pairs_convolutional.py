@@ -123,6 +123,18 @@ CONVOLUTIONAL = (
         inputs=lambda: images_twice(33), needs=("torchvision", "timm"), tensors=311,
     ),
     ModelPair(
+        first="EfficientNetV2-S, torchvision", second="EfficientNetV2-S, Keras applications",
+        make=lambda: (
+            _torchvision("efficientnet_v2_s"), _keras("EfficientNetV2S", 33, include_preprocessing=False)
+        ),
+        inputs=lambda: images(33), needs=("torchvision", "keras"), tensors=672, is_long=True,
+    ),
+    ModelPair(
+        first="EfficientNetV2-S, torchvision", second="EfficientNetV2-S, timm",
+        make=lambda: (_torchvision("efficientnet_v2_s"), _timm("efficientnetv2_s", bn_eps=KERAS_EPSILON)),
+        inputs=lambda: _first_twice(33), needs=("torchvision", "timm"), tensors=672, is_long=True,
+    ),
+    ModelPair(
         first="DenseNet-121, torchvision", second="DenseNet-121, Keras applications",
         make=lambda: (_torchvision("densenet121"), _keras("DenseNet121", 33)),
         inputs=lambda: images(33), needs=("torchvision", "keras"), tensors=606,

@@ -20,6 +20,13 @@ def _tokens() -> tuple[Any, Any]:
     return tokens, tokens
 
 
+def _by_example(model: Any) -> Any:
+    """Run a model of Equinox, which takes one example."""
+    import jax
+
+    return jax.vmap(model)(jax.numpy.asarray(_tokens()[0]))
+
+
 def _torchvision_vit() -> Any:
     import torchvision
 
@@ -117,6 +124,28 @@ SEQUENTIAL = (
             ports_transformers.linen_scanned_gpt2(_tokens()[0]), ports_transformers.nnx_scanned_gpt2()
         ),
         inputs=_tokens, needs=("flax",), tensors=20, given={"blocks/norm1": "blocks/LayerNorm_0"},
+    ),
+    ModelPair(
+        first="Llama, transformers", second="a port to NNX, its blocks scanned",
+        make=lambda: (ports_sequential.transformers_llama(), ports_sequential.nnx_scanned_llama()),
+        inputs=_tokens, needs=("transformers", "flax"), tensors=21,
+    ),
+    ModelPair(
+        first="GPT-2, transformers", second="a port to Linen, its blocks scanned",
+        make=lambda: (
+            ports_transformers.transformers_gpt2(), ports_transformers.linen_scanned_gpt2(_tokens()[0])
+        ),
+        inputs=_tokens, needs=("transformers", "flax"), tensors=36,
+    ),
+    ModelPair(
+        first="GPT-2, transformers", second="a port to Equinox, its blocks scanned",
+        make=lambda: (ports_transformers.transformers_gpt2(), ports_transformers.equinox_scanned_gpt2()),
+        inputs=lambda: (_tokens()[0], _by_example), needs=("transformers", "equinox"), tensors=28,
+    ),
+    ModelPair(
+        first="GPT-2 with scanned blocks, in NNX", second="GPT-2 with separate blocks, in NNX",
+        make=lambda: (ports_transformers.nnx_scanned_gpt2(), ports_transformers.nnx_gpt2()),
+        inputs=_tokens, needs=("flax",), tensors=36,
     ),
     ModelPair(
         first="GPT-NeoX, fused head by head, transformers", second="a port to NNX, not fused",

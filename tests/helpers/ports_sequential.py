@@ -115,6 +115,34 @@ def nnx_llama(layers: int = 2, *, bare: bool = False, extra_norm: bool = False) 
     return Llama(nnx.Rngs(0))
 
 
+def nnx_scanned_llama(layers: int = 2) -> Any:
+    """Return the same model with its blocks stacked and scanned."""
+    from flax import nnx
+
+    block_class = _block_class()
+
+    @nnx.split_rngs(splits=layers)
+    @nnx.vmap(in_axes=0, out_axes=0)
+    def stacked(rngs: nnx.Rngs) -> Any:
+        return block_class(rngs)
+
+    @nnx.scan(in_axes=(0, nnx.Carry), out_axes=nnx.Carry)
+    def scanned(block: Any, x: Any) -> Any:
+        return block(x)
+
+    class Llama(nnx.Module):
+        def __init__(self, rngs: nnx.Rngs) -> None:
+            self.tok_embeddings = nnx.Embed(WORDS, WIDTH, rngs=rngs)
+            self.layers = stacked(rngs)
+            self.norm = _norm(rngs)
+            self.output = _linear(WIDTH, WORDS, rngs)
+
+        def __call__(self, tokens: Any) -> Any:
+            return self.output(self.norm(scanned(self.layers, self.tok_embeddings(tokens))))
+
+    return Llama(nnx.Rngs(0))
+
+
 def lstms(*, bidirectional: bool = False) -> tuple[Any, Any]:
     """Return an LSTM of PyTorch and one of Keras, which has one bias where PyTorch has two."""
     import keras

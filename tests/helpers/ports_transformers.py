@@ -189,6 +189,58 @@ def nnx_scanned_gpt2(layers: int = 2) -> Any:
     return Gpt2(nnx.Rngs(0))
 
 
+def equinox_scanned_gpt2(layers: int = 2) -> Any:
+    """Return GPT-2 in Equinox for one example, whose blocks are stacked and scanned, and a tied head."""
+    import equinox as eqx
+    import jax
+    import jax.numpy as jnp
+
+    class Block(eqx.Module):
+        norm_attention: eqx.nn.LayerNorm
+        attention: eqx.nn.Linear
+        attention_out: eqx.nn.Linear
+        norm_mlp: eqx.nn.LayerNorm
+        up: eqx.nn.Linear
+        down: eqx.nn.Linear
+
+        def __init__(self, key: Any) -> None:
+            keys = jax.random.split(key, 4)
+            self.norm_attention, self.norm_mlp = (eqx.nn.LayerNorm(WIDTH, eps=1e-5) for _ in range(2))
+            self.attention = eqx.nn.Linear(WIDTH, 3 * WIDTH, key=keys[0])
+            self.attention_out = eqx.nn.Linear(WIDTH, WIDTH, key=keys[1])
+            self.up = eqx.nn.Linear(WIDTH, 4 * WIDTH, key=keys[2])
+            self.down = eqx.nn.Linear(4 * WIDTH, WIDTH, key=keys[3])
+
+        def __call__(self, x: Any) -> Any:
+            heads = (1, x.shape[0], HEADS, WIDTH // HEADS)
+            y = jax.vmap(self.attention)(jax.vmap(self.norm_attention)(x))
+            y = _attended(*(part.reshape(heads) for part in jnp.split(y, 3, -1)))[0]
+            x = x + jax.vmap(self.attention_out)(y)
+            y = jax.nn.gelu(jax.vmap(self.up)(jax.vmap(self.norm_mlp)(x)), approximate=True)
+            return x + jax.vmap(self.down)(y)
+
+    class Gpt2(eqx.Module):
+        tokens: eqx.nn.Embedding
+        positions: eqx.nn.Embedding
+        blocks: Block
+        norm: eqx.nn.LayerNorm
+
+        def __init__(self, key: Any) -> None:
+            keys = jax.random.split(key, layers + 2)
+            self.tokens = eqx.nn.Embedding(WORDS, WIDTH, key=keys[0])
+            self.positions = eqx.nn.Embedding(LENGTH, WIDTH, key=keys[1])
+            self.blocks = eqx.filter_vmap(Block)(keys[2:])
+            self.norm = eqx.nn.LayerNorm(WIDTH, eps=1e-5)
+
+        def __call__(self, tokens: Any) -> Any:
+            x = jax.vmap(self.tokens)(tokens) + self.positions.weight[: tokens.shape[0]]
+            arrays, static = eqx.partition(self.blocks, eqx.is_array)
+            x, _ = jax.lax.scan(lambda x, block: (eqx.combine(block, static)(x), None), x, arrays)
+            return jax.vmap(self.norm)(x) @ self.tokens.weight.T
+
+    return Gpt2(jax.random.key(0))
+
+
 def transformers_neox(layers: int = 2) -> Any:
     """Return a small GPT-NeoX of transformers, whose queries, keys and values are fused head by head."""
     import transformers

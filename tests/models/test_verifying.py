@@ -10,6 +10,7 @@ import pytest
 from tests.helpers.messages import refused, source_of
 
 import unified_init as ui
+from unified_init.models import verifying
 from unified_init.models.run_differences import difference_of
 from unified_init.models.verification import LayerDifference
 
@@ -408,3 +409,62 @@ def test_outputs_without_numbers_to_compare_prove_nothing(made: Any) -> None:
     )
     with refused(ui.ArgumentValueError):
         ui.match(model, model, inputs=(run, run))
+
+
+def gated(*, blocks: int = 40, halves: bool = False) -> Any:
+    """Return residual blocks with gates in PyTorch; ``halves`` adds the products of each layer in another order."""
+    import torch
+
+    class Layer(torch.nn.Linear):
+        def forward(self, x: Any) -> Any:
+            if not halves:
+                return super().forward(x)
+            parts = zip(x.chunk(2, -1), self.weight.chunk(2, -1), strict=True)
+            return sum(half @ weight.T for half, weight in parts) + self.bias
+
+    class Block(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.up, self.down = Layer(8, 32), Layer(32, 8)
+            self.squeeze, self.excite = Layer(32, 8), Layer(8, 32)
+
+        def forward(self, x: Any) -> Any:
+            y = torch.nn.functional.silu(self.up(x))
+            gates = self.excite(torch.nn.functional.silu(self.squeeze(y - y.mean(1, keepdim=True))))
+            return x + self.down(y * torch.sigmoid(gates))
+
+    return torch.nn.Sequential(*[Block() for _ in range(blocks)])
+
+
+@pytest.mark.needs("torch")
+def test_values_that_grow_from_block_to_block_stay_moderate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large values switch gates by rounding; with smaller kernels they do not, and a swap in front still shows."""
+    x = np.random.default_rng(0).standard_normal((4, 9, 8), dtype=np.float32)
+    first, second = gated(), gated(halves=True)
+    names = ui.match(first, second)
+    assert ui.verify_match(first, second, names, x, x).ok
+    swapped = {path: path for path in names} | {"0.up.weight": "1.up.weight", "1.up.weight": "0.up.weight"}
+    assert not ui.verify_match(first, second, swapped, x, x).ok
+    monkeypatch.setattr(verifying, "GAINS", (1.0,))
+    assert not ui.verify_match(first, second, names, x, x).ok
+
+
+@pytest.mark.needs("torch")
+def test_values_that_are_large_whatever_the_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a constant makes them large, outputs that differ are those of the usual kernels."""
+    import torch
+
+    class Offset(torch.nn.Linear):
+        def forward(self, x: Any) -> Any:
+            return super().forward(x) + 1e5
+
+    def wrong() -> ui.Verification:
+        first, second = (torch.nn.Sequential(torch.nn.Linear(4, 4), Offset(4, 4)) for _ in range(2))
+        names = {"0.weight": "1.weight", "1.weight": "0.weight"}
+        return ui.verify_match(first, second, names, x, x)
+
+    x = np.ones((2, 4), np.float32)
+    result = wrong()
+    assert not result.ok
+    monkeypatch.setattr(verifying, "GAINS", (1.0,))
+    assert wrong() == result

@@ -12,8 +12,9 @@ import numpy as np
 from unified_init.drawing.seeds import check_seed, is_traced, key_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.inventory import Inventory
+from unified_init.inventory.stacks import native_shape
 from unified_init.models.name_map import as_read, records_of
-from unified_init.models.planning import plan_inventory
+from unified_init.models.planning import plan_inventory, streams_of
 from unified_init.models.preparing import writes_of
 from unified_init.models.reading import described
 from unified_init.spec import presets
@@ -61,7 +62,7 @@ def contents_of(
         dtype: the element type of all floating-point tensors; None is that of each.
     """
     own = source if isinstance(source, Inventory) else walker_of(source, "source").inspect(source)
-    inventory = as_read(described([own], None, None, recipe)[0], records_of(names)[1])
+    inventory = as_read(described([own], None, None, recipe)[0], records_of(names)[1], streams_of(names))
     natives = _natives(source, inventory)
     narrowed = functools.partial(_in_dtype, natives, dtype)
     writes = drawn_writes(inventory, recipe, names=names, native_of=narrowed)
@@ -127,6 +128,8 @@ def native_shapes(inventory: Inventory) -> dict[str, tuple[int, ...]]:
 
 def _native_shape(record: Record, part: Part) -> tuple[int, ...]:
     """Return the smallest shape that has a part; a view is of the whole tensor."""
+    if record.stack:
+        return native_shape(record, part)
     if part.box is None:
         return record.part_shape(part)
     if part.view is None:

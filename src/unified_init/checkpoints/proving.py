@@ -97,7 +97,9 @@ def verify(
     check_recipe(recipe)
     assert recipe is not None  # noqa: S101  # check_recipe refuses None
     walker = walker_of(source, "source")
-    inventory = as_read(described([walker.inspect(source)], None, None, recipe)[0], records_of(names)[1])
+    inventory = as_read(
+        described([walker.inspect(source)], None, None, recipe)[0], records_of(names)[1], streams_of(names)
+    )
     writes = drawn_writes(
         inventory,
         recipe,

@@ -87,6 +87,8 @@ class Record:
         flipped: whether the forward pass of a transposed convolution takes its kernel positions in the other
             direction along every spatial axis than PyTorch's does.
         doubt: what is not known about it and must be before it can be given values, in words; "" for nothing.
+        stack: of one layer of a tensor that stacks several: the axis of the native tensor that stacks them,
+            their number, and the index of this one; () for any other tensor.
 
     Raises:
         ArgumentTypeError: a field of the wrong type.
@@ -123,6 +125,7 @@ class Record:
     trainable: bool = True
     flipped: bool = False
     doubt: str = ""
+    stack: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the fields: a record may come from a file."""
@@ -147,6 +150,13 @@ class Record:
         bind(self.shape, self.layout, dict(self.sizes) or None)
         object.__setattr__(self, "parts", checks.tuple_of("parts", self.parts))
         self._check_parts()
+        stack = tuple(checks.count("stack", value, least=0) for value in checks.tuple_of("stack", self.stack))
+        object.__setattr__(self, "stack", stack)
+        if stack and (len(stack) != 3 or stack[2] >= stack[1]):  # noqa: PLR2004  # as the message says
+            msg = (
+                f"`stack` of {self.path!r} must be (axis, number of layers, index of this one), got {stack}."
+            )
+            raise ArgumentValueError(msg)
 
     def _check_parts(self) -> None:
         for part in self.parts:

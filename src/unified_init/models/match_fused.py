@@ -70,9 +70,9 @@ def wholes_of_both(a: Inventory, b: Inventory) -> tuple[set[str], set[str]]:
         if all(looks[0][look] == looks[1][look] for look in parts):
             continue
         for side, records in enumerate(fused):
-            owners[side].update(owner_of(record.path) for record in records)
+            owners[side].update(owner_of(record) for record in records)
     sides = [
-        {record.path for record in inventory if owner_of(record.path) in paths and is_fused(record)}
+        {record.path for record in inventory if owner_of(record) in paths and is_fused(record)}
         for inventory, paths in zip((a, b), owners, strict=True)
     ]
     return sides[0], sides[1]

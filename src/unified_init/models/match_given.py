@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from unified_init.core import checks
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.inventory.stacks import base_of
 from unified_init.models.match_evidence import Decision
-from unified_init.models.match_layers import owner_of
+from unified_init.models.match_layers import holder_of, owner_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -75,9 +76,9 @@ def _named(layers: Sequence[Layer]) -> dict[str, Group]:
     for layer in layers:
         for unit in layer.units:
             record = unit.record
-            for path in {record.path, unit.path, *record.ties}:
+            for path in {record.path, base_of(record), unit.path, *record.ties}:
                 tensors.setdefault(path, []).append((layer, unit))
-            for path in {layer.path, owner_of(record.path)} - {""}:
+            for path in {layer.path, owner_of(record), holder_of(record)} - {""}:
                 wholes.setdefault(path, []).append((layer, unit))
     own = {unit.path for layer in layers for unit in layer.units}
     # A record of a tied tensor may have the path that is a tie of another.

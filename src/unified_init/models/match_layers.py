@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from unified_init.inventory.places import WRAPPERS, unwrapped
+from unified_init.inventory.stacks import STATISTICS, base_of, in_turn
 from unified_init.models.match_units import GATED, units_of
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from unified_init.inventory.records import Record
     from unified_init.models.match_units import Unit
 
-__all__ = ["Layer", "layers_of", "owner_of", "shared_words", "without_wrappers"]
+__all__ = ["Layer", "holder_of", "layers_of", "owner_of", "shared_words", "tensor_of", "without_wrappers"]
 
 # Kinds that match each other: a projection of attention is a linear layer.
 KIN = {"attention": "linear", "rms_norm": "layer_norm"}
@@ -27,8 +28,6 @@ SIDES = {
     "encoder": "encoder", "enc": "encoder", "decoder": "decoder", "dec": "decoder",
     "reverse": "backward", "backward": "backward", "bwd": "backward", "forward": "forward", "fwd": "forward",
 }  # fmt: skip
-# Where paths of JAX keep statistics, beside the layer's parameters.
-STATISTICS = re.compile(r"^(?:state:|batch_stats/)")
 AVERAGES = re.compile(r"/~/(?:mean|var)_ema$")
 # The layers inside a recurrent cell, and the suffixes of PyTorch's tensors: one layer per direction.
 CELL = re.compile(r"[./](?:i|h|dense_i|dense_h|ih|hh)$")
@@ -109,19 +108,33 @@ def _side(path: str) -> str:
     return sides.pop() if len(sides) == 1 else ""
 
 
-def owner_of(path: str) -> str:
-    """Return the path of the layer that holds the tensor of a native path."""
-    bare = STATISTICS.sub("", path)
+def owner_of(record: Record) -> str:
+    """Return the path of the layer that holds a tensor; of one layer of a stack with its index behind it."""
+    return _in_stack(holder_of(record), record)
+
+
+def holder_of(record: Record) -> str:
+    """Return the path of the layer that holds a tensor; of one layer of a stack, that of the stack."""
+    bare = STATISTICS.sub("", base_of(record))
     return AVERAGES.sub("", bare.rpartition("." if "." in bare else "/")[0])
+
+
+def _in_stack(path: str, record: Record) -> str:
+    return f"{path}/{record.stack[2]}" if record.stack else path
+
+
+def tensor_of(record: Record) -> str:
+    """Return what a tensor is called in its layer."""
+    return re.split(r"[./]", base_of(record))[-1]
 
 
 def _key(unit: Unit) -> tuple[str, str]:
     """Return the path of a unit's layer, and what distinguishes it from other layers of that path."""
     record = unit.record
-    owner, tensor = owner_of(record.path), re.split(r"[./]", record.path)[-1]
+    owner, tensor = owner_of(record), tensor_of(record)
     if record.kind in GATED:
         direction = DIRECTION.search(tensor)
-        return CELL.sub("", owner), direction[0] if direction else ""
+        return _in_stack(CELL.sub("", holder_of(record)), record), direction[0] if direction else ""
     if record.kind == "parameter" or unit.place == "attention.extra":
         return owner, tensor
     return owner, unit.label or (LABELS.get(unit.place, "") if record.kind == "attention" else "")
@@ -136,8 +149,7 @@ def _grouped(units: Sequence[Unit]) -> dict[tuple[str, str], list[Unit]]:
     for key, members in modules.items():
         roles = [(unit.record.role, unit.gate) for unit in members]
         for unit in members:
-            owner = _kernel_of(unit, members)
-            tensor = re.split(r"[./]", owner.record.path)[-1]
+            tensor = tensor_of(_kernel_of(unit, members).record)
             own_key = key if len(set(roles)) == len(roles) else (key[0], tensor + key[1])
             grouped.setdefault(own_key, []).append(unit)
     return grouped
@@ -165,13 +177,14 @@ def layers_of(inventory: Inventory, calls: Sequence[str] = ()) -> list[Layer]:
     grouped = _grouped(units_of(inventory))
     ranks = {path: rank for rank, path in reversed(list(enumerate(calls)))}
     keys = sorted(grouped, key=lambda key: _rank(key[0], ranks)) if ranks else list(grouped)
+    keys = in_turn(keys, lambda key: grouped[key][0].record)
     names = _names({key: grouped[key][0].record for key in keys}, inventory.framework)
     return [_layer(key, grouped[key], order, names[key]) for order, key in enumerate(keys)]
 
 
 def _shown_path(key: tuple[str, str], record: Record) -> str:
     owner, tensor = key
-    if not owner or re.split(r"[./]", record.path)[-1] == tensor:
+    if not owner or tensor_of(record) == tensor:
         return record.path
     direction = record.kind in GATED or not tensor
     return owner + tensor if direction else f"{owner}/{tensor}"
@@ -189,16 +202,33 @@ def _names(
     records: Mapping[tuple[str, str], Record], framework: str
 ) -> dict[tuple[str, str], tuple[str, ...]]:
     """Return the names of layers, without the words of wrappers and those that all layers share."""
-    words = {
-        key: tuple(word for word in re.split(r"[./~#]+", f"{unwrapped(key[0])}/{key[1]}".lower()) if word)
-        for key in records
-    }
+    words = _with_indices({key: _words(key, record) for key, record in records.items()}, records)
     shared = shared_words(words.values())
     stripped = {key: without_wrappers(name[shared:]) for key, name in words.items()}
     unique = len(set(stripped.values())) == len(stripped)
     names = stripped if unique else words
     return {
         key: () if _is_made(name, records[key].native, framework) else name for key, name in names.items()
+    }
+
+
+def _words(key: tuple[str, str], record: Record) -> tuple[str, ...]:
+    """Return the words of a layer, without the index of one in a stack."""
+    owner = key[0].removesuffix(f"/{record.stack[2]}") if record.stack else key[0]
+    return tuple(word for word in re.split(r"[./~#]+", f"{unwrapped(owner)}/{key[1]}".lower()) if word)
+
+
+def _with_indices(
+    names: Mapping[tuple[str, str], tuple[str, ...]], records: Mapping[tuple[str, str], Record]
+) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Return names in which the index of a stacked layer is where that of a listed block would be."""
+    stacked = {name for key, name in names.items() if records[key].stack}
+    position = shared_words(stacked) if len(stacked) > 1 else None
+    return {
+        key: (*name[:position], str(records[key].stack[2]), *name[len(name[:position]) :])
+        if records[key].stack
+        else name
+        for key, name in names.items()
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import collections
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -11,13 +12,20 @@ if TYPE_CHECKING:
 
     from unified_init.models.match_layers import Layer
 
-__all__ = ["ordered"]
+__all__ = ["REGISTRATION", "ordered"]
 
 Pair = tuple["Layer", "Layer", str]
 Doubt = tuple[str, list["Layer"], list["Layer"]]
 # Kernels of one branch, which models list in any order; the last one of each branch is not among them.
 BESIDE = frozenset({
     "attention.query", "attention.key", "attention.value", "attention.qkv", "mlp.gate", "mlp.in",
+})  # fmt: skip
+
+REGISTRATION = "order of registration"
+# Words that say which of two norms comes first. Numbers and single letters in names say it, too.
+FIRST = frozenset({"before", "pre", "input", "in", "attention", "attn", "first"})
+LAST = frozenset({
+    "after", "post", "output", "out", "mlp", "ffn", "ffw", "ff", "feedforward", "final", "last", "second",
 })  # fmt: skip
 
 
@@ -87,6 +95,8 @@ def ordered(
             doubts.append((_crossing(part_a, part_b), part_a, part_b))
         elif _has_one_shortcut(part_a, part_b):
             doubts.append((_unnamed_shortcut(part_a, part_b), part_a, part_b))
+        elif order == REGISTRATION and not part_a[0].has_kernel and not _are_named_in_order(part_a, part_b):
+            doubts.append((_unnamed_order(part_a, part_b), part_a, part_b))
         else:
             ranked = zip(part_a, part_b, strict=True)
             pairs += [(first, second, reason + order) for first, second in ranked if agree(first, second)]
@@ -148,6 +158,39 @@ def _has_one_shortcut(layers_a: Sequence[Layer], layers_b: Sequence[Layer]) -> b
     """Whether the models name different numbers of shortcuts, which come before their branch or behind it."""
     counts = [sum(layer.place == "shortcut" for layer in layers) for layers in (layers_a, layers_b)]
     return len(layers_a) > 1 and counts[0] != counts[1]
+
+
+def _are_named_in_order(layers_a: Sequence[Layer], layers_b: Sequence[Layer]) -> bool:
+    """Whether the names in both models say the order in which the layers are.
+
+    Norms have no order of their own: nothing goes wrong where a class registers the second before the first.
+    """
+    ranks = [[_rank(layer) for layer in layers] for layers in (layers_a, layers_b)]
+    orders = [sorted(range(len(side)), key=side.__getitem__) for side in ranks]
+    are_distinct = all(len(set(side)) == len(side) for side in ranks)
+    return len(layers_a) == 1 or (are_distinct and orders[0] == orders[1])
+
+
+def _rank(layer: Layer) -> tuple[int, ...]:
+    """Return what the name of a layer says about its order: numbers, letters, and words for first or last."""
+    words = re.findall(r"\d+|[a-z]+", layer.path.lower().replace("feed_forward", "feedforward"))
+    ranks = []
+    for word in words:
+        if word.isdecimal():
+            ranks.append(int(word))
+        elif word in FIRST or word in LAST:
+            ranks.append(int(word in LAST))
+        elif len(word) == 1:
+            ranks.append(ord(word))
+    return tuple(ranks)
+
+
+def _unnamed_order(layers_a: Sequence[Layer], layers_b: Sequence[Layer]) -> str:
+    sides = [", ".join(repr(layer.path) for layer in layers) for layers in (layers_b, layers_a)]
+    return (
+        f"{layers_a[0].shown}: {sides[0]} and {sides[1]} look alike, and only the order in which they are "
+        "registered says which is which"
+    )
 
 
 def _unnamed_shortcut(layers_a: Sequence[Layer], layers_b: Sequence[Layer]) -> str:

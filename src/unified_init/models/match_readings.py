@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from unified_init.core import checks
 from unified_init.inventory.inventory import Inventory
 from unified_init.inventory.places import unwrapped
+from unified_init.inventory.stacks import embedded
 from unified_init.law.layout import bind
 from unified_init.models.match_fused import is_fused, split_like, whole, wholes_of_both
-from unified_init.models.match_layers import owner_of, shared_words, without_wrappers
+from unified_init.models.match_layers import owner_of, shared_words, tensor_of, without_wrappers
 from unified_init.models.match_units import Unit
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ Sides = tuple[Inventory, Inventory]
 class Readings:
     """The inventories of two models as they are described, and as their layers are compared.
 
+    In ``described`` each layer of a stack has a record of its own, where the other model has separate layers.
     In ``compared`` a raw parameter is what its counterpart is known to be, a fused matrix has no parts if
     only one model is known to have them, and a tied tensor has a record for each of its paths.
     """
@@ -43,14 +45,17 @@ class Readings:
     compared: Sides
 
     def second(self, pairs: Sequence[Pair]) -> Inventory:
-        """Return the second model's inventory, each tensor read as its counterpart in the first model is."""
+        """Return the second model's inventory, each tensor read as its counterpart in the first model is.
+
+        Layers of a stack are regions of its tensors.
+        """
         firsts = {path: record for record in self.described[0] for path in (record.path, *record.ties)}
         seconds = {record.path: record for record in self.described[1]}
         for pair in pairs:
             path = pair.second.record.path
             if pair.first.part is None and pair.second.part is None:
                 seconds[path] = _read_as(seconds[path], firsts[pair.first.record.path])
-        return dataclasses.replace(self.described[1], records=tuple(seconds.values()))
+        return dataclasses.replace(self.described[1], records=tuple(map(embedded, seconds.values())))
 
 
 def readings(a: Inventory, b: Inventory, given: Mapping[str, str | None] | None) -> Readings:
@@ -97,7 +102,7 @@ def _given_records(
 def _at(inventory: Inventory, path: str) -> list[Record]:
     """Return the record of a path, or those of the layer that it is of."""
     own = [record for record in inventory if path in (record.path, *record.ties)]
-    return own or [record for record in inventory if owner_of(record.path) == path]
+    return own or [record for record in inventory if owner_of(record) == path]
 
 
 def _as_known(inventory: Inventory, other: Inventory) -> Inventory:
@@ -157,7 +162,7 @@ def _names(record: Record, prefix: int) -> list[tuple[tuple[str, ...], str]]:
 
     A table is called by its layer or, raw, by itself; the tensors of a norm by the layer and what they are.
     """
-    layer = without_wrappers(_split(owner_of(record.path))[prefix:])
+    layer = without_wrappers(_split(owner_of(record))[prefix:])
     if record.kind != "parameter":
         return [(layer, record.role)] if layer else []
     roles = [(layer, role) for role in ("embedding", *_roles(record))] if layer else []
@@ -170,7 +175,7 @@ def _roles(record: Record) -> list[str]:
         return [record.role] if record.role in {"embedding", *NORM_WORDS} else []
     if len(_extents(record)) > 1:
         return ["embedding"] if record.role in {"parameter", "position"} else []
-    tensor = re.split(r"[./]", record.path)[-1].lower()
+    tensor = tensor_of(record).lower()
     return [role for role, words in NORM_WORDS.items() if tensor in words]
 
 

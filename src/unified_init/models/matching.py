@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from unified_init.core import checks
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.inventory.stacks import embedded
 from unified_init.models.applying import inspect
 from unified_init.models.match_answer import answered, asked
 from unified_init.models.match_layers import layers_of
+from unified_init.models.match_order import REGISTRATION
 from unified_init.models.match_proof import proven
 from unified_init.models.match_readings import readings
+from unified_init.models.match_stacks import with_layers_apart
 from unified_init.models.name_map import NameMap
 from unified_init.models.reading import described
 from unified_init.models.verifying import called, check_models, side_of
@@ -87,17 +91,20 @@ def match(
     checks.switch("strict", strict)
     check_models(model_a, model_b)
     plain = inspect(model_a), inspect(model_b)
-    a, b = described(plain, layers, places)
+    a, b = with_layers_apart(*described(plain, layers, places))
     sides = None
     if pair is not None:
-        sides = side_of(model_a, a, pair[0], "first"), side_of(model_b, b, pair[1], "second")
+        sides = (
+            side_of(model_a, _stored(a), pair[0], "first"),
+            side_of(model_b, _stored(b), pair[1], "second"),
+        )
     calls = ((), ()) if sides is None else (called(sides[0]), called(sides[1]))
     read = readings(a, b, given)
     question = asked(
         layers_of(read.compared[0], calls[0]),
         layers_of(read.compared[1], calls[1]),
         given,
-        "order of registration" if pair is None else "order of execution",
+        REGISTRATION if pair is None else "order of execution",
     )
     answer, verification = answered(question), None
     if sides is not None:
@@ -121,13 +128,19 @@ def match(
             "given={path in the second model: path in the first}."
         )
         raise ArgumentValueError(msg)
-    records = _unlike(plain[0], a), _unlike(plain[1], read.second(answer.pairs))
+    records = _unlike(plain[0], _stored(a)), _unlike(plain[1], read.second(answer.pairs))
     return NameMap(answer.names, answer.reasons, doubts, verification, records)
 
 
 def _unlike(before: Inventory, after: Inventory) -> tuple[Record, ...]:
     """Return the records of an inventory that another reading has otherwise."""
-    return tuple(record for record, old in zip(after, before, strict=True) if record != old)
+    own = {record.path: record for record in before}
+    return tuple(record for record in after if own.get(record.path) != record)
+
+
+def _stored(inventory: Inventory) -> Inventory:
+    """Return an inventory whose layers of stacks are regions of the tensors that hold them."""
+    return dataclasses.replace(inventory, records=tuple(map(embedded, inventory)))
 
 
 def _pair_of(inputs: Any) -> tuple[Any, Any] | None:

@@ -10,9 +10,10 @@ from unified_init.core import checks
 from unified_init.core.public import public
 from unified_init.core.reprs import shown
 from unified_init.core.text_table import aligned, as_html
+from unified_init.inventory.stacks import apart
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from unified_init.inventory.inventory import Inventory
     from unified_init.inventory.records import Record
@@ -83,9 +84,13 @@ def records_of(names: Any) -> tuple[Sequence[Record], Sequence[Record]]:  # noqa
     return names.records if isinstance(names, NameMap) else ((), ())
 
 
-def as_read(inventory: Inventory, records: Sequence[Record]) -> Inventory:
-    """Return an inventory with these records in place of its own, where it has the path and the shape."""
+def as_read(inventory: Inventory, records: Sequence[Record], paths: Iterable[str] = ()) -> Inventory:
+    """Return an inventory with these records in place of its own, where it has the path and the shape.
+
+    Stacked layers of which a record or one of ``paths`` is one have a record each.
+    """
     by_path = {record.path: record for record in records}
+    inventory = apart(inventory, [*by_path, *paths])
     if not by_path:
         return inventory
     read = [

@@ -85,7 +85,9 @@ def _half_blocks(inventory: Inventory) -> Iterator[str]:
 
 
 def _stem(record: Record) -> str:
-    """Return the path of a record up to the number of its block."""
+    """Return the path of a record up to the number of its block; of a stacked layer, the block by itself."""
+    if record.stack:
+        return f"block {record.block}"
     number = re.search(rf"(?<!\d){record.block}(?!\d)", record.path)
     return record.path[: number.end()] if number else f"block {record.block}"
 

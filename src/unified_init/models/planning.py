@@ -120,9 +120,9 @@ def plan_inventory(
 ) -> Plan:
     """Return the plan of a recipe for an inventory; ``ui.plan`` documents the arguments."""
     check_recipe(recipe)
-    inventory = as_read(inventory, records_of(names)[1])
-    chosen_paths = _chosen_paths(inventory, only, skip)
     streams = streams_of(names)
+    inventory = as_read(inventory, records_of(names)[1], streams)
+    chosen_paths = _chosen_paths(inventory, only, skip)
     named_inventory = renamed(inventory, streams)
     # Rules are checked against the whole model before any law is made: a pattern that matches nothing is the
     # more likely mistake, and its message is plainer.

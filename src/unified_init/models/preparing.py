@@ -9,6 +9,7 @@ import numpy as np
 
 from unified_init.errors import ArgumentValueError, UnifiedInitError
 from unified_init.inventory.parts import Part
+from unified_init.inventory.stacks import region_of_layer
 from unified_init.law.layout import bind
 from unified_init.stream.dtypes import DTYPES
 from unified_init.stream.program import make_program
@@ -111,6 +112,8 @@ def _targets(axis: int | None, piece: Piece, path: str) -> Iterator[Target]:
 def _region(record: Record, box: Box, target: Target) -> Target:
     """Return the target of a tensor of which only a region is drawn."""
     start, stop = box[0]
+    if target.part is not None and record.stack:
+        return Target((), region_of_layer(target.part, record, box))
     return Target((), Part(label="", length=stop - start, path=record.path, box=box, shift=target.shift))
 
 

@@ -10,6 +10,7 @@ from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.inventory import Inventory
 from unified_init.inventory.layer import layer_items, place_items
+from unified_init.inventory.stacks import apart
 from unified_init.inventory.teaching import check_taught, taught
 from unified_init.walkers.fused import with_named_parts
 
@@ -63,6 +64,7 @@ def edited(inventory: Any, own: Inventory) -> Inventory:
     if not isinstance(inventory, Inventory):
         msg = f"`inventory` must be an Inventory, got {type(inventory).__name__}: inspect(model) makes one."
         raise ArgumentTypeError(msg)
+    own = apart(own, [record.path for record in inventory])
     known = {record.path: record for record in own}
     given = {record.path: record for record in inventory}
     for path in sorted(known.keys() ^ given.keys()):
@@ -82,11 +84,12 @@ def _check_parts(record: Record, own: Record) -> None:
     if record.parts == own.parts:
         return
     paths = {path for path, _ in own.stored}
+    whole = own.size * (own.stack[1] if own.stack else 1)
     for part in record.parts:
         size = math.prod(record.part_shape(part))
         native = part.view if part.view is not None else record.shape
         box = part.box if part.box is not None else tuple((0, length) for length in native)
-        fits = len(box) == len(native) and math.prod(native) == record.size
+        fits = len(box) == len(native) and math.prod(native) == whole
         inside = fits and all(stop <= length for (_, stop), length in zip(box, native, strict=True))
         if part.path not in paths or not inside or math.prod(stop - start for start, stop in box) != size:
             name = f"{part.label!r} of {record.path!r}"

@@ -6,6 +6,8 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from unified_init.models.run_differences import difference_of, moved, reach_of, spread_of
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from unified_init.models.verification import Shapes
     from unified_init.walkers.runs import Run
 
-__all__ = ["Outputs", "compared_outputs", "judged"]
+__all__ = ["Outputs", "compared_outputs", "growth_of", "judged"]
 
 Triple = tuple["NDArray[Any]", "NDArray[Any]", "NDArray[Any]"]  # of both models, and of the first redrawn
 Key = tuple[tuple[str, ...], int]  # the keys of an output, and which of those with these keys it is
@@ -42,6 +44,14 @@ def compared_outputs(run_a: Run, run_b: Run, redrawn: Run) -> Outputs:
         (),
     )
     return Outputs(*_largest(triples), shapes, unmatched)
+
+
+def growth_of(run: Run) -> float:
+    """Return the size of the values in the layer where they are largest: the median of an array's sizes."""
+    arrays = [*run.outputs, *(activation.outputs for activation in run.calls.values())]
+    with np.errstate(invalid="ignore", over="ignore"):
+        sizes = [float(np.median(np.abs(array))) for array in arrays if array is not None]
+    return max((size if math.isfinite(size) else math.inf for size in sizes), default=0.0)
 
 
 def _aligned(run_a: Run, run_b: Run, redrawn: Run) -> tuple[list[Triple], tuple[str, ...]]:

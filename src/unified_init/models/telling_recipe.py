@@ -22,13 +22,16 @@ ABOUT_ONE = ("scale", "variance", "layer_scale")
 ABOUT_ZERO = ("bias", "recurrent_bias", "offset", "mean")
 
 
-def telling(a: Inventory, b: Inventory, names: Mapping[str, str]) -> tuple[Recipe, Recipe]:
-    """Return a recipe for each model: random values, and neutral ones where the other has no counterpart."""
+def telling(a: Inventory, b: Inventory, names: Mapping[str, str], gain: float = 1.0) -> tuple[Recipe, Recipe]:
+    """Return a recipe for each model: random values, and neutral ones where the other has no counterpart.
+
+    ``gain`` multiplies the kernels.
+    """
     streams_a = {unit.stream for unit in units_of(a)}
     streams_b = {stream_of(unit, names) for unit in units_of(b)}
     lone_a = [unit for unit in units_of(a) if unit.stream not in streams_b] if b.records else []
     lone_b = [unit for unit in units_of(b) if stream_of(unit, names) not in streams_a]
-    return Recipe("telling", tuple(_rules(lone_a))), Recipe("telling", tuple(_rules(lone_b)))
+    return Recipe("telling", tuple(_rules(lone_a, gain))), Recipe("telling", tuple(_rules(lone_b, gain)))
 
 
 def stream_of(unit: Unit, names: Mapping[str, str]) -> str:
@@ -37,7 +40,7 @@ def stream_of(unit: Unit, names: Mapping[str, str]) -> str:
     return base if unit.part is None else names.get(unit.path, f"{base}/{unit.part.label}")
 
 
-def _rules(lone: Collection[Unit]) -> Iterator[Rule]:
+def _rules(lone: Collection[Unit], gain: float) -> Iterator[Rule]:
     for unit in lone:
         if unit.record.role in (*ABOUT_ZERO, "scale", "variance"):
             yield _neutral(unit, [other for other in lone if other.record is unit.record])
@@ -47,7 +50,7 @@ def _rules(lone: Collection[Unit]) -> Iterator[Rule]:
     yield Rule(spec=presets.uniform(0.1, 0.4), role="slope", optional=True)
     yield Rule(spec=presets.zeros(), role=("count", "buffer"), optional=True)
     yield Rule(spec=presets.normal(0.0, 1.0), role=("embedding", "position", "token"), optional=True)
-    yield Rule(spec=presets.kaiming_normal(), predicate=_has_inputs, optional=True)
+    yield Rule(spec=presets.kaiming_normal().scaled(gain), predicate=_has_inputs, optional=True)
     yield Rule(spec=near_zero, optional=True)
 
 

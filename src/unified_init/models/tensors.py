@@ -12,6 +12,7 @@ from unified_init.core.patterns import miss
 from unified_init.drawing.digests import digest
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.inventory import Inventory
+from unified_init.inventory.stacks import apart
 from unified_init.law.layout import bind
 from unified_init.models.applying import inspect
 from unified_init.models.name_map import as_read, records_of
@@ -109,7 +110,7 @@ class LogicalTensor:
 def logical_tensors(inventory: Inventory, names: Mapping[str, str] | None = None) -> Iterator[LogicalTensor]:
     """Yield the logical tensors of a model under the stream names of a map, in the model's order."""
     streams = streams_of(names)
-    for record in renamed(as_read(inventory, records_of(names)[1]), streams):
+    for record in renamed(as_read(inventory, records_of(names)[1], streams), streams):
         for part in record.parts or (None,):
             stream = record.name
             if part is not None and part.label:
@@ -155,7 +156,7 @@ def read(model: Any, path: str) -> NDArray[Any]:
         return walker.read(model, source)
 
     tensors: dict[str, list[LogicalTensor]] = {}
-    inventory = walker.inspect(model)
+    inventory = apart(walker.inspect(model), [path])
     for tensor in logical_tensors(inventory):
         for key in {tensor.path, tensor.record.path, *tensor.record.ties}:
             tensors.setdefault(key, []).append(tensor)

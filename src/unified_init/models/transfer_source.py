@@ -24,7 +24,7 @@ from unified_init.walkers.layer_facts import PackedError
 from unified_init.walkers.registry import walker_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -50,12 +50,17 @@ class Source(NamedTuple):
 
 
 def opened_source(
-    source: Any, inventory: Inventory | None, target: Inventory, state: State, records: Sequence[Record]
+    source: Any,
+    inventory: Inventory | None,
+    target: Inventory,
+    state: State,
+    records: Sequence[Record],
+    streams: Iterable[str],
 ) -> Source:
     """Return the tensors of a model, a mapping or a file.
 
     ``target`` and ``state`` say what is in a mapping without an ``inventory``; ``records`` are those that a
-    map reads in its own way.
+    map reads in its own way, and ``streams`` the names that it gives, among them those of stacked layers.
     """
     if inventory is not None and not isinstance(inventory, Inventory):
         msg = f"`inventory` must be an Inventory, got {type(inventory).__name__}: inspect(model) makes one."
@@ -67,7 +72,7 @@ def opened_source(
         if pairs is None:
             msg = f"`source` must be a mapping of paths to arrays that can be read, got {shown(source)}."
             raise ArgumentTypeError(msg)
-        listed = as_read(target if inventory is None else inventory, records)
+        listed = as_read(target if inventory is None else inventory, records, streams)
         arrays = {checks.text("source", path): array for path, array in pairs}
         ties = {path: record.path for record in listed for path in record.ties}
         _check_ties(arrays, ties)
@@ -98,7 +103,7 @@ def opened_source(
         msg = "`inventory` says what a mapping or a file holds; a model says it itself."
         raise ArgumentValueError(msg)
     walker = walker_of(source, "source")
-    own = as_read(walker.inspect(source), records)
+    own = as_read(walker.inspect(source), records, streams)
     check_all_readable(walker, source, own)
     tensors = {tensor.stream: tensor for tensor in logical_tensors(own)}
     return Source(tensors, state_of(walker, source, own), lambda path: walker.read(source, path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -94,14 +95,16 @@ def transfer(
     target_inventory = walker.inspect(target)
     check_all_readable(walker, target, target_inventory)
     target_state = state_of(walker, target, target_inventory)
-    opened = opened_source(source, inventory, target_inventory, target_state, records_of(names)[0])
-    if names is None and opened.paths is None:
-        names = match(source, target, strict=strict)
-    elif names is None and inventory is not None:
-        names = match(inventory, target, strict=strict)
     streams = streams_of(names)
+    opening = functools.partial(opened_source, source, inventory, target_inventory, target_state)
+    opened = opening(records_of(names)[0], streams.values())
+    if names is None and (opened.paths is None or inventory is not None):
+        names = match(source if opened.paths is None else inventory, target, strict=strict)
+        streams = streams_of(names)
+        if records_of(names)[0]:  # layers of stacks have their own
+            opened = opening(records_of(names)[0], streams.values())
     record_streams = {path: stream for path, stream in streams.items() if path not in target_state.streams}
-    read = as_read(target_inventory, records_of(names)[1])
+    read = as_read(target_inventory, records_of(names)[1], streams)
     targets = [tensor for tensor in logical_tensors(read, record_streams) if _is_decided(tensor, names)]
     pairs, missing = _paired(opened, targets)
     used = {tensor.stream for _, tensors in pairs for tensor in tensors}

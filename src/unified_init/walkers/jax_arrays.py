@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import itertools
 import re
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,6 +19,7 @@ from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedIn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
 
@@ -27,8 +30,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "array_or_none", "by_number", "check", "from_host", "is_float", "is_number", "is_tensor", "pieces",
-    "replacement", "values", "word_of",
+    "replacement", "traced_anew", "values", "word_of",
 ]  # fmt: skip
+
+TRACES = itertools.count(1)  # a number for each time that all is traced anew
 
 
 def is_tensor(leaf: Any) -> bool:
@@ -90,6 +95,20 @@ def array_or_none(value: Any) -> NDArray[Any] | None:
 def from_host(inputs: Any) -> Any:
     """Return a model's inputs with JAX arrays in place of NumPy's."""
     return jax.tree.map(lambda leaf: jnp.asarray(leaf) if isinstance(leaf, np.ndarray) else leaf, inputs)
+
+
+@functools.lru_cache(maxsize=1)
+def _tracing() -> Callable[[int], AbstractContextManager[None]]:
+    """Return the context that makes JAX trace anew; one that does nothing in releases that have none."""
+    make = getattr(jax, "make_user_context", None)
+    if make is None:
+        return lambda _: contextlib.nullcontext()
+    return cast("Callable[[int], AbstractContextManager[None]]", make(default_value=0))
+
+
+def traced_anew() -> AbstractContextManager[None]:
+    """Return a context in which ``scan`` and ``jit`` call functions again that they have traced before."""
+    return _tracing()(next(TRACES))
 
 
 def check(path: str, leaf: Any) -> None:

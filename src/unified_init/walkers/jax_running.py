@@ -9,9 +9,10 @@ from unified_init.walkers import jax_arrays
 from unified_init.walkers.runs import Recorder, Run, at_inference, call, patched
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from contextlib import AbstractContextManager
 
+    from unified_init.walkers.runs import ModulesOf
     from unified_init.walkers.trees import Haiku, Linen
 
 __all__ = ["run_function", "run_modules", "unwritten"]
@@ -57,12 +58,27 @@ def run_function(
     return recorder.run(outputs)
 
 
-def run_modules(model: Any, inputs: Any, modules: Iterable[tuple[str, Any]]) -> Run:
-    """Run a model that is called itself; ``modules`` are those in it, by path."""
+def run_modules(
+    modules_of: ModulesOf, model: Any, inputs: Any, *, separator: str, stacks: Collection[str]
+) -> Run:
+    """Run a model that is called itself.
+
+    Args:
+        modules_of: yields the modules of a module, each with its path, itself first.
+        model: the model.
+        inputs: of the model, or a function of the model that runs it.
+        separator: of the words of a path.
+        stacks: the paths of stacked layers, which ``scan`` calls.
+    """
+    run = _run_once(modules_of, model, inputs, separator)
+    if stacks <= run.calls.keys():
+        return run
+    with jax_arrays.traced_anew():  # to see the calls inside of scan
+        return _run_once(modules_of, model, inputs, separator)
+
+
+def _run_once(modules_of: ModulesOf, model: Any, inputs: Any, separator: str) -> Run:
     recorder = Recorder(jax_arrays.array_or_none)
-    modules_by_id: dict[int, tuple[str, Any]] = {}
-    for path, module in modules:
-        modules_by_id.setdefault(id(module), (path, module))
-    with patched(modules_by_id, recorder):
+    with patched(modules_of, model, recorder, separator):
         outputs = inputs(model) if callable(inputs) else call(model, jax_arrays.from_host(inputs))
     return recorder.run(outputs)

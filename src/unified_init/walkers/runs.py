@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ FLAGS = {
     "use_running_average": True, "inference": True,
 }  # fmt: skip
 Convert = Callable[[Any], "NDArray[Any] | None"]
+ModulesOf = Callable[[Any], Iterable[tuple[str, Any]]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -109,24 +110,62 @@ def at_inference(keywords: Mapping[str, Any]) -> dict[str, Any]:
     return {name: FLAGS.get(name, value) for name, value in keywords.items()}
 
 
+class _Known:
+    """The modules of a model by their ids, and those that stand for some of them inside a transformation."""
+
+    def __init__(self, modules_of: ModulesOf, model: Any, separator: str) -> None:
+        self.modules_of, self.separator = modules_of, separator
+        self.own: dict[int, tuple[str, Any]] = {}
+        for path, module in modules_of(model):
+            self.own.setdefault(id(module), (path, module))
+        self.by_id: dict[int, tuple[str | None, Any]] = {
+            **self.own
+        }  # holds them, so that no id is used again
+
+    def path_of(self, module: Any, called: Collection[str]) -> str | None:
+        """Return the path of a module; None for one that is not of the model.
+
+        ``scan`` makes new modules from stacked arrays. Such a module stands for the only one of its structure
+        that was not called before.
+        """
+        if id(module) not in self.by_id:
+            structure = self._structure(module)
+            fitting = [
+                path
+                for path, other in self.own.values()
+                if type(other) is type(module) and path not in called and self._structure(other) == structure
+            ]
+            path = fitting[0] if len(fitting) == 1 else None
+            for end, inner in self.modules_of(module):
+                words = filter(None, (path, end))
+                self.by_id[id(inner)] = (None if path is None else self.separator.join(words), inner)
+        return self.by_id[id(module)][0]
+
+    def _structure(self, module: Any) -> list[tuple[str, type[Any]]]:
+        return [(path, type(inner)) for path, inner in self.modules_of(module)]
+
+
 @contextlib.contextmanager
-def patched(modules: Mapping[int, tuple[str, Any]], recorder: Recorder) -> Iterator[None]:
+def patched(modules_of: ModulesOf, model: Any, recorder: Recorder, separator: str) -> Iterator[None]:
     """Record the calls of modules without hooks, through their classes, while the context lasts.
 
     Args:
-        modules: path and module, by the module's id. Other objects of these classes are called as ever.
+        modules_of: yields the modules of a module, each with its path, itself first.
+        model: whose modules are recorded. Other objects of these classes are called as ever.
         recorder: of the calls.
+        separator: of the words of a path.
     """
-    classes = {type(module) for _, module in modules.values() if callable(module)}
+    known = _Known(modules_of, model, separator)
+    classes = {type(module) for _, module in known.own.values() if callable(module)}
     own = {cls: vars(cls).get("__call__") for cls in classes}
 
     def recording(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def recorded(module: Any, *args: Any, **kwargs: Any) -> Any:
-            if id(module) not in modules:
+            path = known.path_of(module, recorder.calls)
+            if path is None:
                 return function(module, *args, **kwargs)
-            own_function = functools.partial(function, module)
-            return recorder.recorded(modules[id(module)][0], own_function, args, kwargs)
+            return recorder.recorded(path, functools.partial(function, module), args, kwargs)
 
         return recorded
 

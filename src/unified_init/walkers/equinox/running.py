@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
 
-from unified_init.walkers.equinox.walker import modules_of
+from unified_init.inventory.stacks import stack_axis
+from unified_init.walkers.equinox.walker import inspect, modules_of
 from unified_init.walkers.jax_running import run_modules
 
 if TYPE_CHECKING:
@@ -26,4 +27,5 @@ def scratch(model: eqx.Module) -> Iterator[eqx.Module]:
 
 def run(model: Any, inputs: Any) -> Run:
     """Run a module, which takes one example and not a batch unless ``inputs`` is a function that maps it."""
-    return run_modules(model, inputs, modules_of(model))
+    stacks = {record.path.rpartition(".")[0] for record in inspect(model) if stack_axis(record) is not None}
+    return run_modules(modules_of, model, inputs, separator=".", stacks=stacks)

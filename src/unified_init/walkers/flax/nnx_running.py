@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from flax import nnx
 
-from unified_init.walkers.flax.nnx_walker import modules_of
+from unified_init.inventory.stacks import stack_axis
+from unified_init.walkers.flax.nnx_walker import inspect, modules_of
 from unified_init.walkers.jax_running import run_modules
 
 if TYPE_CHECKING:
@@ -28,4 +29,9 @@ def scratch(model: nnx.Module) -> Iterator[nnx.Module]:
 
 def run(model: nnx.Module, inputs: Any) -> Run:  # of any model
     """Run a model."""
-    return run_modules(model, inputs, (("/".join(key), module) for key, module in modules_of(model)))
+    stacks = {record.path.rpartition("/")[0] for record in inspect(model) if stack_axis(record) is not None}
+    return run_modules(_named_modules, model, inputs, separator="/", stacks=stacks)
+
+
+def _named_modules(model: nnx.Module) -> Iterator[tuple[str, nnx.Module]]:
+    yield from (("/".join(key), module) for key, module in modules_of(model))
