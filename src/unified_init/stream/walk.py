@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from unified_init.law.indexmap import AxisMap, IndexMap
 
-__all__ = ["Walk", "walk"]
+__all__ = ["Walk", "positions", "walk"]
 
 # A row of the walk has at least this many elements where the tensor has them, so that the array
 # of row offsets stays under 1 % of the output.
@@ -92,24 +95,44 @@ def walk(index: IndexMap, *, parts: int = 1) -> Walk:
 def _dims(axis: AxisMap) -> list[tuple[int, int] | NDArray[np.int64]]:
     """Split an axis into (length, stride) pairs, outermost first; into an array where pairs cannot say it."""
     if axis.affine:
-        base = axis.start * axis.terms[0][2]
-        pair = (axis.length, axis.step * axis.terms[0][2])
-        return [pair] if base == 0 else [np.full(1, base, dtype=np.int64), pair]
-    is_unsliced = axis.start == 0 and axis.step == 1
-    is_full = axis.length == axis.terms[0][0] * axis.terms[0][1]
+        return _runs(axis.runs, axis.terms[0][2])
+    is_full = axis.runs == (range(axis.terms[0][0] * axis.terms[0][1]),)
     # Each term repeats where the next one has gone through its values. It is not so where outputs that share
     # a draw (sub-pixel convolutions) are merged outside of another role: their divisor is larger.
     is_nested = all(
         outer == inner * modulus for (outer, _, _), (inner, modulus, _) in itertools.pairwise(axis.terms)
     )
-    if is_unsliced and is_full and is_nested:
+    if is_full and is_nested:
         pairs = [(modulus, stride) for _, modulus, stride in axis.terms]
         return [*pairs, (axis.terms[-1][0], 0)]
-    position = axis.start + axis.step * np.arange(axis.length, dtype=np.int64)
+    position = positions(axis)
     total = np.zeros(axis.length, dtype=np.int64)
     for divisor, modulus, stride in axis.terms:
         total += position // divisor % modulus * stride
     return [total]
+
+
+def _runs(runs: tuple[range, ...], stride: int) -> list[tuple[int, int] | NDArray[np.int64]]:
+    """Split runs into where pieces of one length begin, and the positions of a piece; each times a stride."""
+    if not runs:
+        return [(0, stride)]
+    if len({run.step for run in runs}) > 1:
+        return [_listed(runs) * stride]
+    length, step = math.gcd(*map(len, runs)), runs[0].step
+    pair = (length, step * stride)
+    if runs == (range(0, length * step, step),):
+        return [pair]
+    return [_listed([run[::length] for run in runs]) * stride, pair]
+
+
+def positions(axis: AxisMap) -> NDArray[np.int64]:
+    """Return the positions of an axis, in the order in which they are drawn."""
+    return _listed(axis.runs)
+
+
+def _listed(runs: Sequence[range]) -> NDArray[np.int64]:
+    arrays = [np.arange(run.start, run.stop, run.step, dtype=np.int64) for run in runs]
+    return np.concatenate(arrays) if arrays else np.zeros(0, dtype=np.int64)
 
 
 def _collapse(
