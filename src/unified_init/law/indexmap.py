@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
     from unified_init.law.layout import Geometry
 
-__all__ = ["AxisMap", "Entries", "IndexMap", "between", "entries_of", "index_map", "map_of"]
+__all__ = ["AxisMap", "Entries", "IndexMap", "between", "entries_of", "index_map", "part_of", "whole_map"]
 
 # Positions along one axis: one run, or several that are drawn after each other; none of them is empty.
 Runs = tuple[range, ...]
 Entries = tuple[int | Runs, ...]  # an index, checked: one entry per axis, and an int removes its axis
 Terms = tuple[tuple[int, int, int], ...]
+PLAIN = {int, type(None)}  # types of bounds that need no check
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -61,16 +62,13 @@ class IndexMap:
     axes: tuple[AxisMap, ...]
     offset: int
     logical_size: int
+    shape: tuple[int, ...] = dataclasses.field(init=False, repr=False, compare=False)  # of what is drawn
+    size: int = dataclasses.field(init=False, repr=False, compare=False)
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the tensor that is drawn."""
-        return tuple(axis.length for axis in self.axes)
-
-    @property
-    def size(self) -> int:
-        """Number of elements that are drawn."""
-        return math.prod(self.shape)
+    def __post_init__(self) -> None:
+        """Count once what each draw asks for several times."""
+        object.__setattr__(self, "shape", tuple([axis.length for axis in self.axes]))
+        object.__setattr__(self, "size", math.prod(self.shape))
 
 
 def index_map(geometry: Geometry, index: object = None, *, repeat: int = 1) -> IndexMap:
@@ -81,11 +79,11 @@ def index_map(geometry: Geometry, index: object = None, *, repeat: int = 1) -> I
         index: None for all, else what ``entries_of`` takes.
         repeat: neighbouring outputs that share one logical index (see ``Law.repeat``).
     """
-    return map_of(geometry, entries_of(index, geometry.shape), repeat=repeat)
+    return part_of(whole_map(geometry, repeat=repeat), entries_of(index, geometry.shape))
 
 
-def map_of(geometry: Geometry, entries: Entries, *, repeat: int = 1) -> IndexMap:
-    """Return the index map of a geometry for an index that is checked; see ``index_map``."""
+def whole_map(geometry: Geometry, *, repeat: int = 1) -> IndexMap:
+    """Return the index map of all of a geometry; see ``index_map``."""
     sizes = [
         digit.size // repeat if repeat > 1 and digit.role == "O" else digit.size for digit in geometry.digits
     ]
@@ -95,20 +93,30 @@ def map_of(geometry: Geometry, entries: Entries, *, repeat: int = 1) -> IndexMap
         divisor = digit.divisor * (repeat if repeat > 1 and digit.role == "O" else 1)
         terms[digit.axis].append((divisor, max(size, 1), stride))
         stride *= size
+    axes = [
+        AxisMap(_joined((range(length),)), tuple(sorted(terms[axis], reverse=True)))
+        for axis, length in enumerate(geometry.shape)
+    ]
+    return IndexMap(tuple(axes), 0, stride)
+
+
+def part_of(whole: IndexMap, entries: Entries) -> IndexMap:
+    """Return the index map of a part of a whole tensor, of which the index map is given.
+
+    Equal boxes have equal axes, wherever they begin: what is made for one of them serves the others.
+    """
     axes: list[AxisMap] = []
     offset = 0
-    for axis, entry in enumerate(entries):
-        ordered = tuple(sorted(terms[axis], reverse=True))
+    for axis, entry in zip(whole.axes, entries, strict=True):
         if isinstance(entry, int):
-            offset += _logical(entry, ordered)
-            continue
-        mapped = AxisMap(entry, ordered)
-        if mapped.affine and len(entry) == 1:  # so that the walks of equal boxes differ by the offset only
+            offset += _logical(entry, axis.terms)
+        elif len(entry) == 1 and axis.affine:
             (run,) = entry
-            offset += _logical(run.start, ordered)
-            mapped = AxisMap((range(0, len(run) * run.step, run.step),), ordered)
-        axes.append(mapped)
-    return IndexMap(tuple(axes), offset, stride)
+            offset += run.start * axis.terms[0][2]
+            axes.append(AxisMap((range(0, len(run) * run.step, run.step),), axis.terms))
+        else:
+            axes.append(AxisMap(entry, axis.terms))
+    return IndexMap(tuple(axes), offset, whole.logical_size)
 
 
 def _logical(position: int, terms: Terms) -> int:
@@ -183,12 +191,9 @@ def _part(name: str, part: object, length: int) -> range:
 
 def _run(name: str, entry: slice, length: int) -> range:
     """Return the positions of a slice."""
-    bounds = {"start": entry.start, "stop": entry.stop, "step": entry.step}
-    for part, value in bounds.items():
-        if value is not None and checks.integer(value) is None:
-            msg = f"`{name}` must have integer bounds, got {part} {shown(value)}."
-            raise ArgumentTypeError(msg)
-    start, stop, step = (None if value is None else checks.integer(value) for value in bounds.values())
+    start, stop, step = entry.start, entry.stop, entry.step
+    if not {type(start), type(stop), type(step)} <= PLAIN:
+        start, stop, step = (_bound(name, part, getattr(entry, part)) for part in ("start", "stop", "step"))
     if step is not None and step < 1:
         msg = f"`{name}` must have a step of at least 1, got {shown(entry)}."
         raise ArgumentValueError(msg)
@@ -198,6 +203,14 @@ def _run(name: str, entry: slice, length: int) -> range:
             raise ArgumentValueError(msg)
     # No step is longer than the axis: what a framework slices by must be an int of its own.
     return range(length)[slice(start, stop, None if step is None else min(step, max(length, 1)))]
+
+
+def _bound(name: str, part: str, value: object) -> int | None:
+    number = None if value is None else checks.integer(value)
+    if value is not None and number is None:
+        msg = f"`{name}` must have integer bounds, got {part} {shown(value)}."
+        raise ArgumentTypeError(msg)
+    return number
 
 
 def _joined(runs: Iterable[range]) -> Runs:

@@ -55,6 +55,8 @@ DTYPES: dict[str, DType] = {
               is_complex=True),
     )
 }  # fmt: skip
+# The classes of NumPy's dtypes. A name of NumPy is put together each time that it is asked for.
+CONCRETE: dict[type, str] = {type(dtype.numpy): name for name, dtype in DTYPES.items()}
 
 
 # Kinds of numbers, not types. Older releases of NumPy convert them to float64 and complex128.
@@ -69,6 +71,8 @@ def dtype_of(value: object) -> DType:
     """Return the element type for a name or for a framework's own dtype object."""
     if isinstance(value, str):
         name = checks.plain(value) or ""
+    elif type(value) in CONCRETE:
+        name = CONCRETE[type(value)]  # of any byte order
     elif type(value).__module__.partition(".")[0] == "torch":
         name = shown(value).removeprefix("torch.")
     elif type(value).__module__.startswith("tensorflow"):

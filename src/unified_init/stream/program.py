@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 from unified_init.errors import ArgumentValueError
-from unified_init.law.indexmap import Entries, IndexMap, between, entries_of, map_of
+from unified_init.law.indexmap import Entries, IndexMap, between, entries_of, part_of, whole_map
 from unified_init.law.law import Law
 from unified_init.law.unit_values import FourierKernels, Orthogonal, SparseMatrices, UnitNormal
 from unified_init.stream.table import Table, compile_table
@@ -38,10 +38,10 @@ class Program:
 
 def make_program(law: Law, geometry: Geometry, *, index: object, name: str, dtype: DType) -> Program:
     """Return a program; refuse a law that the element type cannot hold."""
-    entries = entries_of(index, geometry.shape)
-    mapping = map_of(geometry, entries, repeat=law.repeat)
-    if index is None:
-        entries = ()
+    mapping = whole_map(geometry, repeat=law.repeat)
+    entries = () if index is None else entries_of(index, geometry.shape)
+    if entries:
+        mapping = part_of(mapping, entries)
     table = None
     if law.independent:
         if dtype.is_complex:
@@ -64,7 +64,9 @@ def make_program(law: Law, geometry: Geometry, *, index: object, name: str, dtyp
 
 def indexed(program: Program, entries: Entries) -> Program:
     """Return the program of a part of the whole tensor that a program draws."""
-    mapping = map_of(program.geometry, entries, repeat=program.law.repeat)
+    is_whole = not program.entries
+    whole = program.index if is_whole else whole_map(program.geometry, repeat=program.law.repeat)
+    mapping = part_of(whole, entries)
     return Program(
         program.law, program.geometry, entries, mapping, program.name, program.dtype, program.table
     )

@@ -7,6 +7,7 @@ second array, which all rows share, has the indices within a row.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import math
 from typing import TYPE_CHECKING
@@ -62,8 +63,29 @@ def walk(index: IndexMap, *, parts: int = 1) -> Walk:
         index: the map.
         parts: consecutive counters that one element takes (2 for complex128).
     """
+    way = _kept(index.axes, parts) or _from_zero(index.axes, parts)
+    if not index.offset:
+        return way
+    # The last offsets of the largest complex128 tensors are past int64; counters are 64-bit words and wrap.
+    offset = (index.offset * parts + 2**63) % 2**64 - 2**63
+    return Walk(way.rows + np.int64(offset), way.length, way.stride, way.pattern)
+
+
+KEPT = 1 << 16  # bytes of a walk that is kept
+
+
+# Shards of one shape have one walk, but for the offset.
+@functools.lru_cache(maxsize=64)
+def _kept(axes: tuple[AxisMap, ...], parts: int) -> Walk | None:
+    """Return the walk of axes without an offset; None if it is too large to be kept."""
+    way = _from_zero(axes, parts)
+    size = way.rows.nbytes + (0 if way.pattern is None else way.pattern.nbytes)
+    return way if size <= KEPT else None
+
+
+def _from_zero(axes: tuple[AxisMap, ...], parts: int) -> Walk:
     dims: list[tuple[int, int] | NDArray[np.int64]] = []
-    for axis in index.axes:
+    for axis in axes:
         dims += _dims(axis)
     dims = [dim * parts if isinstance(dim, np.ndarray) else (dim[0], dim[1] * parts) for dim in dims]
     if parts > 1:
@@ -84,9 +106,7 @@ def walk(index: IndexMap, *, parts: int = 1) -> Walk:
                 break
             pattern = _outer(dim, pattern)
         length = pattern.size
-    # The last offsets of the largest complex128 tensors are past int64; counters are 64-bit words and wrap.
-    offset = index.offset * parts
-    rows = np.full(1, (offset + 2**63) % 2**64 - 2**63, dtype=np.int64)
+    rows = np.zeros(1, dtype=np.int64)
     for dim in dims:
         rows = (rows[:, None] + _outer(dim, np.zeros(1, dtype=np.int64))[None, :]).reshape(-1)
     return Walk(rows, max(length, 1), stride, pattern)
