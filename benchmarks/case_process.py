@@ -14,8 +14,9 @@ import importlib
 import math
 import os
 import sys
+import time
 
-from benchmarks.cases import FRAMEWORKS, GROUPS, NOT_LOADED, cases
+from benchmarks.cases import CPU, FRAMEWORKS, GROUPS, NOT_LOADED, cases
 from benchmarks.results import timed
 from benchmarks.timing import LONG, QUICK, measure
 
@@ -39,22 +40,28 @@ def main() -> None:
         sys.modules["numba"] = None  # type: ignore[assignment]  # importing it is now an ImportError
     if asked.threads:
         _limit(asked.threads)
-    name = "apply" if asked.group == "apply" else asked.framework
+    name = asked.group if asked.group in {"apply", "index"} else asked.framework
     module = importlib.import_module(f"benchmarks.{name}_cases")
     if asked.threads and hasattr(module, "limit"):
         module.limit(asked.threads)
     effort = QUICK if asked.quick else LONG
     if asked.group in {"first", "scaling"} and not asked.quick:
         effort = dataclasses.replace(LONG, seconds=2.0, least=5, most=31)
+    if asked.group == "index" and not asked.quick:
+        effort = dataclasses.replace(LONG, seconds=1.0)
     found = cases(asked.group, asked.framework, quick=asked.quick, large=asked.large, threads=asked.threads)
     for case in found:
         # The first call of a shape, not of a process.
         if case.way == NOT_LOADED:
             _never_load()
-        elif asked.group in {"latency", "scaling", "first"}:
+        elif asked.group in {"latency", "scaling", "first", "index"}:
             _load()
         pair = module.pair(case)
-        print(timed(case, pair.against, measure(pair, effort, calls=case.calls)).to_json(), flush=True)
+        clock = time.process_time if case.way.endswith(CPU) else time.perf_counter
+        print(
+            timed(case, pair.against, measure(pair, effort, calls=case.calls, clock=clock)).to_json(),
+            flush=True,
+        )
         del pair
         gc.collect()
 

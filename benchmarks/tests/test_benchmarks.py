@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from benchmarks import cases, chart, command, model_process, processes, results, shapes
+from benchmarks import cases, chart, command, index_cases, model_process, processes, results, shapes
 from benchmarks.timing import Effort, Pair, Series, measure
 
 import unified_init as ui
@@ -35,7 +35,7 @@ EACH_FRAMEWORK = pytest.mark.parametrize(
     ["numpy", *(pytest.param(name, marks=pytest.mark.needs(*needs)) for name, needs in NEEDS.items())],
 )
 NEEDS_MATPLOTLIB = pytest.mark.skipif(not importlib.util.find_spec("matplotlib"), reason="no matplotlib")
-IN_PROCESS = ("bulk", "latency", "first", "scaling", "layouts", "nonumba", "apply")
+IN_PROCESS = ("bulk", "latency", "first", "scaling", "layouts", "index", "nonumba", "apply")
 
 
 def result(**changes: Any) -> results.Result:
@@ -298,6 +298,22 @@ def test_a_native_side_of_another_law_would_fail(framework: str) -> None:
     for wrong in (copied(pair_of(other).native(0)), 0.9 * native):
         with pytest.raises(AssertionError, match="do not have the same law"):
             testing.assert_same_law(ours, wrong)
+
+
+@EACH_FRAMEWORK
+def test_parts_are_as_many_values_as_the_whole(framework: str) -> None:
+    """A part has the shape of what it is compared with, and shards are the whole, each value once."""
+    for case in cases.cases("index", framework, quick=True):
+        calls = index_cases.pair(case)
+        if "shards" not in case.way:
+            assert tuple(calls.ours(1).shape) == tuple(calls.native(1).shape) == case.shape
+    for way, count in cases.SHARDS.items():
+        seen = np.zeros(SMALL, int)
+        pieces = index_cases.parts(SMALL, count, way.removesuffix(", in place").rpartition(" ")[2])
+        for piece in pieces:
+            seen[piece] += 1
+        assert len(pieces) == count
+        assert (seen == 1).all()
 
 
 @EACH_FRAMEWORK
