@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import functools
 import re
+import shutil
 from typing import TYPE_CHECKING, Any
 
 from unified_init.checkpoints.contents import checked_dtype, contents_of, rooted
-from unified_init.checkpoints.file_jobs import check_space, job_of, strangers, write_file, write_index
+from unified_init.checkpoints.file_jobs import (
+    check_disk,
+    check_space,
+    job_of,
+    put_in_place,
+    replaces,
+    strangers,
+    write_file,
+    write_index,
+)
 from unified_init.checkpoints.folder import FILE, Origin, folder_of, write_origin
 from unified_init.checkpoints.safetensors_files import Entry
 from unified_init.core import checks
@@ -31,6 +41,7 @@ __all__ = ["save"]
 
 UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 FORMATS = ("safetensors", "dcp")
+PART = "unified_init.part"  # the folder of a checkpoint of torch.distributed until it is whole
 
 
 def save(
@@ -64,7 +75,8 @@ def save(
         max_shard_size: bytes of a file, or a text such as "5GB" or "200MiB"; a larger tensor has its own.
         format: "safetensors", or "dcp" for a checkpoint of ``torch.distributed.checkpoint``, which holds one
             tensor in memory, has no ``max_shard_size`` and begins anew where it was interrupted.
-        overwrite: True replaces the files of another model, seed or recipe, which are refused otherwise.
+        overwrite: True replaces the files of another model, seed or recipe, which are refused otherwise. They
+            stay until all of the new ones are whole, so the disk needs space for both.
         progress: a function that is called with the number of bytes each time some are written or found.
 
     Returns:
@@ -109,11 +121,18 @@ def save(
     try:
         check_space(target, jobs, overwrite=overwrite)
         target.mkdir(parents=True, exist_ok=True)
-        if overwrite:
-            for path in (target / FILE, *strangers(target, jobs)):
-                path.unlink(missing_ok=True)
+        # Other weights stay whole until all of these are.
+        late = [*strangers(target, jobs)]
+        is_late = bool(late) or replaces(jobs)
         for job in jobs:
             write_file(job, writes, report)
+            if not is_late:
+                put_in_place(job)
+        if is_late:
+            for path in (target / FILE, *late):
+                path.unlink(missing_ok=True)
+            for job in jobs:
+                put_in_place(job)
         write_index(target, jobs)
         write_origin(target, origin)
     except OSError as error:
@@ -141,17 +160,27 @@ def _save_dcp(
         report(values.nbytes)
         return values
 
+    part = folder / PART  # other weights stay whole until these are
     try:
-        if not overwrite and folder.is_dir() and any(folder.iterdir()):
+        if not overwrite and folder.is_dir() and any(path != part for path in folder.iterdir()):
             msg = f"`folder` {shown(str(folder))} has files: choose another folder, or pass overwrite=True."
             raise ArgumentValueError(msg)
-        folder.mkdir(parents=True, exist_ok=True)
-        for path in (folder / FILE, folder / ".metadata", *folder.glob("*.distcp")):
-            path.unlink(missing_ok=True)
-        torch_checkpoints().save(folder, natives, draw)
+        check_disk(folder, sum(Entry(path, *native, 0).size for path, native in natives.items()))
+        part.mkdir(parents=True, exist_ok=True)
+        try:
+            torch_checkpoints().save(part, natives, draw)
+            for path in (folder / FILE, folder / ".metadata", *folder.glob("*.distcp")):
+                path.unlink(missing_ok=True)
+            for path in part.iterdir():
+                path.replace(folder / path.name)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
         write_origin(folder, origin)
     except OSError as error:
-        msg = f"`folder` {shown(str(folder))} could not be written: {error}. Repeat the call elsewhere."
+        msg = (
+            f"`folder` {shown(str(folder))} could not be written: {error}. Other weights there are as they "
+            "were."
+        )
         raise ArgumentValueError(msg) from error
     return tuple(sorted(path.name for path in folder.glob("*.distcp")))
 
