@@ -17,7 +17,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from benchmarks import cases, chart, command, index_cases, model_process, processes, results, shapes
+from benchmarks import (
+    cases,
+    chart,
+    command,
+    index_cases,
+    model_process,
+    processes,
+    results,
+    save_process,
+    shapes,
+)
 from benchmarks.timing import Effort, Pair, Series, measure
 
 import unified_init as ui
@@ -583,3 +593,22 @@ def test_an_update_keeps_what_was_not_measured_again(tmp_path: Path) -> None:
     again = command.merged(found, [result(group="latency", framework="torch", law="uniform")])
     assert [one.law for one in again if one.group == "latency"] == ["uniform"]
     assert [one.group for one in again[:2]] == ["bulk", "latency"]
+
+
+# --- a folder of weights ----------------------------------------------------------------------------
+
+
+def test_a_decoder_has_about_the_bytes_that_are_asked_for() -> None:
+    """Of a table and a head alone up to all of a 7B model, and never more."""
+    for gigabytes in (0.01, 0.5, 1.0, 2.14, 7.0):
+        size = 2 * sum(math.prod(record.shape) for record in save_process.decoder(int(gigabytes * 1e9)))
+        assert 0.7 * gigabytes * 1e9 <= size <= 1.1 * gigabytes * 1e9
+    assert sum(math.prod(record.shape) for record in save_process.decoder(10**12)) == 6_738_415_616
+
+
+def test_a_small_folder_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Four lines, and nothing is left on the disk."""
+    save_process.main(["0.001", "--folder", str(tmp_path)])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(" ")[0] for line in lines] == ["0.00", "as", *(lines[2].split()[:1]), "verified:"]
+    assert list(tmp_path.iterdir()) == []
