@@ -13,8 +13,9 @@ import gc
 import importlib
 import os
 import sys
+import time
 
-from benchmarks.cases import FRAMEWORKS, GROUPS, cases
+from benchmarks.cases import CPU, FRAMEWORKS, GROUPS, cases
 from benchmarks.results import timed
 from benchmarks.timing import LONG, QUICK, measure
 
@@ -38,20 +39,26 @@ def main() -> None:
         sys.modules["unified_init.stream.c_runner"] = None  # type: ignore[assignment]  # an ImportError
     if asked.threads:
         _limit(asked.threads)
-    name = "apply" if asked.group == "apply" else asked.framework
+    name = asked.group if asked.group in {"apply", "index"} else asked.framework
     module = importlib.import_module(f"benchmarks.{name}_cases")
     if asked.threads and hasattr(module, "limit"):
         module.limit(asked.threads)
     effort = QUICK if asked.quick else LONG
     if asked.group in {"first", "scaling"} and not asked.quick:
         effort = dataclasses.replace(LONG, seconds=2.0, least=5, most=31)
+    if asked.group == "index" and not asked.quick:
+        effort = dataclasses.replace(LONG, seconds=1.0)
     found = cases(asked.group, asked.framework, quick=asked.quick, large=asked.large, threads=asked.threads)
     for case in found:
         # The first call of a shape, not of a process.
-        if asked.group in {"latency", "scaling", "first"}:
+        if asked.group in {"latency", "scaling", "first", "index"}:
             _load()
         pair = module.pair(case)
-        print(timed(case, pair.against, measure(pair, effort, calls=case.calls)).to_json(), flush=True)
+        clock = time.process_time if case.way.endswith(CPU) else time.perf_counter
+        print(
+            timed(case, pair.against, measure(pair, effort, calls=case.calls, clock=clock)).to_json(),
+            flush=True,
+        )
         del pair
         gc.collect()
 

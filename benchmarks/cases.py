@@ -6,9 +6,12 @@ import dataclasses
 
 __all__ = [
     "AUDITED",
+    "CPU",
     "FRAMEWORKS",
     "GROUPS",
+    "HALVES",
     "MEMORY_LIMIT",
+    "MOVING",
     "WHOLE",
     "Case",
     "cases",
@@ -16,10 +19,18 @@ __all__ = [
 ]
 
 FRAMEWORKS = ("numpy", "torch", "tensorflow", "jax")
-GROUPS = ("bulk", "latency", "first", "models", "apply", "memory", "scaling", "layouts", "nocompiler")
+GROUPS = ("bulk", "latency", "first", "models", "apply", "memory", "scaling", "layouts", "index", "nocompiler")
 IN_PLACE, RETURNED, TRACED, FLOOR = "in place", "returned", "traced", "in place, against a plain fill"
 WHOLE = "every parameter again"
 AUDITED = "audited, against drawing it"
+CPU = ", CPU time"  # of all threads, and not the time that passes
+HALVES = ("half of the rows", "half of the columns")
+MOVING = "another part each time"
+SHARDS = {
+    f"{count} shards by {cut}, in place": count
+    for count in (*range(1, 9), 64)
+    for cut in ("rows", "columns", "both")
+}
 LAYOUTS = {"torch": "OI", "tensorflow": "IO", "jax": "IO", "numpy": "OI"}
 FAN_LAWS = ("he_normal", "kaiming_normal", "glorot_uniform")
 
@@ -66,6 +77,10 @@ TARGETS: dict[tuple[str, str, str, str], float] = {
         "gpt2_small", "resnet50", "vit_base", "tiny_layers")},
     ("nocompiler", "numpy", "normal", IN_PLACE): 1.3,
     ("nocompiler", "numpy", "uniform", IN_PLACE): 5.0,
+    **{("index", name, "normal", f"{way}{clock}"): 1.5
+       for name in FRAMEWORKS for way in HALVES for clock in ("", CPU)},
+    **{("index", "numpy", "normal", f"{way}{clock}"): 1.2 if count <= 8 else 1.5  # noqa: PLR2004
+       for way, count in SHARDS.items() for clock in ("", CPU)},
     **{("layouts", "numpy", law, way): 1.3 for law in ("he_normal",) for way in (
         "IO against OI", "HWIO against OIHW", "IOHW against OIHW")},
 }  # fmt: skip
@@ -119,6 +134,7 @@ def cases(
         "apply": _apply,
         "layouts": _layouts,
         "nocompiler": _nocompiler,
+        "index": _index,
     }
     if group == "scaling":
         return _scaling(framework, 16 if quick else 28 if large else 26, threads)
@@ -128,7 +144,7 @@ def cases(
 
 
 def _target(case: Case) -> float | None:
-    if case.dtype != "float32" and case.group != "layouts":
+    if case.dtype != "float32" and case.group not in {"layouts", "index"}:
         return None
     return target_of(case.group, case.framework, case.law, case.way)
 
@@ -197,6 +213,24 @@ def _layouts(framework: str) -> list[Case]:
             ("HWIO", "OIHW", spatial),
             ("IOHW", "OIHW", spatial),
         )
+    ]
+
+
+def _index(framework: str) -> list[Case]:
+    small, large = (64, 64), (4096, 4096)
+    found = [
+        Case("index", framework, "normal", f"{way}{clock}", shape, calls=calls)
+        for shape, calls, ways in ((small, 100, (*HALVES, MOVING)), (large, 1, HALVES))
+        for way in ways
+        for clock in ("", CPU)
+    ]
+    if framework != "numpy":
+        return found
+    return found + [
+        Case("index", "numpy", "normal", f"{way}{clock}", large, dtype)
+        for dtype in ("float32", "bfloat16")
+        for way in SHARDS
+        for clock in ("", CPU)
     ]
 
 

@@ -18,7 +18,7 @@ from benchmarks.cases import Case
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["beyond"]
+__all__ = ["beyond", "resident"]
 
 # ruff: noqa: T201  # the parent reads what is printed
 
@@ -39,17 +39,17 @@ def beyond(framework: str, law: str, dtype: str, power: int, side: str) -> float
     call_of(WARM)(0)
     call = call_of(shape)
     gc.collect()
-    before = _resident()
+    before = resident()
     kept = call(0)
-    peak = _peak()
+    most = _peak()
     wide = 2 if dtype == "bfloat16" else 4
     if math.prod(kept.shape) != 1 << power:
         msg = f"the tensor has the shape {tuple(kept.shape)}, not {shape}"
         raise RuntimeError(msg)
-    return (peak - before - (wide << power)) / KIB**2
+    return (most - before - (wide << power)) / KIB**2
 
 
-def _resident() -> int:
+def resident() -> int:
     """Return what the process holds now; where that cannot be asked, the most that it held."""
     return _status("VmRSS") or _peak()
 

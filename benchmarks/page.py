@@ -90,6 +90,10 @@ SECTIONS = {  # a title and what the rows of a group have in common
     ),
     "scaling": ("Sizes and threads", "Both sides have as many processors as the row has threads."),
     "layouts": ("Layouts", "Ours against ours: one tensor, stored in two layouts."),
+    "index": (
+        "Parts",
+        "Ours against ours: `index=` against as many values without it, and all shards against the whole.",
+    ),
     "nocompiler": (
         "Without a compiler",
         "As where no C compiler was there at installation: NumPy does all the work.",

@@ -17,7 +17,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from benchmarks import cases, chart, command, model_process, processes, results, shapes
+from benchmarks import (
+    cases,
+    chart,
+    command,
+    index_cases,
+    model_process,
+    processes,
+    results,
+    save_process,
+    shapes,
+)
 from benchmarks.timing import Effort, Pair, Series, measure
 
 import unified_init as ui
@@ -35,7 +45,7 @@ EACH_FRAMEWORK = pytest.mark.parametrize(
     ["numpy", *(pytest.param(name, marks=pytest.mark.needs(*needs)) for name, needs in NEEDS.items())],
 )
 NEEDS_MATPLOTLIB = pytest.mark.skipif(not importlib.util.find_spec("matplotlib"), reason="no matplotlib")
-IN_PROCESS = ("bulk", "latency", "first", "scaling", "layouts", "nocompiler", "apply")
+IN_PROCESS = ("bulk", "latency", "first", "scaling", "layouts", "index", "nocompiler", "apply")
 
 
 def result(**changes: Any) -> results.Result:
@@ -298,6 +308,22 @@ def test_a_native_side_of_another_law_would_fail(framework: str) -> None:
     for wrong in (copied(pair_of(other).native(0)), 0.9 * native):
         with pytest.raises(AssertionError, match="do not have the same law"):
             testing.assert_same_law(ours, wrong)
+
+
+@EACH_FRAMEWORK
+def test_parts_are_as_many_values_as_the_whole(framework: str) -> None:
+    """A part has the shape of what it is compared with, and shards are the whole, each value once."""
+    for case in cases.cases("index", framework, quick=True):
+        calls = index_cases.pair(case)
+        if "shards" not in case.way:
+            assert tuple(calls.ours(1).shape) == tuple(calls.native(1).shape) == case.shape
+    for way, count in cases.SHARDS.items():
+        seen = np.zeros(SMALL, int)
+        pieces = index_cases.parts(SMALL, count, way.removesuffix(", in place").rpartition(" ")[2])
+        for piece in pieces:
+            seen[piece] += 1
+        assert len(pieces) == count
+        assert (seen == 1).all()
 
 
 @EACH_FRAMEWORK
@@ -567,3 +593,22 @@ def test_an_update_keeps_what_was_not_measured_again(tmp_path: Path) -> None:
     again = command.merged(found, [result(group="latency", framework="torch", law="uniform")])
     assert [one.law for one in again if one.group == "latency"] == ["uniform"]
     assert [one.group for one in again[:2]] == ["bulk", "latency"]
+
+
+# --- a folder of weights ----------------------------------------------------------------------------
+
+
+def test_a_decoder_has_about_the_bytes_that_are_asked_for() -> None:
+    """Of a table and a head alone up to all of a 7B model, and never more."""
+    for gigabytes in (0.01, 0.5, 1.0, 2.14, 7.0):
+        size = 2 * sum(math.prod(record.shape) for record in save_process.decoder(int(gigabytes * 1e9)))
+        assert 0.7 * gigabytes * 1e9 <= size <= 1.1 * gigabytes * 1e9
+    assert sum(math.prod(record.shape) for record in save_process.decoder(10**12)) == 6_738_415_616
+
+
+def test_a_small_folder_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Four lines, and nothing is left on the disk."""
+    save_process.main(["0.001", "--folder", str(tmp_path)])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(" ")[0] for line in lines] == ["0.00", "as", *(lines[2].split()[:1]), "verified:"]
+    assert list(tmp_path.iterdir()) == []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from typing import Any
@@ -18,8 +20,13 @@ NORMAL = ui.as_jax(ui.normal(0.0, 1.0))
 
 def table(name: str) -> list[str]:
     """Return what a table of the helper prints, on eight devices."""
+    return table_of("tests.helpers.jax_meshes", name)
+
+
+def table_of(*module: str) -> list[str]:
+    """Return the lines of a module, on eight devices."""
     run = subprocess.run(
-        [sys.executable, "-m", "tests.helpers.jax_meshes", name], capture_output=True, text=True, check=False,
+        [sys.executable, "-m", *module], capture_output=True, text=True, check=False,
         env={**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=8"},
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
@@ -90,6 +97,19 @@ def test_shardings_that_do_not_fit_are_refused() -> None:
         jitted(of_a_device)
     with refused(ui.ArgumentValueError, hidden=NATIVE):
         jax_placement.check(NamedSharding(AbstractMesh((4,), ("x",)), PartitionSpec("x")), (6,))
+
+
+@pytest.mark.needs("flax")
+@pytest.mark.current
+def test_meshes_that_do_not_divide_a_shape_are_refused_by_name() -> None:
+    """On eight devices, before a generator is advanced; in a program JAX pads, and the values are the same."""
+    *ways, equal = [json.loads(line) for line in table_of("tests.helpers.jax_indivisible")]
+    assert len(ways) == 5
+    for way, error, message in ways:
+        assert error == "ArgumentValueError", (way, message)
+        assert re.search(r"does not fit an array of shape \(\d+, 12\)", message), way
+    assert message.startswith("'second/kernel': the sharding")
+    assert equal == [True, True]
 
 
 @pytest.mark.needs("jax")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -154,6 +155,29 @@ def test_other_weights_are_not_overwritten(tmp_path: Path) -> None:
     ui.save(inventory(), RECIPE, tmp_path, seed=8, overwrite=True)
     assert digests(tmp_path) != before
     assert ui.verify(tmp_path).ok
+
+
+def test_a_progress_bar_is_shown_where_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On standard error, up to all bytes; without rich there is an error, and nothing is written."""
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "rich.console", None)
+        with refused(ui.BackendError, hidden=r"(?<=imported \().*?(?=\):)"):
+            ui.save(inventory(), RECIPE, tmp_path / "bar", seed=7, progress=True)
+    assert not (tmp_path / "bar").exists()
+    ui.save(inventory(), RECIPE, tmp_path / "plain", seed=7, progress=False)
+    assert capsys.readouterr() == ("", "")
+    pytest.importorskip("rich", reason="needs the extra `cli`")
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
+    monkeypatch.setenv("COLUMNS", "120")
+    state = random.getstate()
+    ui.save(inventory(), RECIPE, tmp_path / "bar", seed=7, max_shard_size=3000, progress=True)
+    assert random.getstate() == state
+    shown = capsys.readouterr()
+    size = sum(path.stat().st_size for path in (tmp_path / "bar").glob("*.safetensors"))
+    assert f"{size / 1000:.1f}/{size / 1000:.1f} kB" in shown.err
+    assert shown.out == ""
 
 
 def test_files_of_other_sizes_do_not_stay_beside(tmp_path: Path) -> None:
@@ -330,7 +354,7 @@ def test_a_checkpoint_of_torch_is_drawn_too(tmp_path: Path) -> None:
     ui.save(model, recipe, tmp_path / "dcp", seed=1, format="dcp", overwrite=True)
     assert ui.verify(tmp_path / "dcp", seed=1).ok
     (tmp_path / "file").write_text("")
-    with refused(ui.ArgumentValueError, hidden=r"(?<=`folder` )'.*?'|(?<=written: ).*(?=\. Repeat)"):
+    with refused(ui.ArgumentValueError, hidden=r"(?<=`folder` )'.*?'|(?<=written: ).*(?=\. Other)"):
         ui.save(model, recipe, tmp_path / "file" / "folder", seed=0, format="dcp")
 
 

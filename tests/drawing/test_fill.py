@@ -10,6 +10,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from tests.helpers.messages import refused
+from tests.helpers.parts import part_of
 from tests.helpers.strategies import skewed
 
 import unified_init as ui
@@ -29,6 +30,7 @@ SPECS = [
 ]
 OPTIONS: dict[str, Any] = {"seed": 11, "name": "fc/kernel", "layout": "IO"}
 SHAPE = (6, 4)
+PARTS = ([slice(4, 6), slice(0, 1)], [slice(1, 2), slice(3, 4)])
 
 
 def contiguous() -> NDArray[Any]:
@@ -231,8 +233,8 @@ def test_sizes_that_are_no_mapping_are_refused(items: Any) -> None:
 def test_a_plain_slice_gets_its_part_of_the_whole(spec: ui.Initializer, backend: str) -> None:
     """With ``shape`` and ``index``, as for ``draw``: fans and values are those of the whole."""
     whole = ui.draw(spec, SHAPE, **OPTIONS)
-    for index in ((slice(2, 5),), (slice(0, 6, 3), slice(1, 3)), (4,), (slice(6, 6),)):
-        expected = whole[index]
+    for index in ((slice(2, 5),), (slice(0, 6, 3), slice(1, 3)), (4,), (slice(6, 6),), PARTS):
+        expected = part_of(whole, index)
         local = ui.draw(ui.constant(7), expected.shape, backend=backend)
         assert ui.fill(local, spec, shape=SHAPE, index=index, **OPTIONS) is local
         assert np.asarray(local).tobytes() == expected.tobytes()
@@ -241,7 +243,13 @@ def test_a_plain_slice_gets_its_part_of_the_whole(spec: ui.Initializer, backend:
 def test_a_slice_of_another_shape_is_refused() -> None:
     """What ``index`` selects has the shape of the tensor; without ``index`` the whole has."""
     array = contiguous()
-    for options in ({"shape": (12, 4)}, {"shape": SHAPE, "index": (slice(0, 3),)}, {"index": (slice(0, 9),)}):
+    for options in (
+        {"shape": (12, 4)},
+        {"shape": SHAPE, "index": (slice(0, 3),)},
+        {"shape": SHAPE, "index": ([slice(0, 3), slice(4, 6)],)},
+        {"index": (slice(0, 9),)},
+        {"shape": SHAPE, "index": ([slice(0, 3), slice(4, 9)],)},
+    ):
         with refused(ui.ArgumentValueError):
             ui.fill(array, ui.zeros(), **OPTIONS, **options)
     assert (array == 7).all()

@@ -87,7 +87,7 @@ def test_a_frozen_call_keeps_all_that_a_draw_depends_on() -> None:
 
     spec = ui.he_normal()
     options: dict[str, Any] = {
-        "name": "w", "layout": "(BO)I", "sizes": {"B": 2}, "fans": (9, 5), "index": (slice(1, 5, 2), -1),
+        "name": "w", "layout": "(BO)I", "sizes": {"B": 2}, "fans": (9, 5), "index": ([slice(1, 5, 2), slice(0, 1)], -1),
     }  # fmt: skip
     call, ints = frozen(spec, **options, dtype="bfloat16", device="cpu")
     drawn = frozen_call.run(call, ints)
@@ -99,7 +99,14 @@ def test_a_frozen_call_keeps_all_that_a_draw_depends_on() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"dtype": "int8"}, {"device": "nowhere"}, {"index": ([1, 2],)}, {"shape": (True, 2)}, {"seed": -1}],
+    [
+        {"dtype": "int8"},
+        {"device": "nowhere"},
+        {"index": ([1, 2],)},
+        {"index": [slice(2)]},
+        {"shape": (True, 2)},
+        {"seed": -1},
+    ],
     ids=repr,
 )
 def test_a_refused_call_has_a_stand_in_and_raises_when_it_runs(options: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from tests.helpers.parts import part_of
 
 import unified_init as ui
 from unified_init.stream import numpy_runner, threefry
@@ -103,7 +104,7 @@ def draw(
             fan_out /= spec.upscale ** len({*"DHW"} & {*(layout or "")})
         fans = (fan_in, fan_out) if fan_in and fan_out else None  # no explicit fan may be 0
     law = spec.resolve(shape, layout=layout, sizes=sizes, fans=fans)
-    indices = np.asarray(logical_indices(shape, layout, sizes, law.repeat)[() if index is None else index])
+    indices = part_of(logical_indices(shape, layout, sizes, law.repeat), index)
     if _is_refused(law, dtype):
         msg = "the reference refuses it too"
         raise ui.ArgumentValueError(msg)

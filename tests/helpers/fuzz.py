@@ -160,9 +160,14 @@ def _index(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
         if length and rng.random() < 0.4:
             entries.append(int(rng.integers(-length, length)))
         else:
-            ends = [None if rng.random() < 0.3 else int(rng.integers(-length, length + 1)) for _ in range(2)]
-            entries.append(slice(ends[0], ends[1], None if rng.random() < 0.5 else int(rng.integers(1, 5))))
+            parts = [_slice(rng, length) for _ in range(rng.integers(0, 4))]
+            entries.append(parts if rng.random() < 0.3 else _slice(rng, length))
     return tuple(entries)
+
+
+def _slice(rng: np.random.Generator, length: int) -> slice:
+    ends = [None if rng.random() < 0.3 else int(rng.integers(-length, length + 1)) for _ in range(2)]
+    return slice(ends[0], ends[1], None if rng.random() < 0.5 else int(rng.integers(1, 5)))
 
 
 def request(seed: int, number: int, ways: Sequence[str] = WAYS) -> Request:

@@ -397,9 +397,11 @@ DRAWS: dict[str, tuple[Any, dict[str, Any]]] = {
     "bfloat16": (ui.he_normal(), {"dtype": "bfloat16"}),
     "complex64": (ui.normal(0.0, 1.0), {"dtype": "complex64"}),
     "index": (ui.normal(0.0, 1.0), {"index": (slice(8, 40, 2), slice(16))}),
+    "parts": (ui.normal(0.0, 1.0), {"index": ([slice(8, 40), slice(56, 64), slice(0, 8)],)}),
     "sizes": (ui.uniform(-1.0, 1.0), {"layout": "(BO)I", "sizes": {"B": 4}}),
     "constant": (ui.zeros(), {}),
     "identity": (ui.identity(), {}),
+    "parts of an identity": (ui.identity(), {"index": ([slice(8, 24), slice(0, 16)],)}),
     "orthogonal": (ui.orthogonal(), {}),
     "sparse": (ui.sparse(0.5, 1.0), {}),
 }

@@ -360,6 +360,8 @@ RULE_PLACES |= {
 DRAW_PLACES: Inside = {
     "seed of zeros": lambda value: {"spec": ui.zeros(), "seed": value},
     "index[0]": lambda value: {"index": (value,)},
+    "index[0][0]": lambda value: {"index": ([value],)},
+    "index[0][0].start": lambda value: {"index": ([slice(value, None)],)},
     "index[0].start": lambda value: {"index": (slice(value, None),)},
     "index[0].stop": lambda value: {"index": (slice(None, value),)},
     "index[0].step": lambda value: {"index": (slice(None, None, value),)},

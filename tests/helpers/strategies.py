@@ -121,13 +121,14 @@ def geometries(draw: st.DrawFn, *, most: int = 5) -> tuple[tuple[int, ...], str,
 
 
 @st.composite
-def indices(draw: st.DrawFn, shape: tuple[int, ...]) -> tuple[int | slice, ...]:
-    """Draw an index into a shape: ints and slices, negatives, steps, perhaps fewer than the axes."""
-    entries: list[int | slice] = []
+def indices(draw: st.DrawFn, shape: tuple[int, ...]) -> tuple[int | slice | list[slice], ...]:
+    """Draw an index into a shape: ints, slices, lists of slices, negatives, steps, perhaps fewer than the axes."""
+    entries: list[int | slice | list[slice]] = []
     for length in shape[: draw(st.integers(0, len(shape)))]:
         if length and draw(st.booleans()):
             entries.append(draw(st.integers(-length, length - 1)))
         else:
             ends = st.none() | st.integers(-length, length)
-            entries.append(slice(draw(ends), draw(ends), draw(st.none() | st.integers(1, 4))))
+            slices = st.builds(slice, ends, ends, st.none() | st.integers(1, 4))
+            entries.append(draw(slices | st.lists(slices, max_size=3)))
     return tuple(entries)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.helpers.messages import refused
+from tests.helpers.parts import part_of
 from tests.helpers.runners import COMPILED, prepare_of
 from tests.helpers.strategies import geometries, indices
 
@@ -52,7 +53,7 @@ def test_the_walk_goes_through_the_logical_indices(geometry: Geometry, data: st.
     """Every position of every slice has the index that numbering the logical tensor gives it."""
     index = data.draw(indices(geometry[0]))
     placed = index_map(bind(*geometry), index)
-    expected = brute_force(*geometry)[index]
+    expected = part_of(brute_force(*geometry), index)
     assert placed.shape == expected.shape
     assert placed.size == expected.size
     assert placed.logical_size == math.prod(geometry[0])
@@ -111,8 +112,9 @@ def test_a_drawn_slice_is_the_slice_of_the_whole(geometry: Geometry, data: st.Da
     spec = ui.normal(0.0, 0.5)
     whole = ui.draw(spec, shape, **options)
     part = ui.draw(spec, shape, index=index, **options)
-    assert part.shape == whole[index].shape
-    assert part.tobytes() == np.asarray(whole[index]).tobytes()
+    expected = part_of(whole, index)
+    assert part.shape == expected.shape
+    assert part.tobytes() == expected.tobytes()
 
 
 @pytest.mark.parametrize(
@@ -137,7 +139,16 @@ def test_every_kind_of_law_draws_slices(
     """Steps, ints, negatives and missing entries mean what they mean in NumPy, for each law."""
     options: dict[str, Any] = {"seed": 2**63, "name": "w", "layout": layout, "sizes": sizes}
     whole = ui.draw(spec, shape, **options)
-    for index in (
+    for index in every_kind_of_index(shape):
+        part = ui.draw(spec, shape, index=index, **options)
+        expected = part_of(whole, index)
+        assert part.shape == expected.shape
+        assert part.tobytes() == expected.tobytes()
+
+
+def every_kind_of_index(shape: tuple[int, ...]) -> list[Any]:
+    """Return indices into a shape of three axes or more."""
+    return [
         (),
         -1,
         slice(1, None, 2),
@@ -146,10 +157,31 @@ def test_every_kind_of_law_draws_slices(
         (0, 1, slice(2, 2)),
         tuple(length - 1 for length in shape),
         (np.int64(1), slice(np.int64(0), np.int64(2))),
-    ):
-        part = ui.draw(spec, shape, index=index, **options)
-        assert part.shape == whole[index].shape
-        assert part.tobytes() == np.asarray(whole[index]).tobytes()
+        ([slice(-2, None), slice(0, 1), slice(0, 1)],),
+        ([slice(1, None, 2), slice(0, 2)], [slice(2, 3), slice(0, 1)], 1),
+        (0, [], slice(0, 2)),
+        ([slice(1, 2), slice(2, 3)], slice(1, None), [slice(0, 1)]),
+    ]
+
+
+def test_parts_of_a_long_axis_take_no_list_of_its_positions() -> None:
+    """Parts that have a common length are walked part by part, in 64 bits too."""
+    side = 2**20
+    index = ([slice(side - 8192, side), slice(4096, 8192)],)
+    placed = index_map(bind((side,)), index)
+    assert walk(placed).rows.size == 3
+    assert walk(placed).pattern is None
+    whole = ui.draw(NORMAL, (side, side), seed=9, index=(slice(side - 1, side),))
+    parts = ui.draw(NORMAL, (side, side), seed=9, index=(slice(side - 1, side), *index))
+    assert parts.tobytes() == part_of(whole, (slice(1), *index)).tobytes()
+
+
+def test_boxes_of_one_shape_differ_by_their_offset_only() -> None:
+    """So that what is made for one shard serves the others."""
+    geometry = bind((60, 40), "OI")
+    maps = [index_map(geometry, (slice(i, i + 20), slice(j, j + 10))) for i in (0, 20, 40) for j in (0, 30)]
+    assert len({placed.axes for placed in maps}) == 1
+    assert len({placed.offset for placed in maps}) == len(maps)
 
 
 def test_logical_indices_pass_32_bits() -> None:
@@ -237,6 +269,8 @@ def test_both_runners_draw_the_same_bits(name: str, spec: ui.Initializer, dtype:
         (0, 4),
         slice(0, 4),
         (0, slice(-5, None)),
+        ([slice(0, 2), slice(0, 4)],),
+        ([slice(0, 2, 0)],),
         slice(None, None, -1),
         slice(None, None, 0),
     ],
@@ -255,6 +289,11 @@ def test_an_index_out_of_range_is_refused(index: Any) -> None:
         True,
         ...,
         [0, 1],
+        [slice(0, 2)],
+        ([slice(0, 2), 1],),
+        ([[slice(0, 2)]],),
+        ((slice(0, 2), slice(2, 3)),),
+        ([slice(0.0, 1)],),
         np.arange(2),
         slice(1.5, None),
         (0, slice(None, "b")),
@@ -263,7 +302,7 @@ def test_an_index_out_of_range_is_refused(index: Any) -> None:
     ids=str,
 )
 def test_an_index_of_the_wrong_type_is_refused(index: Any) -> None:
-    """Only ints and slices are indices: no arrays, no booleans, no ellipsis."""
+    """Only ints, slices and lists of slices are indices: no arrays, no booleans, no ellipsis."""
     with refused(ui.ArgumentTypeError):
         ui.draw(NORMAL, (3, 4), seed=0, index=index)
 

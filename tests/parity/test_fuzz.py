@@ -11,7 +11,7 @@ from tests.helpers import fuzz, fuzz_compiled
 
 from unified_init.backends import graph
 from unified_init.drawing import eager
-from unified_init.law.indexmap import IndexMap, index_map
+from unified_init.law.indexmap import IndexMap, whole_map
 from unified_init.spec import initializer
 from unified_init.spec.fans import fans_on
 from unified_init.stream import host, program
@@ -62,13 +62,13 @@ def _forgetful() -> Iterator[None]:
 @pytest.mark.usefixtures("_forgetful")
 def test_an_index_map_that_is_one_off_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every independent draw then has its neighbors' values."""
-    right = index_map
+    right = whole_map
 
     def wrong(*arguments: Any, **options: Any) -> IndexMap:
         index = right(*arguments, **options)
         return dataclasses.replace(index, offset=index.offset + 1)
 
-    monkeypatch.setattr(program, "index_map", wrong)
+    monkeypatch.setattr(program, "whole_map", wrong)
     assert fuzz.faults(SEED, 1000, ("numpy",), most=1)[0]
 
 

@@ -64,6 +64,7 @@ def cases() -> list[tuple[dict[str, Any], Any]]:
             for index in (
                 None,
                 tuple(slice(0, None, 2) for _ in shape[:2]),
+                tuple([slice(0, None, 2), slice(0, None, 3)] for _ in shape[:2]),
                 (-1,) if shape and shape[0] else (),
             ):
                 request = {**arguments(name, dtype), "index": index}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import json
 import os
 import subprocess
@@ -76,7 +77,7 @@ def test_callers_in_many_threads_get_their_own_bits(runner: str, monkeypatch: py
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 def test_a_forked_process_draws_the_same() -> None:
-    """No thread of ours outlives a draw, so a fork misses none."""
+    """No draw waits for a thread of another, so a fork misses none."""
     before, child, after = run(FORK.format(size=SIZE), UNIFIED_INIT_NUM_THREADS="3")
     assert before == child == after
 
@@ -104,21 +105,39 @@ def test_an_error_in_a_thread_reaches_the_caller(monkeypatch: pytest.MonkeyPatch
 def test_threads_that_cannot_be_had_are_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
     """At the limit of the process the threads there are do all of it; thousands are never started."""
     expected = ui.draw(NORMAL, (SIZE,), seed=5, name="w")
-    started: list[threading.Thread] = []
-    start = threading.Thread.start
+    started: list[Any] = []
+    start = _thread.start_new_thread
 
-    def limited(thread: threading.Thread) -> None:
+    def limited(work: Any, arguments: Any) -> Any:
         if len(started) == 2:
             msg = "can't start new thread"
             raise RuntimeError(msg)
-        started.append(thread)
-        start(thread)
+        started.append(work)
+        return start(work, arguments)
 
     monkeypatch.setenv("UNIFIED_INIT_NUM_THREADS", "9999")
     assert ui.draw(NORMAL, (SIZE,), seed=5, name="w").tobytes() == expected.tobytes()
-    monkeypatch.setattr(threading.Thread, "start", limited)
+    monkeypatch.setattr(_thread, "start_new_thread", limited)
     assert ui.draw(NORMAL, (SIZE,), seed=5, name="w").tobytes() == expected.tobytes()
     assert len(started) <= 2
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_threads_that_come_early_or_late_change_nothing(
+    monkeypatch: pytest.MonkeyPatch, *, late: bool
+) -> None:
+    """One that has all pieces before the caller looks; one that comes when the caller has done them all."""
+    expected = ui.draw(NORMAL, (SIZE,), seed=5, name="w")
+    waiting: list[Any] = []
+    monkeypatch.setenv("UNIFIED_INIT_NUM_THREADS", "3")
+    monkeypatch.setattr(_thread, "start_new_thread", lambda work, _: waiting.append(work) if late else work())
+    drawn = ui.draw(NORMAL, (SIZE,), seed=5, name="w")
+    assert drawn.tobytes() == expected.tobytes()
+    drawn[...] = 7.0
+    for work in waiting:
+        work()
+    assert len(waiting) == 2 * late
+    assert (drawn == 7.0).all()
 
 
 def test_draws_as_the_interpreter_ends() -> None:
@@ -187,18 +206,32 @@ def test_an_interrupt_while_threads_are_waited_for_is_raised_after_them(
     """Also one that comes as a thread is started, which then writes nothing."""
     monkeypatch.setenv("UNIFIED_INIT_NUM_THREADS", "3")
     table = compile_table(NORMAL.resolve(1), 32)
-    for method in ("join", "start"):
-        out, calls = np.zeros(64 * host.THREADS_FROM, np.float32), list[str]()
-        original = getattr(threading.Thread, method)
+    original = _thread.start_new_thread
 
-        def interrupted(thread: Any, *args: Any, calls: Any = calls, original: Any = original) -> None:
-            calls.append("")
-            if len(calls) < 2:
-                raise KeyboardInterrupt
-            original(thread, *args)
+    class Interrupting:
+        """A lock whose waiting is interrupted, once."""
 
+        def __init__(self) -> None:
+            self.lock, self.waits = threading.Lock(), 0
+
+        def __enter__(self) -> None:
+            if threading.current_thread() is threading.main_thread():
+                self.waits += 1
+                if self.waits == 1:
+                    raise KeyboardInterrupt
+            self.lock.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            self.lock.release()
+
+    def interrupted(work: Any, arguments: Any) -> Any:
+        original(work, arguments)
+        raise KeyboardInterrupt
+
+    for name, replacement in (("allocate_lock", Interrupting), ("start_new_thread", interrupted)):
+        out = np.zeros(64 * host.THREADS_FROM, np.float32)
         with monkeypatch.context() as patch:
-            patch.setattr(threading.Thread, method, interrupted)
+            patch.setattr(_thread, name, replacement)
             with pytest.raises(KeyboardInterrupt):
                 host.fill(out, index=index_map(bind(out.shape)), key=(0, 5), table=table)
         written = out.copy()
@@ -216,15 +249,15 @@ def test_a_piece_for_which_threads_leave_no_memory_is_drawn_by_one(monkeypatch: 
         prepared = numpy_runner.prepare(*arguments)
 
         def fill(flat: Any, start: int, key: Any) -> None:
-            if threading.active_count() > threads:
+            if threading.get_ident() not in rich:
                 raise MemoryError
             prepared(flat, start, key)
 
         return fill
 
-    out, threads = np.zeros(SIZE, np.float32), threading.active_count()
+    out, rich = np.zeros(SIZE, np.float32), [threading.get_ident()]
     host.fill(out, index=index_map(bind((SIZE,))), key=(0, 5), table=table, runner=scarce)
     assert out.tobytes() == expected.tobytes()
-    monkeypatch.setattr(threading, "active_count", lambda: threads + 1)
+    rich.clear()
     with pytest.raises(MemoryError):
         host.fill(out, index=index_map(bind((SIZE,))), key=(0, 5), table=table, runner=scarce)

@@ -19,6 +19,7 @@ from unified_init.law.indexmap import AxisMap, IndexMap
 from unified_init.stream import threefry
 from unified_init.stream.dtypes import DTYPES, DType
 from unified_init.stream.knots import FORMAT32, FORMAT64
+from unified_init.stream.walk import positions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,20 +142,27 @@ def _fits_int32(axis: AxisMap) -> bool:
     A division, which merged roles need, is right only of a position that did not wrap. Without one there are
     only sums and products, whose low 32 bits are right in any case.
     """
-    return axis.affine or axis.start + axis.step * max(axis.length - 1, 0) < WRAP // 2
+    return axis.affine or max((run[-1] for run in axis.runs), default=0) < WRAP // 2
 
 
 def _axis_counters(ops: Ops, axis: AxisMap) -> Any:
     """Return what each position of an axis adds to the low word."""
-    steps = ops.cast(ops.xp.arange(axis.length), "int32")
     if axis.affine:
-        stride = axis.terms[0][2]
-        return steps * signed(axis.step * stride) + signed(axis.start * stride)
-    position = steps * axis.step + axis.start
+        return _runs(ops, axis.runs, axis.terms[0][2])
+    position = _runs(ops, axis.runs, 1)
     total = position ^ position  # zeros
     for divisor, modulus, stride in axis.terms:
         total = total + (position // divisor) % modulus * signed(stride)
     return total
+
+
+def _runs(ops: Ops, runs: tuple[range, ...], stride: int) -> Any:
+    """Return the low words of the positions of runs, times a stride."""
+    pieces = [
+        ops.cast(ops.xp.arange(len(run)), "int32") * signed(run.step * stride) + signed(run.start * stride)
+        for run in runs or (range(0),)
+    ]
+    return pieces[0] if len(pieces) == 1 else ops.xp.concat(pieces, axis=0)
 
 
 def _wide_counters(ops: Ops, index: IndexMap) -> tuple[Any, Any]:
@@ -164,7 +172,7 @@ def _wide_counters(ops: Ops, index: IndexMap) -> tuple[Any, Any]:
         ops.constant(np.asarray(signed(word), dtype=np.int32)) for word in divmod(index.offset, WRAP)
     )
     for axis_number, axis in enumerate(index.axes):
-        position = axis.start + axis.step * np.arange(axis.length, dtype=np.int64)
+        position = positions(axis)
         total = np.zeros(axis.length, dtype=np.int64)
         for divisor, modulus, stride in axis.terms:
             total += position // divisor % modulus * _signed64(stride)

@@ -19,7 +19,7 @@ from unified_init.law.unit_values import (
     SparseMatrices,
 )
 from unified_init.stream import host
-from unified_init.stream.arrange import to_storage
+from unified_init.stream.arrange import selected, to_storage
 from unified_init.stream.dtypes import DTYPES
 from unified_init.stream.householder import orthogonal
 from unified_init.stream.kernels import earlier_middle
@@ -101,7 +101,7 @@ def draw(
     else:
         assert isinstance(unit, Orthogonal)  # noqa: S101  # independent draws come from a table
         logical = _orthogonal(ops, unit, scale, stream_key, dtype, run)
-    stored = to_storage(ops.xp, logical, program.geometry)[program.entries or ...]
+    stored = selected(ops.xp, to_storage(ops.xp, logical, program.geometry), program.entries)
     return graph.narrow(ops, stored, program.dtype)
 
 

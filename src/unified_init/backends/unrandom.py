@@ -20,7 +20,7 @@ from unified_init.law.unit_values import (
     HadamardKernels,
     IdentityMatrices,
 )
-from unified_init.stream.arrange import to_storage
+from unified_init.stream.arrange import selected, to_storage
 from unified_init.stream.kernels import bilinear_filter, later_middle
 from unified_init.stream.structured import structured
 
@@ -39,7 +39,7 @@ Kernels = IdentityMatrices | DiracKernels | HadamardKernels | BilinearKernels
 
 def draw(ops: Ops, program: Program) -> Any:
     """Return the tensor of a law without randomness, or the slice of it that the program draws."""
-    unit, geometry, entries = program.law.unit, program.geometry, program.entries or ...
+    unit, geometry, entries = program.law.unit, program.geometry, program.entries
     if isinstance(unit, FourierKernels):
         return ops.constant(structured(program, None).astype(program.dtype.numpy))
     if isinstance(unit, ConstantValues):
@@ -47,10 +47,10 @@ def draw(ops: Ops, program: Program) -> Any:
         if isinstance(unit.value, float):
             tensor = ops.xp.broadcast_to(values, program.index.shape)
         else:
-            tensor = ops.xp.broadcast_to(values, geometry.shape)[entries]
+            tensor = selected(ops.xp, ops.xp.broadcast_to(values, geometry.shape), entries)
     else:
         assert isinstance(unit, Kernels)  # noqa: S101  # the others are random
-        tensor = to_storage(ops.xp, _kernels(ops, unit, program), geometry)[entries]
+        tensor = selected(ops.xp, to_storage(ops.xp, _kernels(ops, unit, program), geometry), entries)
     return ops.cast(tensor, program.dtype.name) if _is_float8(program) else tensor
 
 

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from unified_init.checkpoints.folder import Origin
     from unified_init.walkers.writes import Write
 
-__all__ = ["Job", "check_space", "job_of", "strangers", "write_file", "write_index"]
+__all__ = [
+    "Job", "check_disk", "check_space", "job_of", "put_in_place", "replaces", "strangers", "write_file",
+    "write_index",
+]  # fmt: skip
 
 CHUNK = 1 << 24  # bytes that are drawn at a time
 AHEAD = 2  # chunks that wait to be written
@@ -78,13 +81,23 @@ def check_space(folder: Path, jobs: Sequence[Job], *, overwrite: bool) -> None:
                     "folder, or pass overwrite=True."
                 )
                 raise ArgumentValueError(msg)
-        written = next((path.stat().st_size for path in (job.path, job.part) if path.exists()), 0)
-        missing += max(job.size - written, 0)
+        if not (job.path.exists() and _is_own(job.path, job)):  # a file of other weights stays until then
+            missing += max(job.size - (job.part.stat().st_size if job.part.exists() else 0), 0)
+    check_disk(folder, missing)
+
+
+def check_disk(folder: Path, missing: int) -> None:
+    """Refuse a disk that has fewer bytes free than are missing."""
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     free = shutil.disk_usage(there).free
     if missing > free:
         msg = f"`folder` {shown(str(folder))} needs {missing:,} more bytes, and its disk has {free:,} free."
         raise ArgumentValueError(msg)
+
+
+def replaces(jobs: Sequence[Job]) -> bool:
+    """Whether files of other weights are where these will be."""
+    return any(job.path.exists() and not _is_own(job.path, job) for job in jobs)
 
 
 def strangers(folder: Path, jobs: Sequence[Job]) -> list[Path]:
@@ -106,7 +119,10 @@ def _is_own(path: Path, job: Job) -> bool:
 
 
 def write_file(job: Job, writes: Mapping[str, Write], progress: Callable[[int], None]) -> None:
-    """Write one file, or what an interrupted call has not; each chunk is drawn while the last is written."""
+    """Write one file, or what an interrupted call has not; each chunk is drawn while the last is written.
+
+    It has the name of a part until ``put_in_place``.
+    """
     if job.path.exists() and _is_own(job.path, job):
         progress(job.size)
         return
@@ -128,7 +144,12 @@ def write_file(job: Job, writes: Mapping[str, Write], progress: Callable[[int], 
         file.truncate(job.size)
         file.flush()
         os.fsync(file.fileno())
-    job.part.replace(job.path)
+
+
+def put_in_place(job: Job) -> None:
+    """Give a file that is whole its name; a reader sees what was there before, or all of it."""
+    if job.part.exists():
+        job.part.replace(job.path)
 
 
 def _put(file: IO[bytes], position: int, data: Any) -> int:  # noqa: ANN401  # bytes or an array

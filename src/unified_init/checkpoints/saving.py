@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
+import shutil
 from typing import TYPE_CHECKING, Any
 
 from unified_init.checkpoints.contents import checked_dtype, contents_of, rooted
-from unified_init.checkpoints.file_jobs import check_space, job_of, strangers, write_file, write_index
+from unified_init.checkpoints.file_jobs import (
+    Job,
+    check_disk,
+    check_space,
+    job_of,
+    put_in_place,
+    replaces,
+    strangers,
+    write_file,
+    write_index,
+)
 from unified_init.checkpoints.folder import FILE, Origin, folder_of, write_origin
+from unified_init.checkpoints.progress_bar import progress_bar
 from unified_init.checkpoints.safetensors_files import Entry
 from unified_init.core import checks
 from unified_init.core.reprs import shown
@@ -17,7 +30,7 @@ from unified_init.models.planning import check_recipe, streams_of
 from unified_init.walkers.registry import torch_checkpoints
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -31,6 +44,7 @@ __all__ = ["save"]
 
 UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 FORMATS = ("safetensors", "dcp")
+PART = "unified_init.part"  # the folder of a checkpoint of torch.distributed until it is whole
 
 
 def save(
@@ -44,7 +58,7 @@ def save(
     max_shard_size: int | str = "5GB",
     format: str = "safetensors",  # noqa: A002  # the word that savers have for it
     overwrite: bool = False,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], None] | bool | None = None,
 ) -> tuple[str, ...]:
     """Draw a model's weights into safetensors files, without the model's memory.
 
@@ -64,14 +78,17 @@ def save(
         max_shard_size: bytes of a file, or a text such as "5GB" or "200MiB"; a larger tensor has its own.
         format: "safetensors", or "dcp" for a checkpoint of ``torch.distributed.checkpoint``, which holds one
             tensor in memory, has no ``max_shard_size`` and begins anew where it was interrupted.
-        overwrite: True replaces the files of another model, seed or recipe, which are refused otherwise.
-        progress: a function that is called with the number of bytes each time some are written or found.
+        overwrite: True replaces the files of another model, seed or recipe, which are refused otherwise. They
+            stay until all of the new ones are whole, so the disk needs space for both.
+        progress: a function that is called with the number of bytes each time some are written or found, or
+            True for a bar on standard error, which needs rich (the extra ``cli``). None shows nothing.
 
     Returns:
         The names of the files with weights.
 
     Raises:
         ArgumentTypeError: arguments of the wrong type.
+        BackendError: ``progress=True`` without rich; ``format="dcp"`` without torch.
         ArgumentValueError: as for ``ui.plan``; a folder with other weights; a disk without enough space;
             a tensor without values.
 
@@ -92,8 +109,8 @@ def save(
     target, most = folder_of("folder", folder), _bytes("max_shard_size", max_shard_size)
     checks.switch("overwrite", overwrite)
     layout = checks.choice("format", format, FORMATS)
-    if progress is not None and not callable(progress):
-        msg = f"`progress` must be a function of a number of bytes, or None, got {shown(progress)}."
+    if not (progress is None or isinstance(progress, bool) or callable(progress)):
+        msg = f"`progress` must be True, or a function of a number of bytes, or None, got {shown(progress)}."
         raise ArgumentTypeError(msg)
     element_type, streams = checked_dtype(dtype), streams_of(names)
     contents = contents_of(source, recipe, names=names, dtype=element_type)
@@ -101,19 +118,41 @@ def save(
     number = checks.integer(checks.scalar(seed))
     origin = Origin(recipe, number, contents.inventory, tuple(streams.items()), element_type, drawn)
     writes = rooted(contents.writes, seed, "save")
-    report = functools.partial(_report, progress)
     if layout == "dcp":
-        return _save_dcp(target, writes, origin, report, overwrite=overwrite)
+        with _reporting(progress, sum(map(_size, writes.values()))) as report:
+            return _save_dcp(target, writes, origin, report, overwrite=overwrite)
     files = _files(writes, most)
     jobs = [job_of(target, name, paths, writes, origin) for name, paths in files.items()]
+    with _reporting(progress, sum(job.size for job in jobs)) as report:
+        _save_files(target, jobs, writes, origin, report, overwrite=overwrite)
+    return tuple(files)
+
+
+def _save_files(
+    target: Path,
+    jobs: list[Job],
+    writes: Mapping[str, Write],
+    origin: Origin,
+    report: Callable[[int], None],
+    *,
+    overwrite: bool,
+) -> None:
+    """Write safetensors files, or what an interrupted call has not."""
     try:
         check_space(target, jobs, overwrite=overwrite)
         target.mkdir(parents=True, exist_ok=True)
-        if overwrite:
-            for path in (target / FILE, *strangers(target, jobs)):
-                path.unlink(missing_ok=True)
+        # Other weights stay whole until all of these are.
+        late = [*strangers(target, jobs)]
+        is_late = bool(late) or replaces(jobs)
         for job in jobs:
             write_file(job, writes, report)
+            if not is_late:
+                put_in_place(job)
+        if is_late:
+            for path in (target / FILE, *late):
+                path.unlink(missing_ok=True)
+            for job in jobs:
+                put_in_place(job)
         write_index(target, jobs)
         write_origin(target, origin)
     except OSError as error:
@@ -122,7 +161,6 @@ def save(
             "call goes on from there."
         )
         raise ArgumentValueError(msg) from error
-    return tuple(files)
 
 
 def _save_dcp(
@@ -141,25 +179,48 @@ def _save_dcp(
         report(values.nbytes)
         return values
 
+    part = folder / PART  # other weights stay whole until these are
     try:
-        if not overwrite and folder.is_dir() and any(folder.iterdir()):
+        if not overwrite and folder.is_dir() and any(path != part for path in folder.iterdir()):
             msg = f"`folder` {shown(str(folder))} has files: choose another folder, or pass overwrite=True."
             raise ArgumentValueError(msg)
-        folder.mkdir(parents=True, exist_ok=True)
-        for path in (folder / FILE, folder / ".metadata", *folder.glob("*.distcp")):
-            path.unlink(missing_ok=True)
-        torch_checkpoints().save(folder, natives, draw)
+        check_disk(folder, sum(map(_size, writes.values())))
+        part.mkdir(parents=True, exist_ok=True)
+        try:
+            torch_checkpoints().save(part, natives, draw)
+            for path in (folder / FILE, folder / ".metadata", *folder.glob("*.distcp")):
+                path.unlink(missing_ok=True)
+            for path in part.iterdir():
+                path.replace(folder / path.name)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
         write_origin(folder, origin)
     except OSError as error:
-        msg = f"`folder` {shown(str(folder))} could not be written: {error}. Repeat the call elsewhere."
+        msg = (
+            f"`folder` {shown(str(folder))} could not be written: {error}. Other weights there are as they "
+            "were."
+        )
         raise ArgumentValueError(msg) from error
     return tuple(sorted(path.name for path in folder.glob("*.distcp")))
 
 
-def _report(progress: Callable[[int], None] | None, count: int) -> None:
+@contextlib.contextmanager
+def _reporting(
+    progress: Callable[[int], None] | bool | None,  # noqa: FBT001  # as it is passed to save()
+    total: int,
+) -> Iterator[Callable[[int], None]]:
+    """Return what is told how many bytes are there, of so many in all."""
+    if progress is True:
+        with progress_bar(total) as advance:
+            yield advance
+    elif progress is None or progress is False:
+        yield lambda _: None
+    else:
+        yield functools.partial(_report, progress)
+
+
+def _report(progress: Callable[[int], None], count: int) -> None:
     """Say that so many bytes are there."""
-    if progress is None:
-        return
     try:
         progress(count)
     except Exception as error:
@@ -169,6 +230,11 @@ def _report(progress: Callable[[int], None] | None, count: int) -> None:
 
 def _is_drawn(write: Write) -> bool:
     return any(drawn.program is not None or not hasattr(drawn.value, "shape") for drawn in write.drawn)
+
+
+def _size(write: Write) -> int:
+    """Return the bytes of a tensor in a file."""
+    return Entry("", write.shape, write.dtype, 0).size
 
 
 def _bytes(argument: str, value: Any) -> int:
@@ -190,7 +256,7 @@ def _files(writes: Mapping[str, Write], most: int) -> dict[str, list[str]]:
     groups: list[list[str]] = [[]]
     size = 0
     for path, write in writes.items():
-        count = Entry(path, write.shape, write.dtype, 0).size
+        count = _size(write)
         if groups[-1] and size + count > most:
             groups.append([])
             size = 0

@@ -4,14 +4,13 @@
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import unified_init as ui
 from unified_init.checkpoints.comparing import differences
 from unified_init.core import checks
-from unified_init.stream.dtypes import dtype_of
 from unified_init.walkers.registry import inventory_of_config
 
 if TYPE_CHECKING:
@@ -71,14 +70,10 @@ def _add_init(app: "typer.Typer") -> None:
         with _errors():
             model = ui.inventory_from_json(inventory.read_text(encoding="utf-8"))
             chosen = _recipe(recipe, options or [])
-            size = sum(record.size for record in model) * (
-                4 if dtype is None else dtype_of(dtype).numpy.itemsize
-            )
-            with _bar(size) as advance:
-                files = ui.save(
-                    model, chosen, out, seed=seed, dtype=dtype, max_shard_size=max_shard_size,
-                    format=layout, overwrite=overwrite, progress=advance,
-                )  # fmt: skip
+            files = ui.save(
+                model, chosen, out, seed=seed, dtype=dtype, max_shard_size=max_shard_size,
+                format=layout, overwrite=overwrite, progress=True,
+            )  # fmt: skip
             typer.echo(
                 f"{len(model)} parameters in {len(files)} files; `unified-init verify {out}` proves them"
             )
@@ -128,18 +123,6 @@ def _errors() -> Iterator[None]:
     except (ui.UnifiedInitError, OSError) as error:
         typer.echo(error, err=True)
         raise typer.Exit(2) from error
-
-
-@contextlib.contextmanager
-def _bar(total: int) -> Iterator[Callable[[int], None]]:
-    """Show a progress bar on standard error, and return what moves it on."""
-    from rich.console import Console  # the extra `cli`
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
-
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", total=total)
-        yield lambda count: progress.advance(task, count)
 
 
 def _recipe(word: str, options: list[str]) -> ui.Recipe:

@@ -53,7 +53,8 @@ def draw(
             takes the storage order as the logical order.
         sizes: how merged axes split, such as ``{"B": groups}`` for "(BO)IHW".
         fans: (fan_in, fan_out) instead of the layout's.
-        index: a tuple of slices and ints: draw only that part. None draws all.
+        index: a tuple with an int, a slice or a list of slices per axis, shorter than the rank allowed: draw
+            only that part, with the slices of a list joined along their axis. None draws all.
         dtype: float32, float64, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
             complex128, by name or as a framework's own dtype. Narrow types are the rounding of the
             float32 tensor.

@@ -10,6 +10,7 @@ from unified_init.core import checks
 from unified_init.core.reprs import shown
 from unified_init.drawing.seeds import check_seed, is_traced, key_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.law.indexmap import entries_of
 from unified_init.law.layout import bind, size_items
 from unified_init.law.shards import lengths
 from unified_init.spec.initializer import Initializer
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         Reserving,
         Spreading,
     )
+    from unified_init.law.indexmap import Entries
     from unified_init.law.law import Fans
     from unified_init.law.shards import Spans
 
@@ -240,7 +242,7 @@ def program_of(
     # Programs of 64-bit draws are not cached: each would keep a table of one or two megabytes.
     if fans is None and element_type.bits == 32:  # noqa: PLR2004
         program = _cached_program(spec, lengths, layout, size_items(sizes), element_type.name)
-        return named(program if index is None else indexed(program, index), name)
+        return named(program if index is None else _cached_part(program, entries_of(index, lengths)), name)
     geometry = bind(lengths, layout, sizes)
     return make_program(spec.law(geometry, fans), geometry, index=index, name=name, dtype=element_type)
 
@@ -257,6 +259,13 @@ def _cached_program(
 ) -> Program:
     geometry = bind(shape, layout, dict(sizes) or None)
     return make_program(spec.law(geometry, None), geometry, index=None, name="", dtype=DTYPES[dtype])
+
+
+# Also by value: each process of a sharded job draws the same few parts of the tensors of all its layers. The
+# programs are those that are cached above, which compare by identity, or the last of them that were.
+@functools.lru_cache(maxsize=64)
+def _cached_part(program: Program, entries: Entries) -> Program:
+    return indexed(program, entries)
 
 
 def backend_name(backend: str | None, device: object, seed: object) -> str:

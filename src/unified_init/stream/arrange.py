@@ -1,13 +1,14 @@
-"""Permutes a tensor between its logical order and the order in which it is stored."""
+"""Permutes a tensor between its logical order and the order in which it is stored, and takes parts of it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from unified_init.law.indexmap import Entries
     from unified_init.law.layout import Digit, Geometry
 
-__all__ = ["to_logical", "to_storage"]
+__all__ = ["selected", "to_logical", "to_storage"]
 
 
 def _stored_order(geometry: Geometry) -> list[Digit]:
@@ -31,3 +32,25 @@ def to_logical(xp: Any, array: Any, geometry: Geometry) -> Any:  # noqa: ANN401 
     if geometry.digits == tuple(stored):
         return array
     return xp.permute_dims(array, tuple(stored.index(digit) for digit in geometry.digits))
+
+
+def selected(xp: Any, array: Any, entries: Entries) -> Any:  # noqa: ANN401  # of any framework
+    """Return the part of an array in storage order that an index selects; all of it without entries."""
+    if not entries:
+        return array
+    array = array[tuple(map(_key, entries))]
+    axes = [entry for entry in entries if not isinstance(entry, int)]
+    for axis, runs in enumerate(axes):
+        if len(runs) > 1:
+            before = (slice(None),) * axis
+            array = xp.concat([array[(*before, _key((run,)))] for run in runs], axis=axis)
+    return array
+
+
+def _key(entry: int | tuple[range, ...]) -> int | slice:
+    """Return an entry of an index for a framework; all of an axis of which several runs are selected."""
+    if isinstance(entry, int):
+        return entry
+    if len(entry) == 1:
+        return slice(entry[0].start, entry[0].stop, entry[0].step)
+    return slice(None) if entry else slice(0, 0)

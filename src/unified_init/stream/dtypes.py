@@ -59,6 +59,8 @@ DTYPES: dict[str, DType] = {
               is_complex=True),
     )
 }  # fmt: skip
+# The classes of NumPy's dtypes. A name of NumPy is put together each time that it is asked for.
+CONCRETE: dict[type, str] = {type(dtype.numpy): name for name, dtype in DTYPES.items()}
 
 
 @functools.lru_cache(maxsize=64)
@@ -81,6 +83,8 @@ def dtype_of(value: object) -> DType:
         name = checks.plain(value) or ""
     elif type(value).__module__ == "torch" and type(value).__name__ == "dtype":
         name = _torch_name(value)
+    elif type(value) in CONCRETE:
+        name = CONCRETE[type(value)]  # of any byte order
     elif type(value).__module__.partition(".")[0] == "torch":
         name = shown(value).removeprefix("torch.")
     elif type(value).__module__.startswith("tensorflow"):

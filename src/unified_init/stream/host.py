@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import dataclasses
 import functools
@@ -16,10 +15,11 @@ import numpy as np
 
 from unified_init.errors import ArgumentValueError
 from unified_init.stream import numpy_runner, threefry
+from unified_init.stream.together import together
 from unified_init.stream.walk import Walk, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
@@ -66,6 +66,7 @@ def aligned_empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
         raise ArgumentValueError(msg) from None
 
 
+@functools.lru_cache(maxsize=64)  # an error is not kept
 def check_axes(shape: tuple[int, ...]) -> None:
     """Refuse a shape that no array of NumPy can have, though nothing may be allocated."""
     if len(shape) <= FEW_AXES and math.prod(shape) < FEW:  # nearly always; the check takes microseconds
@@ -154,7 +155,8 @@ def _run(
 
 def _share(run: Filler, flat: NDArray[Any], key: tuple[int, int], threads: int, pieces: int) -> None:
     """Fill with several threads. This thread, which runs already, is one of them."""
-    step = max(THREADS_FROM // 2, -(-flat.size // pieces))
+    # A thread takes one piece of a small tensor: each call of a runner costs.
+    step = max(THREADS_FROM // 2, min(-(-flat.size // threads), THREADS_FROM), -(-flat.size // pieces))
     starts = [*range(0, flat.size, step)]
     errors: list[BaseException] = []
 
@@ -174,41 +176,11 @@ def _share(run: Filler, flat: NDArray[Any], key: tuple[int, int], threads: int, 
                 starts.clear()  # the others finish what they have begun
                 return
 
-    helpers = [threading.Thread(target=work) for _ in range(min(threads, len(starts)) - 1)]
-    try:
-        _start(helpers)
-        work()
-        _join(helpers)
-    except BaseException:  # Ctrl-C: once it is raised, no thread may write any more
-        starts.clear()
-        _join(helpers)
-        raise
+    together(work, min(threads, len(starts)) - 1, stop=starts.clear)
     if errors:
         raise errors[0]
     for start in starts:
         run(flat[start : start + step], start, key)
-
-
-def _start(threads: Sequence[threading.Thread]) -> None:
-    """Start threads, as many as can be had: at the limit of the process, or as the interpreter ends, none."""
-    with contextlib.suppress(RuntimeError):
-        for thread in threads:
-            thread.start()
-
-
-def _join(threads: Sequence[threading.Thread]) -> None:
-    """Wait until all threads that were started have ended; an interrupt is raised after that."""
-    interrupts: list[BaseException] = []
-    while True:
-        try:
-            for thread in threads:
-                if thread.is_alive():
-                    thread.join()
-            break
-        except BaseException as error:  # noqa: BLE001  # as above
-            interrupts.append(error)
-    if interrupts:
-        raise interrupts[0]
 
 
 def _walk(index: IndexMap, parts: int) -> Walk:

@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 from unified_init.errors import ArgumentValueError
-from unified_init.law.indexmap import IndexMap, entries_of, index_map
+from unified_init.law.indexmap import Entries, IndexMap, between, entries_of, part_of, whole_map
 from unified_init.law.law import Law
 from unified_init.law.unit_values import FourierKernels, Orthogonal, SparseMatrices, UnitNormal
 from unified_init.stream.table import Table, compile_table
@@ -25,11 +25,11 @@ REAL = Orthogonal | SparseMatrices | FourierKernels  # no complex draw of these 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Program:
-    """What to draw: one tensor, or a slice of one. ``table`` is None for structured laws."""
+    """What to draw: one tensor, or a part of one. ``table`` is None for structured laws."""
 
     law: Law
     geometry: Geometry
-    entries: tuple[int | slice, ...]  # of the slice: structured laws draw the whole tensor and select
+    entries: Entries  # of the part: structured laws draw the whole tensor and select
     index: IndexMap
     name: str
     dtype: DType
@@ -38,9 +38,10 @@ class Program:
 
 def make_program(law: Law, geometry: Geometry, *, index: object, name: str, dtype: DType) -> Program:
     """Return a program; refuse a law that the element type cannot hold."""
-    mapping = index_map(geometry, index, repeat=law.repeat)
-    # As Python's ints, inside of the shape: what a framework slices by in a trace.
-    entries = () if index is None else tuple(entries_of(index, geometry.shape))
+    mapping = whole_map(geometry, repeat=law.repeat)
+    entries = () if index is None else entries_of(index, geometry.shape)
+    if entries:
+        mapping = part_of(mapping, entries)
     table = None
     if law.independent:
         if dtype.is_complex:
@@ -61,32 +62,22 @@ def make_program(law: Law, geometry: Geometry, *, index: object, name: str, dtyp
     return Program(law, geometry, entries, mapping, name, dtype, table)
 
 
-def indexed(program: Program, index: object) -> Program:
-    """Return the program of a slice of the whole tensor that a program draws; ``index`` as for ``draw``."""
-    entries = tuple(entries_of(index, program.geometry.shape))
-    return _with_entries(program, entries)
+def indexed(program: Program, entries: Entries) -> Program:
+    """Return the program of a part of the whole tensor that a program draws."""
+    is_whole = not program.entries
+    whole = program.index if is_whole else whole_map(program.geometry, repeat=program.law.repeat)
+    mapping = part_of(whole, entries)
+    return Program(
+        program.law, program.geometry, entries, mapping, program.name, program.dtype, program.table
+    )
 
 
 def sliced(program: Program, start: Sequence[int], stop: Sequence[int]) -> Program:
     """Return the program of a box of what a program draws: at the cost of the box, where its law allows."""
-    boxes = iter(zip(start, stop, strict=True))
-    entries: list[int | slice] = []
-    whole = (slice(None),) * (len(program.geometry.shape) - len(program.entries))
-    for entry, length in zip((*program.entries, *whole), program.geometry.shape, strict=True):
-        if isinstance(entry, int):
-            entries.append(entry)
-            continue
-        first, _, step = entry.indices(length)
-        low, high = next(boxes)
-        last = first + step * (high - 1) + 1 if high > low else first + step * low
-        entries.append(slice(first + step * low, last, step))
-    return _with_entries(program, tuple(entries))
-
-
-def _with_entries(program: Program, entries: tuple[int | slice, ...]) -> Program:
-    mapping = index_map(program.geometry, entries, repeat=program.law.repeat)
-    return Program(
-        program.law, program.geometry, entries, mapping, program.name, program.dtype, program.table
+    ends = zip(start, stop, strict=True)
+    entries = program.entries or entries_of(None, program.geometry.shape)
+    return indexed(
+        program, tuple(entry if isinstance(entry, int) else between(entry, *next(ends)) for entry in entries)
     )
 
 

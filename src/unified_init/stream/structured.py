@@ -21,7 +21,7 @@ from unified_init.law.unit_values import (
     Unrandom,
 )
 from unified_init.stream import host, numpy_runner, threefry
-from unified_init.stream.arrange import to_storage
+from unified_init.stream.arrange import selected, to_storage
 from unified_init.stream.householder import orthogonal
 from unified_init.stream.kernels import Pointwise, at_middle, earlier_middle, values_at, whole_kernel
 from unified_init.stream.program import normal_law
@@ -39,7 +39,7 @@ __all__ = ["costs_the_box", "mask_name", "prepare", "sequence", "structured"]
 
 def sequence(size: int) -> IndexMap:
     """Return the index map of a plain sequence: position i draws the logical index i."""
-    return IndexMap((AxisMap(size, 0, 1, ((1, max(size, 1), 1),)),), 0, size)
+    return IndexMap((AxisMap((range(size),) if size else (), ((1, max(size, 1), 1),)),), 0, size)
 
 
 def mask_name(name: str) -> str:
@@ -59,8 +59,8 @@ def structured(program: Program, root: tuple[int, int] | None) -> NDArray[Any]:
     if _costs_the_slice(program) and isinstance(unit, Pointwise):
         values = values_at(unit, program.index, program.law.scale, _dtype(program))
         return values.reshape(program.index.shape)
-    entries: NDArray[Any] = _whole(program, root)[program.entries or ...]
-    return entries
+    part: NDArray[Any] = selected(np, _whole(program, root), program.entries)
+    return part
 
 
 # Bytes per value of the whole tensor at the peak of a draw; of matrices, how many of them. Measured:

@@ -7,17 +7,21 @@ second array, which all rows share, has the indices within a row.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from unified_init.law.indexmap import AxisMap, IndexMap
 
-__all__ = ["Walk", "pairs_of", "walk"]
+__all__ = ["Walk", "pairs_of", "positions", "walk"]
 
 # A row of the walk has at least this many elements where the tensor has them, so that the array
 # of row offsets stays under 1 % of the output.
@@ -59,8 +63,29 @@ def walk(index: IndexMap, *, parts: int = 1) -> Walk:
         index: the map.
         parts: consecutive counters that one element takes (2 for complex128).
     """
+    way = _kept(index.axes, parts) or _from_zero(index.axes, parts)
+    if not index.offset:
+        return way
+    # The last offsets of the largest complex128 tensors are past int64; counters are 64-bit words and wrap.
+    offset = (index.offset * parts + 2**63) % 2**64 - 2**63
+    return Walk(way.rows + np.int64(offset), way.length, way.stride, way.pattern)
+
+
+KEPT = 1 << 16  # bytes of a walk that is kept
+
+
+# Shards of one shape have one walk, but for the offset.
+@functools.lru_cache(maxsize=64)
+def _kept(axes: tuple[AxisMap, ...], parts: int) -> Walk | None:
+    """Return the walk of axes without an offset; None if it is too large to be kept."""
+    way = _from_zero(axes, parts)
+    size = way.rows.nbytes + (0 if way.pattern is None else way.pattern.nbytes)
+    return way if size <= KEPT else None
+
+
+def _from_zero(axes: tuple[AxisMap, ...], parts: int) -> Walk:
     dims: list[tuple[int, int] | NDArray[np.int64]] = []
-    for axis in index.axes:
+    for axis in axes:
         dims += _dims(axis)
     dims = [dim * parts if isinstance(dim, np.ndarray) else (dim[0], dim[1] * parts) for dim in dims]
     if parts > 1:
@@ -81,9 +106,7 @@ def walk(index: IndexMap, *, parts: int = 1) -> Walk:
                 break
             pattern = _outer(dim, pattern)
         length = pattern.size
-    # The last offsets of the largest complex128 tensors are past int64; counters are 64-bit words and wrap.
-    offset = index.offset * parts
-    rows = np.full(1, (offset + 2**63) % 2**64 - 2**63, dtype=np.int64)
+    rows = np.zeros(1, dtype=np.int64)
     for dim in dims:
         rows = (rows[:, None] + _outer(dim, np.zeros(1, dtype=np.int64))[None, :]).reshape(-1)
     return Walk(rows, max(length, 1), stride, pattern)
@@ -113,24 +136,44 @@ def pairs_of(index: IndexMap, *, parts: int = 1) -> tuple[int, tuple[tuple[int, 
 def _dims(axis: AxisMap) -> list[tuple[int, int] | NDArray[np.int64]]:
     """Split an axis into (length, stride) pairs, outermost first; into an array where pairs cannot say it."""
     if axis.affine:
-        base = axis.start * axis.terms[0][2]
-        pair = (axis.length, axis.step * axis.terms[0][2])
-        return [pair] if base == 0 else [np.full(1, base, dtype=np.int64), pair]
-    is_unsliced = axis.start == 0 and axis.step == 1
-    is_full = axis.length == axis.terms[0][0] * axis.terms[0][1]
+        return _runs(axis.runs, axis.terms[0][2])
+    is_full = axis.runs == (range(axis.terms[0][0] * axis.terms[0][1]),)
     # Each term repeats where the next one has gone through its values. It is not so where outputs that share
     # a draw (sub-pixel convolutions) are merged outside of another role: their divisor is larger.
     is_nested = all(
         outer == inner * modulus for (outer, _, _), (inner, modulus, _) in itertools.pairwise(axis.terms)
     )
-    if is_unsliced and is_full and is_nested:
+    if is_full and is_nested:
         pairs = [(modulus, stride) for _, modulus, stride in axis.terms]
         return [*pairs, (axis.terms[-1][0], 0)]
-    position = axis.start + axis.step * np.arange(axis.length, dtype=np.int64)
+    position = positions(axis)
     total = np.zeros(axis.length, dtype=np.int64)
     for divisor, modulus, stride in axis.terms:
         total += position // divisor % modulus * stride
     return [total]
+
+
+def _runs(runs: tuple[range, ...], stride: int) -> list[tuple[int, int] | NDArray[np.int64]]:
+    """Split runs into where pieces of one length begin, and the positions of a piece; each times a stride."""
+    if not runs:
+        return [(0, stride)]
+    if len({run.step for run in runs}) > 1:
+        return [_listed(runs) * stride]
+    length, step = math.gcd(*map(len, runs)), runs[0].step
+    pair = (length, step * stride)
+    if runs == (range(0, length * step, step),):
+        return [pair]
+    return [_listed([run[::length] for run in runs]) * stride, pair]
+
+
+def positions(axis: AxisMap) -> NDArray[np.int64]:
+    """Return the positions of an axis, in the order in which they are drawn."""
+    return _listed(axis.runs)
+
+
+def _listed(runs: Sequence[range]) -> NDArray[np.int64]:
+    arrays = [np.arange(run.start, run.stop, run.step, dtype=np.int64) for run in runs]
+    return np.concatenate(arrays) if arrays else np.zeros(0, dtype=np.int64)
 
 
 def _collapse(

@@ -243,8 +243,12 @@ def _edge_draws(dtypes: tuple[str, ...]) -> Iterator[Draw]:
         yield Draw(f"ones on {shape}", presets.ones(), shape, {})
     for seed in SEEDS:
         yield Draw(f"normal of seed {seed}", normal, (5, 3), {"name": ""}, seed)
-    for index in ((slice(1, 19, 3), 2), (slice(0, 0),), (-1, slice(None), slice(3, 5))):
+    parts = (slice(2), [slice(0, 1), slice(2, 3)], [slice(3, 5), slice(0, 5, 2)])
+    for index in ((slice(1, 19, 3), 2), (slice(0, 0),), (-1, slice(None), slice(3, 5)), parts):
         yield Draw(f"slice {index}", normal, (24, 3, 5, 7), {"index": index, "layout": "OIHW"})
+        yield Draw(
+            f"slice {index} of dirac", presets.dirac(), (24, 3, 5, 7), {"index": index, "layout": "OIHW"}
+        )
     far = {"layout": "OI", "index": (slice(2**19, 2**19 + 3), slice(0, 5))}
     yield Draw("slice of 2**40 values", normal, (2**20, 2**20), far)
 

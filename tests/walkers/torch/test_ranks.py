@@ -74,3 +74,40 @@ def test_ranks_are_there_to_agree(monkeypatch: pytest.MonkeyPatch) -> None:
             )
             with refused(ui.ArgumentValueError):
                 ui.agree(report)
+
+
+@pytest.mark.current
+@pytest.mark.skipif(sys.platform == "win32", reason="the system has no signals")
+def test_a_rank_that_is_killed_does_not_harm_the_others(tmp_path: Path) -> None:
+    """Nothing is sent, so the other finishes its part and hears of it at the next collective; a restart has all."""
+    import numpy as np
+    from tests.helpers.killed_ranks import build
+
+    script, whole = SCRIPT.with_name("killed_ranks.py"), build()
+    ui.apply(whole, ui.recipes.torch_default(), seed=0)
+    expected = {name: value.numpy() for name, value in whole.state_dict().items()}
+
+    def started(killed: int) -> list[tuple[int, str]]:
+        ranks = [
+            subprocess.Popen(
+                [sys.executable, script, str(rank), str(tmp_path), str(killed)],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            )
+            for rank in range(2)
+        ]  # fmt: skip
+        said = [rank.communicate(timeout=120)[0].strip() for rank in ranks]
+        return [(rank.returncode, text) for rank, text in zip(ranks, said, strict=True)]
+
+    def parts(rank: int) -> dict[str, Any]:
+        return dict(np.load(tmp_path / f"rank{rank}.npz"))
+
+    (code, nothing), survivor = started(killed=0)
+    assert (code, nothing) == (-9, "")
+    assert survivor == (0, "the other is gone")
+    assert not (tmp_path / "rank0.npz").exists()
+    alone = parts(1)
+    assert started(killed=-1) == [(0, "both are there")] * 2
+    for name, value in expected.items():
+        first, second = parts(0)[name], parts(1)[name]
+        assert second.tobytes() == alone[name].tobytes()
+        assert np.concatenate([first, second]).tobytes() == value.tobytes()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.distributed.checkpoint as dcp
+from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.default_planner import DefaultSavePlanner
 
 from unified_init.backends import _torch as adapter
@@ -42,8 +43,11 @@ def save(
     }
     # One file for all would be held in memory until it is whole.
     writer = dcp.FileSystemWriter(str(folder), single_file_per_rank=False, thread_count=1)
-    with _alone():
-        dcp.save(empty, storage_writer=writer, planner=_Drawing(draw), no_dist=True)
+    try:
+        with _alone():
+            dcp.save(empty, storage_writer=writer, planner=_Drawing(draw), no_dist=True)
+    except CheckpointException as error:  # no Exception, and around that of the rank
+        raise next(iter(error.failures.values()))[0] from None
 
 
 def tensors(folder: Path) -> dict[str, tuple[tuple[int, ...], str]]:
