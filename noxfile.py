@@ -277,6 +277,14 @@ def bench(session: nox.Session) -> None:
     session.run(frameworks_bin(session, "python"), "benchmarks/run.py", *session.posargs, env=QUIET)
 
 
+@nox.session(python="3.11", default=False)
+def titan(session: nox.Session) -> None:
+    """Initialize torchtitan's debug Llama on two ranks, in each of the ways of ``docs/meta.md``."""
+    session.install(TORCH)  # first and alone, as above
+    session.install(TORCH, "-e", ".[torch]", *group("titan"))
+    session.run("python", "-m", "tools.titan")
+
+
 @nox.session(venv_backend="none", default=False, requires=["frameworks"])
 def matrix(session: nox.Session) -> None:
     """Compare every preset in every backend and mode, by bits and by law: ``unified-init parity``."""

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 # ruff: noqa: ANN401
 
 KEY_WORDS = 2
+# Values of a tensor for an accelerator that the host draws and sends, in about a millisecond. A program for
+# them is compiled per shape, which takes a hundred times as long, and most shapes of a model are small.
+SENT = 1 << 20
 
 
 def root_key(seed: object) -> Key | None:
@@ -253,7 +256,7 @@ def trace(program: Program, key: Key | None, target: Any) -> jax.Array:
     if isinstance(target, jax.sharding.Sharding):
         placement.check(target, shape)
         return shards.assembled(shape, program.dtype.name, target, boxes(program, key))
-    if not placement.reachable(target):
+    if math.prod(shape) <= SENT or not placement.reachable(target):
         return placement.put(on_host(program, key), target)
 
     def run(stream_key: Key, args: graph.Arguments, index: IndexMap, dtype: str) -> jax.Array:

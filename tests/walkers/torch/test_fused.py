@@ -214,3 +214,19 @@ def test_a_class_of_another_library_is_not_taken_for_a_known_one() -> None:
     (kernel,) = (record for record in ui.inspect(attention) if record.role == "kernel")
     assert kernel.parts == ()
     assert kernel.outputs == 24
+
+
+def test_a_class_that_is_parametrized_or_sharded_is_what_it_was() -> None:
+    """The grouped projection of torchtitan: its parts are those of its own split, under a class made of it too."""
+    import torch
+
+    fields = {"__module__": "torchtitan.models.common.attention", "head_dim": 2, "heads_per_kv": 3}
+    cls = type("FusedQKVLinear", (torch.nn.Module,), fields)
+    made = type("ParametrizedFusedQKVLinear", (cls,), {"__module__": "torch.nn.utils.parametrize"})
+    for kind in (cls, made):
+        layer = kind()
+        layer.wqkv = torch.nn.Linear(4, 20, bias=False)
+        (record,) = ui.inspect(layer)
+        rows = torch.arange(20).reshape(2, 5, 2)  # key heads, their queries, the key and the value, head_dim
+        for label, own in zip("qkv", rows.split((3, 1, 1), dim=1), strict=True):
+            assert units(record, label).tolist() == own.flatten().tolist()

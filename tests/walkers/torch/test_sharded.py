@@ -240,3 +240,35 @@ def test_a_model_on_meta_is_materialized_after_it_is_sharded() -> None:
         assert torch.equal(model["conv"].weight._local_tensor, whole["conv"].weight[4:6])
         assert torch.equal(model["embed"].weight._local_tensor, whole["embed"].weight[6:9])
         assert model["lstm"]._flat_weights[0] is model["lstm"].weight_ih_l0
+
+
+@pytest.mark.needs("transformers")
+def test_layers_that_are_sharded_by_themselves_are_what_they_were() -> None:
+    """``fully_shard`` gives a module a class of its own: fused parts, norms and experts are still known."""
+    import torch
+    import transformers
+    from tests.backends.test_torch_placement import cut
+    from torch.distributed.fsdp import fully_shard
+
+    fields = {"hidden_size": 24, "num_hidden_layers": 1, "num_attention_heads": 3, "intermediate_size": 32}
+    config = transformers.GPTNeoXConfig(vocab_size=50, **fields)
+    moe = transformers.Llama4TextConfig(
+        vocab_size=50, intermediate_size_mlp=32, head_dim=8, num_key_value_heads=3, num_local_experts=2,
+        pad_token_id=0, **fields,
+    )  # fmt: skip
+    recipe = ui.Recipe(
+        "mine", (ui.Rule(spec=ui.glorot_normal(), role="kernel"), ui.Rule(spec=ui.normal(0, 1)))
+    )
+    for cls, own in ((transformers.GPTNeoXModel, config), (transformers.Llama4TextModel, moe)):
+        whole, model = cls(own), cls(own)
+        _, report = ui.apply(whole, recipe, seed=3)
+        expected = dict(whole.named_parameters())
+        with rank_of(1, 2) as mesh:
+            for module in reversed(list(model.modules())):
+                if any(True for _ in module.parameters(recurse=False)) or hasattr(module, "query_key_value"):
+                    fully_shard(module, mesh=mesh)
+            assert ui.inspect(model) == ui.inspect(whole)
+            assert ui.apply(model, recipe, seed=3)[1] == report
+            for name, tensor in model.named_parameters():
+                part = cut(expected[name].detach(), mesh.shape, mesh.get_coordinate(), tensor.placements)
+                assert torch.equal(tensor._local_tensor.detach(), part), name

@@ -1,7 +1,8 @@
 """The fused projections of PyTorch codebases: how each class splits the outputs of one layer.
 
-A class of transformers, timm or torchvision is known by its name, since neither library has public classes
-for these layers. Of a class that is not in the tables, the name of the layer is what is known (``by_name``).
+A class of transformers, timm, torchvision or torchtitan is known by its name, since none of them has public
+classes for these layers. Of a class that is not in the tables, the name of the layer is what is known
+(``by_name``).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from unified_init.walkers.fused import GATED, KV, QKV, THIRDS, Split, by_name
+from unified_init.walkers.torch.classes import class_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["split_of"]
 
-LIBRARIES = ("transformers.", "transformers_modules.", "timm.", "torchvision.")
+LIBRARIES = ("transformers.", "transformers_modules.", "timm.", "torchvision.", "torchtitan.")
 DEPTH = 2  # how far above a tensor's own layer the fused layer's name may be: qkv.conv, qkv.linear
 
 
@@ -41,9 +43,10 @@ def split_of(modules: Mapping[str, nn.Module], path: str, inputs: int, outputs: 
 
 def _of_layer(owner: Any, layer: str, inputs: int, outputs: int) -> Split | None:
     """Return the split of the layer that a module has under a name."""
-    if not type(owner).__module__.startswith(LIBRARIES):
+    cls = type(None) if owner is None else class_of(owner)
+    if not cls.__module__.startswith(LIBRARIES):
         return by_name(layer, inputs, outputs)
-    rule = KNOWN.get((type(owner).__name__, layer)) or ANY_CLASS.get(layer)
+    rule = KNOWN.get((cls.__name__, layer)) or ANY_CLASS.get(layer)
     try:
         split = None if rule is None else rule(owner, outputs)
     except AttributeError:  # a class of the same name in another release, which keeps other fields
@@ -97,6 +100,12 @@ def _falcon(owner: Any, _outputs: int) -> Split:
     if owner.new_decoder_architecture:
         return Split(QKV, (heads // owner.num_kv_heads * size, size, size), blocks=owner.num_kv_heads)
     return Split(QKV, (heads * size, size, size)) if owner.multi_query else Split(QKV, (size,) * 3, heads)
+
+
+def _titan(owner: Any, outputs: int) -> Split:
+    """torchtitan: by groups, the queries that share a key and a value, and those."""
+    size, queries = owner.head_dim, owner.heads_per_kv * owner.head_dim
+    return Split(QKV, (queries, size, size), blocks=outputs // (queries + 2 * size))
 
 
 def _bigcode(owner: Any, _outputs: int) -> Split | None:
@@ -204,6 +213,9 @@ KNOWN: dict[tuple[str, str], Callable[[Any, int], Split | None]] = {
     ("ModernBertMLP", "Wi"): _gated,
     ("ModernBertDecoderMLP", "Wi"): _gated,
     ("Phi4MultimodalAudioMLP", "gate_up_proj"): _up_first,
+    # torchtitan
+    ("FusedQKVLinear", "wqkv"): _titan,
+    ("AllGatherFusedQKVLinear", "wqkv"): _titan,
     # timm
     ("Attention", "qkv"): _attention,
     ("AttentionDownsample", "kv"): _narrow_halves,

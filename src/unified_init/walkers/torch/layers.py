@@ -13,6 +13,7 @@ from unified_init.errors import ArgumentValueError
 from unified_init.inventory.records import Record
 from unified_init.walkers.fused import QKV, Split, fused_facts
 from unified_init.walkers.layer_facts import BIAS, POSITION, SCALED, TOKEN
+from unified_init.walkers.torch.classes import class_of
 from unified_init.walkers.torch.fused import split_of
 from unified_init.walkers.torch.mixtures import mixture_facts
 from unified_init.walkers.torch.norms import facts_of_norm
@@ -51,7 +52,7 @@ def described(modules: Mapping[str, nn.Module], path: str, native: torch.Tensor 
         return None
     return Record(
         name=path, path=path, shape=tuple(native.shape), dtype=str(native.dtype).removeprefix("torch."),
-        native=type(module).__name__, trainable=_is_trained(native), **facts,
+        native=class_of(module).__name__, trainable=_is_trained(native), **facts,
     )  # fmt: skip
 
 
@@ -72,7 +73,7 @@ def _check_has_shape(module: nn.Module, path: str, native: torch.Tensor | Effect
     declared = [getattr(module, field, None) for field in SIZES]
     if not any(isinstance(size, int) and size == 0 for size in declared):
         msg = (
-            f"{path!r} of {type(module).__name__} is an empty placeholder of shape (0,): gather the "
+            f"{path!r} of {class_of(module).__name__} is an empty placeholder of shape (0,): gather the "
             "parameter (deepspeed.zero.GatheredParameters), or apply before it is partitioned."
         )
         raise ArgumentValueError(msg)
@@ -102,14 +103,14 @@ def _family(module: nn.Module) -> str:
 
 def _is_conv1d(module: nn.Module) -> bool:
     """Whether it is the linear layer of transformers that stores (in, out), and not a convolution."""
-    return type(module).__name__ == "Conv1D" and _of_transformers(module)
+    return class_of(module).__name__ == "Conv1D" and _of_transformers(module)
 
 
 def _of_transformers(module: nn.Module) -> bool:
     """Whether a class comes from transformers, or from code that it downloaded."""
     # By the package's name, which is public. Conv1D has moved between modules of it, the modules of the norms
     # are private to each model, and downloaded code has no public path at all.
-    return type(module).__module__.startswith(("transformers.", "transformers_modules."))
+    return class_of(module).__module__.startswith(("transformers.", "transformers_modules."))
 
 
 def _facts(  # noqa: PLR0911  # one return per layer
@@ -244,7 +245,7 @@ def _free(  # noqa: PLR0911  # one return per kind
     """Return the facts of a tensor without a known layer; None for a buffer, which no recipe writes."""
     if name in module._buffers:  # noqa: SLF001  # there is no public way to ask
         return None
-    label = type(module).__name__.lower()
+    label = class_of(module).__name__.lower()
     if isinstance(module, nn.PReLU):
         return {"kind": "prelu", "role": "slope", "layout": "O"}
     layout = "B" * (len(shape) - 1) + "O" if shape else None

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from unified_init.walkers.fused import GATED, Split
+from unified_init.walkers.torch.classes import class_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,7 +28,7 @@ UNDECORATED = {
 
 def mixture_facts(module: nn.Module, name: str, shape: tuple[int, ...], path: str) -> dict[str, Any] | None:
     """Return the facts of a tensor of a router or of stacked experts; None for any other tensor."""
-    label = type(module).__name__
+    label = class_of(module).__name__
     if ROUTER.search(label) and (name, len(shape)) in {("weight", 2), ("bias", 1)}:
         return _router(module, name)
     if label.endswith("ParallelExperts") and name == "weight":  # JetMoe's: outputs before inputs
@@ -69,7 +70,7 @@ def _experts(
     if projection == "gate_up":
         outputs //= len(GATED)
     facts |= {"layout": layout, "inputs": inputs, "outputs": outputs}
-    is_known = type(module).__name__ in UNDECORATED
+    is_known = class_of(module).__name__ in UNDECORATED
     is_concatenated: bool | None = getattr(module, "is_concatenated", True if is_known else None)
     if projection == "gate_up" and is_concatenated is not None:  # a class that does not say it is drawn whole
         split = Split(GATED, (outputs,) * 2) if is_concatenated else Split(GATED, (1, 1), blocks=outputs)
@@ -80,7 +81,7 @@ def _experts(
 
 def _is_transposed(module: Any, projection: str, matrices: tuple[int, ...]) -> bool | None:
     """Whether inputs are stored before outputs: as the class says, or by the width of the model."""
-    told: bool | None = getattr(module, "is_transposed", UNDECORATED.get(type(module).__name__))
+    told: bool | None = getattr(module, "is_transposed", UNDECORATED.get(class_of(module).__name__))
     is_width = [size == getattr(module, "hidden_size", None) for size in matrices[1:]]
     if told is not None or is_width[0] == is_width[1]:
         return told

@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _NormBase  # all batch and instance norms: they have no public base
 
 from unified_init.walkers import norms
+from unified_init.walkers.torch.classes import class_of
 from unified_init.walkers.torch.watch import kept_random_state
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def facts_of_norm(module: nn.Module, name: str, shape: tuple[int, ...], path: st
     A norm of another library, or of the user's own, is known by the name of its class; what it multiplies by,
     by running it.
     """
-    label = type(module).__name__
+    label = class_of(module).__name__
     base = next((kind for cls, kind in KINDS if isinstance(module, cls)), "")
     if not base and not (norms.says_norm(label) and _is_leaf(module)):
         return None
