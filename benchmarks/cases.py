@@ -19,7 +19,18 @@ __all__ = [
 ]
 
 FRAMEWORKS = ("numpy", "torch", "tensorflow", "jax")
-GROUPS = ("bulk", "latency", "first", "models", "apply", "memory", "scaling", "layouts", "index", "nocompiler")
+GROUPS = (
+    "bulk",
+    "latency",
+    "first",
+    "models",
+    "apply",
+    "memory",
+    "scaling",
+    "layouts",
+    "index",
+    "nocompiler",
+)
 IN_PLACE, RETURNED, TRACED, FLOOR = "in place", "returned", "traced", "in place, against a plain fill"
 WHOLE = "every parameter again"
 AUDITED = "audited, against drawing it"

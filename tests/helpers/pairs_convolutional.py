@@ -132,7 +132,7 @@ CONVOLUTIONAL = (
     ModelPair(
         first="EfficientNetV2-S, torchvision", second="EfficientNetV2-S, timm",
         make=lambda: (_torchvision("efficientnet_v2_s"), _timm("efficientnetv2_s", bn_eps=KERAS_EPSILON)),
-        inputs=lambda: _first_twice(33), needs=("torchvision", "timm"), tensors=672, is_long=True,
+        inputs=lambda: images_twice(33), needs=("torchvision", "timm"), tensors=672, is_long=True,
     ),
     ModelPair(
         first="DenseNet-121, torchvision", second="DenseNet-121, Keras applications",

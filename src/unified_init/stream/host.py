@@ -7,7 +7,6 @@ import dataclasses
 import functools
 import math
 import os
-import threading
 import warnings
 from typing import TYPE_CHECKING, Any
 

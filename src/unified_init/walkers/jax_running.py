@@ -9,7 +9,7 @@ from unified_init.walkers import jax_arrays
 from unified_init.walkers.runs import Recorder, Run, at_inference, call, patched
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Iterator, Set
     from contextlib import AbstractContextManager
 
     from unified_init.walkers.runs import ModulesOf
@@ -58,9 +58,7 @@ def run_function(
     return recorder.run(outputs)
 
 
-def run_modules(
-    modules_of: ModulesOf, model: Any, inputs: Any, *, separator: str, stacks: Collection[str]
-) -> Run:
+def run_modules(modules_of: ModulesOf, model: Any, inputs: Any, *, separator: str, stacks: Set[str]) -> Run:
     """Run a model that is called itself.
 
     Args:
