@@ -9,7 +9,8 @@ from unified_init.walkers import jax_arrays
 from unified_init.walkers.runs import Recorder, Run, at_inference, call, patched
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Set
+    from collections.abc import Callable, Iterator
+    from collections.abc import Set as AbstractSet
     from contextlib import AbstractContextManager
 
     from unified_init.walkers.runs import ModulesOf
@@ -58,7 +59,9 @@ def run_function(
     return recorder.run(outputs)
 
 
-def run_modules(modules_of: ModulesOf, model: Any, inputs: Any, *, separator: str, stacks: Set[str]) -> Run:
+def run_modules(
+    modules_of: ModulesOf, model: Any, inputs: Any, *, separator: str, stacks: AbstractSet[str]
+) -> Run:
     """Run a model that is called itself.
 
     Args:
