@@ -240,15 +240,19 @@ def test_a_plain_slice_gets_its_part_of_the_whole(spec: ui.Initializer, backend:
         assert np.asarray(local).tobytes() == expected.tobytes()
 
 
-def test_a_slice_of_another_shape_is_refused() -> None:
+@pytest.mark.parametrize("backend", ["numpy", pytest.param("torch", marks=pytest.mark.needs("torch"))])
+def test_a_slice_of_another_shape_is_refused(backend: str) -> None:
     """What ``index`` selects has the shape of the tensor; without ``index`` the whole has."""
-    array = contiguous()
+    array = ui.draw(ui.constant(7), SHAPE, backend=backend)
     for options in (
         {"shape": (12, 4)},
         {"shape": SHAPE, "index": (slice(0, 3),)},
         {"shape": SHAPE, "index": ([slice(0, 3), slice(4, 6)],)},
         {"index": (slice(0, 9),)},
         {"shape": SHAPE, "index": ([slice(0, 3), slice(4, 9)],)},
+        {"shape": (6, 8), "index": (slice(None), slice(4, 9))},  # the next rank's, past the end
+        {"shape": (6,), "index": (slice(None), slice(4))},
+        {"shape": (6, 4, 1), "index": (slice(None),)},
     ):
         with refused(ui.ArgumentValueError):
             ui.fill(array, ui.zeros(), **OPTIONS, **options)
