@@ -347,7 +347,7 @@ RECORD_FIELDS: Arguments = {
     "name": "qv", "path": "qv", "shape": (4, 4), "layout": "(BO)I", "sizes": (("B", 2),), "kind": "attention",
     "role": "kernel", "place": "attention.qkv", "block": 0, "dtype": "float32", "inputs": 4, "outputs": 2, "space": 1,
     "groups": 1, "hidden": 0, "features": 0, "padding": None, "axis": None, "parts": (), "ties": ("w",), "native": "Linear",
-    "trainable": False, "flipped": True, "doubt": "what it is",
+    "trainable": False, "flipped": True, "doubt": "what it is", "stack": (0, 3, 1),
 }  # fmt: skip
 RULE_PLACES: Inside = {
     f"{field}[0]": lambda value, field=field: {field: (value,)}  # type: ignore[misc]

@@ -245,3 +245,75 @@ def test_given_speaks_of_one_layer_or_of_all() -> None:
     assert not any("norm/bias" in path for path in names)
     names = ui.match(separate(), nnx_stacked(), given={"blocks/norm/0": "blocks.2.norm"}, strict=False)
     assert names["blocks/norm/scale/0"] == "blocks.2.norm.weight"
+
+
+def two_norms(*, scanned: bool) -> Any:
+    """Return blocks of NNX with two norms, whose names say no order; stacked and scanned, or separate."""
+    from flax import nnx
+
+    class Block(nnx.Module):
+        def __init__(self, rngs: Any) -> None:
+            names = ("red", "blue") if scanned else ("alpha", "beta")
+            for name in names:
+                setattr(self, name, nnx.LayerNorm(WIDTH, rngs=rngs))
+            self.fc = nnx.Linear(WIDTH, WIDTH, rngs=rngs)
+            self.names = names
+
+        def __call__(self, x: Any) -> Any:
+            first, last = (getattr(self, name) for name in self.names)
+            return last(x + self.fc(first(x)))
+
+    @nnx.scan(in_axes=(0, nnx.Carry), out_axes=nnx.Carry)
+    def run_all(block: Any, x: Any) -> Any:
+        return block(x)
+
+    class Blocks(nnx.Module):
+        def __init__(self, rngs: Any) -> None:
+            make = nnx.vmap(Block, in_axes=0, out_axes=0)
+            self.blocks = make(rngs.split(2)) if scanned else nnx.List([Block(rngs) for _ in range(2)])
+
+        def __call__(self, x: Any) -> Any:
+            if scanned:
+                return run_all(self.blocks, x)
+            for block in self.blocks:
+                x = block(x)
+            return x
+
+    return Blocks(nnx.Rngs(0))
+
+
+@pytest.mark.needs("flax")
+def test_the_order_of_calls_inside_a_scan_is_seen() -> None:
+    """Each time that a model runs, and not only the first, when JAX traces the function that is scanned."""
+    separate_blocks, stack = two_norms(scanned=False), two_norms(scanned=True)
+    assert ui.match(separate_blocks, stack, strict=False).doubts
+    for _ in range(2):
+        names = ui.match(separate_blocks, stack, inputs=(X, X))
+        assert names["blocks/red/scale/1"] == "blocks/1/alpha/scale"
+        assert names["blocks/blue/scale/1"] == "blocks/1/beta/scale"
+
+
+@pytest.mark.needs("flax")
+def test_modules_of_one_structure_inside_a_transformation_are_not_told_apart() -> None:
+    """Of two stacks of one class none is recorded; a single one is, under its own path."""
+    from flax import nnx
+
+    from unified_init.walkers.flax import nnx_running
+
+    make = nnx.vmap(lambda rngs: nnx.Linear(WIDTH, WIDTH, rngs=rngs), in_axes=0, out_axes=0)
+
+    @nnx.scan(in_axes=(0, nnx.Carry), out_axes=nnx.Carry)
+    def run_all(layer: Any, x: Any) -> Any:
+        return layer(x)
+
+    class Stacks(nnx.Module):
+        def __init__(self, count: int) -> None:
+            self.stacks = nnx.List([make(nnx.Rngs(0).split(2)) for _ in range(count)])
+
+        def __call__(self, x: Any) -> Any:
+            for stack in self.stacks:
+                x = run_all(stack, x)
+            return x
+
+    assert "stacks/0" in nnx_running.run(Stacks(1), X).calls
+    assert not {"stacks/0", "stacks/1"} & nnx_running.run(Stacks(2), X).calls.keys()

@@ -39,16 +39,18 @@ involved.
 - *Pairs* counts the entries of the map; a fused tensor that is paired as a whole is one entry.
 - *Difference* is the largest absolute difference of the outputs, and *moved by* how far other random weights
   move them: the median of the outputs that move. Outputs of a deep network grow with random weights, so only
-  the ratio matters.
+  the ratio matters. Where they grow so much that rounding errors reach their size (EfficientNetV2), smaller
+  kernels are drawn.
 
 Images have odd sizes where padding depends on the size, and normalizations have the epsilon of the second
 model where the two libraries differ: see [equal weights, unequal
 outputs](port.md#equal-weights-unequal-outputs).
 
-What `match` does not do. It does not pair the tensors of scanned layers (`nn.scan`: one tensor with an axis
-for the layers) with those of separate layers. It refuses Inception v3, where many branches begin alike and
-Keras lists their layers in another order than torchvision. And of EfficientNetV2-S it finds the right map
-and cannot prove it: with random weights, its outputs grow so much that rounding errors reach their size.
+What `match` does not do. It refuses Inception v3 of torchvision and of Keras applications: several branches
+begin with convolutions of equal shape on the same input, and only the layers behind them tell these apart.
+Nor could a map be proven, since the two compute different things: torchvision's average pooling counts the
+zeros around an image, Keras' does not. A tensor that stacks layers of layers, such as scanned blocks of
+stacked experts, is taken apart along one axis only.
 
 This page is measured by `nox -s pairs`.
 """

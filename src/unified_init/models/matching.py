@@ -52,7 +52,9 @@ def match(
 
     Layers are paired, and inside a pair the tensors by role. What decides a pair, in this order: ``given``;
     equal names, without wrappers and prefixes; the place in the architecture and the block; the order of
-    execution, with ``inputs``; the order of registration, where the layers around do not contradict it.
+    execution, with ``inputs``; the order of registration, where the layers around do not contradict it, and
+    for norms their names say it. Layers that one model stacks in one tensor (``nn.scan``) and the other has
+    apart are paired one by one: "path/3" is layer 3 of a stacked tensor.
 
     Args:
         model_a: a model or an inventory; its stream names stay.

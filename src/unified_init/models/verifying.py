@@ -91,7 +91,8 @@ def verify_match(
             function that runs the model it is given and returns the outputs. NumPy arrays are converted.
         inputs_b: the same data for ``model_b``, in its own layout.
         recipe: the weights; None gives all tensors random values, norms and statistics too, and zeros (or
-            ones for a scale) where the other model has no counterpart.
+            ones for a scale) where the other model has no counterpart. Outputs that differ while values are
+            very large are judged again with smaller kernels.
         seed: as for ``draw``.
         tolerance: the difference that is allowed, as a share of how far other weights move the outputs.
 
