@@ -2,10 +2,11 @@
 
 ``pytest --backends numpy,torch`` chooses what a run tests, of ``numpy``, ``c`` (the compiled runner),
 ``torch``, ``tensorflow`` and ``jax``; without the option it is all of them. ``--backends numpy`` is the core.
+``triton`` must be named.
 
 A test says what it imports with ``@pytest.mark.needs("torch", "flax")``, and a test with a parameter
 ``variant`` needs that variant's backend. Other libraries come with a backend: flax, haiku and equinox with
-jax, transformers, torchvision, timm, mup and triton with torch, keras and mlx with any of torch, tensorflow
+jax, transformers, torchvision, timm and mup with torch, keras and mlx with any of torch, tensorflow
 and jax. A test is collected if all that it needs is chosen or comes with what is chosen. The others are
 deselected, not skipped; and what is chosen but not installed is a failure.
 """
@@ -52,13 +53,13 @@ OF_MODELS = tuple(
 LIBRARIES = frozenset({
     "keras", "flax", "haiku", "equinox", "transformers", "torchvision", "timm", "mup",
 })  # fmt: skip
-CHOICES = ("numpy", "c", "torch", "tensorflow", "jax")
+DEFAULTS = ("numpy", "c", "torch", "tensorflow", "jax")
+CHOICES = (*DEFAULTS, "triton")  # which ends a process that has TensorFlow: it is chosen by name alone
 COMES_WITH = {name: {name} for name in CHOICES} | {
     "transformers": {"torch"},
     "torchvision": {"torch"},
     "timm": {"torch"},
     "mup": {"torch"},
-    "triton": {"torch"},
     "flax": {"jax"},
     "haiku": {"jax"},
     "equinox": {"jax"},
@@ -71,8 +72,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Let a run choose its backends."""
     parser.addoption(
         "--backends",
-        default=",".join(CHOICES),
-        help="comma-separated, of %(default)s: tests that need another are left out",
+        default=",".join(DEFAULTS),
+        help="comma-separated, of %(default)s and triton: tests that need another are left out",
     )
 
 
@@ -153,7 +154,7 @@ def let_torchvision_import() -> object:
 @pytest.fixture(scope="session")
 def chosen_backends(pytestconfig: pytest.Config) -> tuple[str, ...]:
     """The backends that this run tests, in the order of ``ui.backends()``."""
-    return tuple(name for name in chosen(pytestconfig) if name != "c")
+    return tuple(name for name in chosen(pytestconfig) if name not in {"c", "triton"})
 
 
 def global_state() -> dict[str, Any]:

@@ -19,7 +19,7 @@ import nox
 nox.needs_version = ">=2025.5.1"
 nox.options.default_venv_backend = "virtualenv"  # never uv: it does not see wheels that pip finds on disk
 nox.options.reuse_venv = "yes"
-nox.options.sessions = ["lint", "types", "core-3.11", "parity", "tools", "docs"]
+nox.options.sessions = ["lint", "types", "core-3.11", "parity", "triton", "tools", "docs"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
@@ -142,6 +142,17 @@ def frameworks(session: nox.Session) -> None:
 def parity(session: nox.Session) -> None:
     """Test everything with all four frameworks in one process; ``-- -k NAME`` selects."""
     run_tests(session, python=frameworks_bin(session, "python"), profile="ci")
+
+
+@nox.session(python="3.11")
+def triton(session: nox.Session) -> None:
+    """Interpret the kernels for GPUs on the CPU, and compile them for GPUs that are not here.
+
+    In an environment without TensorFlow, whose LLVM ends a process in which Triton's comes second.
+    """
+    session.install(TORCH)
+    session.install(TORCH, ".[torch]", *group("test"), *group("triton"))
+    run_tests(session, "--backends", "torch,triton", "tests/backends/test_triton.py")
 
 
 @nox.session(venv_backend="none", default=False, requires=["frameworks"])

@@ -61,6 +61,23 @@ def count_instructions(code: str) -> int:
                for line in lines)  # fmt: skip
 
 
+@pytest.mark.needs("torch")
+def test_triton_is_not_imported_beside_a_tensorflow_that_came_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would end the process; the graph program draws then."""
+    from unified_init.backends import triton_fill
+
+    kernels: Any = object()
+    monkeypatch.setattr(triton_fill, "_loaded", lambda: kernels)
+    monkeypatch.delitem(sys.modules, "triton", raising=False)
+    monkeypatch.setitem(sys.modules, "tensorflow", sys)
+    assert triton_fill._kernels() is None
+    monkeypatch.setitem(sys.modules, "triton", sys)
+    assert triton_fill._kernels() is kernels
+    monkeypatch.delitem(sys.modules, "triton")
+    monkeypatch.delitem(sys.modules, "tensorflow")
+    assert triton_fill._kernels() is kernels
+
+
 @pytest.mark.needs("torch", "triton")
 @pytest.mark.parametrize(
     ("backend", "arch", "warp", "limit"),

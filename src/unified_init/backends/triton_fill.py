@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,8 +30,18 @@ BLOCK = 1024  # positions of a program of the grid: eight a thread
 NARROW = 1 << 31  # from here on flat positions need 64 bits
 
 
-@functools.cache
 def _kernels() -> ModuleType | None:
+    """Return the kernels, or None where Triton cannot be used.
+
+    Both Triton and TensorFlow bring an LLVM. Where TensorFlow's came first, Triton's ends the process.
+    """
+    if "tensorflow" in sys.modules and "triton" not in sys.modules:
+        return None
+    return _loaded()
+
+
+@functools.cache
+def _loaded() -> ModuleType | None:
     """Return the kernels, or None where there is no Triton, or one that is not whole."""
     try:
         from unified_init.backends import triton_kernels  # noqa: PLC0415  # Triton takes a second to import
