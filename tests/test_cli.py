@@ -28,6 +28,7 @@ from unified_init.parity.demo import (
     select,
     verdict,
 )
+from unified_init.stream import host
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -236,10 +237,10 @@ def test_the_default_file_is_called_by_its_name(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_version_is_that_of_the_package() -> None:
-    """``--version`` prints name and version."""
+    """``--version`` prints name, version and the runner that draws."""
     result = invoke("--version")
     assert result.exit_code == 0, result.output
-    assert result.output == f"unified-init {ui.__version__}\n"
+    assert result.output == f"unified-init {ui.__version__} ({host.runner_name()})\n"
 
 
 @pytest.mark.parametrize("missing", ["typer", "rich"])

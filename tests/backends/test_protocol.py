@@ -9,13 +9,21 @@ from typing import Any
 import pytest
 
 from unified_init.backends import _numpy, protocol, registry
-from unified_init.backends.protocol import Abstracting, Backend, Fillable, Reserving, Shardable, Spreading
+from unified_init.backends.protocol import (
+    Abstracting,
+    Backend,
+    Fillable,
+    Launching,
+    Reserving,
+    Shardable,
+    Spreading,
+)
 from unified_init.testing.protocols import differences, functions_of
 
 # What the front door takes each adapter for.
 PROTOCOLS: dict[str, tuple[type, ...]] = {
     "numpy": (Backend, Fillable),
-    "torch": (Backend, Fillable, Spreading, Reserving, Abstracting),
+    "torch": (Backend, Fillable, Launching, Spreading, Reserving, Abstracting),
     "tensorflow": (Backend, Reserving),
     "jax": (Backend, Reserving, Shardable),
 }
