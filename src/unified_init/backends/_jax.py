@@ -20,7 +20,7 @@ from unified_init.backends.trace import draw as trace_program
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError, UnifiedInitError
 from unified_init.stream import host, threefry
-from unified_init.stream.dtypes import DTYPES
+from unified_init.stream.dtypes import DTYPES, name_of
 from unified_init.stream.run import boxes, on_host
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def check_sharding(sharding: object) -> Any:
 @_refusals()
 def place(array: NDArray[Any], seed: object) -> jax.Array:
     """Return a host buffer where JAX puts what it draws from the seed."""
-    check_dtype(array.dtype.name)
+    check_dtype(name_of(array.dtype))
     return placement.put(array, placement.beside(seed, array.ndim))
 
 

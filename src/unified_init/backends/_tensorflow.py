@@ -16,7 +16,7 @@ from unified_init.backends.trace import inline
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.stream import host
-from unified_init.stream.dtypes import DTYPES
+from unified_init.stream.dtypes import DTYPES, name_of
 from unified_init.stream.threefry import root_key as int_root_key
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def wants_graph(target: str | None) -> bool:
 def adopt(array: NDArray[Any], target: str | None) -> tf.Tensor:
     """Return a host buffer as a tensor that shares it."""
     del target
-    name = array.dtype.name
+    name = name_of(array.dtype)
     if name.startswith("float8"):
         return tf.constant(array)  # TensorFlow cannot reinterpret bits as float8
     if name == "bfloat16":

@@ -18,7 +18,7 @@ from unified_init.core.peers import public
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.law.unit_values import Orthogonal
-from unified_init.stream.dtypes import DTYPES
+from unified_init.stream.dtypes import DTYPES, name_of
 from unified_init.stream.host import named_key
 from unified_init.stream.run import on_host
 from unified_init.stream.threefry import root_key as int_root_key
@@ -111,8 +111,9 @@ def empty(shape: tuple[int, ...], dtype: str, target: torch.device | None) -> to
 def adopt(array: NDArray[Any], target: torch.device | None) -> torch.Tensor:
     """Return a host buffer as a tensor that shares it."""
     del target
-    if array.dtype.name in AS_INTEGERS:
-        integer, dtype = AS_INTEGERS[array.dtype.name]
+    name = name_of(array.dtype)
+    if name in AS_INTEGERS:
+        integer, dtype = AS_INTEGERS[name]
         tensor = torch.from_numpy(array.view(integer)).view(dtype)
     else:
         tensor = torch.from_numpy(array)

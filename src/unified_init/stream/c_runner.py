@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unified_init.stream.dtypes import name_of
 from unified_init.stream.line import line
 from unified_init.stream.threefry import name_counter
 from unified_init.stream.walk import Walk
@@ -111,7 +112,7 @@ def _plan(walk: Walk, table: Table, dtype: np.dtype[Any]) -> Plan:
         pattern=None if walk.pattern is None else walk.pattern.ctypes.data, table=table.rows.ctypes.data,
         tail_shift=table.tail_shift, tail_or=table.tail_or, bias=table.bias, upper_rows=table.upper_rows,
         upper_xor=table.upper_xor, upper_add=table.upper_add, slope_shift=table.slope_shift,
-        least=table.least, most=table.most, unit=2.0**table.exponent, format=FORMATS[dtype.name],
+        least=table.least, most=table.most, unit=2.0**table.exponent, format=FORMATS[name_of(dtype)],
     )  # fmt: skip
     if dtype != np.float64 and (table_line := _cached_line(table)) is not None:
         plan.is_line, plan.drop = 1, table_line.drop
@@ -144,12 +145,12 @@ def values32(table: Table, word: NDArray[np.uint32], instruction_set: str) -> ND
 
 
 def _prepare(function: Callable[..., None], walk: Walk, table: Table, dtype: np.dtype[Any]) -> Filler:
-    if dtype.name not in FORMATS:
+    if name_of(dtype) not in FORMATS:
         return _narrowest(_prepare(function, walk, table, np.dtype(np.float32)))
     plan = _plan(walk, table, dtype)
     arrays = (walk, table)
     address = ctypes.addressof(plan)
-    is_foreign = dtype.name == "bfloat16"  # a type of ml_dtypes, of which NumPy exports no buffer
+    is_foreign = name_of(dtype) == "bfloat16"  # a type of ml_dtypes, of which NumPy exports no buffer
 
     def fill(out: NDArray[Any], start: int, key: tuple[int, int]) -> None:
         if out.size:  # an empty array has no address to ask for
