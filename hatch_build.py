@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-import platform
 import shlex
 import shutil
 import subprocess
 import sys
-import sysconfig
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from packaging import tags
 
 SOURCE = Path(__file__).parent / "src" / "unified_init" / "stream" / "c_runner.c"
+NAME = "lib_c_runner"
 COMPILERS = ("cc", "gcc", "clang")
 OPTIONS = ("-std=c11", "-O3", "-g0", "-ffp-contract=off", "-fvisibility=hidden")
 # The instruction sets of each family of processors, the least first; any other family has the first alone.
@@ -39,54 +39,85 @@ class RunnerHook(BuildHookInterface[Any]):
     """Compiles the C runner, and names the wheel after the platform that it is for."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Compile; where that fails, say so, and leave the wheel one of Python alone."""
-        del version  # an editable installation has the library in the source tree
-        target = target_platform()
+        """Compile; where that fails for any reason, say so, and leave the wheel one of Python alone.
+
+        An editable installation has the library in the source tree. A wheel takes it from elsewhere, so that
+        the tree stays as it is.
+        """
+        in_place = version == "editable"
+        folder = SOURCE.parent if in_place else Path(tempfile.mkdtemp())
+        self.scratch = [] if in_place else [folder]
         try:
-            compile_runner(target)
-        except (OSError, subprocess.CalledProcessError) as error:
+            target = target_platform()
+            library = compile_runner(target, folder)
+        except Exception as error:  # noqa: BLE001  # nobody knows what compilers do
             self.app.display_warning(f"The C runner was not compiled, so that draws will be NumPy's: {error}")
             return
+        if not in_place:
+            build_data["force_include"][str(library)] = f"unified_init/stream/{library.name}"
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{target}"  # ctypes loads the library: it serves every Python
 
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """Remove what was compiled for the wheel."""
+        del version, build_data, artifact_path
+        for folder in self.scratch:
+            shutil.rmtree(folder, ignore_errors=True)
+
 
 def target_platform() -> str:
-    """Return the platform of the wheel, in the words of its name."""
-    named = os.environ.get("UNIFIED_INIT_PLATFORM", "") or sysconfig.get_platform()
-    # A Python for both of Apple's processors: the compiler builds for the one at hand.
-    return named.replace("universal2", platform.machine()).replace("-", "_").replace(".", "_")
+    """Return the platform of the wheel: one that pip takes on this machine, if none is named."""
+    platforms = list(tags.platform_tags())
+    # Of Linux "linux_x86_64", without a promise: what is compiled here may need this system's C library.
+    local = next((name for name in platforms if name.startswith("linux_")), platforms[0])
+    return os.environ.get("UNIFIED_INIT_PLATFORM", "") or local
 
 
-def compile_runner(target: str) -> Path:
-    """Compile it for a platform beside its source, and return the library's path."""
+def compile_runner(target: str, folder: Path) -> Path:
+    """Compile it for a platform into a folder, and return the library's path; an older library goes first."""
     compiler = shlex.split(os.environ.get("CC", "")) or [next(filter(shutil.which, COMPILERS), COMPILERS[0])]
-    library = SOURCE.with_name("lib_c_runner" + SUFFIXES.get(target.partition("_")[0], ".so"))
-    library.unlink(missing_ok=True)  # never one of an older source
+    library = folder / (NAME + SUFFIXES.get(target.partition("_")[0], ".so"))
+    library.unlink(missing_ok=True)
     options = [*OPTIONS, *(() if target.startswith("win") else ("-fPIC",))]
     digest = hashlib.sha256(SOURCE.read_bytes()).hexdigest()
     machine = "x86_64" if target.endswith(("x86_64", "amd64")) else ""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
         objects = []
         for name, flags in SETS.get(machine, {"baseline": ()}).items():
-            made = Path(folder) / f"{name}.o"
+            made = Path(scratch) / f"{name}.o"
             once = ("-DIS_BASELINE", f'-DSOURCE_DIGEST="{digest}"') if name == "baseline" else ()
-            run([*compiler, *options, *flags, *once, f"-DVARIANT={name}", "-c", str(SOURCE), "-o", str(made)])
+            command = [
+                *compiler,
+                *options,
+                *flags,
+                *once,
+                f"-DVARIANT={name}",
+                "-c",
+                str(SOURCE),
+                "-o",
+                str(made),
+            ]
+            try:
+                run(command)
+            except subprocess.CalledProcessError:
+                if once:
+                    raise
+                continue  # an older compiler: the other instruction sets do without
             objects.append(str(made))
-        linked = Path(folder) / library.name
+        linked = Path(scratch) / library.name
         strip = () if target.startswith("macosx") else ("-s",)  # Apple's linker does not know it
         run([*compiler, "-shared", *strip, "-o", str(linked), *objects])
-        shutil.copyfile(linked, library)
+        linked.replace(library)  # at once: a process may load it meanwhile
     return library
 
 
 def run(command: list[str]) -> None:
     """Run a compiler; an error has what it printed."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # the builder's own
+    done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603  # the builder's own
     if done.returncode:
-        print(done.stderr, file=sys.stderr)  # noqa: T201  # as any compiler does
+        sys.stderr.write(done.stderr.decode(errors="replace"))
         done.check_returncode()
 
 
 if __name__ == "__main__":
-    print(compile_runner(target_platform()))  # noqa: T201  # a developer asked for it
+    print(compile_runner(target_platform(), SOURCE.parent))  # noqa: T201  # a developer asked for it

@@ -238,8 +238,6 @@ def wheels(session: nox.Session) -> None:
             "python", "-m", "build", "--wheel", env={"CC": compiler, "UNIFIED_INIT_PLATFORM": platform}
         )
     session.run("twine", "check", "--strict", *map(str, sorted(Path("dist").iterdir())))
-    for library in Path("src/unified_init/stream").glob("lib_c_runner.*"):  # of the last platforms
-        library.unlink()
 
 
 @nox.session(default=False)

@@ -74,3 +74,15 @@ def test_looking_imports_nothing() -> None:
         "sys.exit(bool({'wave', 'xml.sax'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_what_was_found_is_looked_up_anew_where_it_was_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reloaded library has other classes under the same names, in the same module."""
+    module = types.ModuleType("peer_reloaded")
+    vars(module)["Layer"] = Layer
+    monkeypatch.setitem(sys.modules, "peer_reloaded", module)
+    assert peers.public("peer_reloaded.Layer") is Layer
+    vars(module)["Layer"] = Dense
+    assert peers.public("peer_reloaded.Layer") is Dense
+    del vars(module)["Layer"]
+    assert peers.public("peer_reloaded.Layer") is None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from tests.helpers.messages import refused
 
 import unified_init as ui
 
@@ -317,3 +318,63 @@ def test_modules_of_one_structure_inside_a_transformation_are_not_told_apart() -
 
     assert "stacks/0" in nnx_running.run(Stacks(1), X).calls
     assert not {"stacks/0", "stacks/1"} & nnx_running.run(Stacks(2), X).calls.keys()
+
+
+def four_of_four() -> tuple[Any, Any, dict[str, ui.Layer]]:
+    """Return four layers of width 4 in torch and as a stack of NNX, whose layout the shape (4, 4, 4) does not tell."""
+    import torch
+    from flax import nnx
+
+    class Stacked(nnx.Module):
+        """Runs its layers by scan."""
+
+        def __init__(self) -> None:
+            make = nnx.vmap(lambda rngs: nnx.Linear(4, 4, rngs=rngs))
+            self.blocks = nnx.split_rngs(splits=4)(make)(nnx.Rngs(0))
+
+        def __call__(self, x: Any) -> Any:
+            step = nnx.scan(lambda layer, x: layer(x), in_axes=(0, nnx.Carry), out_axes=nnx.Carry)
+            return step(self.blocks, x)
+
+    separate = torch.nn.Sequential(*(torch.nn.Linear(4, 4) for _ in range(4)))
+    taught = {"blocks/*": ui.Layer(tensors={"kernel": ("kernel", "BIO"), "bias": ("bias", "BO")})}
+    return separate, Stacked(), taught
+
+
+@pytest.mark.needs("torch", "flax")
+def test_a_stack_as_long_as_another_axis_is_ported_as_it_was_described() -> None:
+    """``match(layers=)`` says what the shape does not; what takes its map reads the stack so too."""
+    import torch
+
+    separate, stacked, taught = four_of_four()
+    inputs = (torch.ones(1, 4), np.ones((1, 4), np.float32))
+    names = ui.match(separate, stacked, layers=taught, inputs=inputs)
+    assert names["blocks/kernel/3"] == "3.weight"
+    assert names.verification is not None
+    assert names.verification.ok
+    ui.apply(stacked, ui.recipes.torch_default(), seed=0, names=names)
+    ui.apply(separate, ui.recipes.torch_default(), seed=0)
+    with torch.no_grad():
+        expected = separate(inputs[0]).numpy()
+    np.testing.assert_allclose(np.asarray(stacked(inputs[1])), expected, rtol=1e-5)
+    for layer in separate:
+        torch.nn.init.normal_(layer.weight, generator=torch.Generator().manual_seed(1))
+    ui.transfer(separate, stacked, names=names)
+    with torch.no_grad():
+        expected = separate(inputs[0]).numpy()
+    np.testing.assert_allclose(np.asarray(stacked(inputs[1])), expected, rtol=1e-5)
+
+
+@pytest.mark.needs("flax")
+def test_a_layout_settles_which_axis_stacks_the_scales_of_norms() -> None:
+    """A norm of width 8, eight times: the shape (8, 8) does not tell, a description does."""
+    from flax import nnx
+
+    norms = nnx.split_rngs(splits=8)(nnx.vmap(lambda rngs: nnx.LayerNorm(8, rngs=rngs)))(nnx.Rngs(0))
+    layers = {
+        "scale": ui.Layer(tensors={"scale": ("scale", "BO")}),
+        "bias": ui.Layer(tensors={"bias": ("offset", "BO")}),
+    }
+    with refused(ui.ArgumentValueError):
+        ui.apply(norms, ui.recipes.flax_nnx_default(), seed=0)
+    ui.apply(norms, ui.recipes.flax_nnx_default(), seed=0, layers=layers)

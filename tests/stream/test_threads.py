@@ -261,3 +261,27 @@ def test_a_piece_for_which_threads_leave_no_memory_is_drawn_by_one(monkeypatch: 
     rich.clear()
     with pytest.raises(MemoryError):
         host.fill(out, index=index_map(bind((SIZE,))), key=(0, 5), table=table, runner=scarce)
+
+
+@pytest.mark.parametrize("runner", RUNNERS, indirect=True)
+def test_one_thread_draws_in_pieces(runner: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that Ctrl-C is seen between two of them; the values are those of one piece."""
+    del runner
+    expected = ui.draw(NORMAL, (SIZE,), seed=5, name="w")
+    monkeypatch.setenv("UNIFIED_INIT_NUM_THREADS", "1")
+    monkeypatch.setattr(host, "UNINTERRUPTED", 1000)
+    pieces: list[int] = []
+    used = host.default_runner().prepare
+
+    def counted(*arguments: Any) -> Any:
+        fill = used(*arguments)
+
+        def filled(out: Any, start: int, key: Any) -> None:
+            pieces.append(start)
+            fill(out, start, key)
+
+        return filled
+
+    use(monkeypatch, counted)
+    assert ui.draw(NORMAL, (SIZE,), seed=5, name="w").tobytes() == expected.tobytes()
+    assert pieces == list(range(0, SIZE, 1000))

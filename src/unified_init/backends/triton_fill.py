@@ -96,7 +96,7 @@ def _flat(tensor: torch.Tensor, name: str) -> torch.Tensor:
 
 
 # Tables compare by identity; those of equal laws are one object. Each takes half a megabyte, or two.
-@functools.lru_cache(maxsize=16)
+@functools.lru_cache(maxsize=64)
 def _rows(table: Table, device: torch.device) -> torch.Tensor:
     """Return a table's rows on a device."""
     return torch.from_numpy(np.ascontiguousarray(table.rows).reshape(-1)).to(device)
@@ -130,6 +130,8 @@ def _launch(
     # No contraction: nothing could be contracted, and what Triton assumes changes with its releases.
     options |= {"enable_fp_fusion": False}
     with _device_of(flat):
+        if rows.is_cuda:  # the cache may drop it while this stream still reads it
+            rows.record_stream(torch.cuda.current_stream())
         if name in WIDEST:
             unit = int(np.float64(2.0**table.exponent).view(np.int64))
             ends = (table.least, table.most)

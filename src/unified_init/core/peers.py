@@ -13,9 +13,9 @@ from typing import Any
 __all__ = ["attribute", "is_a", "is_freed", "public"]
 
 
-# What was found, with its library and that library's module: to look it up anew takes a microsecond. There
+# What was found, with its library's module and where it stands: to look it up anew takes a microsecond. There
 # are as many as paths in this package.
-_known: dict[str, tuple[str, Any, Any]] = {}
+_known: dict[str, tuple[str, Any, dict[str, Any], str, Any]] = {}
 
 
 def public(path: str) -> Any:  # noqa: ANN401  # a class or a function of any library
@@ -31,15 +31,19 @@ def public(path: str) -> Any:  # noqa: ANN401  # a class or a function of any li
         True
     """
     known = _known.get(path)
-    if known is not None and sys.modules.get(known[0]) is known[1]:
-        return known[2]
+    if known is not None:
+        library, module, home, name, target = known
+        if sys.modules.get(library) is module and home.get(name) is target:
+            return target
     library, *names = path.split(".")
     module = target = sys.modules.get(library)
+    home, name = sys.modules, library
     for name in names:
         # Not getattr: some modules import what they are asked for.
-        target = getattr(target, "__dict__", {}).get(name)
+        home = getattr(target, "__dict__", {})
+        target = home.get(name)
     if target is not None:  # what is not there yet may be imported later
-        _known[path] = (library, module, target)
+        _known[path] = (library, module, home, name, target)
     return target
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     Item = TypeVar("Item")
 
 __all__ = [
+    "AXES_DOUBT",
     "STATISTICS",
     "apart",
     "base_of",
@@ -37,6 +38,8 @@ __all__ = [
     "stack_of",
 ]
 
+# How the doubt about a record begins whose layout its shape does not tell: a layout settles it.
+AXES_DOUBT = "it stacks layers"
 # Where paths of JAX keep statistics, beside the layer's parameters.
 STATISTICS = re.compile(r"^(?:state:|batch_stats/)")
 
@@ -164,8 +167,14 @@ def native_shape(record: Record, part: Part) -> tuple[int, ...]:
     return (*shape[:axis], length, *shape[axis:])
 
 
-def apart(inventory: Inventory, paths: Collection[str]) -> Inventory:
-    """Return an inventory in which a stacked tensor is one record per layer, if a path is that of a layer."""
+def apart(inventory: Inventory, paths: Collection[str], read: Sequence[Record] = ()) -> Inventory:
+    """Return an inventory in which a stacked tensor is one record per layer, if a path is that of a layer.
+
+    Args:
+        inventory: of a model.
+        paths: those of layers, and any others.
+        read: layers as somebody else read them: of tensors whose layout the inventory does not know.
+    """
     above = {path[:end] for path in paths for end, letter in enumerate(path) if letter == "/"}
     if not any(record.path in above for record in inventory):
         return inventory
@@ -173,9 +182,30 @@ def apart(inventory: Inventory, paths: Collection[str]) -> Inventory:
     records: list[Record] = []
     for record in inventory:
         layers = layers_of_stack(record) if record.path in above else ()
-        is_apart = any(layer.path in wanted for layer in layers)
-        records += map(embedded, layers) if is_apart else [record]
+        if any(layer.path in wanted for layer in layers):
+            records += map(embedded, layers)
+        else:
+            records += (() if layers else _as_read(record, read)) or (record,)
     return dataclasses.replace(inventory, records=tuple(in_turn(records, lambda record: record)))
+
+
+def _as_read(record: Record, read: Sequence[Record]) -> tuple[Record, ...]:
+    """Return a stacked tensor's layers as they were read; () where they are not those of such a tensor."""
+    layers = {layer.stack[2]: layer for layer in read if layer.stack and base_of(layer) == record.path}
+    if record.layout is not None or not layers:
+        return ()
+    axis, length, _ = next(iter(layers.values())).stack
+    shape = (*record.shape[:axis], *record.shape[axis + 1 :])
+    if record.shape[axis : axis + 1] != (length,) or any(layer.shape != shape for layer in layers.values()):
+        return ()
+    if layers.keys() != set(range(length)):
+        return ()
+    return tuple(
+        dataclasses.replace(
+            layers[index], name=f"{record.name}/{index}", dtype=record.dtype, trainable=record.trainable
+        )
+        for index in range(length)
+    )
 
 
 def in_turn(items: Sequence[Item], record_of: Callable[[Item], Record]) -> list[Item]:

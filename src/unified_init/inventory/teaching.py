@@ -11,6 +11,7 @@ from unified_init.core.patterns import matches, miss
 from unified_init.errors import ArgumentValueError, UnifiedInitError
 from unified_init.inventory.parts import Part
 from unified_init.inventory.places import placed
+from unified_init.inventory.stacks import AXES_DOUBT
 from unified_init.law.layout import bind, parse
 
 if TYPE_CHECKING:
@@ -139,8 +140,9 @@ def _rewritten(layer: Layer, record: Record, siblings: Sequence[Record]) -> Reco
         record = dataclasses.replace(record, kind=layer.kind)
     if entry is not None:
         role, layout = entry
-        is_doubtful = role == "scale" and layer.centred is None
-        record = dataclasses.replace(record, role=role, doubt=record.doubt if is_doubtful else "")
+        # A layout says along which axis layers are stacked, and not whether a norm adds 1.
+        settles_all = role != "scale" or layer.centred is not None or record.doubt.startswith(AXES_DOUBT)
+        record = dataclasses.replace(record, role=role, doubt="" if settles_all else record.doubt)
         record = with_layout(record, layout, dict(layer.sizes))
     split = _entry(dict(layer.parts), record)
     if split is not None:

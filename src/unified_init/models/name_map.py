@@ -90,7 +90,7 @@ def as_read(inventory: Inventory, records: Sequence[Record], paths: Iterable[str
     Stacked layers of which a record or one of ``paths`` is one have a record each.
     """
     by_path = {record.path: record for record in records}
-    inventory = apart(inventory, [*by_path, *paths])
+    inventory = apart(inventory, [*by_path, *paths], records)
     if not by_path:
         return inventory
     read = [

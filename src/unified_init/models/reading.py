@@ -64,7 +64,7 @@ def edited(inventory: Any, own: Inventory) -> Inventory:
     if not isinstance(inventory, Inventory):
         msg = f"`inventory` must be an Inventory, got {type(inventory).__name__}: inspect(model) makes one."
         raise ArgumentTypeError(msg)
-    own = apart(own, [record.path for record in inventory])
+    own = apart(own, [record.path for record in inventory], inventory.records)
     known = {record.path: record for record in own}
     given = {record.path: record for record in inventory}
     for path in sorted(known.keys() ^ given.keys()):

@@ -54,10 +54,12 @@ def _loaded() -> ctypes.CDLL:
     try:
         library = ctypes.CDLL(str(LIBRARY))
         digest = ctypes.c_char_p(ctypes.addressof(ctypes.c_char.in_dll(library, "source_digest"))).value
+        # Some packagers leave out what is no Python and no library.
+        source = SOURCE.read_bytes() if SOURCE.exists() else None
     except (OSError, ValueError) as error:
         msg = f"it does not load ({error})"
         raise ImportError(msg) from error
-    if digest != hashlib.sha256(SOURCE.read_bytes()).hexdigest().encode():
+    if source is not None and digest != hashlib.sha256(source).hexdigest().encode():
         msg = f"{LIBRARY} was compiled from another c_runner.c than the one beside it"
         raise ImportError(msg)
     return library
@@ -96,8 +98,10 @@ _library.widest_set.restype = ctypes.c_int
 _block = _library.block
 _block.argtypes = [ctypes.c_uint32] * 4
 _block.restype = ctypes.c_uint64
-# Those that this processor has: the last is the fastest.
-INSTRUCTION_SETS = SETS[: _library.widest_set() + 1]
+# Those that this processor has, and for which the compiler could compile: the last is the fastest.
+INSTRUCTION_SETS = tuple(
+    name for name in SETS[: _library.widest_set() + 1] if hasattr(_library, f"fill_{name}")
+)
 
 
 def named_key(root: tuple[int, int], name: str) -> tuple[int, int]:

@@ -46,6 +46,7 @@ THREADS_FROM = 1 << 17
 # Pieces per thread: many, so that the last thread to finish has little left to do. The reference allocates
 # its scratch for each piece, so it is faster with fewer.
 PIECES, REFERENCE_PIECES = 32, 4
+UNINTERRUPTED = 1 << 22  # values that one thread draws alone before it looks for Ctrl-C: some milliseconds
 ALIGNMENT = 64  # bytes: what frameworks ask of a buffer that they alias
 # Bytes of scratch per value of a block, of the reference, which takes more than the C runner.
 SCRATCH32, SCRATCH64 = 128, 320
@@ -146,7 +147,8 @@ def _run(
         run = runner(_walk(index, parts) if way is None else way, table, flat.dtype)
     threads = 1 if way is None else thread_count()
     if threads == 1:
-        run(flat, 0, key)
+        for start in range(0, flat.size, UNINTERRUPTED):
+            run(flat[start : start + UNINTERRUPTED], start, key)
     else:
         pieces = threads * (REFERENCE_PIECES if runner is numpy_runner.prepare else PIECES)
         _share(run, flat, key, threads, pieces)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flax import nnx
 
+from unified_init.inventory.stacks import AXES_DOUBT
 from unified_init.walkers.flax.leaves import axes_of_groups
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _with_axes(leaf: Leaf, shared: set[tuple[int, ...]], inner: tuple[int, ...])
         return dataclasses.replace(leaf, stacked=next(iter(choices)))
     listing = " or ".join(str(axes) for axes in sorted(choices))
     doubt = (
-        f"it stacks layers whose own shape is {inner}, along {listing}, which its shape {leaf.shape} "
+        f"{AXES_DOUBT} whose own shape is {inner}, along {listing}, which its shape {leaf.shape} "
         "does not tell: say its layout with a rule's layout= or with layers=, or stack another number of them"
     )
     return dataclasses.replace(leaf, doubt=doubt)
