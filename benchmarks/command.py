@@ -19,11 +19,13 @@ from benchmarks.results import Result, table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["main", "merged", "read", "report", "surroundings"]
+__all__ = ["is_busy", "main", "merged", "read", "report", "surroundings"]
 
 # ruff: noqa: T201  # it talks to a person
 
 PACKAGES = ("unified-init", "numpy", "torch", "tensorflow", "keras", "jax", "jaxlib")
+QUIET = 1 / 3  # of the processors may be taken by others
+WAIT = "figures would show it. Wait until it is quiet, or pass --busy."
 DIGITS = 4  # of a figure in a file: repeats differ by far more
 
 
@@ -35,6 +37,8 @@ def main(arguments: Sequence[str]) -> int:
     missing = [name for name in asked.framework or FRAMEWORKS if name not in names]
     if missing:
         print(f"not installed, left out: {', '.join(missing)}", file=sys.stderr)
+    if refused(asked):
+        return 2
     around = surroundings()
     results, failures = [], []
     for group in groups:
@@ -73,9 +77,23 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--json", type=Path, help="write every measured figure to this file")
     parser.add_argument("--update", action="store_true", help="keep what the file has of other groups")
     parser.add_argument("--chart", type=Path, help="write a chart of the ratios to this PNG file")
+    parser.add_argument("--busy", action="store_true", help="write figures of a busy machine")
     parser.add_argument("--quick", action="store_true", help="small and short: does all run?")
     parser.add_argument("--large", action="store_true", help="scaling up to 2**28 values (3 GiB)")
     return parser.parse_args(arguments)
+
+
+def refused(asked: argparse.Namespace) -> bool:
+    """Whether figures are to be kept that a busy machine would make, which is said."""
+    if asked.json is None or asked.quick or asked.busy or not is_busy():
+        return False
+    print(f"the machine is busy (load {os.getloadavg()[0]:.2f}): {WAIT}", file=sys.stderr)
+    return True
+
+
+def is_busy() -> bool:
+    """Whether other work takes a third of the processors, or more: ratios of what runs in turns shift then."""
+    return hasattr(os, "getloadavg") and os.getloadavg()[0] > QUIET * (os.cpu_count() or 1)
 
 
 def surroundings() -> dict[str, Any]:

@@ -9,6 +9,7 @@ import gc
 import importlib
 import importlib.util
 import math
+import os
 import subprocess
 import sys
 import weakref
@@ -517,7 +518,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_figure_makes_it_fail(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A missed target is shown, not an error; the groups asked for are measured, in the usual order."""
     path = tmp_path / "figures.json"
-    assert command.main(["latency", "bulk", "--framework", "torch", "--json", str(path)]) == 0
+    assert command.main(["latency", "bulk", "--framework", "torch", "--json", str(path), "--busy"]) == 0
     assert [(one.group, one.framework) for one in command.read(path)] == [
         ("bulk", "torch"),
         ("latency", "torch"),
@@ -532,9 +533,23 @@ def test_no_figure_makes_it_fail(tmp_path: Path, capsys: pytest.CaptureFixture[s
 def test_what_could_not_be_measured_makes_it_fail(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The others are measured, what came before the failure is kept, and the failure is told."""
     path = tmp_path / "figures.json"
-    assert command.main(["bulk", "--json", str(path)]) == 1
+    assert command.main(["bulk", "--json", str(path), "--busy"]) == 1
     assert [one.framework for one in command.read(path)] == list(cases.FRAMEWORKS)
     assert "  FAILED: it broke\n" in capsys.readouterr().err
+
+
+def test_a_busy_machine_writes_no_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ratios shift there: the command says so, and measures nothing. A third of the processors is too much."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    monkeypatch.setattr(os, "getloadavg", lambda: (1.01, 0.0, 0.0), raising=False)
+    path = tmp_path / "figures.json"
+    assert command.main(["bulk", "--framework", "numpy", "--json", str(path)]) == 2
+    assert "the machine is busy (load 1.01)" in capsys.readouterr().err
+    assert not path.exists()
+    monkeypatch.setattr(os, "getloadavg", lambda: (0.99, 0.0, 0.0), raising=False)
+    assert not command.is_busy()
 
 
 def test_the_chart_shows_what_tells() -> None:
