@@ -30,15 +30,18 @@ DIGITS = 4  # of a figure in a file: repeats differ by far more
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure, print, write files; return 1 if something could not be measured."""
+    """Measure, print, write files; return 1 if something could not be measured, 2 on a busy machine."""
     asked = parsed(arguments)
+    return 2 if refused(asked) else measured(asked)
+
+
+def measured(asked: argparse.Namespace) -> int:
+    """Measure what is asked, print and write; return 1 if something could not be measured."""
     groups = GROUPS if "all" in asked.groups else [group for group in GROUPS if group in asked.groups]
     names = processes.installed(asked.framework)
     missing = [name for name in asked.framework or FRAMEWORKS if name not in names]
     if missing:
         print(f"not installed, left out: {', '.join(missing)}", file=sys.stderr)
-    if refused(asked):
-        return 2
     around = surroundings()
     results, failures = [], []
     for group in groups:
@@ -92,7 +95,7 @@ def refused(asked: argparse.Namespace) -> bool:
 
 
 def is_busy() -> bool:
-    """Whether other work takes a third of the processors, or more: ratios of what runs in turns shift then."""
+    """Whether other work takes a third of the processors, where ratios of what runs in turns shift."""
     return hasattr(os, "getloadavg") and os.getloadavg()[0] > QUIET * (os.cpu_count() or 1)
 
 
