@@ -200,7 +200,8 @@ def docs(session: nox.Session) -> None:
     """Run every example of the docstrings, of README.md and of docs/*.md."""
     python = frameworks_bin(session, "python")
     pages = ["README.md", *map(str, sorted(Path("docs").glob("*.md")))]
-    options = ["--doctest-modules", "--doctest-glob=*.md", *session.posargs]
+    kernels = "src/unified_init/backends/triton_kernels.py"  # it needs Triton, which is not there
+    options = ["--doctest-modules", "--doctest-glob=*.md", f"--ignore={kernels}", *session.posargs]
     session.run(python, "-m", "pytest", *options, "src/unified_init", "tools/pages", *pages, env=QUIET)
 
 
