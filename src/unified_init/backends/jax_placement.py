@@ -49,9 +49,6 @@ def _probe() -> jax.Array:
 
 def tracing() -> bool:
     """Whether a function is being traced: constants are then tracers too."""
-    is_clean = getattr(jax.core, "trace_state_clean", None)
-    if is_clean is not None and is_clean():  # nearly always, and a transfer takes thirty times as long to ask
-        return False
     return isinstance(jax.device_put(_probe()), jax.core.Tracer)
 
 

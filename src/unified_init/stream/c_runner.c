@@ -124,24 +124,36 @@ static void progression_words(
     }
 }
 
+/* Both words XORed, at ``count`` flat positions from ``start``, by way of an array of counters. */
+static void counted_words(
+    const Plan *plan, int64_t start, int64_t count, uint32_t k0, uint32_t k1, uint32_t *out, uint32_t *scratch
+) {
+    counters(plan, start, count, out, scratch);
+    both_words(out, scratch, count, k0, k1);
+    for (int64_t j = 0; j < count; j++) out[j] ^= scratch[j];
+}
+
 /* Both words XORed, at ``count`` flat positions from ``start``. */
 static void mixed_words(
     const Plan *plan, int64_t start, int64_t count, uint32_t k0, uint32_t k1, uint32_t *out, uint32_t *scratch
 ) {
+    if (plan->pattern) {
+        counted_words(plan, start, count, k0, k1, out, scratch);
+        return;
+    }
     int64_t row = start / plan->length, column = start % plan->length;
-    if (!plan->pattern && column + count <= plan->length) {
-        /* All in one row: an arithmetic progression. With one high word it needs no array of counters. */
+    while (count > 0) { /* one row of the walk after another: each is an arithmetic progression */
+        int64_t size = plan->length - column < count ? plan->length - column : count;
         uint64_t stride = (uint64_t)plan->stride;
         uint64_t first = (uint64_t)plan->rows[row] + (uint64_t)column * stride;
-        uint64_t last = first + (uint64_t)(count - 1) * stride;
-        if (first >> 32 == last >> 32) {
-            progression_words((uint32_t)(first >> 32), (uint32_t)first, (uint32_t)stride, out, count, k0, k1);
-            return;
+        uint64_t last = first + (uint64_t)(size - 1) * stride;
+        if (first >> 32 == last >> 32) { /* with one high word it needs no array of counters */
+            progression_words((uint32_t)(first >> 32), (uint32_t)first, (uint32_t)stride, out, size, k0, k1);
+        } else {
+            counted_words(plan, start, size, k0, k1, out, scratch);
         }
+        out += size, start += size, count -= size, column = 0, row += 1;
     }
-    counters(plan, start, count, out, scratch);
-    both_words(out, scratch, count, k0, k1);
-    for (int64_t j = 0; j < count; j++) out[j] ^= scratch[j];
 }
 
 /* The interpolated value, mirrored in the upper half, where ``upper`` has all bits set (else none). */

@@ -26,6 +26,8 @@ __all__ = ["Walk", "pairs_of", "positions", "walk"]
 # A row of the walk has at least this many elements where the tensor has them, so that the array
 # of row offsets stays under 1 % of the output.
 ROW = 1024
+# A row that is one arithmetic progression is drawn faster than by a pattern from this length on.
+PROGRESSION = 256
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -92,7 +94,7 @@ def _from_zero(axes: tuple[AxisMap, ...], parts: int) -> Walk:
         dims.append((parts, 1))
     dims = _collapse(dims)
     length, stride, pattern = 1, 1, None
-    if dims and isinstance(dims[-1], tuple) and dims[-1][0] >= ROW:
+    if dims and isinstance(dims[-1], tuple) and dims[-1][0] >= PROGRESSION:
         length, stride = dims.pop()
     else:
         pattern = np.zeros(1, dtype=np.int64)
