@@ -46,6 +46,7 @@ THREADS_FROM = 3 << 17
 # Pieces per thread: many, so that the last thread to finish has little left to do. The reference allocates
 # its scratch for each piece, so it is faster with fewer.
 PIECES, REFERENCE_PIECES = 32, 4
+PIECE = 1 << 17  # values of a piece of a tensor that is not large; half of it at least
 UNINTERRUPTED = 1 << 22  # values that one thread draws alone before it looks for Ctrl-C: some milliseconds
 ALIGNMENT = 64  # bytes: what frameworks ask of a buffer that they alias
 # Bytes of scratch per value of a block, of the reference, which takes more than the C runner.
@@ -157,7 +158,7 @@ def _run(
 def _share(run: Filler, flat: NDArray[Any], key: tuple[int, int], threads: int, pieces: int) -> None:
     """Fill with several threads. This thread, which runs already, is one of them."""
     # A thread takes one piece of a small tensor: each call of a runner costs.
-    step = max(THREADS_FROM // 2, min(-(-flat.size // threads), THREADS_FROM), -(-flat.size // pieces))
+    step = max(PIECE // 2, min(-(-flat.size // threads), PIECE), -(-flat.size // pieces))
     starts = [*range(0, flat.size, step)]
     errors: list[BaseException] = []
 
