@@ -18,6 +18,7 @@ import importlib
 import os
 import random
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import unified_init as ui
+from unified_init.stream import host
 
 if TYPE_CHECKING:
     import doctest
@@ -102,6 +104,9 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in ("tensorflow", "torch", "jax"):
         if name in chosen(config):
             os.environ.setdefault("KERAS_BACKEND", name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # where there is no compiled runner, that is said once
+        host.default_runner()
     if config.getoption("doctestmodules", default=False):
         # Public classes name the package as their module: doctest looks for their examples there.
         for public in ui.__all__:
