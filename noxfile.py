@@ -209,7 +209,7 @@ def docs(session: nox.Session) -> None:
 def package(session: nox.Session) -> None:
     """Build wheel and sdist, check both, and use the wheel where no source tree is near."""
     session.install(*group("package"))
-    dist = Path(session.create_tmp()) / "dist"
+    dist = Path(session.create_tmp()).absolute() / "dist"  # also from inside of it
     for left in dist.glob("*"):  # from an earlier run
         left.unlink()
     session.run("python", "-m", "build", "--outdir", str(dist))
