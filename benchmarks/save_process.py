@@ -29,7 +29,7 @@ __all__ = ["Figures", "decoder", "main", "measured"]
 WIDTH, INNER = 4096, 11008
 BYTES = 2  # of a bfloat16
 PIECE = 1 << 24  # bytes of zeros at a time, as save() writes
-WARM = 1 << 24  # values, so that the fastest runner is loaded
+WARM = 1 << 24  # values, which load what later draws use
 SAMPLES = 200
 
 

@@ -41,7 +41,8 @@ __all__ = [
     "thread_count",
 ]  # fmt: skip
 
-# Below this many elements a second thread saves a quarter of the time at most, and costs half as much again.
+# Below this many elements a second thread costs more than it saves: parts of 2**18 values took a tenth less
+# time with it, and a third more of the processors (``benchmarks/run.py index``).
 THREADS_FROM = 3 << 17
 # Pieces per thread: many, so that the last thread to finish has little left to do. The reference allocates
 # its scratch for each piece, so it is faster with fewer.
@@ -51,7 +52,6 @@ UNINTERRUPTED = 1 << 22  # values that one thread draws alone before it looks fo
 ALIGNMENT = 64  # bytes: what frameworks ask of a buffer that they alias
 # Bytes of scratch per value of a block, of the reference, which takes more than the C runner.
 SCRATCH32, SCRATCH64 = 128, 320
-FEW_AXES, FEW = 32, 1 << 40  # an array of no more axes and values NumPy can always describe
 SCARCE = 1 << 20  # bytes; less is not asked for ahead
 
 
@@ -70,8 +70,6 @@ def aligned_empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
 @functools.lru_cache(maxsize=64)  # an error is not kept
 def check_axes(shape: tuple[int, ...]) -> None:
     """Refuse a shape that no array of NumPy can have, though nothing may be allocated."""
-    if len(shape) <= FEW_AXES and math.prod(shape) < FEW:  # nearly always; the check takes microseconds
-        return
     try:
         np.broadcast_to(np.float64(0), shape)  # the widest element of a host's scratch
     except ValueError as error:
