@@ -15,6 +15,7 @@ from tests.helpers.messages import refused
 
 import unified_init as ui
 from unified_init.checkpoints import file_jobs
+from unified_init.checkpoints.block_file import BlockFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +40,8 @@ KILLED = """
 import os, sys
 import unified_init as ui
 from tests.checkpoints.test_saving import RECIPE, inventory
+from unified_init.checkpoints import file_jobs
+file_jobs.CHUNK, file_jobs.SUSPECT = 256, 2
 left = int(sys.argv[2])
 def progress(count):
     global left
@@ -56,16 +59,16 @@ def weights(folder: Path) -> dict[str, str]:
 
 def filling_up(monkeypatch: pytest.MonkeyPatch, room: int) -> None:
     """Let a disk have room for so many more bytes."""
-    put, written = file_jobs._put, [0]
+    put, written = BlockFile.put, [0]
 
-    def limited(file: Any, position: int, data: Any) -> int:
+    def limited(file: BlockFile, position: int, data: Any) -> None:
         written[0] += len(data)
         if written[0] > room:
             put(file, position, data[: len(data) // 2])
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return put(file, position, data)
+        put(file, position, data)
 
-    monkeypatch.setattr(file_jobs, "_put", limited)
+    monkeypatch.setattr(BlockFile, "put", limited)
 
 
 @pytest.mark.parametrize("room", [0, 1000, 5000, 12_000])

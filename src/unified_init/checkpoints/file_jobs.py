@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import json
-import os
+import queue
 import shutil
+import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unified_init.checkpoints.safetensors_files import Entry, boxes_of, header_of, itemsize, ordered
+from unified_init.checkpoints.block_file import BlockFile, buffer, opened
+from unified_init.checkpoints.chunks import Chunk, chunks_of, draw_into
+from unified_init.checkpoints.safetensors_files import Entry, header_of, ordered
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentValueError
+from unified_init.stream import host
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,9 +35,11 @@ __all__ = [
     "write_index",
 ]  # fmt: skip
 
-CHUNK = 1 << 24  # bytes that are drawn at a time
-AHEAD = 2  # chunks that wait to be written
-SUSPECT = 4  # chunks at the end of an interrupted file that are written again: a disk may have lost them
+CHUNK = 1 << 22  # bytes that are drawn and written at a time
+WRITING = 2  # threads that write while others draw
+# Chunks at the end of an interrupted file that are written again: a disk may have lost them. Half as many are
+# under way at a time.
+SUSPECT = 32
 INDEX = "model.safetensors.index.json"
 
 
@@ -119,60 +126,73 @@ def _is_own(path: Path, job: Job) -> bool:
 
 
 def write_file(job: Job, writes: Mapping[str, Write], progress: Callable[[int], None]) -> None:
-    """Write one file, or what an interrupted call has not; each chunk is drawn while the last is written.
+    """Write one file, or what an interrupted call has not. It has the name of a part until ``put_in_place``.
 
-    It has the name of a part until ``put_in_place``.
+    Each thread draws a chunk into a buffer of its own and writes it. Few chunks are under way at a time, the
+    first ones first: an interrupted file lacks chunks only near its end, whichever thread was the fastest.
     """
     if job.path.exists() and _is_own(job.path, job):
         progress(job.size)
         return
-    own = job.part.exists() and _is_own(job.part, job)
-    done = max(job.part.stat().st_size - SUSPECT * CHUNK, 0) if own else 0
-    mode = "r+b" if own else "wb"
-    with job.part.open(mode) as file, ThreadPoolExecutor(1) as writer:
-        waiting: collections.deque[Future[int]] = collections.deque()
-        position = _put(file, 0, job.header)
-        progress(position)
-        for start, size, draw in _chunks(job, writes):
-            if start + size > done:
-                while len(waiting) >= AHEAD:
-                    waiting.popleft().result()
-                waiting.append(writer.submit(_put, file, start, draw()))
-            progress(size)
-        for future in waiting:
-            future.result()
-        file.truncate(job.size)
-        file.flush()
-        os.fsync(file.fileno())
+    is_new = not (job.part.exists() and _is_own(job.part, job))
+    done = 0 if is_new else max(job.part.stat().st_size - SUSPECT * CHUNK, 0)
+    most = max(SUSPECT // 2, 1)
+    waiting: collections.deque[Future[int]] = collections.deque()
+    wholes: dict[str, NDArray[Any]] = {}
+    with opened(job.part, is_new=is_new) as file, _pool(most) as write:
+        file.put(0, memoryview(job.header))  # before all else, or nobody knew whose part it is
+        for chunk in chunks_of(job.header, job.entries, writes, CHUNK):
+            if chunk.stop <= done:
+                progress(chunk.size)
+                continue
+            due = {tensor.path: tensor for tensor in chunk.wholes}
+            wholes = {path: values for path, values in wholes.items() if path in due}
+            # Before another tensor is drawn whole, the chunks under way let go of those that they have.
+            _wait(waiting, most - 1 if due.keys() == wholes.keys() else 0, progress)
+            wholes |= {path: tensor.array() for path, tensor in due.items() if path not in wholes}
+            waiting.append(write(file, chunk, wholes))
+        _wait(waiting, 0, progress)
+        file.finish(job.size)
+
+
+def _wait(waiting: collections.deque[Future[int]], most: int, progress: Callable[[int], None]) -> None:
+    """Wait until at most so many chunks are under way, the first ones first."""
+    while len(waiting) > most:
+        progress(waiting.popleft().result())
+
+
+@contextlib.contextmanager
+def _pool(most: int) -> Iterator[Callable[[BlockFile, Chunk, Mapping[str, NDArray[Any]]], Future[int]]]:
+    """Return the function that lets a thread draw and write a chunk, at most so many at a time.
+
+    As many threads draw as a draw may use; others write meanwhile.
+    """
+    drawing = host.thread_count()
+    count = min(drawing + WRITING, most)
+    turn = threading.BoundedSemaphore(drawing)
+    buffers: queue.SimpleQueue[memoryview] = queue.SimpleQueue()
+    for _ in range(count):
+        buffers.put(buffer(CHUNK))
+
+    def write(file: BlockFile, chunk: Chunk, wholes: Mapping[str, NDArray[Any]]) -> int:
+        own = buffers.get()
+        try:
+            data = own[: chunk.size]
+            with turn:
+                draw_into(np.frombuffer(data, np.uint8), chunk, wholes)
+            file.put(chunk.start, data)
+        finally:
+            buffers.put(own)
+        return chunk.size
+
+    with ThreadPoolExecutor(count, initializer=host.draw_alone) as threads:
+        yield lambda file, chunk, wholes: threads.submit(write, file, chunk, wholes)
 
 
 def put_in_place(job: Job) -> None:
     """Give a file that is whole its name; a reader sees what was there before, or all of it."""
     if job.part.exists():
         job.part.replace(job.path)
-
-
-def _put(file: IO[bytes], position: int, data: Any) -> int:  # noqa: ANN401  # bytes or an array
-    file.seek(position)
-    file.write(data)
-    return position + len(data)
-
-
-def _chunks(job: Job, writes: Mapping[str, Write]) -> Iterator[tuple[int, int, Callable[[], NDArray[Any]]]]:
-    """Yield where each chunk begins in the file, its bytes, and what draws it, in the order of the file."""
-    for entry in job.entries:
-        write, width = writes[entry.path], itemsize(entry.dtype)
-        position = len(job.header) + entry.start
-        for start, stop in boxes_of(entry.shape, width, CHUNK):
-            size = width
-            for first, last in zip(start, stop, strict=True):
-                size *= last - first
-            yield position, size, lambda start=start, stop=stop, write=write: _raw(write, start, stop)  # type: ignore[misc]
-            position += size
-
-
-def _raw(write: Write, start: tuple[int, ...], stop: tuple[int, ...]) -> NDArray[Any]:
-    return write.region(start, stop).reshape(-1).view(np.uint8)
 
 
 def write_index(folder: Path, jobs: Sequence[Job]) -> None:

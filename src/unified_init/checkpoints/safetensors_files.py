@@ -24,7 +24,16 @@ if TYPE_CHECKING:
 
     Box = tuple[tuple[int, ...], tuple[int, ...]]
 
-__all__ = ["Entry", "boxes_of", "header_of", "itemsize", "ordered", "read_header", "stored_dtype"]
+__all__ = [
+    "Entry",
+    "boxes_between",
+    "boxes_of",
+    "header_of",
+    "itemsize",
+    "ordered",
+    "read_header",
+    "stored_dtype",
+]
 
 # Of NumPy's names, in the order in which safetensors sorts its types: the last come first in a file.
 TYPES = {
@@ -127,3 +136,32 @@ def boxes_of(shape: tuple[int, ...], itemsize: int, most: int) -> Iterator[Box]:
             last = min(first + step, shape[axis])
             start = (*outer, first, *(0,) * (len(shape) - axis - 1))
             yield start, (*(index + 1 for index in outer), last, *shape[axis + 1 :])
+
+
+def boxes_between(shape: tuple[int, ...], first: int, last: int) -> Iterator[Box]:
+    """Yield the boxes that are a tensor's values from one position in memory to before another, in order.
+
+    They are few: a part of a row at either end, the whole rows between, and the same inside of such a part.
+    """
+    if first >= last:
+        return
+    if not shape:
+        yield (), ()
+        return
+    inner = math.prod(shape[1:])
+    (top, begin), (bottom, end) = divmod(first, inner), divmod(last, inner)
+    if top == bottom:
+        yield from _inside(top, shape[1:], begin, end)
+        return
+    if begin:
+        yield from _inside(top, shape[1:], begin, inner)
+        top += 1
+    if top < bottom:
+        yield (top, *(0,) * (len(shape) - 1)), (bottom, *shape[1:])
+    yield from _inside(bottom, shape[1:], 0, end)
+
+
+def _inside(index: int, shape: tuple[int, ...], first: int, last: int) -> Iterator[Box]:
+    """Yield the boxes of one index of the first axis."""
+    for start, stop in boxes_between(shape, first, last):
+        yield (index, *start), (index + 1, *stop)

@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import math
 import os
+import threading
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ __all__ = [
     "c_fault",
     "check_axes",
     "default_runner",
+    "draw_alone",
     "fill",
     "named_key",
     "ready",
@@ -202,8 +204,18 @@ def _prepare_cached(
     return runner(_walk(index, parts), table, dtype)
 
 
+_this_thread = threading.local()
+
+
+def draw_alone() -> None:
+    """Let no draw of this thread use others: for the threads of a pool, each of which draws."""
+    _this_thread.is_alone = True
+
+
 def thread_count() -> int:
     """Threads for one draw: UNIFIED_INIT_NUM_THREADS, else the CPUs this process may use."""
+    if getattr(_this_thread, "is_alone", False):
+        return 1
     setting = os.environ.get("UNIFIED_INIT_NUM_THREADS", "")
     if setting.isdecimal() and int(setting[:5]) > 0:
         return int(setting[:5])
