@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unified_init.checkpoints.folder import FILE, read_origin
-from unified_init.checkpoints.safetensors_files import read_header
+from unified_init.checkpoints.safetensors_files import bit_patterns, read_header
 from unified_init.errors import ArgumentValueError
 
 if TYPE_CHECKING:
@@ -72,6 +72,6 @@ def _difference(a: Place, b: Place) -> str:
         other.seek(b[2] + b[1].start)
         for start in range(0, size, CHUNK):
             length = min(CHUNK, size - start)
-            left, right = (np.frombuffer(file.read(length), f"V{width}") for file in (one, other))
+            left, right = (np.frombuffer(file.read(length), bit_patterns(width)) for file in (one, other))
             count += int((left != right).sum())
     return f"{count:,} of {size // width:,} values differ" if count else ""

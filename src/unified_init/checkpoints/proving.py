@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import functools
 import math
 import os
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -13,15 +15,16 @@ import numpy as np
 from unified_init.checkpoints.contents import drawn_writes, native_shapes, rooted
 from unified_init.checkpoints.folder import folder_of, read_origin
 from unified_init.checkpoints.recomputation import Recomputation, WrongBox
-from unified_init.checkpoints.safetensors_files import boxes_of, itemsize, read_header, stored_dtype
+from unified_init.checkpoints.safetensors_files import bit_patterns, boxes_of, stored_dtype
+from unified_init.checkpoints.stored_tensors import checkpoint, files
 from unified_init.core import checks
-from unified_init.core.reprs import shown
-from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.errors import ArgumentTypeError
 from unified_init.inventory.inventory import Inventory
 from unified_init.models.name_map import as_read, records_of
 from unified_init.models.planning import check_recipe, streams_of
 from unified_init.models.reading import described
-from unified_init.walkers.registry import torch_checkpoints, walker_of
+from unified_init.stream import host
+from unified_init.walkers.registry import walker_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from unified_init.checkpoints.safetensors_files import Box, Entry
+    from unified_init.checkpoints.safetensors_files import Box
     from unified_init.recipes.recipe import Recipe
     from unified_init.walkers.protocol import Holding, Piece, Walker
     from unified_init.walkers.writes import Write
@@ -41,6 +44,8 @@ __all__ = ["verify"]
 # ruff: noqa: ANN401  # models of any framework
 
 CHUNK = 1 << 24  # bytes that are drawn at a time
+AHEAD = 2  # chunks under way for each thread
+SPARSE = 1 << 18  # bytes that are read at a time where samples are compared
 SAMPLE = 1 << 14  # bytes of a sample
 
 
@@ -117,7 +122,10 @@ def _of_folder(
     origin = read_origin(folder)
     if recipe is not None:
         check_recipe(recipe)
-    natives, pieces_of = _files(folder) if not (folder / ".metadata").exists() else _checkpoint(folder)
+    is_checkpoint = (folder / ".metadata").exists()
+    natives, pieces_of = (
+        checkpoint(folder) if is_checkpoint else files(folder, CHUNK if samples is None else SPARSE)
+    )
     missing = tuple(path for path in origin.drawn if path not in natives)
     streams = dict(origin.names) if names is None else streams_of(names)
     shapes = native_shapes(origin.inventory)
@@ -144,76 +152,69 @@ def _pieces(walker: Walker, model: Any, write: Write) -> Iterator[Piece]:
     yield (*whole, lambda: np.reshape(walker.read(model, write.path), write.shape))
 
 
-def _files(folder: Path) -> tuple[dict[str, Native], Callable[[str], Iterator[Piece]]]:
-    """Return the tensors of safetensors files, and what yields the pieces of one."""
-    headers = {path: read_header(path) for path in sorted(folder.glob("*.safetensors"))}
-    where = {
-        entry.path: (path, entry, begin + entry.start)
-        for path, (_, entries, begin) in headers.items() for entry in entries
-    }  # fmt: skip
-    natives = {path: (entry.shape, entry.dtype) for path, (_, entry, _) in where.items()}
-    return natives, lambda path: _stored(*where[path])
-
-
-def _checkpoint(folder: Path) -> tuple[dict[str, Native], Callable[[str], Iterator[Piece]]]:
-    """Return the same of a checkpoint of torch.distributed, of which a tensor is read whole."""
-    module = torch_checkpoints()
-    natives: dict[str, Native] = module.tensors(folder)
-
-    def pieces(path: str) -> Iterator[Piece]:
-        shape, _ = natives[path]
-        yield (0,) * len(shape), shape, lambda: module.read(folder, path, natives[path])
-
-    return natives, pieces
-
-
-def _stored(path: Path, entry: Entry, begin: int) -> Iterator[Piece]:
-    """Yield the boxes of a tensor in a file, in its order, each small enough to be read at once."""
-    width, dtype = itemsize(entry.dtype), stored_dtype(entry.dtype)
-    position = begin
-    for start, stop in boxes_of(entry.shape, width, CHUNK):
-        shape = tuple(last - first for first, last in zip(start, stop, strict=True))
-        size = math.prod(shape) * width
-        yield start, stop, functools.partial(_read, path, position, size, dtype, shape)
-        position += size
-
-
-def _read(path: Path, position: int, size: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    with path.open("rb") as file:  # not mapped: pages of a mapped file count as memory of the process
-        file.seek(position)
-        data = file.read(size)
-    if len(data) != size:
-        msg = f"{shown(str(path))} ends after {position + len(data):,} bytes, and its header says more."
-        raise ArgumentValueError(msg)
-    return np.frombuffer(data, dtype).reshape(shape)
-
-
 def _compared(
     writes: Mapping[str, Write], pieces: Mapping[str, list[Piece]], samples: int | None
 ) -> Recomputation:
-    """Compare the pieces of all tensors, or samples of them."""
+    """Compare the pieces of all tensors, or samples of them: this thread reads, others draw and compare."""
     total = sum(_size(start, stop) for boxes in pieces.values() for start, stop, _ in boxes)
     chosen = None if samples is None else _chosen(total, samples)
+    waiting: collections.deque[Future[WrongBox | None]] = collections.deque()
     wrong: list[WrongBox] = []
     values = seen = 0
-    for path, boxes in pieces.items():
-        write, width = writes[path], stored_dtype(writes[path].dtype).itemsize
-        for number, (start, stop, read) in enumerate(boxes):
-            size = _size(start, stop)
-            ends = number == 0 or number == len(boxes) - 1
-            spans = _spans(start, stop, width, seen, chosen, ends=ends)
-            seen += size
-            held: NDArray[Any] | None = None
-            for first, last in spans:
-                held = read() if held is None else held
-                inner = tuple(
-                    slice(low - base, high - base) for low, high, base in zip(first, last, start, strict=True)
-                )
-                values += _size(first, last)
-                is_wrong = _differing(held[inner], write.region(first, last))
-                if is_wrong.any():
-                    wrong.append(_wrong_box(path, first, is_wrong))
+    threads = host.thread_count()
+    with ThreadPoolExecutor(threads, initializer=host.draw_alone) as pool:
+        for path, boxes in pieces.items():
+            if not boxes:  # another process holds it
+                continue
+            width, draw = stored_dtype(writes[path].dtype).itemsize, _drawing(writes[path])
+            for number, (start, stop, read) in enumerate(boxes):
+                size = _size(start, stop)
+                ends = number == 0 or number == len(boxes) - 1
+                spans = _spans(start, stop, width, seen, chosen, ends=ends)
+                seen += size
+                held: NDArray[Any] | None = None
+                for first, last in spans:
+                    if held is None:
+                        # A piece that is no chunk may be all of a tensor: of those one is in memory.
+                        _wait(waiting, threads if size * width <= CHUNK else 0, wrong)
+                        held = read()
+                    values += _size(first, last)
+                    _wait(waiting, AHEAD * threads, wrong)
+                    waiting.append(
+                        pool.submit(
+                            _differing_box, path, first, last, held[_within(first, last, start)], draw
+                        )
+                    )
+        _wait(waiting, 0, wrong)
     return Recomputation(values, total, tuple(wrong))
+
+
+def _wait(waiting: collections.deque[Future[WrongBox | None]], most: int, wrong: list[WrongBox]) -> None:
+    """Wait until at most so many boxes are under way, the first ones first, and note which are wrong."""
+    while len(waiting) > most:
+        box = waiting.popleft().result()
+        if box is not None:
+            wrong.append(box)
+
+
+def _drawing(write: Write) -> Callable[..., NDArray[Any]]:
+    """Return what draws a box of a tensor; a law that takes the whole tensor draws it here, once."""
+    if write.costs_the_box:
+        return write.region
+    whole = write.array()
+    return lambda start, stop: whole[tuple(map(slice, start, stop))]
+
+
+def _differing_box(
+    path: str,
+    start: tuple[int, ...],
+    stop: tuple[int, ...],
+    values: NDArray[Any],
+    draw: Callable[..., NDArray[Any]],
+) -> WrongBox | None:
+    """Draw a box and compare it; return what of it is wrong."""
+    is_wrong = _differing(values, draw(start, stop))
+    return _wrong_box(path, start, is_wrong) if is_wrong.any() else None
 
 
 def _spans(
@@ -222,18 +223,26 @@ def _spans(
 ) -> Iterator[Box]:  # fmt: skip
     """Yield the boxes of a piece that are compared: all, or those that samples are in, and its ends."""
     shape = tuple(last - first for first, last in zip(start, stop, strict=True))
+    if not (ends or _is_chosen(chosen, seen, math.prod(shape))):
+        return
     boxes = list(boxes_of(shape, width, CHUNK if chosen is None else SAMPLE))
     before = seen
     for number, (first, last) in enumerate(boxes):
         size = _size(first, last)
         is_end = ends and number in {0, len(boxes) - 1}
-        if (
-            chosen is None
-            or is_end
-            or np.searchsorted(chosen, before) < np.searchsorted(chosen, before + size)
-        ):
+        if is_end or _is_chosen(chosen, before, size):
             yield _moved(first, start), _moved(last, start)
         before += size
+
+
+def _is_chosen(chosen: NDArray[np.int64] | None, first: int, size: int) -> bool:
+    """Whether all values are compared, or a sample is among so many of them."""
+    return chosen is None or bool(np.searchsorted(chosen, first) < np.searchsorted(chosen, first + size))
+
+
+def _within(first: tuple[int, ...], last: tuple[int, ...], start: tuple[int, ...]) -> tuple[slice, ...]:
+    """Return the index of a box in a piece that begins at ``start``."""
+    return tuple(slice(low - base, high - base) for low, high, base in zip(first, last, start, strict=True))
 
 
 def _moved(index: tuple[int, ...], start: tuple[int, ...]) -> tuple[int, ...]:
@@ -261,7 +270,7 @@ def _differing(values: NDArray[Any], expected: NDArray[Any]) -> NDArray[np.bool_
     """Return which values differ in a bit."""
     if values.dtype != expected.dtype or values.shape != expected.shape:
         return np.ones(expected.shape, np.bool_)
-    kind = f"V{values.dtype.itemsize}"
+    kind = bit_patterns(values.dtype.itemsize)
     held, due = (np.ascontiguousarray(array).view(kind) for array in (values, expected))
     differ: NDArray[np.bool_] = held != due
     return differ.reshape(values.shape)

@@ -45,6 +45,7 @@ NAMES = {word: name for name, word in TYPES.items()}
 RANKS = {name: rank for rank, name in enumerate(TYPES)}
 ALIGNMENT = 8  # bytes: a header is padded with spaces
 LENGTH = 8  # bytes of the header's own length
+INTEGERS = (1, 2, 4, 8)  # bytes of NumPy's
 LONGEST = 100_000_000  # bytes of a header, as safetensors has it
 
 
@@ -66,6 +67,14 @@ class Entry:
 def stored_dtype(dtype: str) -> np.dtype[Any]:
     """Return the NumPy type of a type's name."""
     return np.dtype(DTYPES[dtype].numpy if dtype in DTYPES else dtype)
+
+
+def bit_patterns(width: int) -> np.dtype[Any]:
+    """Return the type by which values of so many bytes are compared bit for bit.
+
+    NumPy compares unsigned integers thirty times as fast as bytes that it knows nothing of.
+    """
+    return np.dtype(f"u{width}" if width in INTEGERS else f"V{width}")
 
 
 def itemsize(dtype: str) -> int:
