@@ -622,8 +622,14 @@ def test_a_decoder_has_about_the_bytes_that_are_asked_for() -> None:
 
 
 def test_a_small_folder_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Four lines, and nothing is left on the disk."""
+    """Five lines, and nothing is left on the disk."""
     save_process.main(["0.001", "--folder", str(tmp_path)])
     lines = capsys.readouterr().out.splitlines()
-    assert [line.partition(" ")[0] for line in lines] == ["0.00", "as", *(lines[2].split()[:1]), "verified:"]
+    assert [line.partition(" ")[0] for line in lines] == [
+        "0.00",
+        "as",
+        "zeros",
+        *(lines[3].split()[:1]),
+        "verified:",
+    ]
     assert list(tmp_path.iterdir()) == []
