@@ -110,8 +110,8 @@ def test_all_ways_to_write_give_the_same_file(
         calls[0] += 1
         if fault == "no such write" and descriptor in past_cache:
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-        if fault == "short" and len(data) > 5000:
-            return pwrite(descriptor, data[:4096], position)
+        if fault == "short":
+            return pwrite(descriptor, data[: 4096 if descriptor in past_cache else 1000], position)
         return pwrite(descriptor, data, position)
 
     monkeypatch.setattr(block_file, "_direct", opening)
@@ -128,12 +128,19 @@ def test_another_error_of_a_write_past_the_cache_is_raised(
 ) -> None:
     """Only EINVAL says that the write is to be made in another way."""
 
-    def refuse(*_: object) -> int:
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
+    pwrite = os.pwrite
 
-    monkeypatch.setattr(os, "pwrite", refuse)
-    with block_file.opened(tmp_path / "file", is_new=True) as file, pytest.raises(OSError, match="error"):
-        file.put(0, memoryview(bytes(block_file.BLOCK)))
+    def write(descriptor: int, data: memoryview, position: int) -> int:
+        if descriptor == past_cache:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return pwrite(descriptor, data, position)
+
+    monkeypatch.setattr(block_file, "_direct", lambda path: os.open(path, os.O_WRONLY))
+    monkeypatch.setattr(os, "pwrite", write)
+    with block_file.opened(tmp_path / "file", is_new=True) as file:
+        past_cache = file.direct
+        with pytest.raises(OSError, match="error"):
+            file.put(0, memoryview(bytes(block_file.BLOCK)))
 
 
 @pytest.mark.parametrize("number", [0, 1, 5, 11])
