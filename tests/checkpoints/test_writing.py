@@ -127,7 +127,6 @@ def test_another_error_of_a_write_past_the_cache_is_raised(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only EINVAL says that the write is to be made in another way."""
-
     pwrite = os.pwrite
 
     def write(descriptor: int, data: memoryview, position: int) -> int:
