@@ -111,7 +111,7 @@ def measured(size: int, folder: Path, repeats: int) -> Figures:
         ours.append(_seconds(lambda seed=seed: _save(inventory, target, seed, held)))  # type: ignore[misc]
         cpu.append(time.process_time() - started)
         sizes = [path.stat().st_size for path in target.glob("*.safetensors")]
-        if not seed:
+        if seed == repeats - 1:  # after the last measurement of memory
             sampled = _seconds(lambda: _prove(target, SAMPLES))
             whole = _seconds(lambda: _prove(target, None))
         shutil.rmtree(target)
