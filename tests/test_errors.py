@@ -227,11 +227,16 @@ def test_a_seed_traced_elsewhere_has_no_value() -> None:
 
 
 def test_a_seed_decides_the_backend_where_nothing_else_does() -> None:
-    """A JAX key means JAX, a device its framework, anything else NumPy."""
-    assert eager.backend_name(None, None, of_framework("jax")) == "jax"
-    assert eager.backend_name(None, of_framework("torch"), of_framework("jax")) == "torch"
-    assert eager.backend_name(None, None, of_framework("torch")) == "numpy"
-    assert eager.backend_name("numpy", "cpu", 0) == "numpy"
+    """A JAX key means JAX, a device its framework, a dtype its own unless JAX's; anything else NumPy."""
+    assert eager.backend_name(None, None, "float32", of_framework("jax")) == "jax"
+    assert eager.backend_name(None, of_framework("torch"), "float32", of_framework("jax")) == "torch"
+    assert eager.backend_name(None, None, "float32", of_framework("torch")) == "numpy"
+    assert eager.backend_name("numpy", "cpu", "float32", 0) == "numpy"
+    assert eager.backend_name(None, None, of_framework("torch"), 0) == "torch"
+    assert eager.backend_name("jax", None, of_framework("torch"), 0) == "jax"
+    assert eager.backend_name(None, None, of_framework("torch"), of_framework("jax")) == "jax"
+    assert eager.backend_name(None, None, of_framework("jax"), 0) == "numpy"
+    assert eager.backend_name(None, None, np.dtype("float32"), 0) == "numpy"
 
 
 # --- backends -----------------------------------------------------------------------------------

@@ -196,8 +196,8 @@ def test_as_torch_is_used_as_torch_nn_init_is() -> None:
     assert init_(weight) is weight
     expected = reference(ui.he_normal(), (300, 100), seed=0, name="fc.weight", layout="OI")
     assert differing(weight.detach().numpy(), expected) == 0
-    with pytest.raises(TypeError, match="name"):
-        ui.as_torch(ui.he_normal(), seed=0)  # type: ignore[call-arg]
+    with pytest.raises(ValueError, match="name"):
+        ui.as_torch(ui.he_normal(), seed=0)
 
 
 KERAS = """

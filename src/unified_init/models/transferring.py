@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
 
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from unified_init.inventory.inventory import Inventory
     from unified_init.models.transfer_source import Source
     from unified_init.walkers.protocol import Walker
+    from unified_init.walkers.trees import Haiku, Linen
+
+Model = TypeVar("Model")
 
 __all__ = ["transfer"]
 
@@ -38,6 +41,25 @@ COUNTS = frozenset({"count", "buffer"})  # one framework has them and another do
 SUMMED = ("lstm", "rnn")  # cells whose two biases are only ever added
 
 
+# A tree of Linen or Haiku comes back without the module that it was given with.
+@overload
+def transfer(
+    source: Any,
+    target: Linen | Haiku,
+    names: Mapping[str, str] | None = None,
+    *,
+    inventory: Inventory | None = None,
+    strict: bool = True,
+) -> Any: ...
+@overload
+def transfer(
+    source: Any,
+    target: Model,
+    names: Mapping[str, str] | None = None,
+    *,
+    inventory: Inventory | None = None,
+    strict: bool = True,
+) -> Model: ...
 def transfer(
     source: Any,
     target: Any,
