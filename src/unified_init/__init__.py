@@ -6,14 +6,14 @@ JAX return the same values, eager or compiled, in any layout, type or sharding.
 
 import difflib as _difflib
 import importlib as _importlib
-from typing import TYPE_CHECKING as _TYPE_CHECKING
+import typing as _typing
 
 # Bound at once: the package of this name would take its place when something imports it.
 from unified_init.backends.registry import backends as backends
 from unified_init.backends.registry import register_backend as register_backend
 from unified_init.core.keras_registration import register_when_imported as _register_when_imported
 
-if _TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     # What follows is for type checkers: `as` and `*` say that a name is exported.
     __all__: list[str]
     from unified_init import recipes as recipes
@@ -166,7 +166,7 @@ _MODEL_HOMES = {
 _MODEL_HOME = {name: module for module, names in _MODEL_HOMES.items() for name in names.split()}
 
 
-if not _TYPE_CHECKING:  # to a type checker a name that is not above is an error
+if not _typing.TYPE_CHECKING:  # to a type checker a name that is not above is an error
 
     def __getattr__(name: str) -> object:
         """Import a public name on first use."""

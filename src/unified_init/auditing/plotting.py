@@ -11,6 +11,7 @@ from unified_init.core.reprs import shown
 from unified_init.drawing.digests import values_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError
 from unified_init.law.law import Law
+from unified_init.stream.dtypes import DTYPES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,6 +22,8 @@ __all__ = ["plot"]
 BINS = 60
 POINTS = 400  # of the curve
 SHOWN = 0.05  # of the range, beyond each end of the values
+NARROW = 1e-9  # of the values: a smaller range has no room for the bins
+LARGEST = 1e300  # a float64 beyond counts as not finite: the range of two such is not
 
 
 def plot(sample: Any, law: Law, *, axes: Axes | None = None) -> Axes:  # noqa: ANN401  # of any framework
@@ -56,18 +59,31 @@ def plot(sample: Any, law: Law, *, axes: Axes | None = None) -> Axes:  # noqa: A
         msg = f"`law` must be a Law, which spec.resolve(shape, layout=...) returns, got {shown(law)}."
         raise ArgumentTypeError(msg)
     values = values_of(sample, "sample")
-    if values.dtype.kind == "c":
+    dtype = DTYPES.get(values.dtype.name)
+    if dtype is None:
+        msg = f"`sample` must have a floating type that can be drawn, got {values.dtype.name}."
+        raise ArgumentTypeError(msg)
+    if dtype.is_complex:
         msg = "`sample` must be real: plot its real and its imaginary part."
         raise ArgumentValueError(msg)
     flat = values.astype(np.float64).reshape(-1)
-    finite = flat[np.isfinite(flat)]
+    finite = flat[np.abs(flat) < LARGEST]
     if not finite.size:
         msg = f"`sample` must have a finite value, got shape {values.shape} without one."
         raise ArgumentValueError(msg)
     axes = _axes(axes)
-    axes.hist(finite, bins=BINS, density=True, color="tab:blue", alpha=0.5, label=f"{finite.size:,} values")
+    ends = _ends(finite)
+    axes.hist(
+        finite,
+        bins=BINS,
+        range=ends,
+        density=True,
+        color="tab:blue",
+        alpha=0.5,
+        label=f"{finite.size:,} values",
+    )
     if law.independent:
-        points, density = _density(law, finite)
+        points, density = _density(law, ends)
         axes.plot(points, density, color="tab:orange", label=f"the law: {law.kind}, std {law.std:.4g}")
     elif np.isfinite(law.mean):
         axes.axvline(law.mean, color="tab:orange", label=f"the law: {law.kind}, mean {law.mean:.4g}")
@@ -75,7 +91,7 @@ def plot(sample: Any, law: Law, *, axes: Axes | None = None) -> Axes:  # noqa: A
     axes.set_title(f"{missing:,} values are not finite" if missing else "")
     axes.set_xlabel("value")
     axes.set_ylabel("density")
-    axes.legend()
+    axes.legend(fontsize="small")
     return axes
 
 
@@ -95,12 +111,22 @@ def _axes(axes: Any) -> Axes:  # noqa: ANN401  # what a user passes
     return axes  # type: ignore[no-any-return]
 
 
-def _density(law: Law, values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return points over the range of values, and the law's density there: its exact means over intervals."""
+def _ends(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the range of values, or a wider one around values that are all but equal."""
+    low, high = float(values.min()), float(values.max())
+    size = max(abs(low), abs(high))
+    if high - low > NARROW * size:
+        return low, high
+    half = size / 2 or 0.5
+    return low - half, high + half
+
+
+def _density(law: Law, ends: tuple[float, float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return points between the ends and a little beyond, and the law's mean density at each."""
     from unified_init.testing.populations import population_of  # noqa: PLC0415  # it needs SciPy
 
-    low, high = float(values.min()), float(values.max())
-    margin = SHOWN * (high - low) or 1.0
+    low, high = ends
+    margin = SHOWN * (high - low)
     edges = np.linspace(low - margin, high + margin, POINTS + 1)
     below = population_of(law, "float64").below(edges)
     return (edges[1:] + edges[:-1]) / 2, np.diff(below) / np.diff(edges)

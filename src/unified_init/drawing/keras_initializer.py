@@ -1,7 +1,7 @@
 """Specs as Keras initializers. Importing this module imports Keras and registers the class with it.
 
-``as_keras`` imports it on demand. A process that only reads a saved model must say
-``import unified_init.keras`` first: Keras imports no modules that a file names.
+``as_keras`` imports it on demand, and ``core.keras_registration`` as soon as Keras is imported: Keras itself
+imports no module that a saved model names.
 """
 
 from __future__ import annotations

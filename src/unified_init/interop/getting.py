@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["get"]
 
 
-def get(source: Initializer | str | Mapping[str, Any], /) -> Initializer:
+def get(source: Initializer | str | Mapping[str, Any]) -> Initializer:
     """Return the spec that a name or a configuration stands for.
 
     Args:
@@ -58,7 +58,7 @@ def get(source: Initializer | str | Mapping[str, Any], /) -> Initializer:
         )
         raise ArgumentTypeError(msg)
     fields = {checks.plain(key) or shown(key): value for key, value in entries}
-    if "distribution" in fields:
+    if "name" not in fields and "distribution" in fields:
         return from_dict(fields)
     name = checks.plain(fields.pop("name", None))
     if name is None:

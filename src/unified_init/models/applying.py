@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from unified_init.core.reprs import shown
 from unified_init.drawing.seeds import check_seed, is_traced, key_of
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from unified_init.recipes.assignment import Assignment
     from unified_init.recipes.recipe import Recipe
     from unified_init.walkers.protocol import Walker
-    from unified_init.walkers.trees import Haiku, Linen
 
 Model = TypeVar("Model")
 
@@ -143,24 +142,6 @@ def _stored(written: Sequence[Assignment]) -> set[str]:
     return {path for assignment in written for path, _ in assignment.record.stored}
 
 
-# A tree of Linen or Haiku comes back without the module that it was given with.
-@overload
-def apply(
-    model: Linen | Haiku,
-    recipe: Recipe,
-    *,
-    seed: Any = None,
-    names: Mapping[str, str] | None = None,
-    only: Sequence[str] | str | None = None,
-    skip: Sequence[str] | str | None = None,
-    loaded: Sequence[str] | str | None = None,
-    overwrite: bool = True,
-    layers: Mapping[Any, Layer] | None = None,
-    places: Mapping[str, str] | None = None,
-    inventory: Inventory | None = None,
-    strip: Sequence[str] | str | None = None,
-) -> tuple[Any, Report]: ...
-@overload
 def apply(
     model: Model,
     recipe: Recipe,
@@ -175,22 +156,7 @@ def apply(
     places: Mapping[str, str] | None = None,
     inventory: Inventory | None = None,
     strip: Sequence[str] | str | None = None,
-) -> tuple[Model, Report]: ...
-def apply(
-    model: Any,
-    recipe: Recipe,
-    *,
-    seed: Any = None,
-    names: Mapping[str, str] | None = None,
-    only: Sequence[str] | str | None = None,
-    skip: Sequence[str] | str | None = None,
-    loaded: Sequence[str] | str | None = None,
-    overwrite: bool = True,
-    layers: Mapping[Any, Layer] | None = None,
-    places: Mapping[str, str] | None = None,
-    inventory: Inventory | None = None,
-    strip: Sequence[str] | str | None = None,
-) -> tuple[Any, Report]:
+) -> tuple[Model, Report]:
     """Give every parameter of a model the values of a recipe, and report it.
 
     All that can be refused is refused before the first value is written; what can still stop a PyTorch

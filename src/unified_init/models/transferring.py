@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from unified_init.inventory.inventory import Inventory
     from unified_init.models.transfer_source import Source
     from unified_init.walkers.protocol import Walker
-    from unified_init.walkers.trees import Haiku, Linen
 
 Model = TypeVar("Model")
 
@@ -41,17 +40,6 @@ COUNTS = frozenset({"count", "buffer"})  # one framework has them and another do
 SUMMED = ("lstm", "rnn")  # cells whose two biases are only ever added
 
 
-# A tree of Linen or Haiku comes back without the module that it was given with.
-@overload
-def transfer(
-    source: Any,
-    target: Linen | Haiku,
-    names: Mapping[str, str] | None = None,
-    *,
-    inventory: Inventory | None = None,
-    strict: bool = True,
-) -> Any: ...
-@overload
 def transfer(
     source: Any,
     target: Model,
@@ -59,15 +47,7 @@ def transfer(
     *,
     inventory: Inventory | None = None,
     strict: bool = True,
-) -> Model: ...
-def transfer(
-    source: Any,
-    target: Any,
-    names: Mapping[str, str] | None = None,
-    *,
-    inventory: Inventory | None = None,
-    strict: bool = True,
-) -> Any:
+) -> Model:
     """Copy trained values from one model to another, whatever the frameworks and layouts of the two.
 
     Every tensor of the target gets the values of its counterpart: axes are permuted, gates reordered, fused
@@ -156,7 +136,8 @@ def transfer(
     ]
     writes = _writes(walker, target, opened, pairs)
     walker.check(target, sorted(writes))
-    return walker.commit(target, writes)
+    result: Model = walker.commit(target, writes)
+    return result
 
 
 def _is_decided(tensor: LogicalTensor, names: Mapping[str, str] | None) -> bool:

@@ -66,8 +66,8 @@ def recipe_from_json(text: str) -> Recipe:
         text: what ``recipe_to_json`` returned, or written by hand. In a rule, ``kind``, ``role``,
             ``place``, ``name`` and ``path`` are a word or a list of words; ``spec`` is null, the name of a
             preset, an object with that name and arguments, or has the fields of ``ui.to_json``, of which
-            ``factor`` and ``upscale`` may be left out; ``index`` is a list of [start, stop]. ``layers`` has the
-            fields of ``ui.Layer`` by class name or glob.
+            ``factor`` and ``upscale`` may be left out; ``index`` is a list of [start, stop]. ``layers`` has
+            the fields of ``ui.Layer`` by class name or glob.
 
     Returns:
         An equal recipe.

@@ -102,7 +102,7 @@ def dtype_of(value: object) -> DType:
         *names, last = DTYPES
         msg = (
             f"`dtype` must be one of {', '.join(names)} or {last}, by name or as a framework's own "
-            f"dtype; got {shown(value)}{_hint(name)}."
+            f"dtype; got {shown(value)}{_hint(name) if isinstance(value, str) else ''}."
         )
         raise ArgumentValueError(msg)
     return DTYPES[name]
@@ -112,7 +112,7 @@ def _hint(name: str) -> str:
     """Return the name that was probably meant, as the end of a message."""
     if name == "float":
         return ": write 'float32' (torch's float) or 'float64' (NumPy's)"
-    question = checks.nearest(name, (*DTYPES, *ALIASES))
+    question = checks.nearest(name, tuple(DTYPES))
     return f"; {question.removesuffix('?')}" if question else ""
 
 
