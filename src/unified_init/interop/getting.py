@@ -50,7 +50,7 @@ def get(source: Initializer | str | Mapping[str, Any]) -> Initializer:
     word = checks.plain(source)
     if word is not None:
         return _preset(word, {})
-    entries = checks.items(source) if hasattr(source, "keys") else None
+    entries = checks.items(source)
     if entries is None:
         msg = (
             "`source` must be the name of a preset, such as 'he_normal', a mapping with a name and "
