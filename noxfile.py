@@ -94,9 +94,10 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check types with mypy, strict, over the package, the tests and this file."""
+    """Check types with mypy, strict, over all that is ours, and a user's script with pyright too."""
     session.install("-e", ".[cli]", *group("types"))
     session.run("mypy", *session.posargs)
+    session.run("pyright", "--project", "tests/typing")
 
 
 @nox.session(python=PYTHONS)

@@ -27,6 +27,8 @@ from unified_init.stream import host
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from unified_init.inventory.vocabulary import Kind, Role
+
 __all__ = ["Figures", "decoder", "main", "measured"]
 
 # ruff: noqa: T201  # it talks to a person
@@ -93,7 +95,7 @@ def decoder(size: int) -> ui.Inventory:
 
 
 def record(
-    name: str, shape: tuple[int, ...], kind: str = "linear", role: str = "kernel", layout: str | None = "OI"
+    name: str, shape: tuple[int, ...], kind: Kind = "linear", role: Role = "kernel", layout: str | None = "OI"
 ) -> ui.Record:
     """Return a parameter, a linear kernel unless it is said."""
     return ui.Record(name=name, path=name, shape=shape, kind=kind, role=role, layout=layout)

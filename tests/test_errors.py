@@ -227,11 +227,16 @@ def test_a_seed_traced_elsewhere_has_no_value() -> None:
 
 
 def test_a_seed_decides_the_backend_where_nothing_else_does() -> None:
-    """A JAX key means JAX, a device its framework, anything else NumPy."""
-    assert eager.backend_name(None, None, of_framework("jax")) == "jax"
-    assert eager.backend_name(None, of_framework("torch"), of_framework("jax")) == "torch"
-    assert eager.backend_name(None, None, of_framework("torch")) == "numpy"
-    assert eager.backend_name("numpy", "cpu", 0) == "numpy"
+    """A JAX key means JAX, a device its framework, a dtype its own unless JAX's; anything else NumPy."""
+    assert eager.backend_name(None, None, "float32", of_framework("jax")) == "jax"
+    assert eager.backend_name(None, of_framework("torch"), "float32", of_framework("jax")) == "torch"
+    assert eager.backend_name(None, None, "float32", of_framework("torch")) == "numpy"
+    assert eager.backend_name("numpy", "cpu", "float32", 0) == "numpy"
+    assert eager.backend_name(None, None, of_framework("torch"), 0) == "torch"
+    assert eager.backend_name("jax", None, of_framework("torch"), 0) == "jax"
+    assert eager.backend_name(None, None, of_framework("torch"), of_framework("jax")) == "jax"
+    assert eager.backend_name(None, None, of_framework("jax"), 0) == "numpy"
+    assert eager.backend_name(None, None, np.dtype("float32"), 0) == "numpy"
 
 
 # --- backends -----------------------------------------------------------------------------------
@@ -330,7 +335,7 @@ def test_a_quantile_table_has_a_largest_exponent() -> None:
 def test_an_unknown_name_is_an_attribute_error() -> None:
     """The package names what it lacks, as any module does."""
     with refused(AttributeError):
-        ui.he_norml  # noqa: B018
+        ui.he_norml  # type: ignore[attr-defined]  # noqa: B018
 
 
 def test_a_preset_that_was_not_called_is_told_so() -> None:
@@ -344,6 +349,10 @@ def test_an_empty_name_on_a_layers_initializer_is_refused() -> None:
     """Where one seed serves many layers, the name alone tells them apart."""
     with refused(ui.ArgumentValueError):
         ui.as_torch(NORMAL, seed=0, name="")
+    with refused(ui.ArgumentValueError):
+        ui.as_torch(NORMAL, seed=0)
+    with refused(ui.ArgumentValueError):
+        ui.fill(np.zeros(3, np.float32), NORMAL, seed=0)
 
 
 def test_a_spec_may_be_divided() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,8 +15,7 @@ import pytest
 import unified_init as ui
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping
 
 FRAMEWORKS = ("torch", "tensorflow", "jax", "jaxlib", "keras", "flax")
 HEAVY = (*FRAMEWORKS, "scipy", "typer", "rich")
@@ -90,3 +92,27 @@ def test_import_takes_less_than_fifty_milliseconds(tmp_path: Path) -> None:
 def test_the_names_are_listed_before_they_are_used() -> None:
     """``dir`` knows what a first use would load."""
     assert dir(ui) == sorted(ui.__all__)
+
+
+def bound(nodes: list[ast.stmt]) -> Iterator[str]:
+    """Yield the names that statements of a module bind, as an editor that runs nothing sees them."""
+    for node in nodes:
+        if isinstance(node, ast.If):
+            yield from bound(node.body)
+        elif isinstance(node, ast.FunctionDef):
+            yield node.name
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            for alias in node.names:
+                if alias.name == "*":
+                    yield from importlib.import_module(getattr(node, "module", "")).__all__
+                else:
+                    yield alias.asname or alias.name
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (target.id for target in targets if isinstance(target, ast.Name))
+
+
+def test_an_editor_completes_the_public_names_and_no_others() -> None:
+    """What the source binds without an underscore is what ``dir`` lists."""
+    tree = ast.parse(Path(str(ui.__file__)).read_text(encoding="utf-8"))
+    assert sorted(name for name in bound(tree.body) if not name.startswith("_")) == dir(ui)

@@ -24,6 +24,8 @@ import unified_init as ui
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from unified_init.inventory.vocabulary import Role
+
 __all__ = ["outcome_of"]
 
 # ruff: noqa: ANN401, TID253  # models of any library
@@ -37,7 +39,10 @@ SMALL = {
     "d_model": 64, "max_position_embeddings": 128, "num_experts": 4, "num_local_experts": 4,
     "n_routed_experts": 4, "pad_token_id": 0,
 }  # fmt: skip
-RULES = (("count", "bias"), ui.zeros()), (None, ui.normal(0.0, 0.02))
+RULES: tuple[tuple[tuple[Role, ...] | None, ui.Initializer], ...] = (
+    (("count", "bias"), ui.zeros()),
+    (None, ui.normal(0.0, 0.02)),
+)
 RECIPE = ui.Recipe("mine", tuple(ui.Rule(spec=spec, role=role, optional=True) for role, spec in RULES))
 
 

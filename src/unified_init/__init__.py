@@ -4,23 +4,23 @@ One declarative spec per initializer, one seed, one name per parameter: NumPy, P
 JAX return the same values, eager or compiled, in any layout, type or sharding.
 """
 
-from __future__ import annotations
-
-import difflib
-import importlib
-from typing import TYPE_CHECKING
+import difflib as _difflib
+import importlib as _importlib
+import typing as _typing
 
 # Bound at once: the package of this name would take its place when something imports it.
 from unified_init.backends.registry import backends as backends
 from unified_init.backends.registry import register_backend as register_backend
+from unified_init.core.keras_registration import register_when_imported as _register_when_imported
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     # What follows is for type checkers: `as` and `*` say that a name is exported.
     __all__: list[str]
     from unified_init import recipes as recipes
     from unified_init.auditing.audit import audit as audit
     from unified_init.auditing.coordinates import CoordCheck as CoordCheck
     from unified_init.auditing.coordinates import coord_check as coord_check
+    from unified_init.auditing.plotting import plot as plot
     from unified_init.auditing.probing import Probe as Probe
     from unified_init.auditing.probing import probe as probe
     from unified_init.auditing.report import Audit as Audit
@@ -37,8 +37,11 @@ if TYPE_CHECKING:
     from unified_init.drawing.wrap import as_torch as as_torch
     from unified_init.errors import *
     from unified_init.interop.from_native import from_native as from_native
+    from unified_init.interop.getting import get as get
     from unified_init.interop.quantiles import from_quantile as from_quantile
+    from unified_init.interop.serialise import from_dict as from_dict
     from unified_init.interop.serialise import from_json as from_json
+    from unified_init.interop.serialise import to_dict as to_dict
     from unified_init.interop.serialise import to_json as to_json
     from unified_init.inventory.inventory import Inventory as Inventory
     from unified_init.inventory.inventory import inventory_to_json as inventory_to_json
@@ -47,6 +50,9 @@ if TYPE_CHECKING:
     from unified_init.inventory.layer import Split as Split
     from unified_init.inventory.parts import Part as Part
     from unified_init.inventory.records import Record as Record
+    from unified_init.inventory.vocabulary import KINDS as KINDS
+    from unified_init.inventory.vocabulary import PLACES as PLACES
+    from unified_init.inventory.vocabulary import ROLES as ROLES
     from unified_init.law.law import STREAM as STREAM
     from unified_init.law.law import Law as Law
     from unified_init.models.agreeing import agree as agree
@@ -64,6 +70,7 @@ if TYPE_CHECKING:
     from unified_init.models.transferring import transfer as transfer
     from unified_init.models.verification import Verification as Verification
     from unified_init.models.verifying import verify_match as verify_match
+    from unified_init.recipes.fan_conventions import CONVENTIONS as CONVENTIONS
     from unified_init.recipes.recipe import Recipe as Recipe
     from unified_init.recipes.recipe_json import recipe_from_json as recipe_from_json
     from unified_init.recipes.recipe_json import recipe_from_yaml as recipe_from_yaml
@@ -100,6 +107,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+_register_when_imported()
+
 # The homes of the public names: modules, and what each has. (Presets are in their own ``__all__``.) Importing
 # the package costs next to nothing. The first use of a name that draws imports all of those modules, and
 # each name of whole models its own.
@@ -110,7 +119,8 @@ _HOMES = {
     "errors": "ArgumentTypeError ArgumentValueError BackendError UnifiedInitError",
     "interop.from_native": "from_native",
     "interop.quantiles": "from_quantile",
-    "interop.serialise": "from_json to_json",
+    "interop.getting": "get",
+    "interop.serialise": "from_dict from_json to_dict to_json",
     "law.law": "STREAM Law",
     "spec.distributions": (
         "BilinearUpsampling Constant DeltaOrthogonal Dirac Hadamard Identity Normal Orthogonal "
@@ -130,6 +140,7 @@ _MODEL_HOMES = {
     "inventory.inventory_json": "inventory_from_json",
     "inventory.parts": "Part",
     "inventory.records": "Record",
+    "inventory.vocabulary": "KINDS PLACES ROLES",
     "inventory.layer": "Layer Split",
     "models.matching": "match",
     "models.materializing": "materialize unfilled",
@@ -145,32 +156,36 @@ _MODEL_HOMES = {
     "walkers.trees": "Haiku Linen haiku linen",
     "models.planning": "Plan",
     "auditing.probing": "Probe probe",
+    "recipes.fan_conventions": "CONVENTIONS",
     "recipes.recipe": "Recipe",
     "recipes.recipe_json": "recipe_from_json recipe_from_yaml recipe_to_json",
     "recipes.recipe_schema": "recipe_schema",
     "recipes.rule": "Rule",
+    "auditing.plotting": "plot",
 }
 _MODEL_HOME = {name: module for module, names in _MODEL_HOMES.items() for name in names.split()}
 
 
-def __getattr__(name: str) -> object:
-    """Import a public name on first use."""
-    if name == "recipes":
-        return importlib.import_module(f"{__name__}.recipes")
-    if name in _MODEL_HOME:
-        globals()[name] = getattr(importlib.import_module(f"{__name__}.{_MODEL_HOME[name]}"), name)
-        return globals()[name]
-    if name.startswith("_") and name != "__all__":
-        msg = f"module {__name__!r} has no attribute {name!r}"
+if not _typing.TYPE_CHECKING:  # to a type checker a name that is not above is an error
+
+    def __getattr__(name: str) -> object:
+        """Import a public name on first use."""
+        if name == "recipes":
+            return _importlib.import_module(f"{__name__}.recipes")
+        if name in _MODEL_HOME:
+            globals()[name] = getattr(_importlib.import_module(f"{__name__}.{_MODEL_HOME[name]}"), name)
+            return globals()[name]
+        if name.startswith("_") and name != "__all__":
+            msg = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(msg)
+        globals().update(_drawing_names())
+        if name in globals():
+            value: object = globals()[name]
+            return value
+        near = _difflib.get_close_matches(name, globals()["__all__"], n=1)
+        hint = f". Did you mean {near[0]!r}?" if near else ""
+        msg = f"module {__name__!r} has no attribute {name!r}{hint}"
         raise AttributeError(msg)
-    globals().update(_drawing_names())
-    if name in globals():
-        value: object = globals()[name]
-        return value
-    near = difflib.get_close_matches(name, globals()["__all__"], n=1)
-    hint = f". Did you mean {near[0]!r}?" if near else ""
-    msg = f"module {__name__!r} has no attribute {name!r}{hint}"
-    raise AttributeError(msg)
 
 
 def _drawing_names() -> dict[str, object]:
@@ -179,7 +194,7 @@ def _drawing_names() -> dict[str, object]:
 
     values: dict[str, object] = {name: getattr(presets, name) for name in presets.__all__}
     for home, names in _HOMES.items():
-        module = importlib.import_module(f"{__name__}.{home}")
+        module = _importlib.import_module(f"{__name__}.{home}")
         values.update({name: getattr(module, name) for name in names.split()})
     public = ["backends", "recipes", "register_backend", *values, *_MODEL_HOME]
     return {**values, "__all__": sorted(public)}
@@ -187,5 +202,5 @@ def _drawing_names() -> dict[str, object]:
 
 def __dir__() -> list[str]:
     """List the public names, used or not."""
-    public: list[str] = __getattr__("__all__")  # type: ignore[assignment]
-    return public
+    globals().update(_drawing_names())
+    return __all__

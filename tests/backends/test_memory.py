@@ -46,16 +46,16 @@ def test_an_array_that_overlaps_itself_is_not_filled(
     """With gaps too, where there are more bytes than elements; it is left as it was."""
     memory = np.zeros(100, np.float32)
     with refused(ui.ArgumentValueError):
-        ui.fill(np.lib.stride_tricks.as_strided(memory, shape, strides), NORMAL, seed=0)
+        ui.fill(np.lib.stride_tricks.as_strided(memory, shape, strides), NORMAL, seed=0, name="w")
     assert not memory.any()
 
 
 def test_arrays_with_gaps_are_filled() -> None:
     """Steps, reversed axes, fields of a record."""
-    expected = ui.draw(NORMAL, (2, 2), seed=0)
+    expected = ui.draw(NORMAL, (2, 2), seed=0, name="w")
     records = np.zeros((2, 2), [("a", np.int8), ("b", np.float32)])
     for view in (np.zeros((4, 6), np.float32)[::-2, ::3], records["b"]):
-        assert ui.fill(view, NORMAL, seed=0) is view
+        assert ui.fill(view, NORMAL, seed=0, name="w") is view
         assert np.array_equal(view, expected)
 
 
@@ -69,7 +69,7 @@ def test_a_tensor_without_its_memory_is_not_filled(order: str) -> None:
     tensor = tensor.t() if order == "columns" else tensor
     tensor.untyped_storage().resize_(0)
     with refused(ui.ArgumentValueError):
-        ui.fill(tensor, NORMAL, seed=0)
+        ui.fill(tensor, NORMAL, seed=0, name="w")
 
 
 @pytest.mark.needs("torch")
@@ -81,7 +81,7 @@ def test_a_fill_that_a_tracer_would_not_see_is_refused(tracer: str) -> None:
     from torch.fx.experimental.proxy_tensor import make_fx
 
     def filled(x: Any) -> Any:
-        return ui.fill(torch.zeros_like(x), NORMAL, seed=0)
+        return ui.fill(torch.zeros_like(x), NORMAL, seed=0, name="w")
 
     with refused(ui.ArgumentValueError):
         torch.jit.trace(filled, torch.ones(3)) if tracer == "jit" else make_fx(filled)(torch.ones(3))

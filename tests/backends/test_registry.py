@@ -52,12 +52,12 @@ def _registry_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_registered_backend_draws() -> None:
     """By name, or by a device of its framework; its arrays have a digest, and can be filled."""
     ui.register_backend("elsewhere", adapter())
-    drawn = ui.draw(SPEC, (3, 4), seed=0, backend="elsewhere")
+    drawn = ui.draw(SPEC, (3, 4), seed=0, name="w", backend="elsewhere")
     assert type(drawn) is Array
-    assert drawn.tobytes() == ui.draw(SPEC, (3, 4), seed=0).tobytes()
+    assert drawn.tobytes() == ui.draw(SPEC, (3, 4), seed=0, name="w").tobytes()
     assert registry.backend_of(drawn) == "elsewhere"
-    assert ui.digest(drawn) == ui.digest(ui.draw(SPEC, (3, 4), seed=0))
-    filled = ui.fill(np.zeros((3, 4), np.float32).view(Array), SPEC, seed=0)
+    assert ui.digest(drawn) == ui.digest(ui.draw(SPEC, (3, 4), seed=0, name="w"))
+    filled = ui.fill(np.zeros((3, 4), np.float32).view(Array), SPEC, seed=0, name="w")
     assert filled.tobytes() == drawn.tobytes()
 
 

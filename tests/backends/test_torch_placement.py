@@ -200,7 +200,7 @@ def test_a_generator_advances_alike_where_nothing_is_held() -> None:
     for rank in (0, 3):
         generator = torch.Generator().manual_seed(3)
         with rank_of(rank, 4) as mesh:
-            ui.fill(placed(mesh, (2, 3), (Shard(0),)), ui.normal(0, 1), seed=generator)
+            ui.fill(placed(mesh, (2, 3), (Shard(0),)), ui.normal(0, 1), seed=generator, name="w")
         states.append(generator.get_state())
     assert torch.equal(*states)
 

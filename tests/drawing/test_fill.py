@@ -77,16 +77,18 @@ def test_what_lies_between_the_strides_is_left_alone() -> None:
 def test_scalars_and_empty_arrays_are_filled(shape: tuple[int, ...]) -> None:
     """Rank 0 has one value, an empty array none."""
     array = np.full(shape, 7, dtype=np.float32)
-    assert ui.fill(array, ui.normal(0, 1), seed=1) is array
-    assert array.tobytes() == ui.draw(ui.normal(0, 1), shape, seed=1).tobytes()
+    assert ui.fill(array, ui.normal(0, 1), seed=1, name="w") is array
+    assert array.tobytes() == ui.draw(ui.normal(0, 1), shape, seed=1, name="w").tobytes()
 
 
 def test_complex_arrays_are_filled() -> None:
     """Both widths, contiguous and strided."""
     for dtype in (np.complex64, np.complex128):
         for array in (np.zeros(SHAPE, dtype), np.zeros((6, 8), dtype)[:, ::2]):
-            ui.fill(array, ui.normal(0, 1), seed=1)
-            np.testing.assert_array_equal(array, ui.draw(ui.normal(0, 1), SHAPE, seed=1, dtype=dtype))
+            ui.fill(array, ui.normal(0, 1), seed=1, name="w")
+            np.testing.assert_array_equal(
+                array, ui.draw(ui.normal(0, 1), SHAPE, seed=1, name="w", dtype=dtype)
+            )
 
 
 def test_a_memory_map_is_filled(tmp_path: Any) -> None:
@@ -149,7 +151,7 @@ def test_a_law_that_the_type_cannot_hold_leaves_the_array_as_it_was() -> None:
     ):
         array = np.full(SHAPE, 7, dtype=dtype)
         with pytest.raises(ui.ArgumentValueError):
-            ui.fill(array, spec, seed=0)
+            ui.fill(array, spec, seed=0, name="w")
         assert (array == 7).all()
 
 
@@ -210,7 +212,7 @@ def test_a_layout_that_is_no_string_is_refused(layout: Any) -> None:
     with refused(ui.ArgumentTypeError):
         ui.draw(ui.he_normal(), (8, 8), seed=0, layout=layout)
     with refused(ui.ArgumentTypeError):
-        ui.fill(np.empty((8, 8), dtype=np.float32), ui.he_normal(), seed=0, layout=layout)
+        ui.fill(np.empty((8, 8), dtype=np.float32), ui.he_normal(), seed=0, name="w", layout=layout)
 
 
 @pytest.mark.parametrize("items", [[("B", 1, 2)], [3], 5])

@@ -23,10 +23,10 @@ FOLDERS: list[tempfile.TemporaryDirectory[str]] = []
 Inside = dict[str, Callable[[Any], Arguments]]
 
 # Classes of results, which this library makes: their fields are not checked, as their docstrings say. Errors take
-# whatever an exception takes.
+# whatever an exception takes, and a spec refuses every call.
 RESULTS = frozenset({
     "Audit", "AuditRow", "CoordCheck", "Law", "NameMap", "Plan", "Probe", "Report", "testing.Conformity",
-    "Recomputation", "testing.Finding", "UnifiedInitError", "Verification", "WrongBox", "ArgumentTypeError", "ArgumentValueError", "BackendError",
+    "Initializer.__call__", "Recomputation", "testing.Finding", "UnifiedInitError", "Verification", "WrongBox", "ArgumentTypeError", "ArgumentValueError", "BackendError",
 })  # fmt: skip
 
 
@@ -64,6 +64,15 @@ class Call:
             if name not in self.inside:
                 yield name, lambda value, name=name: {name: value}  # type: ignore[misc]
         yield from self.inside.items()
+
+
+def hashable(value: object) -> bool:
+    """Whether a value can be the key of a dict."""
+    try:
+        hash(value)
+    except Exception:  # noqa: BLE001  # of a class that is not ours
+        return False
+    return True
 
 
 def resolved(path: str) -> Any:
@@ -457,6 +466,24 @@ CALLS: dict[str, Call] = {
     # JSON, and other libraries' initializers
     "to_json": Call(lambda: {"spec": ui.he_normal()}),
     "from_json": Call(lambda: {"text": ui.to_json(ui.he_normal())}),
+    "to_dict": Call(lambda: {"spec": ui.he_normal()}),
+    "from_dict": Call(
+        lambda: {"data": ui.to_dict(ui.he_normal())},
+        {"data.scale": lambda value: {"data": ui.to_dict(ui.he_normal()) | {"scale": value}}},
+    ),
+    "get": Call(
+        lambda: {"source": {"name": "normal", "mean": 0.0, "std": 1.0}},
+        {
+            "source.name": lambda value: {"source": {"name": value}},
+            "source.std": lambda value: {"source": {"name": "normal", "mean": 0.0, "std": value}},
+            "source.base": lambda value: {"source": {"name": "icnr", "base": value, "factor": 2}},
+            "source.key": lambda value: {"source": {"name": "zeros", value: 1} if hashable(value) else value},
+        },
+        run=ui.get,
+    ),
+    "plot": Call(
+        lambda: {"sample": np.linspace(-1, 1, 50), "law": ui.uniform(-1, 1).resolve((50,)), "axes": None},
+    ),
     "from_native": Call(
         lambda: {"source": "jax.nn.initializers.normal", "args": (0.5,), "kwargs": {}},
         {

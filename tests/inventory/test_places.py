@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 import unified_init as ui
 from unified_init.inventory.places import block_of, placed, unwrapped
 
+if TYPE_CHECKING:
+    from unified_init.inventory.vocabulary import Kind, Role
 
-def record(path: str, kind: str = "linear", role: str = "kernel") -> ui.Record:
+
+def record(path: str, kind: Kind = "linear", role: Role = "kernel") -> ui.Record:
     """Return a record of which nothing but path, kind and role matters."""
     return ui.Record(name=path, path=path, shape=(3, 2), kind=kind, role=role)
 
@@ -119,7 +124,7 @@ def test_a_path_says_where_a_convolution_stands(path: str) -> None:
 def test_a_block_of_keras_without_a_shortcut_has_a_first_norm_that_is_none() -> None:
     """Of a residual network, "0" is the shortcut; of DenseNet, the norm before the first convolution."""
     paths = ("conv2_block1_0_bn/gamma", "conv2_block1_1_conv/kernel", "conv3_block1_0_bn/gamma")
-    kinds = ("batch_norm", "conv", "batch_norm")
+    kinds: tuple[Kind, ...] = ("batch_norm", "conv", "batch_norm")
     alone = [record(path, kind=kind) for path, kind in zip(paths, kinds, strict=True)]
     assert [one.place for one in placed(alone)][::2] == ["", ""]
     beside = [*alone, record("conv3_block1_0_conv/kernel", kind="conv")]

@@ -232,7 +232,7 @@ REFUSED = [
         ui.Inventory("torch", (loose("s", ()),)),
         layers={"Block": ui.Layer(tensors={"s": "scale"}, centred=True)},
     ),
-    lambda: ui.Layer(kind="linaer"),
+    lambda: ui.Layer(kind="linaer"),  # type: ignore[arg-type]
     lambda: ui.Layer(tensors=["weight"]),  # type: ignore[arg-type]
     lambda: ui.Layer(tensors={"weight": ("krenel", "OI")}),
     lambda: ui.Layer(tensors={"weight": ("kernel", "OX")}),

@@ -43,7 +43,7 @@ STRANGER = Stranger()
 
 def fill(target: Any, spec: Any = N, **options: Any) -> Any:
     """Fill, with arguments of which each row replaces some."""
-    return ui.fill(target, spec, **{"seed": 7, **options})
+    return ui.fill(target, spec, **{"seed": 7, "name": "w", **options})
 
 
 def draw(spec: Any = N, shape: Any = (6, 4), **options: Any) -> Any:
@@ -403,8 +403,8 @@ def module(**options: Any) -> Any:
         def __init__(self) -> None:
             super().__init__()
             self.linear = torch.nn.utils.skip_init(torch.nn.Linear, 4, 3)
-            ui.fill(self.linear.weight, N, seed=1)
-            ui.fill(self.linear.bias, N, seed=2)
+            ui.fill(self.linear.weight, N, seed=1, name="w")
+            ui.fill(self.linear.bias, N, seed=2, name="w")
 
         def forward(self, x: Any) -> Any:
             return self.linear(x) + draw(H, (x.shape[0], 3), layout="OI", **options)

@@ -50,10 +50,10 @@ def test_functional_torch_tensors_are_filled() -> None:
     import torch
     from torch.func import functionalize, vmap
 
-    expected = reference(NORMAL, (6, 4), seed=7)
-    filled = functionalize(lambda x: ui.fill(x.clone(), NORMAL, seed=7))(torch.ones(6, 4))
+    expected = reference(NORMAL, (6, 4), seed=7, name="w")
+    filled = functionalize(lambda x: ui.fill(x.clone(), NORMAL, seed=7, name="w"))(torch.ones(6, 4))
     assert differing(filled.numpy(), expected) == 0
-    for row in vmap(lambda x: ui.fill(x.clone(), NORMAL, seed=7))(torch.ones(3, 6, 4)):
+    for row in vmap(lambda x: ui.fill(x.clone(), NORMAL, seed=7, name="w"))(torch.ones(3, 6, 4)):
         assert differing(row.numpy(), expected) == 0
 
 
@@ -63,16 +63,16 @@ def test_torch_targets_that_cannot_be_written_are_refused() -> None:
     import torch
 
     with refused(ui.UnifiedInitError):
-        ui.fill(torch.zeros(4).expand(6, 4), NORMAL, seed=0)
+        ui.fill(torch.zeros(4).expand(6, 4), NORMAL, seed=0, name="w")
     with refused(ui.UnifiedInitError):
-        ui.fill(torch.zeros(2, 2).to_sparse(), NORMAL, seed=0)
+        ui.fill(torch.zeros(2, 2).to_sparse(), NORMAL, seed=0, name="w")
     with refused(ui.UnifiedInitError):
-        ui.fill(torch.nn.LazyLinear(3).weight, NORMAL, seed=0)
+        ui.fill(torch.nn.LazyLinear(3).weight, NORMAL, seed=0, name="w")
     with torch.inference_mode():
         made = torch.zeros(3)
-        assert ui.fill(made, NORMAL, seed=0) is made
+        assert ui.fill(made, NORMAL, seed=0, name="w") is made
     with refused(ui.UnifiedInitError):
-        ui.fill(made, NORMAL, seed=0)
+        ui.fill(made, NORMAL, seed=0, name="w")
 
 
 @pytest.mark.needs("torch", "tensorflow", "jax")
@@ -150,8 +150,8 @@ def test_calls_that_no_node_stands_for_break_the_graph_and_are_right() -> None:
     """Inside torch.compile: fill, symbolic shapes and seeds, generators, other backends."""
     import torch
 
-    expected = reference(NORMAL, (6, 4), seed=7)
-    filled = torch.compile(lambda x: ui.fill(x.clone(), NORMAL, seed=7))(torch.ones(6, 4))
+    expected = reference(NORMAL, (6, 4), seed=7, name="w")
+    filled = torch.compile(lambda x: ui.fill(x.clone(), NORMAL, seed=7, name="w"))(torch.ones(6, 4))
     assert differing(filled.numpy(), expected) == 0
 
     grown = torch.compile(
@@ -218,7 +218,7 @@ def test_what_is_of_torch_and_no_tensor_is_refused() -> None:
         ui.draw(NORMAL, 3, seed=seed)
     target: Any = torch.Generator()
     with refused(ui.UnifiedInitError):
-        ui.fill(target, NORMAL, seed=0)
+        ui.fill(target, NORMAL, seed=0, name="w")
     # Off the host there is no memory to share; the tensor is then drawn where it lies, and copied.
     assert _torch.writable(torch.empty(2, device="meta")) is None
 

@@ -141,7 +141,7 @@ def test_a_tensor_of_more_axes_than_numpys_is_not_filled() -> None:
 
     target = torch.ones((1,) * 70)
     with refused(ui.ArgumentValueError, hidden="(?<=1\\)): .*"):
-        ui.fill(target, ui.normal(0.0, 1.0), seed=0)
+        ui.fill(target, ui.normal(0.0, 1.0), seed=0, name="w")
     assert target.item() == 1.0
 
 

@@ -148,7 +148,7 @@ def test_every_entry_leaves_global_state_alone() -> None:
         for dtype in ("float32", "bfloat16"):
             ui.draw(ui.he_normal(), (40, 30), layout="OI", seed=1, backend=backend, dtype=dtype)
             ui.draw(ui.orthogonal(), (40, 30), seed=1, backend=backend, dtype=dtype)
-    ui.fill(torch.empty(3, 4), ui.uniform(0, 1), seed=2)
+    ui.fill(torch.empty(3, 4), ui.uniform(0, 1), seed=2, name="w")
     jax.jit(lambda key: ui.draw(NORMAL, (5,), seed=key))(jax.random.key(1))
     tf.function(lambda: ui.draw(NORMAL, (5,), seed=1, backend="tensorflow"))()
     after = (random.getstate(), str(np.random.get_state()), torch.random.get_rng_state().tolist())  # noqa: NPY002

@@ -63,11 +63,11 @@ def test_discrete_laws_and_batches_are_refused() -> None:
 def test_settings_of_floating_point_errors_change_nothing() -> None:
     """np.errstate(all="raise") neither raises nor leaves a tensor half written, on any thread."""
     spec = ui.normal(0.0, 1.8e-3)
-    expected = ui.draw(spec, 300_000, seed=1, dtype="float16")
+    expected = ui.draw(spec, 300_000, seed=1, name="w", dtype="float16")
     target = np.zeros(300_000, dtype=np.float16)
     with np.errstate(all="raise"):
-        drawn = ui.draw(spec, 300_000, seed=1, dtype="float16")
-        ui.fill(target, spec, seed=1)
+        drawn = ui.draw(spec, 300_000, seed=1, name="w", dtype="float16")
+        ui.fill(target, spec, seed=1, name="w")
         ui.draw(ui.constant(1e-30), 3, dtype="float16")
         ui.draw(ui.uniform(-3e38, 3e38), 3, seed=0)
     assert drawn.tobytes() == target.tobytes() == expected.tobytes()
@@ -77,7 +77,7 @@ def test_arrays_that_overlap_themselves_are_refused() -> None:
     """Two elements in one place cannot hold two values."""
     view = np.lib.stride_tricks.as_strided(np.zeros(4, dtype=np.float32), (6, 4), (0, 4), writeable=True)
     with refused(ui.UnifiedInitError):
-        ui.fill(view, NORMAL, seed=0)
+        ui.fill(view, NORMAL, seed=0, name="w")
 
 
 @pytest.mark.parametrize("shape", [(2**62,), (2**45, 3), (1,) * 65])

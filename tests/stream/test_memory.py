@@ -210,9 +210,9 @@ def test_memory_that_runs_out_later_is_our_error_too(monkeypatch: pytest.MonkeyP
     with refused(ui.ArgumentValueError):
         ui.draw(NORMAL, (3,), seed=0)
     with refused(ui.ArgumentValueError):
-        ui.fill(np.zeros(3), NORMAL, seed=0)
+        ui.fill(np.zeros(3), NORMAL, seed=0, name="w")
     monkeypatch.setattr(run, "ready", ready(ZeroDivisionError()))
     with pytest.raises(ZeroDivisionError):
         ui.draw(NORMAL, (3,), seed=0)
     with pytest.raises(ZeroDivisionError):
-        ui.fill(np.zeros(3), NORMAL, seed=0)
+        ui.fill(np.zeros(3), NORMAL, seed=0, name="w")

@@ -11,6 +11,8 @@ from unified_init.inventory.records import Record
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from unified_init.inventory.vocabulary import Kind, Role
+
 __all__ = ["LAYERS", "StandardLayer"]
 
 
@@ -28,15 +30,15 @@ def _record(
     path: str,
     shape: tuple[int, ...],
     layout: str | None,
-    kind: str,
-    role: str,
+    kind: Kind,
+    role: Role,
     **facts: Any,  # noqa: ANN401  # fields of a record
 ) -> Record:
     return Record(name=path, path=path, shape=shape, layout=layout, kind=kind, role=role, **facts)
 
 
 def _layer(
-    kind: str,
+    kind: Kind,
     weight: tuple[int, ...],
     layout: str,
     **facts: Any,  # noqa: ANN401  # fields of a record
@@ -51,14 +53,15 @@ def _layer(
     )
 
 
-def _gated(kind: str, labels: str, features: int, hidden: int) -> Iterator[Record]:
+def _gated(kind: Kind, labels: str, features: int, hidden: int) -> Iterator[Record]:
     count = max(1, len(labels))
-    for path, role, inputs in (
+    tensors: tuple[tuple[str, Role, int], ...] = (
         ("weight_ih", "kernel", features),
         ("weight_hh", "recurrent_kernel", hidden),
         ("bias_ih", "bias", features),
         ("bias_hh", "recurrent_bias", hidden),
-    ):
+    )
+    for path, role, inputs in tensors:
         matrix = path.startswith("weight")
         shape = (count * hidden, inputs) if matrix else (count * hidden,)
         facts: dict[str, Any] = {"hidden": hidden, "features": features, "inputs": inputs, "outputs": hidden}
@@ -80,7 +83,10 @@ def _parts(path: str, shape: tuple[int, ...], labels: str) -> dict[str, Any]:
 
 
 def _fused(width: int) -> Iterator[Record]:
-    shapes = (("in_proj_weight", (3 * width, width), "kernel"), ("in_proj_bias", (3 * width,), "bias"))
+    shapes: tuple[tuple[str, tuple[int, ...], Role], ...] = (
+        ("in_proj_weight", (3 * width, width), "kernel"),
+        ("in_proj_bias", (3 * width,), "bias"),
+    )
     for path, shape, role in shapes:
         facts: dict[str, Any] = {"inputs": width, "outputs": width, "place": "attention.qkv"}
         layout = "OI" if role == "kernel" else "O"
@@ -100,7 +106,12 @@ def _separate(width: int, features: int) -> Iterator[Record]:
 
 
 TWO_BIASES = "PyTorch adds its two biases: the sum's std is sqrt(2) times that of one."
-NORM = (("weight", "scale"), ("bias", "offset"), ("running_mean", "mean"), ("running_var", "variance"))
+NORM: tuple[tuple[str, Role], ...] = (
+    ("weight", "scale"),
+    ("bias", "offset"),
+    ("running_mean", "mean"),
+    ("running_var", "variance"),
+)
 
 LAYERS = (
     StandardLayer(

@@ -13,7 +13,7 @@ from unified_init.recipes.defaults.flax import flax_linen_default, flax_nnx_defa
 from unified_init.recipes.defaults.haiku import haiku_default
 from unified_init.recipes.defaults.keras import keras_default
 from unified_init.recipes.defaults.torch import torch_default
-from unified_init.recipes.fan_conventions import CONVENTIONS
+from unified_init.recipes.fan_conventions import FANS_BY_CONVENTION
 from unified_init.spec.distributions import STD_TRUNCATED_AT_2
 from unified_init.spec.scales import FAN_MODES, InverseFan, VarianceScaling
 from unified_init.stream.dtypes import DTYPES
@@ -145,9 +145,9 @@ def _fan_hypotheses(record: Record, piece: Piece, framework: str) -> Iterator[tu
     """Yield the stds of the rule with other fans, and those of the frameworks' own layers."""
     fan_in, fan_out = record.fans
     own = framework.partition("_")[0]
-    names = sorted(CONVENTIONS, key=lambda name: (name != "own", name != own))
+    names = sorted(FANS_BY_CONVENTION, key=lambda name: (name != "own", name != own))
     tables: list[tuple[Fans, str]] = [
-        (CONVENTIONS[name](record), OWNERS.get(name, f"the fans of {name!r}")) for name in names
+        (FANS_BY_CONVENTION[name](record), OWNERS.get(name, f"the fans of {name!r}")) for name in names
     ]
     if record.parts and fan_out is not None:
         tables.append(

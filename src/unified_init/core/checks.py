@@ -8,7 +8,7 @@ import math
 import numbers
 import operator
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from unified_init.core.peers import is_a, is_freed
 from unified_init.core.reprs import shown
@@ -16,6 +16,9 @@ from unified_init.errors import ArgumentTypeError, ArgumentValueError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+# One of some words, of the type that they have.
+Word = TypeVar("Word", bound=str)
 
 __all__ = [
     "choice",
@@ -146,11 +149,11 @@ def scalar(value: object) -> object:
     return value[()] if is_array and not value.ndim else value  # type: ignore[attr-defined,index]
 
 
-def choice(name: str, value: object, options: Sequence[str]) -> str:
+def choice(name: str, value: object, options: Sequence[Word]) -> Word:
     """Return ``value`` if it is one of ``options``; suggest the nearest one if it is not."""
     word = plain(value)
     if word is not None and word in options:
-        return word
+        return options[options.index(cast("Word", word))]
     listing = ", ".join(repr(option) for option in options[:-1]) + f" or {options[-1]!r}"
     matches = difflib.get_close_matches(word or shown(value), options, n=1)
     hint = f" Did you mean {matches[0]!r}?" if matches else ""

@@ -56,10 +56,10 @@ def draw(
         index: a tuple with an int, a slice or a list of slices per axis, shorter than the rank allowed: draw
             only that part, with the slices of a list joined along their axis. None draws all.
         dtype: float32, float64, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
-            complex128, by name or as a framework's own dtype. Narrow types are the rounding of the
-            float32 tensor.
+            complex128, by name ("bf16" and "half" too) or as a framework's own dtype. Narrow types are the
+            rounding of the float32 tensor.
         backend: "numpy", "torch", "tensorflow" or "jax"; None takes the device's, else JAX if the
-            seed is a JAX key, else NumPy.
+            seed is a JAX key, else that of a dtype of torch or TensorFlow, else NumPy.
         device: where to put it, in the framework's own terms; for JAX a Sharding too, or a PartitionSpec
             for the mesh of ``jax.set_mesh``. None is the host, for JAX wherever it puts its own arrays.
 
@@ -114,7 +114,8 @@ def fill(
         tensor: a writable NumPy array or a torch tensor, of any strides and device; a DTensor.
         spec: the initializer.
         seed: as for ``draw``.
-        name: as for ``draw``.
+        name: the parameter's name; required for a random law, since one name on two layers would give them
+            the same values.
         layout: as for ``draw``.
         sizes: as for ``draw``.
         fans: as for ``draw``.

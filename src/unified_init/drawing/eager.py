@@ -9,6 +9,7 @@ from unified_init.backends import memory, registry, trace
 from unified_init.core import checks
 from unified_init.core.reprs import shown
 from unified_init.drawing.seeds import check_seed, is_traced, key_of
+from unified_init.drawing.spec_call import check_name
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.law.indexmap import entries_of
 from unified_init.law.layout import bind, size_items
@@ -120,7 +121,7 @@ def checked(
     )
     if program.law.random:
         check_seed(seed, spec)
-    return program, backend_name(backend, device, seed)
+    return program, backend_name(backend, device, dtype, seed)
 
 
 def fill_eagerly(
@@ -147,6 +148,7 @@ def fill_eagerly(
         )  # fmt: skip
         _check_same_shape(tuple(tensor.shape), program)
         if program.law.random:
+            check_name(program.name, spec)
             check_seed(seed, spec)
         held = program.index.shape if axes is None else lengths(axes)
         host.check_axes(held)
@@ -268,8 +270,8 @@ def _cached_part(program: Program, entries: Entries) -> Program:
     return indexed(program, entries)
 
 
-def backend_name(backend: str | None, device: object, seed: object) -> str:
-    """Return the backend that is given, else the device's, else that of a JAX key, else NumPy."""
+def backend_name(backend: str | None, device: object, dtype: object, seed: object) -> str:
+    """Return the backend that is given, else the device's, else a JAX key's, else the dtype's, else NumPy."""
     if backend is not None and checks.plain(backend) not in registry.NAMES:
         checks.choice("backend", backend, registry.names())
     # A text is no device of a framework; Dynamo cannot look at the type of one.
@@ -280,7 +282,10 @@ def backend_name(backend: str | None, device: object, seed: object) -> str:
     name = backend or owner
     if name is not None:
         return name
-    return "jax" if seed is not None and registry.backend_of(seed) == "jax" else "numpy"
+    if type(seed) is not int and registry.backend_of(seed) == "jax":
+        return "jax"
+    owner = None if isinstance(dtype, str) else registry.backend_of(dtype)
+    return "numpy" if owner is None or owner == "jax" else owner  # JAX's dtypes stand for NumPy's
 
 
 def _check_trace(key: Key | None, seed: object, backend: str) -> None:

@@ -1,7 +1,7 @@
 """Specs as Keras initializers. Importing this module imports Keras and registers the class with it.
 
-``as_keras`` imports it on demand. A process that only reads a saved model must say
-``import unified_init.keras`` first: Keras imports no modules that a file names.
+``as_keras`` imports it on demand, and ``core.keras_registration`` as soon as Keras is imported: Keras itself
+imports no module that a saved model names.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class UnifiedInitializer(keras.initializers.Initializer):
     def __init__(
         self,
         spec: dict[str, Any],
-        seed: int,
+        seed: int | None,
         name: str,
         layout: str | None = None,
         sizes: dict[str, int] | None = None,
@@ -50,11 +50,12 @@ class UnifiedInitializer(keras.initializers.Initializer):
         """Read what ``get_config`` wrote."""
         super().__init__()
         self.call = spec_call(from_dict(spec), name, layout, sizes, fans)
-        check_seed(seed, self.call.spec)
+        if self.call.spec.is_random or seed is not None:
+            check_seed(seed, self.call.spec)
         self.seed = seed
 
     @classmethod
-    def of(cls, call: SpecCall, seed: int) -> UnifiedInitializer:
+    def of(cls, call: SpecCall, seed: int | None) -> UnifiedInitializer:
         """Return the initializer of a checked spec."""
         config = {**call.options(), "spec": to_dict(call.spec), "seed": seed}
         return cls(**config)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from unified_init.law.law import Fans
 
-__all__ = ["SpecCall", "named_call", "spec_call"]
+__all__ = ["SpecCall", "check_name", "named_call", "spec_call"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +70,15 @@ def named_call(
     sizes: Mapping[str, int] | None,
     fans: Fans | None,
 ) -> SpecCall:
-    """Return a spec with its arguments. Without a name every layer of one seed would draw the same values."""
+    """Return a spec with its arguments, of which a random one needs a name."""
     call = spec_call(spec, name, layout, sizes, fans)
-    if not call.name:
-        msg = "`name` must not be empty: two layers without a name would share their values."
-        raise ArgumentValueError(msg)
+    if call.spec.is_random:
+        check_name(call.name, call.spec)
     return call
+
+
+def check_name(name: str, spec: Initializer) -> None:
+    """Refuse a random law without a name: under one seed all layers of a shape would get the same values."""
+    if not name:
+        msg = f"{spec.label} is random and needs `name`: two layers without a name would share their values."
+        raise ArgumentValueError(msg)

@@ -72,7 +72,8 @@ def _call(arguments: dict[str, Any], ints: list[int]) -> str:
     """Return a draw as text, or what refuses it; "" if it is right and can be no node."""
     strangers: list[Any] = []
     backend, device = arguments["backend"], arguments["device"]
-    if backend == "torch" or (backend is None and isinstance(device, torch.device)):
+    is_torch = isinstance(device, torch.device) or isinstance(arguments["dtype"], torch.dtype)
+    if backend == "torch" or (backend is None and is_torch):
         # An index needs the values of all lengths for the shape of its result.
         symbolic = ("shape", "seed", "fans") if arguments["index"] is None else ("seed", "fans")
         frozen = {

@@ -97,8 +97,8 @@ def as_jax(
 def as_torch(
     spec: Initializer,
     *,
-    seed: Any,
-    name: str,
+    seed: Any = None,
+    name: str = "",
     layout: str | None = None,
     sizes: Mapping[str, int] | None = None,
     fans: Fans | None = None,
@@ -108,8 +108,8 @@ def as_torch(
     Args:
         spec: the initializer.
         seed: as for ``draw``.
-        name: the parameter's name; required, since one name on two layers would give them the
-            same values.
+        name: the parameter's name; required for a random law, since one name on two layers would give them
+            the same values.
         layout: one letter per axis, "OI" for a Linear weight; specs with a fan raise without it.
         sizes: how merged axes split.
         fans: (fan_in, fan_out) instead of the layout's.
@@ -118,7 +118,7 @@ def as_torch(
         A frozen callable that fills a tensor in place and returns it.
 
     Raises:
-        ArgumentTypeError: no spec, or no seed for a random one. ArgumentValueError: an empty name.
+        ArgumentTypeError: no spec, or no seed for a random one. ArgumentValueError: no name for a random one.
 
     Example:
         >>> import unified_init as ui
@@ -136,8 +136,8 @@ def as_torch(
 def as_keras(
     spec: Initializer,
     *,
-    seed: int,
-    name: str,
+    seed: int | None = None,
+    name: str = "",
     layout: str | None = None,
     sizes: Mapping[str, int] | None = None,
     fans: Fans | None = None,
@@ -146,33 +146,35 @@ def as_keras(
 
     Args:
         spec: the initializer.
-        seed: an int in [0, 2**64), which is serialised.
-        name: the parameter's name; required, since one name on two layers would give them the
-            same values.
+        seed: an int in [0, 2**64), which is serialised; required for a random law.
+        name: the parameter's name; required for a random law, since one name on two layers would give them
+            the same values.
         layout: one letter per axis, "IO" for a Dense kernel; specs with a fan raise without it.
         sizes: how merged axes split.
         fans: (fan_in, fan_out) instead of the layout's.
 
     Returns:
         An object with ``get_config`` and ``from_config``; it is saved with a ``.keras`` file and
-        read back from it, in a new process after ``import unified_init.keras``.
+        read back from it wherever ``unified_init`` is imported.
 
     Raises:
         BackendError: Keras is not installed. ArgumentTypeError: the seed is no int.
-        ArgumentValueError: an empty name.
+        ArgumentValueError: no name for a random law.
 
     Example:
         >>> import unified_init as ui
-        >>> ui.as_keras(ui.zeros(), seed=0, name="dense/bias").get_config()["name"]
-        'dense/bias'
+        >>> ui.as_keras(ui.glorot_uniform(), seed=0, name="dense/kernel", layout="IO").get_config()["name"]
+        'dense/kernel'
+        >>> zeros = ui.as_keras(ui.zeros())
 
     Differs from:
         ``keras.initializers``: the same values on every backend of Keras, and two layers never
         share them.
     """
     call = named_call(spec, name, layout, sizes, fans)
-    check_seed(seed, spec)
-    if not isinstance(seed, int):
+    if spec.is_random or seed is not None:
+        check_seed(seed, spec)
+    if not (seed is None or isinstance(seed, int)):
         msg = f"`seed` of a Keras initializer is serialised and must be an int, got {shown(seed)}."
         raise ArgumentTypeError(msg)
     try:

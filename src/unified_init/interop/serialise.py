@@ -49,7 +49,22 @@ def to_json(spec: Initializer) -> str:
 
 
 def to_dict(spec: Initializer) -> dict[str, Any]:
-    """Return a spec as the values of its JSON text."""
+    """Return a spec as a mapping of plain values: those of its JSON text, for configurations and YAML.
+
+    Args:
+        spec: the initializer.
+
+    Returns:
+        A new dict of dicts, lists, strings and numbers; infinite bounds are the strings "inf" and "-inf".
+
+    Raises:
+        ArgumentTypeError: ``spec`` is not a spec.
+
+    Example:
+        >>> import unified_init as ui
+        >>> ui.to_dict(ui.he_normal())["scale"]
+        {'kind': 'VarianceScaling', 'scale': 2.0, 'mode': 'fan_in'}
+    """
     if not isinstance(spec, Initializer):
         msg = f"`spec` must be an Initializer, got {shown(spec)}."
         raise ArgumentTypeError(msg)
@@ -87,7 +102,22 @@ def from_json(text: str) -> Initializer:
 
 
 def from_dict(data: Any) -> Initializer:
-    """Return the spec that the values of JSON text describe; see ``from_json``."""
+    """Return the spec that a mapping of plain values describes.
+
+    Args:
+        data: what ``to_dict`` returned, of this or an earlier release; ``get`` reads shorter ones.
+
+    Returns:
+        An equal spec.
+
+    Raises:
+        ArgumentValueError: as for ``from_json``.
+
+    Example:
+        >>> import unified_init as ui
+        >>> ui.from_dict(ui.to_dict(ui.he_normal())) == ui.he_normal()
+        True
+    """
     data = _expect(data, FIELDS, "spec")
     if type(data["schema"]) not in {int, float} or data["schema"] != SCHEMA:
         msg = f"spec.schema: must be {SCHEMA}, the schema of this release, got {shown(data['schema'])}."

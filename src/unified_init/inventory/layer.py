@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from unified_init.core import checks
 from unified_init.core.public import public
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.parts import Part
-from unified_init.inventory.records import KINDS, PLACES, ROLES
+from unified_init.inventory.vocabulary import KINDS, PLACES, ROLES
 from unified_init.law.layout import parse, size_items
+
+if TYPE_CHECKING:
+    from unified_init.inventory.vocabulary import Kind, Place
 
 __all__ = ["Layer", "Named", "Split", "layer_items", "place_items"]
 
@@ -145,7 +148,7 @@ class Layer:
         (32, 8)
     """
 
-    kind: str | None = None
+    kind: Kind | None = None
     tensors: Named = ()
     centred: bool | None = None
     fans: tuple[int, int] | None = None
@@ -219,7 +222,7 @@ def layer_items(layers: Any) -> tuple[tuple[str, Layer], ...]:
     return tuple(items.items())
 
 
-def place_items(places: Any) -> tuple[tuple[str, str], ...]:
+def place_items(places: Any) -> tuple[tuple[str, Place], ...]:
     """Return checked places by glob."""
     pairs = checks.pairs(places)
     if pairs is None:

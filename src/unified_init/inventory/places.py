@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from unified_init.inventory.records import Record
+    from unified_init.inventory.vocabulary import Place
 
 __all__ = ["block_of", "placed", "unwrapped", "words_of"]
 
@@ -25,7 +26,7 @@ MLP = re.compile(
     r"^(ff|intermediate|output|transition|experts?)(_|\d|n?$)|(^|_)(mlp|ffn|feed_?forward|moe)"
     r"|densereludense|positionwise"
 )
-PROJECTIONS = {
+PROJECTIONS: dict[Place, str] = {
     "attention.qkv": "qkv c_attn in_proj in_proj_weight in_proj_bias query_key_value wqkv qkv_proj att_proj",
     "attention.query": (
         "q query q_proj wq q_lin to_q query_proj linear_q query_dense q_proj_weight self_query"
@@ -40,7 +41,7 @@ PROJECTIONS = {
     ),
     "attention.extra": "relative_attention_bias bias_k bias_v relative_position_bias_table",
 }
-FORWARD = {
+FORWARD: dict[Place, str] = {
     "mlp.in": (
         "c_fc fc1 wi wi_1 up_proj w3 dense_h_to_4h lin1 fc_in linear1 linear_1 lin_1 fc_1 fc1_x ff_proj "
         "feedforward_intermediate_dense intermediate_dense gate_up_proj ffn pwconv1"
@@ -51,7 +52,7 @@ FORWARD = {
         "feedforward_output_dense output_dense ffn_output pwconv2"
     ),
 }
-STANDALONE = {  # words that say enough without a context, the more specific first
+STANDALONE: dict[Place, str] = {  # words that say enough without a context, the more specific first
     "modulation": "adaln_modulation adaln ada_ln modulation",
     "time": "t_embedder time_embed time_embedding time_embedder timestep_embedder time_mlp",
     "shortcut": (
@@ -66,7 +67,8 @@ STANDALONE = {  # words that say enough without a context, the more specific fir
     "stem": "stem conv_stem stem_conv initial_conv conv_init conv1_conv",
 }
 # Words of layers at the top of a model.
-ROOTS = {"fc": "head", "ff_out": "head", "conv1": "stem", "conv_proj": "patch"}
+BERT: dict[str, Place] = {"intermediate": "mlp.in", "output": "mlp.out"}
+ROOTS: dict[str, Place] = {"fc": "head", "ff_out": "head", "conv1": "stem", "conv_proj": "patch"}
 WRAPPERS = re.compile(r"res_?net\d*|transformer|model|module|backbone|base_model")
 # Words that mean a projection of attention even if no word above them says attention.
 UNAMBIGUOUS = (
@@ -157,7 +159,7 @@ def placed(records: list[Record]) -> tuple[Record, ...]:
     )
 
 
-def _lookup(table: dict[str, str], word: str) -> str:
+def _lookup(table: dict[Place, str], word: str) -> Place:
     return next(
         (
             place
@@ -178,7 +180,7 @@ def _first_of_block(record: Record) -> str:
     return flat_match[1] if flat_match and flat_match[2] == "0" else ""
 
 
-def _place(record: Record, *, within: bool) -> str:
+def _place(record: Record, *, within: bool) -> Place:
     words = words_of(record.path)
     if record.kind == "parameter":  # named like a layer, without one around it: experts/down_proj
         words = [*words, ""]
@@ -202,7 +204,7 @@ def _routes(words: tuple[str, ...], mixtures: set[tuple[str, ...]]) -> bool:
     )
 
 
-def _table(words: list[str], layer: str) -> str:
+def _table(words: list[str], layer: str) -> Place:
     """Return the place of an embedding."""
     text = " ".join(words)  # a table may be a tensor of its own: `self.wpe = Param(...)`
     if TYPE.search(text):
@@ -222,7 +224,7 @@ def _context(words: list[str]) -> str:
     return ""
 
 
-def _projection(words: list[str], layer: str, *, within: bool) -> str:
+def _projection(words: list[str], layer: str, *, within: bool) -> Place:
     """Return the place of a projection of attention or of a feed-forward layer."""
     for word in (layer, words[-1]):
         if word in UNAMBIGUOUS.split():
@@ -233,13 +235,13 @@ def _projection(words: list[str], layer: str, *, within: bool) -> str:
         case "mlp" if layer == "dense":  # BERT: intermediate.dense, output.dense, attention.output.dense
             if any(ATTENTION.search(word) for word in words[:-2]):
                 return "attention.out"
-            return {"intermediate": "mlp.in", "output": "mlp.out"}.get(words[-3], "")
+            return BERT.get(words[-3], "")
         case "mlp":
             return _lookup(FORWARD, layer)
     return _lookup(FORWARD, layer) if layer in DIRECT.split() and within else ""
 
 
-def _standalone_place(words: list[str]) -> str:
+def _standalone_place(words: list[str]) -> Place:
     """Return the place that one word of a path says by itself; "" if none does."""
     layer_words = [word for word in words[:-1] if not WRAPPERS.fullmatch(word)]
     if len(layer_words) == 1 and layer_words[0] in ROOTS:
@@ -254,7 +256,7 @@ def _standalone_place(words: list[str]) -> str:
     )
 
 
-def _pairs(records: list[Record]) -> dict[int, str]:
+def _pairs(records: list[Record]) -> dict[int, Place]:
     """Return the places of the two layers of feed-forward branches that only numbers distinguish."""
     branches: dict[str, dict[int, list[int]]] = {}
     for index, record in enumerate(records):
@@ -266,10 +268,11 @@ def _pairs(records: list[Record]) -> dict[int, str]:
             branches.setdefault(_above(record.path), {}).setdefault(int(number_match[1] or 0), []).append(
                 index
             )
-    places: dict[int, str] = {}
+    places: dict[int, Place] = {}
+    in_and_out: tuple[Place, Place] = ("mlp.in", "mlp.out")
     for layers in branches.values():
-        if len(layers) == 2:  # noqa: PLR2004  # in and out
-            for number, place in zip(sorted(layers), ("mlp.in", "mlp.out"), strict=True):
+        if len(layers) == len(in_and_out):
+            for number, place in zip(sorted(layers), in_and_out, strict=True):
                 places |= dict.fromkeys(layers[number], place)
     return places
 
@@ -280,8 +283,8 @@ def _above(path: str) -> str:
 
 
 def _last(
-    records: list[Record], kinds: tuple[str, ...], pattern: re.Pattern[str], place: str
-) -> dict[int, str]:
+    records: list[Record], kinds: tuple[str, ...], pattern: re.Pattern[str], place: Place
+) -> dict[int, Place]:
     """Return the place of the last numbered layer of each residual block of convolutions."""
     blocks: dict[str, dict[int, list[int]]] = {}
     for index, record in enumerate(records):

@@ -15,28 +15,14 @@ from unified_init.core.public import public
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.parts import Part, pairs_of
+from unified_init.inventory.vocabulary import KINDS, PLACES, ROLES
 from unified_init.law.layout import bind, size_items
 
 if TYPE_CHECKING:
     from unified_init.inventory.parts import Box
+    from unified_init.inventory.vocabulary import Kind, Place, Role
 
-__all__ = ["KINDS", "PLACES", "ROLES", "Record"]
-
-KINDS = (
-    "linear", "conv", "conv_transpose", "bilinear", "embedding", "batch_norm", "layer_norm", "group_norm",
-    "rms_norm", "lstm", "gru", "rnn", "attention", "prelu", "lora", "parameter",
-)  # fmt: skip
-ROLES = (
-    "kernel", "recurrent_kernel", "projection", "bias", "recurrent_bias", "scale", "offset", "mean",
-    "variance", "count", "embedding", "position", "token", "layer_scale", "slope", "adapter_a",
-    "adapter_b", "parameter", "buffer",
-)  # fmt: skip
-# The architectural roles of layers, to which published recipes refer.
-PLACES = (
-    "", "attention.query", "attention.key", "attention.value", "attention.qkv", "attention.out",
-    "attention.extra", "mlp.in", "mlp.gate", "mlp.out", "router", "head", "patch", "stem", "shortcut",
-    "last_norm", "last_conv", "modulation", "time", "embedding.token", "embedding.position", "embedding.type",
-)  # fmt: skip
+__all__ = ["Record"]
 
 
 def _check_part(part: object) -> None:
@@ -104,11 +90,11 @@ class Record:
     name: str
     path: str
     shape: tuple[int, ...]
-    kind: str
-    role: str
+    kind: Kind
+    role: Role
     layout: str | None = None
     sizes: tuple[tuple[str, int], ...] = ()
-    place: str = ""
+    place: Place = ""
     block: int | None = None
     dtype: str = "float32"
     inputs: int | None = None

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from unified_init.inventory.inventory import Inventory
     from unified_init.inventory.layer import Layer, Split
     from unified_init.inventory.records import Record
+    from unified_init.inventory.vocabulary import Place
 
 __all__ = ["check_taught", "taught", "with_layout"]
 
@@ -31,7 +32,7 @@ MERGED = re.compile(r"\(([^()]*)\)")
 def check_taught(
     inventories: Sequence[Inventory],
     layers: Iterable[tuple[str, Layer]],
-    places: Iterable[tuple[str, str]],
+    places: Iterable[tuple[str, Place]],
 ) -> None:
     """Refuse layers and places that are about nothing in any of the inventories."""
     records = [record for inventory in inventories for record in inventory]
@@ -55,7 +56,7 @@ def check_taught(
 
 
 def taught(
-    inventory: Inventory, layers: Iterable[tuple[str, Layer]], places: Iterable[tuple[str, str]]
+    inventory: Inventory, layers: Iterable[tuple[str, Layer]], places: Iterable[tuple[str, Place]]
 ) -> Inventory:
     """Return an inventory in which the records of described layers say what the description does.
 

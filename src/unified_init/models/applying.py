@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from unified_init.core.reprs import shown
 from unified_init.drawing.seeds import check_seed, is_traced, key_of
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from unified_init.recipes.assignment import Assignment
     from unified_init.recipes.recipe import Recipe
     from unified_init.walkers.protocol import Walker
+
+Model = TypeVar("Model")
 
 __all__ = ["apply", "inspect", "plan"]
 
@@ -141,7 +143,7 @@ def _stored(written: Sequence[Assignment]) -> set[str]:
 
 
 def apply(
-    model: Any,
+    model: Model,
     recipe: Recipe,
     *,
     seed: Any = None,
@@ -154,7 +156,7 @@ def apply(
     places: Mapping[str, str] | None = None,
     inventory: Inventory | None = None,
     strip: Sequence[str] | str | None = None,
-) -> tuple[Any, Report]:
+) -> tuple[Model, Report]:
     """Give every parameter of a model the values of a recipe, and report it.
 
     All that can be refused is refused before the first value is written; what can still stop a PyTorch

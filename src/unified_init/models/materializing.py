@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from unified_init.backends import registry
 from unified_init.drawing.seeds import check_seed
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from unified_init.models.report import Report
     from unified_init.recipes.recipe import Recipe
     from unified_init.walkers.protocol import Materializer
+
+Model = TypeVar("Model")
 
 __all__ = ["materialize", "unfilled"]
 
@@ -57,7 +59,7 @@ def unfilled() -> AbstractContextManager[None]:
 
 
 def materialize(
-    model: Any,
+    model: Model,
     recipe: Recipe,
     *,
     seed: Any = None,
@@ -69,7 +71,7 @@ def materialize(
     layers: Mapping[Any, Layer] | None = None,
     places: Mapping[str, str] | None = None,
     strip: Sequence[str] | str | None = None,
-) -> tuple[Any, Report]:
+) -> tuple[Model, Report]:
     """Give a PyTorch model on ``meta`` memory and the values of a recipe, in place.
 
     The model may be sharded by then: each rank has memory for its part only. Ties, ``requires_grad`` and

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from unified_init.inventory.places import words_of
 from unified_init.recipes.assignment import law_with_fans
-from unified_init.recipes.fan_conventions import CONVENTIONS
+from unified_init.recipes.fan_conventions import FANS_BY_CONVENTION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from unified_init.inventory.inventory import Inventory
     from unified_init.inventory.records import Record
     from unified_init.recipes.assignment import Assignment, Piece
+    from unified_init.recipes.fan_conventions import Convention
 
 __all__ = ["framework_ratio", "notes_of"]
 
@@ -26,7 +27,7 @@ FUSED = re.compile(
     r"(^|_)(c_attn|in_proj\w*|w?qkv\w*|query_key_value|kv(_proj)?|to_kv|gate_up\w*)$", re.IGNORECASE
 )
 QUERIES = ("attention.query", "attention.key", "attention.value")
-CONVENTION_OF = {
+CONVENTION_OF: dict[str, Convention] = {
     "torch": "torch", "keras": "keras", "flax_nnx": "flax", "flax_linen": "flax", "haiku": "haiku",
     "equinox": "equinox",
 }  # fmt: skip
@@ -38,7 +39,7 @@ def framework_ratio(assignment: Assignment, piece: Piece, framework: str) -> flo
     name = CONVENTION_OF.get(framework)
     if name is None or not piece.spec.needs or not piece.law.random:
         return None
-    own = law_with_fans(record, piece, piece.spec, CONVENTIONS[name](record))
+    own = law_with_fans(record, piece, piece.spec, FANS_BY_CONVENTION[name](record))
     true = law_with_fans(record, piece, piece.spec, record.fans)
     if own is None or true is None or not own.std > 0.0 or not true.std > 0.0:
         return None

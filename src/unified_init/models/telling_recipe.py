@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 
     from unified_init.inventory.inventory import Inventory
     from unified_init.inventory.records import Record
+    from unified_init.inventory.vocabulary import Role
     from unified_init.models.match_units import Unit
 
 __all__ = ["stream_of", "telling"]
 
-ABOUT_ONE = ("scale", "variance", "layer_scale")
-ABOUT_ZERO = ("bias", "recurrent_bias", "offset", "mean")
+ABOUT_ONE: tuple[Role, ...] = ("scale", "variance", "layer_scale")
+ABOUT_ZERO: tuple[Role, ...] = ("bias", "recurrent_bias", "offset", "mean")
 
 
 def telling(a: Inventory, b: Inventory, names: Mapping[str, str], gain: float = 1.0) -> tuple[Recipe, Recipe]:

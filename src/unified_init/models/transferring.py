@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from unified_init.models.transfer_source import Source
     from unified_init.walkers.protocol import Walker
 
+Model = TypeVar("Model")
+
 __all__ = ["transfer"]
 
 # ruff: noqa: ANN401  # models of any framework
@@ -40,12 +42,12 @@ SUMMED = ("lstm", "rnn")  # cells whose two biases are only ever added
 
 def transfer(
     source: Any,
-    target: Any,
+    target: Model,
     names: Mapping[str, str] | None = None,
     *,
     inventory: Inventory | None = None,
     strict: bool = True,
-) -> Any:
+) -> Model:
     """Copy trained values from one model to another, whatever the frameworks and layouts of the two.
 
     Every tensor of the target gets the values of its counterpart: axes are permuted, gates reordered, fused
@@ -134,7 +136,8 @@ def transfer(
     ]
     writes = _writes(walker, target, opened, pairs)
     walker.check(target, sorted(writes))
-    return walker.commit(target, writes)
+    result: Model = walker.commit(target, writes)
+    return result
 
 
 def _is_decided(tensor: LogicalTensor, names: Mapping[str, str] | None) -> bool:

@@ -7,7 +7,7 @@ recipe names the convention, and a model ported to any framework gets the same l
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 from unified_init.law.layout import parse
 
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from unified_init.inventory.records import Record
     from unified_init.law.law import Fans
 
-__all__ = ["CONVENTIONS"]
+__all__ = ["CONVENTIONS", "FANS_BY_CONVENTION", "Convention"]
+
+Convention = Literal["own", "torch", "keras", "flax", "haiku", "equinox", "fused", "flat"]
+CONVENTIONS: tuple[Convention, ...] = get_args(Convention)
 
 # Grouped convolutions of Keras, which stores them as any other even where a group has one input.
 KERAS_CONVS = ("Conv1D", "Conv2D", "Conv3D")
@@ -150,7 +153,7 @@ def flat(record: Record) -> Fans:
     return record.fans[0], record.outputs
 
 
-CONVENTIONS: dict[str, Callable[[Record], Fans]] = {
+FANS_BY_CONVENTION: dict[Convention, Callable[[Record], Fans]] = {
     "own": true_fans,
     "torch": torch,
     "keras": keras,

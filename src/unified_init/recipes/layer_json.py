@@ -7,7 +7,7 @@ from typing import Any
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentValueError, UnifiedInitError
 from unified_init.inventory.layer import Layer, Split
-from unified_init.inventory.records import KINDS, ROLES
+from unified_init.inventory.vocabulary import KINDS, ROLES
 
 __all__ = ["layer_from_tree", "layer_schema", "layer_tree"]
 

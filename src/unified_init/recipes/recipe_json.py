@@ -8,7 +8,8 @@ from typing import Any
 from unified_init.core import checks, json_text
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError, UnifiedInitError
-from unified_init.interop.serialise import from_dict, to_dict
+from unified_init.interop.getting import get
+from unified_init.interop.serialise import to_dict
 from unified_init.law.law import STREAM
 from unified_init.recipes.layer_json import layer_from_tree, layer_tree
 from unified_init.recipes.recipe import Recipe
@@ -63,9 +64,10 @@ def recipe_from_json(text: str) -> Recipe:
 
     Args:
         text: what ``recipe_to_json`` returned, or written by hand. In a rule, ``kind``, ``role``,
-            ``place``, ``name`` and ``path`` are a word or a list of words; ``spec`` is null or has the
-            fields of ``ui.to_json``, of which ``factor`` and ``upscale`` may be left out; ``index`` is a list
-            of [start, stop]. ``layers`` has the fields of ``ui.Layer`` by class name or glob.
+            ``place``, ``name`` and ``path`` are a word or a list of words; ``spec`` is null, the name of a
+            preset, an object with that name and arguments, or has the fields of ``ui.to_json``, of which
+            ``factor`` and ``upscale`` may be left out; ``index`` is a list of [start, stop]. ``layers`` has
+            the fields of ``ui.Layer`` by class name or glob.
 
     Returns:
         An equal recipe.
@@ -104,10 +106,10 @@ def recipe_from_yaml(text: str) -> Recipe:
         ... stream: threefry-1
         ... name: zero biases
         ... rules:
-        ...   - role: bias
-        ...     spec: {distribution: {kind: Constant, value: 0.0}, scale: {kind: Gain, gain: 1.0}}
+        ...   - {role: bias, spec: zeros}
+        ...   - {kind: embedding, spec: {name: normal, mean: 0, std: 0.02}}
         ... ''')
-        >>> recipe.rules[0] == ui.Rule(spec=ui.zeros(), role="bias")
+        >>> recipe.rules[1] == ui.Rule(spec=ui.normal(0, 0.02), kind="embedding")
         True
     """
     text = checks.text("text", text)
@@ -204,10 +206,12 @@ def _rule(tree: Any, path: str) -> Rule:
 
 
 def _spec(tree: Any, path: str) -> Any:
-    _expect(tree, SPEC_FIELDS, ("distribution", "scale"), path)
-    fields = {"schema": SCHEMA, "stream": STREAM, "factor": 1.0, "upscale": 1} | tree
+    is_preset = isinstance(tree, str) or (isinstance(tree, dict) and "name" in tree)
+    if not is_preset:
+        _expect(tree, SPEC_FIELDS, ("distribution", "scale"), path)
+        tree = {"schema": SCHEMA, "stream": STREAM, "factor": 1.0, "upscale": 1} | tree
     try:
-        return from_dict(fields)
+        return get(tree)
     except UnifiedInitError as error:
         msg = f"{path}: {error}"
         raise ArgumentValueError(msg) from None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from unified_init.inventory.records import KINDS, PLACES, ROLES
+from unified_init.inventory.vocabulary import KINDS, PLACES, ROLES
 from unified_init.law.law import STREAM
 from unified_init.recipes.fan_conventions import CONVENTIONS
 from unified_init.recipes.layer_json import layer_schema
 from unified_init.recipes.rule import PADDINGS, UNITS
+from unified_init.spec import presets
 
 __all__ = ["SCHEMA", "recipe_schema"]
 
@@ -36,16 +37,23 @@ def recipe_schema() -> dict[str, Any]:
         "properties": {"kind": text},
         "required": ["kind"],
     }
+    preset = {"enum": list(presets.__all__)}
     spec = {
-        "type": "object",
-        "properties": {
-            "distribution": part,
-            "scale": part,
-            "factor": {"type": "number", "exclusiveMinimum": 0},
-            "upscale": {"type": "integer", "minimum": 1},
-        },
-        "required": ["distribution", "scale"],
-        "additionalProperties": False,
+        "anyOf": [
+            preset,
+            {"type": "object", "properties": {"name": preset}, "required": ["name"]},
+            {
+                "type": "object",
+                "properties": {
+                    "distribution": part,
+                    "scale": part,
+                    "factor": {"type": "number", "exclusiveMinimum": 0},
+                    "upscale": {"type": "integer", "minimum": 1},
+                },
+                "required": ["distribution", "scale"],
+                "additionalProperties": False,
+            },
+        ]
     }
     end = {"anyOf": [{"type": "integer"}, {"type": "null"}]}
     fan = {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "null"}]}

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from unified_init.core import checks
 from unified_init.core.patterns import compiled, matches
 from unified_init.core.public import public
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.inventory.records import KINDS, PLACES, ROLES, Record
+from unified_init.inventory.records import Record
+from unified_init.inventory.vocabulary import KINDS, PLACES, ROLES
 from unified_init.law.layout import parse, size_items
-from unified_init.recipes.fan_conventions import CONVENTIONS
+from unified_init.recipes.fan_conventions import CONVENTIONS, FANS_BY_CONVENTION
 from unified_init.spec.fans import explicit_fans
 from unified_init.spec.initializer import Initializer
 
@@ -21,12 +22,16 @@ if TYPE_CHECKING:
 
     from unified_init.inventory.layer import Named
     from unified_init.inventory.parts import Box
+    from unified_init.inventory.vocabulary import Kind, Place, Role
     from unified_init.law.law import Fans
+    from unified_init.recipes.fan_conventions import Convention
 
 __all__ = ["PADDINGS", "UNITS", "Rule", "check_record"]
 
-UNITS = ("part", "whole")
-PADDINGS = ("drawn", "zero")
+Unit = Literal["part", "whole"]
+Padding = Literal["drawn", "zero"]
+UNITS: tuple[Unit, ...] = get_args(Unit)
+PADDINGS: tuple[Padding, ...] = get_args(Padding)
 
 Words = str | tuple[str, ...]  # one word, or alternatives; a rule keeps a tuple
 
@@ -40,9 +45,9 @@ class Rule:
 
     Args:
         spec: their initializer; None leaves them as they are.
-        kind: kinds of layer, such as "linear"; a wrong one is refused with the whole list.
-        role: roles in the layer, such as "kernel" or "bias".
-        place: places in the architecture, such as "attention.out".
+        kind: kinds of layer, of ``ui.KINDS``, such as "linear".
+        role: roles in the layer, of ``ui.ROLES``, such as "kernel" or "bias".
+        place: places in the architecture, of ``ui.PLACES``, such as "attention.out".
         name: patterns of the stream name: a glob, whose ``*`` crosses dots and slashes, or "re:" and a
             regular expression that the whole name must match.
         path: patterns of the native path, in the same way.
@@ -51,8 +56,8 @@ class Rule:
         depthwise: whether the convolution is depthwise.
         fused: whether the record has parts.
         predicate: a function of the record; such a rule cannot be written as JSON.
-        fans: the convention that computes the fans, of ``CONVENTIONS``: "own" (the true ones), "torch",
-            "keras", "flax" or "haiku"; or a pair of numbers.
+        fans: the convention that computes the fans, of ``ui.CONVENTIONS``, such as "own" (the true ones) or
+            "torch"; or a pair of numbers.
         unit: "part" draws each part of a fused record as its own tensor, "whole" all as one.
         layout: the layout of these tensors, in place of the record's; its fans are then those of the layout.
         sizes: sizes of merged axes of ``layout``, such as {"B": groups}.
@@ -77,9 +82,9 @@ class Rule:
     """
 
     spec: Initializer | None
-    kind: Words | None = None
-    role: Words | None = None
-    place: Words | None = None
+    kind: Kind | tuple[Kind, ...] | None = None
+    role: Role | tuple[Role, ...] | None = None
+    place: Place | tuple[Place, ...] | None = None
     name: Words | None = None
     path: Words | None = None
     shape: tuple[int, ...] | None = None
@@ -87,13 +92,13 @@ class Rule:
     depthwise: bool | None = None
     fused: bool | None = None
     predicate: Callable[[Record], bool] | None = None
-    fans: str | tuple[float | None, float | None] = "own"
-    unit: str = "part"
+    fans: Convention | tuple[float | None, float | None] = "own"
+    unit: Unit = "part"
     layout: str | None = None
     sizes: Named = ()
     index: slice | tuple[slice | tuple[int | None, int | None], ...] = ()
     parts: tuple[tuple[str, Initializer], ...] = ()
-    padding: str = "drawn"
+    padding: Padding = "drawn"
     by_block: float = 0.0
     optional: bool = False
     note: str = ""
@@ -144,7 +149,7 @@ class Rule:
 
     def _check_effects(self) -> None:
         if isinstance(self.fans, str):
-            object.__setattr__(self, "fans", checks.choice("fans", self.fans, tuple(CONVENTIONS)))
+            object.__setattr__(self, "fans", checks.choice("fans", self.fans, CONVENTIONS))
         elif len(checks.entries(self.fans) or ()) != 2:  # noqa: PLR2004  # a pair
             msg = f"`fans` must be a convention or a pair (fan_in, fan_out), got {shown(self.fans)}."
             raise ArgumentTypeError(msg)
@@ -226,7 +231,7 @@ class Rule:
     def fans_of(self, record: Record) -> Fans:
         """Return the fans that the rule gives to a record."""
         check_record(record)
-        return CONVENTIONS[self.fans](record) if isinstance(self.fans, str) else self.fans
+        return FANS_BY_CONVENTION[self.fans](record) if isinstance(self.fans, str) else self.fans
 
     def __str__(self) -> str:
         """Return the conditions in a few words."""

@@ -133,6 +133,17 @@ class Initializer:
                 )
                 raise ArgumentValueError(msg)
 
+    if not TYPE_CHECKING:  # for a type checker a spec is no function
+
+        def __call__(self, *_args, **_arguments):  # noqa: ANN002, ANN003, ANN204  # whatever a framework passes
+            """Refuse to be called, as frameworks call their initializers; say what they do call."""
+            msg = (
+                f"{self.label} is a spec, which is not called: ui.draw(spec, shape, ...) draws it, and "
+                "ui.as_jax(spec, ...), ui.as_torch(spec, ...) or ui.as_keras(spec, ...) make what a "
+                "framework calls."
+            )
+            raise ArgumentTypeError(msg)
+
     def __mul__(self, factor: float) -> Initializer:
         """Return the spec whose values are ``factor`` times these."""
         if isinstance(factor, Initializer):

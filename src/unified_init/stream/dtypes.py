@@ -59,6 +59,12 @@ DTYPES: dict[str, DType] = {
               is_complex=True),
     )
 }  # fmt: skip
+# Short names that mean one type wherever they are used. "float" is none of them: it has 32 bits in torch and
+# 64 in NumPy.
+ALIASES = {
+    "bf16": "bfloat16", "fp16": "float16", "half": "float16", "fp32": "float32", "single": "float32",
+    "fp64": "float64", "double": "float64", "cfloat": "complex64", "cdouble": "complex128",
+}  # fmt: skip
 # The classes of NumPy's dtypes. A name of NumPy is put together each time that it is asked for.
 CONCRETE: dict[type, str] = {type(dtype.numpy): name for name, dtype in DTYPES.items()}
 
@@ -81,6 +87,7 @@ def dtype_of(value: object) -> DType:
     """Return the element type for a name or for a framework's own dtype object."""
     if isinstance(value, str):
         name = checks.plain(value) or ""
+        name = ALIASES.get(name, name)
     elif type(value).__module__ == "torch" and type(value).__name__ == "dtype":
         name = _torch_name(value)
     elif type(value) in CONCRETE:
@@ -95,10 +102,18 @@ def dtype_of(value: object) -> DType:
         *names, last = DTYPES
         msg = (
             f"`dtype` must be one of {', '.join(names)} or {last}, by name or as a framework's own "
-            f"dtype; got {shown(value)}."
+            f"dtype; got {shown(value)}{_hint(name) if isinstance(value, str) else ''}."
         )
         raise ArgumentValueError(msg)
     return DTYPES[name]
+
+
+def _hint(name: str) -> str:
+    """Return the name that was probably meant, as the end of a message."""
+    if name == "float":
+        return ": write 'float32' (torch's float) or 'float64' (NumPy's)"
+    question = checks.nearest(name, tuple(DTYPES))
+    return f"; {question.removesuffix('?')}" if question else ""
 
 
 @functools.lru_cache(maxsize=64)  # torch has no more types; printing one takes microseconds

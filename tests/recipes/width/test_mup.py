@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.helpers.messages import refused
 
 import unified_init as ui
+
+if TYPE_CHECKING:
+    from unified_init.inventory.vocabulary import Kind
 
 pytestmark = pytest.mark.needs("torch")
 
@@ -253,7 +256,7 @@ def test_a_tied_head_has_the_multiplier() -> None:
     assert (row.kind, row.adam, row.multiplier) == ("vector", 1.0, BASE / WIDTH)
 
 
-def inventory(*shape: int, layout: str | None = "OI", kind: str = "linear") -> ui.Inventory:
+def inventory(*shape: int, layout: str | None = "OI", kind: Kind = "linear") -> ui.Inventory:
     """Return an inventory of one parameter."""
     record = ui.Record(name="w", path="w", shape=shape, layout=layout, kind=kind, role="kernel")
     return ui.Inventory("torch", (record,))

@@ -217,7 +217,7 @@ def test_a_rank_outside_of_the_mesh_has_nothing_to_write() -> None:
         tensor = DTensor.from_local(
             torch.empty(0), mesh, (Shard(0),), run_check=False, shape=torch.Size((4, 4)), stride=(4, 1)
         )
-        assert ui.fill(tensor, ui.normal(0, 1), seed=0) is tensor
+        assert ui.fill(tensor, ui.normal(0, 1), seed=0, name="w") is tensor
 
 
 def test_a_model_on_meta_is_materialized_after_it_is_sharded() -> None:

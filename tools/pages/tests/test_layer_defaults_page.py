@@ -8,7 +8,7 @@ import math
 import pathlib
 import re
 import runpy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tools.pages import layer_defaults_page as recipes_page
@@ -18,6 +18,9 @@ from tools.pages.standard_layers import LAYERS, StandardLayer
 import unified_init as ui
 from unified_init.inventory.inventory import Inventory
 from unified_init.inventory.records import Record
+
+if TYPE_CHECKING:
+    from unified_init.inventory.vocabulary import Kind, Role
 
 DOCS = pathlib.Path(__file__).parents[3] / "docs"
 TITLES = {layer.title: layer for layer in LAYERS}
@@ -115,8 +118,10 @@ def test_a_fan_that_no_symbol_explains_is_an_error() -> None:
 
 def test_the_other_normalisations_have_the_same_laws() -> None:
     """Scale and offset of the four kinds are 1 and 0 by every recipe."""
-    for kind in ("batch_norm", "layer_norm", "group_norm", "rms_norm"):
-        for role, value in (("scale", 1.0), ("offset", 0.0)):
+    kinds: tuple[Kind, ...] = ("batch_norm", "layer_norm", "group_norm", "rms_norm")
+    values: dict[Role, float] = {"scale": 1.0, "offset": 0.0}
+    for kind in kinds:
+        for role, value in values.items():
             record = Record(name="w", path="w", shape=(8,), layout="O", kind=kind, role=role, outputs=8)
             for makers in DEFAULTS.values():
                 for make in filter(None, makers):

@@ -12,13 +12,14 @@ from unified_init.inventory.records import Record
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from unified_init.inventory.vocabulary import Role
     from unified_init.walkers.flax.leaves import Key, Layer, Leaf
 
 __all__ = ["CELLS", "cell_records"]
 
 # Cells with a separate layer for each gate, named "i" (input) or "h" (state) and the gate. Each record is a
 # role, that first letter, the gates in order, and the tensor.
-SEPARATE = {
+SEPARATE: dict[str, tuple[tuple[Role, str, str, str], ...]] = {
     "lstm": (("kernel", "i", "ifgo", "kernel"), ("recurrent_kernel", "h", "ifgo", "kernel"),
              ("bias", "h", "ifgo", "bias")),
     "gru": (("kernel", "i", "rzn", "kernel"), ("recurrent_kernel", "h", "rzn", "kernel"),

@@ -1,0 +1,84 @@
+"""Registers the initializer of ``as_keras`` with Keras wherever a process has both packages.
+
+Keras imports no module that a saved model names, so a class must be registered before a model is read. Until
+Keras is imported, a finder waits for it, and imports nothing itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.abc
+import importlib.machinery
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import ModuleType
+
+__all__ = ["register_when_imported"]
+
+KERAS = "keras"
+HOME = "unified_init.drawing.keras_initializer"  # importing it registers the class
+
+
+def register_when_imported() -> None:
+    """Register the class now if Keras is imported, else as soon as it is."""
+    if KERAS in sys.modules:
+        _register()
+    elif not any(isinstance(finder, KerasFinder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, KerasFinder())
+
+
+def _register() -> None:
+    """Register the class; what fails then is a Keras that is not whole, or not Keras 3."""
+    with contextlib.suppress(Exception):  # the import of Keras must not fail for it; as_keras says why
+        importlib.import_module(HOME)
+
+
+class KerasFinder(importlib.abc.MetaPathFinder):
+    """Finds Keras where it is, once, with a loader that registers the class when Keras is whole."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Return the spec of Keras; None for any other module."""
+        if fullname != KERAS or path is not None:
+            return None
+        with contextlib.suppress(ValueError):  # another thread has removed it
+            sys.meta_path.remove(self)
+        for finder in sys.meta_path:
+            spec = finder.find_spec(fullname, path, target) if hasattr(finder, "find_spec") else None
+            if spec is not None:
+                break
+        else:
+            sys.meta_path.insert(0, self)  # it may be installed later
+            return None
+        if spec.loader is not None:
+            spec.loader = RegisteringLoader(spec.loader)
+        return spec
+
+
+class RegisteringLoader(importlib.abc.Loader):
+    """Loads a module as its own loader does, and then registers the class."""
+
+    def __init__(self, loader: importlib.abc.Loader) -> None:
+        """Keep the loader."""
+        self.loader = loader
+
+    def __getattr__(self, name: str) -> object:
+        """Be the loader in all else: pkgutil and inspect ask it for paths and sources."""
+        return getattr(self.loader, name)
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
+        """Return the module of the loader."""
+        return self.loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Import the module, which from then on has its own loader."""
+        if module.__spec__ is not None:
+            module.__spec__.loader = self.loader
+        module.__loader__ = self.loader
+        self.loader.exec_module(module)
+        _register()

@@ -1,0 +1,107 @@
+"""Specs by name and by configuration: what a YAML file, a command line or a Hydra config can say."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from unified_init.core import checks
+from unified_init.core.reprs import shown
+from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
+from unified_init.interop.serialise import from_dict
+from unified_init.spec import presets
+from unified_init.spec.initializer import Initializer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["get"]
+
+
+def get(source: Initializer | str | Mapping[str, Any]) -> Initializer:
+    """Return the spec that a name or a configuration stands for.
+
+    Args:
+        source: the name of a preset, such as "he_normal"; a mapping with that name under "name" and the
+            preset's arguments beside it; the mapping of ``to_dict``; or a spec, which is returned as it is.
+
+    Returns:
+        The spec.
+
+    Raises:
+        ArgumentValueError: a name that no preset has, an argument that it does not take or that is missing.
+        ArgumentTypeError: another kind of object.
+
+    Example:
+        >>> import unified_init as ui
+        >>> ui.get("he_normal") == ui.he_normal()
+        True
+        >>> ui.get({"name": "normal", "mean": 0.0, "std": 0.02}) == ui.normal(0.0, 0.02)
+        True
+        >>> ui.get({"name": "icnr", "base": "he_normal", "factor": 2}) == ui.icnr(ui.he_normal(), 2)
+        True
+
+    Differs from:
+        ``keras.initializers.get``: a name has no argument that nobody gave, such as the std of "normal"; and
+        the names are those of this library (``from_native`` reads those of others).
+    """
+    if isinstance(source, Initializer):
+        return source
+    word = checks.plain(source)
+    if word is not None:
+        return _preset(word, {})
+    entries = checks.items(source)
+    if entries is None:
+        msg = (
+            "`source` must be the name of a preset, such as 'he_normal', a mapping with a name and "
+            f"arguments, or an Initializer, got {shown(source)}."
+        )
+        raise ArgumentTypeError(msg)
+    fields = {checks.plain(key) or shown(key): value for key, value in entries}
+    if "name" not in fields and "distribution" in fields:
+        return from_dict(fields)
+    name = checks.plain(fields.pop("name", None))
+    if name is None:
+        msg = (
+            "`source` must have the entry 'name', the name of a preset, or be what to_dict() returns, "
+            f"got {shown(source)}."
+        )
+        raise ArgumentValueError(msg)
+    return _preset(name, fields)
+
+
+def _preset(name: str, arguments: dict[str, Any]) -> Initializer:
+    """Return what a preset gives for its arguments."""
+    if name not in presets.__all__:
+        hint = checks.nearest(name, presets.__all__) or "dir(unified_init) lists the presets."
+        dotted = " from_native() reads names of other libraries." if "." in name else ""
+        msg = f"`source` {name!r} is not the name of a preset: {hint}{dotted}"
+        raise ArgumentValueError(msg)
+    preset = getattr(presets, name)
+    parameters = inspect.signature(preset).parameters
+    for argument in arguments:
+        if argument not in parameters:
+            listing = (
+                checks.nearest(argument, tuple(parameters)) or f"it takes {', '.join(parameters) or 'none'}."
+            )
+            msg = f"`source`: {name} has no argument {argument!r}; {listing}"
+            raise ArgumentValueError(msg)
+    missing = [
+        parameter.name
+        for parameter in parameters.values()
+        if parameter.default is parameter.empty and parameter.name not in arguments
+    ]
+    if missing:
+        msg = (
+            f"`source`: {name} needs {', '.join(missing)}: write a mapping such as "
+            f"{{'name': {name!r}, {', '.join(f'{argument!r}: ...' for argument in missing)}}}."
+        )
+        raise ArgumentValueError(msg)
+    try:
+        if "base" in arguments:  # of icnr, itself a spec
+            arguments = {**arguments, "base": get(arguments["base"])}
+        spec: Initializer = preset(**arguments)
+    except UnifiedInitError as error:
+        msg = f"`source`: {name}: {error}"
+        raise type(error)(msg) from None
+    return spec
