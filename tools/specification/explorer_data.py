@@ -1,0 +1,8 @@
+"""x."""
+
+from typing import Any
+
+
+def explorer_data() -> dict[str, Any]:
+    """X."""
+    return {}
