@@ -29,8 +29,8 @@ __all__ = ["vectors"]
 ABOUT = (
     "Test vectors of docs/stream.md. Words and floating-point numbers are bit patterns in hexadecimal; seeds "
     "and integers of tables are decimal text. sha256 is of little-endian bytes in storage order. The "
-    "quantile table 'squares' has the knots j**2 - 22528**2 for j = 0 ... 22528, as little-endian int32 in base64; "
-    "'squares, two halves' has -floor(knot / 2) after them."
+    "quantile table 'squares' has the knots j**2 - 22528**2 for j = 0 ... 22528, as little-endian int32 "
+    "in base64; 'squares, two halves' has -floor(knot / 2) after them."
 )
 SQUARE_TABLES = {1: "squares", 2: "squares, two halves"}
 
