@@ -106,3 +106,18 @@ function constant({ unit, scale }, shape, index, type, dtype) {
 
 /** SHA-256 of a drawn tensor's bytes in storage order, as hexadecimal digits. */
 export const checksum = ({ values, dtype }) => sha256Hex(bytesOf(values, dtype));
+
+/** The digest of a whole tensor, as `unified_init.digest` returns it: of its type, logical shape and values. */
+export function digest({ spec, shape, layout = null, sizes = null, fans = null, ...rest }) {
+  const digits = bind(shape, layout, sizes);
+  const logical = digits.map(({ size }) => size);
+  // Stored in logical order, the same tensor has the letters of its roles as its layout.
+  const letters = layout === null ? null : digits.map(({ role }) => role).join("");
+  const { values, dtype } = draw({ spec, shape: logical, layout: letters, fans, ...rest });
+  const head = new TextEncoder().encode(`${dtype}|${logical.join(",")}|`);
+  const bytes = bytesOf(values, dtype);
+  const message = new Uint8Array(head.length + bytes.length);
+  message.set(head);
+  message.set(bytes, head.length);
+  return sha256Hex(message);
+}

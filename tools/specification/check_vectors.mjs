@@ -1,6 +1,6 @@
 /** Compares docs/_static/unified_init.js with vectors.json: `node tools/specification/check_vectors.mjs [FILE]`. */
 import { readFileSync } from "node:fs";
-import { checksum, draw, resolve } from "../../docs/_static/unified_init.js";
+import { checksum, digest, draw, resolve } from "../../docs/_static/unified_init.js";
 import { bitsOf, bitsOf32, ofBits, ofBits32 } from "../../docs/_static/stream/doubles.js";
 import { log, normalQuantile, tail, truncatedMoments } from "../../docs/_static/stream/normal.js";
 import { compileTable, values32, values64 } from "../../docs/_static/stream/tables.js";
@@ -102,7 +102,8 @@ const SECTIONS = {
   draws: (vector) => {
     const drawn = draw(tensor(vector));
     const parts = TYPES[vector.dtype].complex ? 2 : 1;
-    return { drawn: drawn.shape, first: patterns(drawn, 4 * parts), sha256: checksum(drawn) };
+    const given = { drawn: drawn.shape, first: patterns(drawn, 4 * parts), sha256: checksum(drawn) };
+    return vector.digest ? { ...given, digest: digest(tensor(vector)) } : given;
   },
   fused: (vector) => {
     const drawn = Object.entries(vector.parts).map(([part, shape]) =>

@@ -29,7 +29,7 @@ PRESETS = (
     "uniform_unit_scaling", "siren", "normal", "truncated_normal", "trunc_normal", "uniform",
 )  # fmt: skip
 # What the page shows first where an argument has no default.
-STARTS = {
+STARTS: dict[str, dict[str, Any]] = {
     "normal": {"mean": 0.0, "std": 0.02},
     "truncated_normal": {"mean": 0.0, "std": 0.02},
     "uniform": {"low": -0.05, "high": 0.05},
@@ -53,10 +53,10 @@ FORMULAS: dict[str, tuple[int, Callable[..., Any]]] = {
 }
 # Two sets of arguments, with no number in common and none that is a formula of the others by chance.
 SAMPLES: tuple[dict[str, Any], ...] = (
-    {"mean": 0.1, "std": 0.37, "lower": -1.9, "upper": 2.3, "a": -0.73, "b": 0.83, "low": -0.29, "high": 0.71,
-     "scale": 1.7, "mode": "fan_in", "gain": 1.3, "factor": 1.43, "w0": 29.0},
-    {"mean": -0.21, "std": 0.41, "lower": -1.7, "upper": 2.7, "a": -1.1, "b": 1.31, "low": -0.17, "high": 0.59,
-     "scale": 2.9, "mode": "fan_avg", "gain": 1.2, "factor": 1.19, "w0": 31.0},
+    {"mean": 0.1, "std": 0.37, "lower": -1.9, "upper": 2.3, "a": -0.73, "b": 0.83, "low": -0.29,
+     "high": 0.71, "scale": 1.7, "mode": "fan_in", "gain": 1.3, "factor": 1.43, "w0": 29.0},
+    {"mean": -0.21, "std": 0.41, "lower": -1.7, "upper": 2.7, "a": -1.1, "b": 1.31, "low": -0.17,
+     "high": 0.59, "scale": 2.9, "mode": "fan_avg", "gain": 1.2, "factor": 1.19, "w0": 31.0},
 )  # fmt: skip
 LAYOUTS = (
     ("OI", "torch.nn.Linear", (64, 32)),

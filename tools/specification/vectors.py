@@ -235,6 +235,8 @@ def _draw(case: Case) -> dict[str, Any]:
     fields = _tensor(case) | {"seed": str(case.seed), "name": case.name, "dtype": case.dtype}
     if case.index is not None:
         fields["index"] = list(map(_entry, case.index))
+    elif case.spec != "constant array":  # its order is that of storage, whatever the layout
+        fields["digest"] = ui.digest(values, layout=case.layout, sizes=case.sizes)
     return fields | {"drawn": list(values.shape), "first": _patterns(values), "sha256": _sha256(values)}
 
 
