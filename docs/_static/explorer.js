@@ -2,6 +2,7 @@
 import { nativeCalls } from "./calls.js";
 import { histogram } from "./histogram.js";
 import { callOf, pythonText, specOf } from "./presets.js";
+import { bind } from "./stream/layouts.js";
 import { TYPES, bytesOf, digest, draw, resolve } from "./unified_init.js";
 
 const LARGEST = 65536; // values that are drawn; of a larger tensor the first ones
@@ -86,6 +87,11 @@ function readForm() {
   if (request.shape.reduce((a, b) => a * b, 1) > Number.MAX_SAFE_INTEGER) {
     throw new FieldError("shape", "The explorer takes tensors of up to 2**53 values.");
   }
+  try {
+    bind(request.shape, request.layout, request.sizes);
+  } catch (error) {
+    throw new FieldError(request.layout?.includes("(") && request.layout.includes(")") ? "sizes" : "layout", error.message);
+  }
   if (!/^[0-9]+$/.test(request.seed) || BigInt(request.seed) >= 1n << 64n) {
     throw new FieldError("seed", `The seed must be an integer from 0 to 2**64 - 1, got ${request.seed || "nothing"}.`);
   }
@@ -117,7 +123,7 @@ function definitions(list, entries) {
 }
 
 const short = (x) => String(Number(x.toPrecision(9)));
-const code = (text) => Object.assign(document.createElement("pre"), { textContent: text, tabIndex: 0 });
+const code = (text) => Object.assign(document.createElement("pre"), { textContent: text });
 
 function showLaw({ law, values, preset }) {
   at("formula").textContent = preset.formula.replace(/\s+/g, " ");

@@ -16,32 +16,38 @@ export function densityOf({ unit, loc, scale, low, high }) {
   };
 }
 
-/** The interval that the picture shows: the law's ends, or 4.5 standard deviations. */
-function shownInterval({ mean, std, low, high }) {
-  const [from, to] = [Math.max(low, mean - 4.5 * std), Math.min(high, mean + 4.5 * std)];
-  const margin = 0.04 * (to - from);
-  return [from - margin, to + margin];
+/** What the bins cover: the law's ends, or 4.5 standard deviations. */
+const covered = ({ mean, std, low, high }) => [Math.max(low, mean - 4.5 * std), Math.min(high, mean + 4.5 * std)];
+
+/** Round numbers in an interval, about five. */
+function ticks(from, to) {
+  const size = 10 ** Math.floor(Math.log10((to - from) / 4));
+  const step = [5, 2, 1].map((n) => n * size).find((candidate) => (to - from) / candidate >= 4) ?? size;
+  const first = Math.ceil(from / step);
+  return Array.from({ length: Math.floor(to / step) - first + 1 }, (_, n) => (first + n) * step);
 }
 
 /** The picture, with a text that says what it shows. */
 export function histogram(values, law, description) {
-  const [from, to] = shownInterval(law);
-  const width = (to - from) / BINS;
+  const [start, stop] = covered(law);
+  const margin = 0.04 * (stop - start);
+  const [from, to] = [start - margin, stop + margin];
+  const width = (stop - start) / BINS;
   const counts = new Array(BINS).fill(0);
   for (const value of values) {
-    const bin = Math.floor((value - from) / width);
+    const bin = Math.floor((value - start) / width);
     if (bin >= 0 && bin < BINS) counts[bin] += 1;
   }
   const heights = counts.map((count) => count / (values.length || 1) / width);
   const density = densityOf(law);
-  const points = Array.from({ length: 321 }, (_, n) => from + ((to - from) * n) / 320);
+  const points = Array.from({ length: 641 }, (_, n) => from + ((to - from) * n) / 640);
   const curve = points.map(density);
   const top = 1.08 * Math.max(...curve, ...heights);
   const x = (value) => (((value - from) / (to - from)) * WIDTH).toFixed(1);
   const y = (value) => ((1 - value / top) * (HEIGHT - BOTTOM)).toFixed(1);
   const floor = y(0);
   const bars = heights.map((height, bin) => {
-    const [left, right] = [x(from + bin * width), x(from + (bin + 1) * width)];
+    const [left, right] = [x(start + bin * width), x(start + (bin + 1) * width)];
     return `M${left} ${floor}V${y(height)}H${right}V${floor}Z`;
   });
   const svg = element("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": description });
@@ -49,10 +55,9 @@ export function histogram(values, law, description) {
     element("path", { class: "bars", d: bars.join("") }),
     element("path", { class: "law", d: points.map((point, n) => `${n ? "L" : "M"}${x(point)} ${y(curve[n])}`).join("") }),
     element("path", { class: "axis", d: `M0 ${floor}H${WIDTH}` }),
-    ...[0.1, 0.3, 0.5, 0.7, 0.9].map((part) => {
-      const value = from + part * (to - from);
+    ...ticks(start, stop).map((value) => {
       const label = element("text", { x: x(value), y: HEIGHT - 6, "text-anchor": "middle" });
-      label.textContent = String(Number(value.toPrecision(3)));
+      label.textContent = String(Number(value.toPrecision(6)));
       return label;
     }),
   );

@@ -24,7 +24,7 @@ from unified_init.stream.elementary import log, normal_quantile
 from unified_init.stream.numpy_runner import values32, values64
 from unified_init.stream.table import Table, compile_table
 
-__all__ = ["vectors"]
+__all__ = ["patterns", "vectors"]
 
 ABOUT = (
     "Test vectors of docs/stream.md. Words and floating-point numbers are bit patterns in hexadecimal; seeds "
@@ -237,7 +237,7 @@ def _draw(case: Case) -> dict[str, Any]:
         fields["index"] = list(map(_entry, case.index))
     elif case.spec != "constant array":  # its order is that of storage, whatever the layout
         fields["digest"] = ui.digest(values, layout=case.layout, sizes=case.sizes)
-    return fields | {"drawn": list(values.shape), "first": _patterns(values), "sha256": _sha256(values)}
+    return fields | {"drawn": list(values.shape), "first": patterns(values), "sha256": _sha256(values)}
 
 
 def _entry(entry: Any) -> Any:  # noqa: ANN401  # an int, a slice or a list of slices
@@ -248,7 +248,7 @@ def _entry(entry: Any) -> Any:  # noqa: ANN401  # an int, a slice or a list of s
     return [entry.start, entry.stop, entry.step]
 
 
-def _patterns(values: np.ndarray[Any, Any], count: int = 4) -> list[str]:
+def patterns(values: np.ndarray[Any, Any], count: int = 4) -> list[str]:
     """Return the bit patterns of the first values, each part of a complex number by itself."""
     flat = np.ascontiguousarray(values).reshape(-1)[:count]
     parts = flat.view({8: np.float32, 16: np.float64}[flat.itemsize]) if flat.dtype.kind == "c" else flat
