@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { checksum, digest, draw, resolve } from "../../docs/_static/unified_init.js";
 import { bitsOf, bitsOf32, ofBits, ofBits32 } from "../../docs/_static/stream/doubles.js";
-import { log, normalQuantile, tail, truncatedMoments } from "../../docs/_static/stream/normal.js";
+import { COEFFICIENTS, log, normalQuantile, tail, truncatedMoments } from "../../docs/_static/stream/normal.js";
 import { compileTable, values32, values64 } from "../../docs/_static/stream/tables.js";
 import { TYPES, bytesOf, narrow, patternOf } from "../../docs/_static/stream/types.js";
 import { hex32, nameCounter, namedKey, rootKey, sha256Hex, threefry } from "../../docs/_static/stream/words.js";
@@ -51,6 +51,7 @@ const SECTIONS = {
     const outputs = indices.map((index) => threefry(key, [Math.floor(index / 2 ** 32), Number(index) % 2 ** 32]));
     return { outputs: outputs.map(hexes), words: outputs.map(([x0, x1]) => hex32(x0 ^ x1)) };
   },
+  coefficients: ({ name }) => ({ above: COEFFICIENTS[name][0].map(hex64), below: COEFFICIENTS[name][1].map(hex64) }),
   logs: ({ x }) => ({ log: hex64(log(double(x))) }),
   quantiles: ({ p }) => ({ z: hex64(normalQuantile(double(p))) }),
   tails: ({ x }) => ({ tail: hex64(tail(double(x))) }),

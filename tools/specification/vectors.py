@@ -18,9 +18,8 @@ import unified_init as ui
 from unified_init.interop.serialise import to_dict
 from unified_init.law.law import STREAM, Law
 from unified_init.law.unit_normal import tail, truncated_moments
-from unified_init.stream import threefry
+from unified_init.stream import elementary, threefry
 from unified_init.stream.dtypes import DTYPES
-from unified_init.stream.elementary import log, normal_quantile
 from unified_init.stream.numpy_runner import values32, values64
 from unified_init.stream.table import Table, compile_table
 
@@ -45,9 +44,11 @@ def vectors() -> dict[str, Any]:
         "roots": [{"seed": str(seed), "root": _words(*threefry.root_key(seed))} for seed in SEEDS],
         "names": [_name(name, seed) for name, seed in zip(NAMES, SEEDS, strict=True)],
         "words": [_indexed(seed, "fc/kernel") for seed in SEEDS[:5]],
-        "logs": [{"x": _f64(x), "log": _f64(float(log(np.array([x]))[0]))} for x in LOGS],
+        "coefficients": [_rational(name) for name in ("central", "middle", "far")],
+        "logs": [{"x": _f64(x), "log": _f64(float(elementary.log(np.array([x]))[0]))} for x in LOGS],
         "quantiles": [
-            {"p": _f64(p), "z": _f64(float(normal_quantile(np.array([p]))[0]))} for p in PROBABILITIES
+            {"p": _f64(p), "z": _f64(float(elementary.normal_quantile(np.array([p]))[0]))}
+            for p in PROBABILITIES
         ],
         "tails": [{"x": _f64(x), "tail": _f64(tail(x))} for x in TAILS],
         "moments": [_moments(*bounds) for bounds in BOUNDS],
@@ -121,6 +122,14 @@ def _f64(x: float) -> str:
 
 def _f32(x: float) -> str:
     return struct.pack(">f", x).hex()
+
+
+RATIONALS = {"central": elementary.CENTRAL, "middle": elementary.MIDDLE, "far": elementary.TAIL}
+
+
+def _rational(name: str) -> dict[str, Any]:
+    above, below = RATIONALS[name]
+    return {"name": name, "above": list(map(_f64, above)), "below": list(map(_f64, below))}
 
 
 def _moments(lower: float, upper: float) -> dict[str, str]:

@@ -20,6 +20,7 @@ const FAR = [
   [2.04426310338993978564e-15, 1.42151175831644588870e-7, 1.84631831751005468180e-5, 7.86869131145613259100e-4,
     1.48753612908506148525e-2, 1.36929880922735805310e-1, 5.99832206555887937690e-1, 1.0],
 ];
+export const COEFFICIENTS = { central: CENTRAL, middle: MIDDLE, far: FAR };
 const LOG_SERIES = Array.from({ length: 12 }, (_, n) => 2 / (2 * (12 - n) + 1));
 
 const horner = (coefficients, x) => coefficients.reduce((sum, coefficient) => sum * x + coefficient);
