@@ -27,7 +27,17 @@ export function resolve({ spec, shape, layout = null, sizes = null, fans = null 
  * A tensor or a part of it: {values, shape, dtype}, the values in storage order. They are a Float32Array, or a
  * Float64Array for float64 and complex128; the two parts of a complex number follow each other.
  */
-export function draw({ spec, shape, layout = null, sizes = null, fans = null, seed, name = "", dtype = "float32", index = null }) {
+export function draw({
+  spec,
+  shape,
+  layout = null,
+  sizes = null,
+  fans = null,
+  seed,
+  name = "",
+  dtype = "float32",
+  index = null,
+}) {
   checkShape(shape);
   const type = TYPES[dtype];
   if (!type) throw new Error(`The dtype must be one of ${Object.keys(TYPES).join(", ")}, got ${dtype}.`);
@@ -59,11 +69,13 @@ function checkShape(shape) {
 
 function fill(array, law, indices, key, type, dtype) {
   if (type.complex) {
-    if (law.unit.kind !== "normal" || law.loc !== 0) throw new Error("Complex values are drawn from the normal of mean 0 only.");
+    if (law.unit.kind !== "normal" || law.loc !== 0)
+      throw new Error("Complex values are drawn from the normal of mean 0 only.");
     law = { ...law, scale: law.scale * Math.sqrt(0.5) };
   }
   const table = compileTable(law, type.bits);
-  if (table.magnitude > type.largest) throw new Error(`The law reaches ${table.magnitude}, the largest ${dtype} is ${type.largest}.`);
+  if (table.magnitude > type.largest)
+    throw new Error(`The law reaches ${table.magnitude}, the largest ${dtype} is ${type.largest}.`);
   const word = new Uint32Array(2);
   const count = indices.length;
   if (type.bits === 64) {
@@ -79,8 +91,8 @@ function fill(array, law, indices, key, type, dtype) {
   const value = values32(table);
   for (let n = 0; n < count; n++) {
     threefryInto(key, Math.floor(indices[n] / 2 ** 32), indices[n], word);
-    if (type.complex) (array[2 * n] = value(word[0])), (array[2 * n + 1] = value(word[1]));
-    else array[n] = narrow(value(word[0] ^ word[1]), type);
+    if (!type.complex) array[n] = narrow(value(word[0] ^ word[1]), type);
+    else word.forEach((part, m) => (array[2 * n + m] = value(part)));
   }
 }
 

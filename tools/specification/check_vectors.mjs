@@ -91,7 +91,12 @@ const SECTIONS = {
       Object.keys(narrowed).map((name) => {
         const type = TYPES[name];
         const rounded = narrow(ofBits32(parseInt(float32, 16)), type);
-        return [name, patternOf(rounded, type).toString(16).padStart(2 * type.bytes, "0")];
+        return [
+          name,
+          patternOf(rounded, type)
+            .toString(16)
+            .padStart(2 * type.bytes, "0"),
+        ];
       }),
     ),
   laws: (vector) => {
@@ -123,7 +128,9 @@ const SECTIONS = {
 };
 
 const started = performance.now();
-const unknown = Object.keys(vectors).filter((name) => !SECTIONS[name] && !["about", "stream", "specs"].includes(name));
+const unknown = Object.keys(vectors).filter(
+  (name) => !SECTIONS[name] && !["about", "stream", "specs"].includes(name),
+);
 const failures = unknown.map((name) => `no check of the section ${name}`);
 let total = 0;
 const sums = [];
@@ -138,7 +145,9 @@ for (const [name, check] of Object.entries(SECTIONS)) {
     }
     for (const [field, value] of Object.entries(given)) {
       if (JSON.stringify(value) !== JSON.stringify(entry[field])) {
-        failures.push(`${name} ${JSON.stringify(entry).slice(0, 160)}\n  ${field}: ${JSON.stringify(value)}`.slice(0, 600));
+        failures.push(
+          `${name} ${JSON.stringify(entry).slice(0, 160)}\n  ${field}: ${JSON.stringify(value)}`.slice(0, 600),
+        );
       }
     }
   }
@@ -146,5 +155,7 @@ for (const [name, check] of Object.entries(SECTIONS)) {
 }
 for (const failure of failures.slice(0, 20)) console.error(failure);
 const disagreeing = new Set(failures.map((failure) => failure.split("\n")[0])).size;
-console.log(`${total - disagreeing} of ${total} vectors agree (${sums.join(", ")}), ${Math.round(performance.now() - started)} ms`);
+console.log(
+  `${total - disagreeing} of ${total} vectors agree (${sums.join(", ")}), ${Math.round(performance.now() - started)} ms`,
+);
 process.exitCode = failures.length ? 1 : 0;

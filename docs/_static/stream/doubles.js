@@ -27,8 +27,8 @@ export const powerOfTwo = (n) => POWERS[n + 1022];
 
 /** x * 2**n. Exact unless the result is subnormal or too large. */
 export function ldexp(x, n) {
-  while (n > 1000) (x *= powerOfTwo(1000)), (n -= 1000);
-  while (n < -1000) (x *= powerOfTwo(-1000)), (n += 1000);
+  for (; n > 1000; n -= 1000) x *= powerOfTwo(1000);
+  for (; n < -1000; n += 1000) x *= powerOfTwo(-1000);
   return x * powerOfTwo(n);
 }
 

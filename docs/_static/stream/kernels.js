@@ -57,7 +57,10 @@ function sparse({ unit, scale }, { key, root, name, bits }) {
   const value = bits === 32 ? values32(table) : values64(table);
   const mask = namedKey(root, `${name}/mask`);
   const word = new Uint32Array(2);
-  const at = (k, index) => (threefryInto(k, Math.floor(index / 2 ** 32), index, word), word);
+  const at = (stream, index) => {
+    threefryInto(stream, Math.floor(index / 2 ** 32), index, word);
+    return word;
+  };
   const isZero = new Set();
   for (let column = 0; column < groups * columns; column++) {
     const first = Math.floor(column / columns) * rows * columns + (column % columns);

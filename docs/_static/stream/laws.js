@@ -53,8 +53,13 @@ function checkBounds(lower, upper) {
   const nearest = Math.max(lower, -upper, 0);
   if (nearest > 35) throw new Error("The bounds must leave some of the normal within 35 sigmas of its mean.");
   const mass =
-    lower >= 0 ? tail(lower) - tail(upper) : upper <= 0 ? tail(-upper) - tail(-lower) : 1 - tail(-lower) - tail(upper);
-  if (mass < 1e-5 * tail(nearest)) throw new Error("The bounds must enclose at least 1e-5 of the mass beyond the nearer one.");
+    lower >= 0
+      ? tail(lower) - tail(upper)
+      : upper <= 0
+        ? tail(-upper) - tail(-lower)
+        : 1 - tail(-lower) - tail(upper);
+  if (mass < 1e-5 * tail(nearest))
+    throw new Error("The bounds must enclose at least 1e-5 of the mass beyond the nearer one.");
 }
 
 /** Location and scale of the unit variable. */
@@ -77,7 +82,8 @@ function placed(rule, unit, fanIn, fanOut) {
 }
 
 function size(name, value) {
-  if (!(value >= SMALLEST) || value === Infinity) throw new Error(`${name} must be positive, at least 2**-90, got ${value}.`);
+  if (!(value >= SMALLEST) || value === Infinity)
+    throw new Error(`${name} must be positive, at least 2**-90, got ${value}.`);
   return value;
 }
 
@@ -85,7 +91,9 @@ function size(name, value) {
 export function fan(mode, fanIn, fanOut) {
   const needed = { fan_in: [fanIn], fan_out: [fanOut] }[mode] ?? [fanIn, fanOut];
   if (needed.includes(null)) {
-    throw new Error(`This initializer needs ${mode}: choose a layout that has ${mode === "fan_in" ? "I" : mode === "fan_out" ? "O" : "I and O"}.`);
+    throw new Error(
+      `This initializer needs ${mode}: choose a layout that has ${mode === "fan_in" ? "I" : mode === "fan_out" ? "O" : "I and O"}.`,
+    );
   }
   if (needed.includes(0)) throw new Error("A fan that the initializer needs is 0.");
   if (needed.length === 1) return needed[0];
@@ -100,7 +108,8 @@ function structured({ distribution, scale: rule, factor = 1 }, digits, [fanIn, f
   if (kind === "Constant") {
     const { value } = distribution;
     const unit = { kind: "constant", value };
-    if (!Array.isArray(value)) return { ...law, unit, mean: value * scale, std: 0, low: value * scale, high: value * scale };
+    if (!Array.isArray(value))
+      return { ...law, unit, mean: value * scale, std: 0, low: value * scale, high: value * scale };
     const entries = value.flat(Infinity);
     return { ...law, unit, low: scale * Math.min(...entries), high: scale * Math.max(...entries) };
   }

@@ -45,13 +45,16 @@ function split(letters, length, sizes) {
   const unknown = [...letters].filter((letter) => !(letter in sizes));
   const given = product([...letters].map((letter) => sizes[letter] ?? 1));
   if (unknown.length > 1 || length % given || (!unknown.length && length !== given)) {
-    throw new Error(`The axis (${letters}) of length ${length} needs sizes for all but one of its letters that divide it.`);
+    throw new Error(
+      `The axis (${letters}) of length ${length} needs sizes for all but one of its letters that divide it.`,
+    );
   }
   return [...letters].map((letter) => sizes[letter] ?? length / given);
 }
 
 /** The product of the sizes of the roles in a word. */
-export const extent = (digits, roles) => product(digits.filter(({ role }) => role && roles.includes(role)).map(({ size }) => size));
+export const extent = (digits, roles) =>
+  product(digits.filter(({ role }) => role && roles.includes(role)).map(({ size }) => size));
 
 export const has = (digits, roles) => digits.some(({ role }) => role && roles.includes(role));
 
@@ -78,7 +81,8 @@ export function logicalIndices(shape, digits, index = null, repeat = 1) {
   if (total > Number.MAX_SAFE_INTEGER) throw new Error("More than 2**53 elements.");
   const contribution = (position, axis) =>
     shared.reduce(
-      (sum, digit, n) => (digit.axis === axis ? sum + (Math.floor(position / digit.divisor) % digit.size) * strides[n] : sum),
+      (sum, digit, n) =>
+        digit.axis === axis ? sum + (Math.floor(position / digit.divisor) % digit.size) * strides[n] : sum,
       0,
     );
   const entries = shape.map((length, axis) => positions(index?.[axis] ?? [null, null, null], length));

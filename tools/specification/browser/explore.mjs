@@ -36,25 +36,37 @@ async function set(id, text) {
 function shown() {
   const text = (selector) => document.querySelector(selector)?.textContent ?? null;
   const pairs = (selector) =>
-    Object.fromEntries([...document.querySelectorAll(`${selector} > div`)].map((pair) => [pair.children[0].textContent, pair.children[1].textContent]));
+    Object.fromEntries(
+      [...document.querySelectorAll(`${selector} > div`)].map((pair) => [
+        pair.children[0].textContent,
+        pair.children[1].textContent,
+      ]),
+    );
   const visible = (node) => node.offsetParent !== null;
   return {
     state: document.querySelector("#explorer").dataset.state,
     law: pairs("#ex-law"),
-    rows: [...document.querySelectorAll("#ex-values tbody tr")].map((row) => [...row.cells].map((cell) => cell.textContent)),
+    rows: [...document.querySelectorAll("#ex-values tbody tr")].map((row) =>
+      [...row.cells].map((cell) => cell.textContent),
+    ),
     digest: text("#ex-digest"),
     draws: pairs("#ex-draws"),
     calls: pairs("#ex-calls"),
     errors: [...document.querySelectorAll(".explorer-error")].filter(visible).map((error) => error.textContent),
     invalid: [...document.querySelectorAll("[aria-invalid=true]")].map((input) => input.id),
-    unlabeled: [...document.querySelectorAll("#explorer input, #explorer select")].filter((input) => !input.labels.length).map((input) => input.id),
+    unlabeled: [...document.querySelectorAll("#explorer input, #explorer select")]
+      .filter((input) => !input.labels.length)
+      .map((input) => input.id),
     picture: document.querySelector("#ex-histogram svg")?.getAttribute("aria-label") ?? null,
     overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
     address: location.hash,
   };
 }
 
-const ready = () => page.waitForFunction(() => ["ready", "error"].includes(document.querySelector("#explorer").dataset.state), { timeout: 20000 });
+const ready = () =>
+  page.waitForFunction(() => ["ready", "error"].includes(document.querySelector("#explorer").dataset.state), {
+    timeout: 20000,
+  });
 const answers = [];
 await page.setViewport({ width: 1200, height: 900 });
 await page.goto(url, { waitUntil: "load" });

@@ -1,7 +1,7 @@
 /** A histogram of drawn values against the density of their law, as SVG. */
-import { tail } from "./stream/normal.js";
+import { tail } from "../stream/normal.js";
 
-const [WIDTH, HEIGHT, BOTTOM, BINS] = [640, 240, 24, 64];
+const [WIDTH, HEIGHT, BOTTOM] = [640, 240, 24];
 const SVG = "http://www.w3.org/2000/svg";
 
 /** The density of a law of independent draws. */
@@ -9,7 +9,12 @@ export function densityOf({ unit, loc, scale, low, high }) {
   if (unit.kind === "uniform") return (x) => (x >= low && x <= high ? 1 / (high - low) : 0);
   const [lower, upper] = unit.kind === "normal" ? [-Infinity, Infinity] : [unit.lower, unit.upper];
   // Counted from the nearer side, where a difference of tails keeps its digits.
-  const mass = lower >= 0 ? tail(lower) - tail(upper) : upper <= 0 ? tail(-upper) - tail(-lower) : 1 - tail(-lower) - tail(upper);
+  const mass =
+    lower >= 0
+      ? tail(lower) - tail(upper)
+      : upper <= 0
+        ? tail(-upper) - tail(-lower)
+        : 1 - tail(-lower) - tail(upper);
   return (x) => {
     const z = (x - loc) / scale;
     return z < lower || z > upper ? 0 : Math.exp((-z * z) / 2) / (scale * mass * Math.sqrt(2 * Math.PI));
@@ -32,11 +37,12 @@ export function histogram(values, law, description) {
   const [start, stop] = covered(law);
   const margin = 0.04 * (stop - start);
   const [from, to] = [start - margin, stop + margin];
-  const width = (stop - start) / BINS;
-  const counts = new Array(BINS).fill(0);
+  const bins = Math.min(Math.max(Math.round(2 * Math.cbrt(values.length)), 8), 64); // Rice's rule
+  const width = (stop - start) / bins;
+  const counts = new Array(bins).fill(0);
   for (const value of values) {
     const bin = Math.floor((value - start) / width);
-    if (bin >= 0 && bin < BINS) counts[bin] += 1;
+    if (bin >= 0 && bin < bins) counts[bin] += 1;
   }
   const heights = counts.map((count) => count / (values.length || 1) / width);
   const density = densityOf(law);
@@ -53,7 +59,10 @@ export function histogram(values, law, description) {
   const svg = element("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": description });
   svg.append(
     element("path", { class: "bars", d: bars.join("") }),
-    element("path", { class: "law", d: points.map((point, n) => `${n ? "L" : "M"}${x(point)} ${y(curve[n])}`).join("") }),
+    element("path", {
+      class: "law",
+      d: points.map((point, n) => `${n ? "L" : "M"}${x(point)} ${y(curve[n])}`).join(""),
+    }),
     element("path", { class: "axis", d: `M0 ${floor}H${WIDTH}` }),
     ...ticks(start, stop).map((value) => {
       const label = element("text", { x: x(value), y: HEIGHT - 6, "text-anchor": "middle" });

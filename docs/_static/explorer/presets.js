@@ -11,7 +11,9 @@ const FORMULAS = {
 
 /** The spec of a preset, as to_json writes it. */
 export function specOf(preset, given) {
-  const chosen = preset.specs.find(({ when }) => Object.entries(when).every(([name, value]) => given[name] === value));
+  const chosen = preset.specs.find(({ when }) =>
+    Object.entries(when).every(([name, value]) => given[name] === value),
+  );
   const part = (tree) =>
     Object.fromEntries(
       Object.entries(tree).map(([field, value]) => {

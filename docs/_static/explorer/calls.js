@@ -2,8 +2,8 @@
  * The calls of other frameworks that draw the same law: what `explain` prints, for independent draws.
  * tools/specification/tests/test_calls.py compares the texts with the library's.
  */
-import { bind, extent } from "./stream/layouts.js";
-import { fan } from "./stream/laws.js";
+import { bind, extent } from "../stream/layouts.js";
+import { fan } from "../stream/laws.js";
 import { literal, pythonFloat } from "./presets.js";
 
 const NONE = "no equivalent";
@@ -16,9 +16,13 @@ export function nativeCalls({ spec, law, shape, layout, sizes = null }, data) {
   return { torch: torch(facts), keras: keras(facts), jax: jax(facts), numpy: numpy(facts) };
 }
 
-const call = (name, options) => `${name}(${Object.entries(options).map(([key, value]) => `${key}=${option(value)}`).join(", ")})`;
+const call = (name, options) =>
+  `${name}(${Object.entries(options)
+    .map(([key, value]) => `${key}=${option(value)}`)
+    .join(", ")})`;
 // Axes are integers, every other number is a float.
-const option = (value) => (value instanceof Axes ? value.text : typeof value === "string" ? `'${value}'` : literal(value));
+const option = (value) =>
+  value instanceof Axes ? value.text : typeof value === "string" ? `'${value}'` : literal(value);
 
 /** [scale, mode], if the framework's own fans give the law's standard deviation with them. */
 function scaling({ spec, law, shape }, fans) {
@@ -27,8 +31,10 @@ function scaling({ spec, law, shape }, fans) {
   return fan(mode, ...fans) === fan(mode, law.fanIn, law.fanOut) ? [scale, mode] : null;
 }
 
-const isTruncatedAt2 = ({ distribution: { kind, lower, upper } }) => kind === "TruncatedNormal" && lower === -2 && upper === 2;
-const wordOf = ({ spec, kind }, words) => (kind === "TruncatedNormal" && !isTruncatedAt2(spec) ? undefined : words[kind]);
+const isTruncatedAt2 = ({ distribution: { kind, lower, upper } }) =>
+  kind === "TruncatedNormal" && lower === -2 && upper === 2;
+const wordOf = ({ spec, kind }, words) =>
+  kind === "TruncatedNormal" && !isTruncatedAt2(spec) ? undefined : words[kind];
 
 /** The preset's name in Keras and JAX; null where they have none. */
 function named({ spec, kind, data }, [scale, mode]) {
@@ -38,8 +44,10 @@ function named({ spec, kind, data }, [scale, mode]) {
 
 function torch(facts) {
   const { law, kind, shape } = facts;
-  const fill = (name, options = {}) => call(`torch.nn.init.${name}`, options).replace("(", Object.keys(options).length ? "(w, " : "(w");
-  if (kind === "TruncatedNormal") return fill("trunc_normal_", { mean: law.loc, std: law.scale, a: law.low, b: law.high });
+  const fill = (name, options = {}) =>
+    call(`torch.nn.init.${name}`, options).replace("(", Object.keys(options).length ? "(w, " : "(w");
+  if (kind === "TruncatedNormal")
+    return fill("trunc_normal_", { mean: law.loc, std: law.scale, a: law.low, b: law.high });
   const word = kind === "Normal" ? "normal_" : "uniform_";
   const space = product(shape.slice(2));
   const pair = scaling(facts, shape.length < 2 ? null : [shape[1] * space, shape[0] * space]);
@@ -52,7 +60,9 @@ function torch(facts) {
       return fill(`kaiming_${word}`, { ...(scale === 2 ? {} : { a: Math.sqrt(2 / scale - 1) }), ...which });
     }
   }
-  return kind === "Normal" ? fill("normal_", { mean: law.mean, std: law.std }) : fill("uniform_", { a: law.low, b: law.high });
+  return kind === "Normal"
+    ? fill("normal_", { mean: law.mean, std: law.std })
+    : fill("uniform_", { a: law.low, b: law.high });
 }
 
 function keras(facts) {
@@ -65,7 +75,13 @@ function keras(facts) {
   const word = wordOf(facts, data["keras words"]);
   if (pair && word && pair[1] !== "fan_geo_avg") {
     const name = named(facts, pair);
-    if (name) return make(name.split("_").map((part) => part[0].toUpperCase() + part.slice(1)).join(""));
+    if (name)
+      return make(
+        name
+          .split("_")
+          .map((part) => part[0].toUpperCase() + part.slice(1))
+          .join(""),
+      );
     return make("VarianceScaling", { scale: pair[0], mode: pair[1], distribution: word });
   }
   if (kind === "Normal") return make("RandomNormal", { mean: law.mean, stddev: law.std });
@@ -97,8 +113,17 @@ function jax(facts) {
     const rank = shape.length;
     const defaults = { in_axis: String(rank - 2), out_axis: String(rank - 1), batch_axis: "()" };
     const axes = {};
-    for (const [argument, letter] of [["in_axis", "I"], ["out_axis", "O"], ["batch_axis", "B"]]) {
-      const own = new Axes(digits.filter(({ role }) => role === letter).map(({ axis }) => axis).sort((a, b) => a - b));
+    for (const [argument, letter] of [
+      ["in_axis", "I"],
+      ["out_axis", "O"],
+      ["batch_axis", "B"],
+    ]) {
+      const own = new Axes(
+        digits
+          .filter(({ role }) => role === letter)
+          .map(({ axis }) => axis)
+          .sort((a, b) => a - b),
+      );
       if (own.text !== defaults[argument]) axes[argument] = own;
     }
     const name = named(facts, pair);
@@ -114,7 +139,8 @@ function jax(facts) {
     return `jax.random.uniform(key, shape, minval=${pythonFloat(law.low)}, maxval=${pythonFloat(law.high)})`;
   }
   const { lower, upper } = spec.distribution;
-  if (law.loc === 0) return make("truncated_normal", { stddev: law.scale, ...(isTruncatedAt2(spec) ? {} : { lower, upper }) });
+  if (law.loc === 0)
+    return make("truncated_normal", { stddev: law.scale, ...(isTruncatedAt2(spec) ? {} : { lower, upper }) });
   const drawn = `jax.random.truncated_normal(key, ${pythonFloat(lower)}, ${pythonFloat(upper)}, shape)`;
   return `${pythonFloat(law.loc)} + ${pythonFloat(law.scale)} * ${drawn}`;
 }
