@@ -10,8 +10,9 @@ import inspect
 import itertools
 from typing import TYPE_CHECKING, Any
 
-from unified_init.interop.native_calls import JAX_WORDS, KERAS_WORDS, NAMED
+from unified_init.interop.native_calls import JAX_WORDS, KERAS_WORDS, NAMED, native_calls
 from unified_init.interop.serialise import to_dict
+from unified_init.law.layout import bind
 from unified_init.spec import presets
 from unified_init.spec.gains import GAINS
 from unified_init.spec.presets.fan_scaled import DISTRIBUTIONS
@@ -43,7 +44,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 }
 # Choices that alter the spec by more than the word itself: each has specs of its own.
 SPLIT = ("distribution", "nonlinearity", "first")
-# The functions of arguments that the presets use. docs/_static/explorer/presets.js has the same, by the same names.
+# The functions of arguments that the presets use; docs/_static/explorer/presets.js has them by the same names.
 FORMULAS: dict[str, tuple[int, Callable[..., Any]]] = {
     "argument": (1, lambda p: p),
     "square": (1, lambda p: p * p),
@@ -82,8 +83,15 @@ def explorer_data() -> dict[str, Any]:
         ],
         "keras words": {type(dist).__name__: word for dist, word in KERAS_WORDS.items()},
         "jax words": {type(dist).__name__: word for dist, word in JAX_WORDS.items()},
+        "no equivalent": {framework: _no_equivalent(framework) for framework in ("keras", "numpy")},
         "layouts": [{"layout": word, "of": layer, "shape": list(shape)} for word, layer, shape in LAYOUTS],
     }
+
+
+def _no_equivalent(framework: str) -> str:
+    """Return what the library says of a truncated normal that a framework does not have."""
+    spec, geometry = presets.truncated_normal(0.0, 1.0, -1.0, 1.0), bind((1,))
+    return native_calls(spec, geometry, spec.law(geometry))[framework]
 
 
 def _preset(name: str) -> dict[str, Any]:

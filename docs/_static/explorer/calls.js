@@ -6,7 +6,6 @@ import { bind, extent } from "../stream/layouts.js";
 import { fan } from "../stream/laws.js";
 import { literal, pythonFloat } from "./presets.js";
 
-const NONE = "no equivalent";
 const product = (numbers) => numbers.reduce((a, b) => a * b, 1);
 
 /** The call of each framework, by its name; `data` is explorer.json. */
@@ -87,7 +86,7 @@ function keras(facts) {
   if (kind === "Normal") return make("RandomNormal", { mean: law.mean, stddev: law.std });
   if (kind === "Uniform") return make("RandomUniform", { minval: law.low, maxval: law.high });
   if (isTruncatedAt2(spec)) return make("TruncatedNormal", { mean: law.loc, stddev: law.scale });
-  return `${NONE}: TruncatedNormal cuts at two sigmas and nowhere else`;
+  return data["no equivalent"].keras;
 }
 
 /** An axis, or several: their text is Python source. */
@@ -145,8 +144,8 @@ function jax(facts) {
   return `${pythonFloat(law.loc)} + ${pythonFloat(law.scale)} * ${drawn}`;
 }
 
-function numpy({ law, kind }) {
+function numpy({ law, kind, data }) {
   if (kind === "Normal") return `rng.normal(${pythonFloat(law.mean)}, ${pythonFloat(law.std)}, shape)`;
   if (kind === "Uniform") return `rng.uniform(${pythonFloat(law.low)}, ${pythonFloat(law.high)}, shape)`;
-  return `${NONE}: numpy.random.Generator has no truncated normal`;
+  return data["no equivalent"].numpy;
 }
