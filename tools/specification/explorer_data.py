@@ -44,7 +44,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 }
 # Choices that alter the spec by more than the word itself: each has specs of its own.
 SPLIT = ("distribution", "nonlinearity", "first")
-# The functions of arguments that the presets use; docs/_static/explorer/presets.js has them by the same names.
+# The functions of arguments that presets use; docs/_static/explorer/presets.js has them by the same names.
 FORMULAS: dict[str, tuple[int, Callable[..., Any]]] = {
     "argument": (1, lambda p: p),
     "square": (1, lambda p: p * p),
