@@ -19,7 +19,7 @@ import nox
 nox.needs_version = ">=2025.5.1"
 nox.options.default_venv_backend = "virtualenv"  # never uv: it does not see wheels that pip finds on disk
 nox.options.reuse_venv = "yes"
-nox.options.sessions = ["lint", "types", "core-3.11", "parity", "triton", "tools", "docs"]
+nox.options.sessions = ["lint", "types", "core-3.11", "parity", "triton", "tools", "javascript", "docs"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
@@ -172,6 +172,26 @@ def tools(session: nox.Session) -> None:
     extending = "tools/tests/test_extending.py"
     folders = session.posargs or ("tools/pages", extending, "benchmarks/tests", "microscope/tests")
     session.run(python, "-m", "pytest", *WORKERS, *folders, env=QUIET)
+
+
+@nox.session
+def javascript(session: nox.Session) -> None:
+    """Compare the stream in JavaScript with its vectors, and the vectors with the library; brings Node."""
+    session.install(".", *group("test"), *group("node"))
+    session.run("python", "-m", "pytest", *(session.posargs or ("tools/specification/tests",)))
+
+
+@nox.session(default=False)
+def explorer(session: nox.Session) -> None:
+    """Click through the explorer in headless Chromium, which npm brings; Linux on x86-64 only.
+
+    ``-- docs/_build/html`` tests the page of the built site, in place of the page by itself.
+    """
+    session.install(".", *group("test"), *group("node"))
+    folder = "tools/specification/browser"
+    session.run("npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--prefix", folder)
+    site = {"EXPLORER_SITE": str(Path(session.posargs[0]).absolute())} if session.posargs else {}
+    session.run("python", "-m", "pytest", f"{folder}/tests", env=site)
 
 
 @nox.session(venv_backend="none", default=False, requires=["frameworks"])
