@@ -206,6 +206,22 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def site(session: nox.Session) -> None:
+    """Build the docs as a site in ``docs/_build/html``, and check every link inside it.
+
+    ``-- links`` checks the links to other sites instead, which needs the network.
+    """
+    session.install("-e", ".[testing,cli]", *group("site"))
+    if session.posargs == ["links"]:
+        session.run("sphinx-build", "-b", "linkcheck", "docs", "docs/_build/links")
+        return
+    session.run(
+        "sphinx-build", "-W", "--keep-going", "-E", "-b", "html", "docs", "docs/_build/html", *session.posargs
+    )
+    session.run("python", "-m", "tools.site.links", "docs/_build/html")
+
+
+@nox.session(default=False)
 def package(session: nox.Session) -> None:
     """Build wheel and sdist, check both, and use the wheel where no source tree is near."""
     session.install(*group("package"))
