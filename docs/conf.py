@@ -1,7 +1,7 @@
 """How Sphinx builds the site: ``nox -s site`` writes it to ``docs/_build/html``.
 
-Pages are Markdown, as they are read in the repository. ``tools.site`` writes the reference and the gallery into
-``docs/reference``, which git ignores. Nothing is loaded from the network, so the site works from a disk.
+Pages are Markdown, as they are read in the repository. ``tools.site`` writes the reference and the gallery
+into ``docs/reference``, which git ignores. Nothing is loaded from the network, so the site works from a disk.
 """
 
 from __future__ import annotations

@@ -113,8 +113,9 @@ STRUCTURED = {
 
 
 INTRODUCTION = (
-    "Every distribution and every structured initializer, drawn by the library with seed 0. Each picture has the "
-    "call that gives its values. Bars are a histogram of 524,288 values; the line is the exact density of the law."
+    "Every distribution and every structured initializer, drawn by the library with seed 0. Each picture "
+    "has the call that gives its values. Bars are a histogram of 524,288 values; the line is the "
+    "exact density of the law."
 )
 
 
