@@ -16,10 +16,10 @@ import unified_init as ui
 WIDTH, LAYERS, BATCH = 512, 30, 256
 SPECS = {
     "he_normal()": ui.he_normal(),
-    "lecun_normal()": ui.lecun_normal(),
-    "glorot_uniform()": ui.glorot_uniform(),
-    "torch.nn.Linear's default": ui.kaiming_uniform(5**0.5),
     "orthogonal(2**0.5)": ui.orthogonal(2**0.5),
+    "glorot_uniform()": ui.glorot_uniform(),
+    "lecun_normal()": ui.lecun_normal(),
+    "torch.nn.Linear's default": ui.kaiming_uniform(5**0.5),
     "normal(0, 0.02)": ui.normal(0.0, 0.02),
     "uniform(-0.05, 0.05)": ui.uniform(-0.05, 0.05),
     "normal(0, 0.1)": ui.normal(0.0, 0.1),
@@ -56,9 +56,10 @@ def chart(path: str) -> None:
     figure, axes = plt.subplots(2, 2, figsize=(10, 6.4), sharex=True, sharey=True, layout="constrained")
     depth = range(1, LAYERS + 1)
     for column, activation in enumerate(ACTIVATIONS):
-        for name, spec in SPECS.items():
+        for place, (name, spec) in enumerate(SPECS.items()):
+            style = "--" if place % 2 else "-"  # of two lines on top of each other both are seen
             for row, values in enumerate(signals(spec, activation)):
-                axes[row, column].semilogy(depth, values, label=name, linewidth=1.6)
+                axes[row, column].semilogy(depth, values, style, label=name, linewidth=1.8)
         axes[0, column].set_title(activation)
         axes[1, column].set_xlabel("layer")
     axes[0, 0].set(ylabel="std of the output", ylim=(1e-6, 1e6))
