@@ -169,7 +169,13 @@ def tools(session: nox.Session) -> None:
     """Test what only developers run: the generated pages, the benchmarks, the microscope."""
     python = frameworks_bin(session, "python")
     extending = "tools/tests/test_extending.py"
-    folders = session.posargs or ("tools/pages", extending, "benchmarks/tests", "microscope/tests")
+    folders = session.posargs or (
+        "tools/pages",
+        "tools/site",
+        extending,
+        "benchmarks/tests",
+        "microscope/tests",
+    )
     session.run(python, "-m", "pytest", *WORKERS, *folders, env=QUIET)
 
 
@@ -219,6 +225,7 @@ def site(session: nox.Session) -> None:
         "sphinx-build", "-W", "--keep-going", "-E", "-b", "html", "docs", "docs/_build/html", *session.posargs
     )
     session.run("python", "-m", "tools.site.links", "docs/_build/html")
+    session.run("python", "-m", "doctest", "docs/outside/hydra.md")  # whose libraries no other session has
 
 
 @nox.session(default=False)

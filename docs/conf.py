@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from docutils import nodes
+
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
@@ -65,6 +67,15 @@ def write_pages(app: Sphinx) -> None:
     gallery.draw(folder / "pictures")
 
 
+def trim_code(_app: Sphinx, doctree: nodes.document) -> None:
+    """Drop the empty line that ends an example, which doctest needs and a reader does not."""
+    for block in doctree.findall(nodes.literal_block):
+        text = block.astext().rstrip()
+        block.rawsource = text
+        block[:] = [nodes.Text(text)]
+
+
 def setup(app: Sphinx) -> None:
     """Let Sphinx write the generated pages first."""
     app.connect("builder-inited", write_pages)
+    app.connect("doctree-read", trim_code)

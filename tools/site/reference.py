@@ -121,9 +121,7 @@ def shown(parameters: list[inspect.Parameter]) -> list[str]:
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY and not starred:
             words.append("*")
             starred = True
-        kind = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}.get(
-            parameter.kind, ""
-        )
+        kind = STARS.get(parameter.kind.name, "")
         annotation = parameter.annotation
         noted = "" if annotation is inspect.Parameter.empty else f": {unquoted(annotation)}"
         default = "" if parameter.default is inspect.Parameter.empty else default_text(parameter.default)
@@ -133,7 +131,7 @@ def shown(parameters: list[inspect.Parameter]) -> list[str]:
 
 def default_text(value: object) -> str:
     """Return a default as it is typed; those of dataclasses that a function makes are three dots."""
-    text = repr(value)
+    text = f'"{value}"' if isinstance(value, str) else repr(value)
     return f" = {text}" if not text.startswith("<") else " = ..."
 
 

@@ -48,29 +48,27 @@ def faults(old: np.ndarray[Any, Any], new: np.ndarray[Any, Any], claim: str) -> 
     standard error of a std's ratio is 0.3 %.
     """
     ratio = float(new.std() / old.std()) if old.std() else 1.0
-    factor = re.match(r"std × ([\d.]+)", claim)
+    factor = re.match(r"std times ([\d.]+)", claim)
     if factor:
-        near = abs(ratio / float(factor[1]) - 1) < 0.01  # noqa: PLR2004
+        near = abs(ratio / float(factor[1]) - 1) < 0.01
         truncated = "truncated" in claim
-        differ = bool(stats.ks_2samp(old.ravel(), new.ravel()).pvalue < 1e-6) if truncated else True  # noqa: PLR2004
-        return "" if near and differ else f"std × {ratio:.4f}"
+        differ = bool(stats.ks_2samp(old.ravel(), new.ravel()).pvalue < 1e-6) if truncated else True
+        return "" if near and differ else f"std times {ratio:.4f}"
     if claim.startswith("same values"):
         return "" if np.array_equal(old, new) else "other values"
     if not claim.startswith("same law"):
         return f"{claim!r} claims nothing"
     pvalue = float(stats.ks_2samp(old.ravel(), new.ravel()).pvalue)
     ends = float(np.abs(new).max() / np.abs(old).max())
-    alike = pvalue > 1e-6 and abs(ratio - 1) < 0.015 and 0.75 < ends < 1.33  # noqa: PLR2004
-    return "" if alike else f"p {pvalue:.2g}, std × {ratio:.4f}, largest × {ends:.3f}"
+    alike = pvalue > 1e-6 and abs(ratio - 1) < 0.015 and 0.75 < ends < 1.33
+    return "" if alike else f"p {pvalue:.2g}, std times {ratio:.4f}, largest times {ends:.3f}"
 
 
-@pytest.mark.parametrize(
-    "page", [pytest.param(page, marks=pytest.mark.needs(page)) for page in FRAMEWORKS]
-)
+@pytest.mark.parametrize("page", [pytest.param(page, marks=pytest.mark.needs(page)) for page in FRAMEWORKS])
 def test_both_lines_of_a_row_give_what_it_says(page: str) -> None:
     """Every row of the page: the law, the values or the factor between the standard deviations."""
     table = rows((DOCS / f"coming_from_{page}.md").read_text(encoding="utf-8"))
-    assert len(table) > 15  # noqa: PLR2004
+    assert len(table) > 15
     wrong = [
         f"{old} -> {new}: {claim}: {fault}"
         for old, new, claim in table
@@ -86,8 +84,8 @@ def test_a_wrong_claim_is_seen() -> None:
     again = ui.draw(specs["normal"], SHAPE, seed=2, name="other")
     assert faults(normal, again, "same law") == ""
     assert faults(full, cut, "same law") != ""
-    assert faults(full, cut, "std × 1.0, but truncated") == ""
-    assert faults(normal, again, "std × 1.0, but truncated") != ""
-    assert faults(normal, again * np.float32(0.88), "std × 1.0") != ""
+    assert faults(full, cut, "std times 1.0, but truncated") == ""
+    assert faults(normal, again, "std times 1.0, but truncated") != ""
+    assert faults(normal, again * np.float32(0.88), "std times 1.0") != ""
     assert faults(normal, again, "same values") != ""
     assert faults(normal, normal, "as good") != ""
