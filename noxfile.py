@@ -84,12 +84,17 @@ def run_tests(session: nox.Session, *options: str, python: str = "python", profi
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style and format with every rule of ruff, and the imports; ``-- --fix`` repairs what it can."""
+    """Check style and format with every rule of ruff, the imports, and the prose of README and docs.
+
+    ``-- --fix`` repairs style and format.
+    """
     session.install("-e", ".", *group("lint"))
     session.run("ruff", "check", *session.posargs)
     session.run("ruff", "format", *([] if "--fix" in session.posargs else ["--check"]))
     session.run("lint-imports")
-    session.run("python", "-m", "pytest", "--noconftest", "tools/tests/test_import_contracts.py")
+    session.run("python", "-m", "tools.prose")
+    tests = ("tools/tests/test_import_contracts.py", "tools/tests/test_prose.py")
+    session.run("python", "-m", "pytest", "--noconftest", *tests)
 
 
 @nox.session

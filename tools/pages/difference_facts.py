@@ -18,13 +18,14 @@ OUTSIDE_2 = math.erfc(math.sqrt(2))
 
 STRUCTURE = Topic(
     "Centers and zeros",
-    "`dirac_` and `delta_orthogonal` take different kernel positions for the center where a width is even; here each does "
-    "as its namesake. A sparsity is rounded up, column by column.",
+    "`dirac_` and `delta_orthogonal` take different kernel positions for the center where a width is even; "
+    "here each does as its namesake. A sparsity is rounded up, column by column.",
     (
         FactRow("jax.delta_orthogonal", JAX + "delta_orthogonal()(key, (4, 4, 8, 8))",
-                "position (k - 1) // 2", "delta_orthogonal()", "center of a width of 4", 1, 2, "torch's dirac_"),
-        FactRow("torch.dirac_", TORCH_INIT + "dirac_(w)", "position k // 2", "dirac()", "center of a width of 4",
-                2, 1, "jax's delta_orthogonal"),
+                "position (k - 1) // 2", "delta_orthogonal()", "center of a width of 4", 1, 2,
+                "torch's dirac_"),
+        FactRow("torch.dirac_", TORCH_INIT + "dirac_(w)", "position k // 2", "dirac()",
+                "center of a width of 4", 2, 1, "jax's delta_orthogonal"),
         FactRow("torch.sparse_", TORCH_INIT + "sparse_(w, 0.35)", "ceil(0.35 x 10) zeros in each column",
                 "sparse(0.35)", "zeros among 10 rows", 4, 3.5, "asked for"),
     ),

@@ -25,8 +25,8 @@ This page is generated: `python -m tools.pages.names_page > docs/names.md`.
 Three rules explain most differences.
 
 - `normal` is never truncated here. `he_normal`, `glorot_normal` and `lecun_normal` are truncated at two
-  sigmas, and their realized standard deviation is the stated one; `kaiming_normal` and `xavier_normal` are not
-  truncated. JAX gives the truncated laws PyTorch's names too.
+  sigmas, and their realized standard deviation is the stated one; `kaiming_normal` and `xavier_normal` are
+  not truncated. JAX gives the truncated laws PyTorch's names too.
 - `truncated_normal` has its bounds in sigmas, `trunc_normal` absolute ones.
 - Axes are never guessed from a shape. Where a framework takes the last axis for the outputs, say so with
   `layout=`. An `in_axis=`, `input_axes=` or `fan_in_axes=` becomes a layout too.

@@ -160,7 +160,8 @@ LAYERS = (
     ),
     StandardLayer(
         "Attention, separate", (("I", 128),), tuple(_separate(128, 128))[:1],
-        "A query with its own matrix, and keys of the same width. PyTorch fuses such matrices, and its recipe draws them as fused.",
+        "A query with its own matrix, and keys of the same width. PyTorch fuses such matrices, and its "
+        "recipe draws them as fused.",
     ),
     StandardLayer(
         "Attention, keys of another width", (("O", 128), ("I", 80)), tuple(_separate(128, 80)),
