@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SIZE = (6.4, 2.6)  # inches; at 150 dots per inch a picture is as wide as a page's text
-DPI = 150
+SIZE = (4.8, 2.3)  # inches: small, so that the letters are read on a telephone too
+DPI = 200
 BLUE, RED = "#3b6fb6", "#c0392b"
 
 
