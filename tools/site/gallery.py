@@ -153,15 +153,13 @@ def page() -> str:
 
 
 def draw(folder: Path) -> None:
-    """Draw the pictures that are not in the folder."""
+    """Draw all pictures, in some seconds."""
     import matplotlib as mpl  # noqa: PLC0415  # the reference needs none
 
     mpl.use("agg")
     folder.mkdir(parents=True, exist_ok=True)
     for picture in pictures():
-        path = folder / f"{picture.name}.png"
-        if not path.exists():
-            save(path, painter(picture.name), picture)
+        save(folder / f"{picture.name}.png", painter(picture.name), picture)
 
 
 def painter(name: str) -> Callable[[Figure, Picture], None]:
