@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 THING = (
-    "axis|backend|block|call|column|environment|framework|gate|head|kernel|layer|law|letter|line|model|parameter|"
-    "part|process|rank|record|row|seed|shape|side|stage|step|tensor|value|variant|word"
+    "axis|backend|block|call|column|entry|environment|example|framework|gate|head|kernel|layer|law|letter|line|model|"
+    "name|parameter|part|process|rank|record|row|seed|shape|side|stage|step|tensor|test|value|variant|weight|word"
 )
 CLOSED = (
     r"(?:\b(?:against|among|and|are|as|by|for|from|into|is|lacks|lets|of|on|overwrites|puts|return|takes|than|with)"

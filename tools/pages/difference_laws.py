@@ -200,8 +200,8 @@ FANS = Topic(
 
 ORTHOGONAL = Topic(
     "Orthogonal matrices",
-    "PyTorch has one row an entry of the first axis, Keras, TensorFlow, JAX and Haiku one column an entry of "
-    "the last: the short side of that matrix is orthonormal, and the root mean square of its entries is 1 "
+    "PyTorch has one row per entry of the first axis, Keras, TensorFlow, JAX and Haiku one column per entry "
+    "of the last: the short side of that matrix is orthonormal, and the root mean square of its entries is 1 "
     "over the root of the long one. Here rows are the outputs that the layout names, and `B` keeps gates and "
     "groups apart.",
     (

@@ -28,23 +28,21 @@ class Picture:
     name: str
     spec: ui.Initializer
     shape: tuple[int, ...]
-    layout: str | None
+    layout: str
     text: str
-    sizes: dict[str, int] | None = None
 
     @property
     def values(self) -> np.ndarray[Any, Any]:
         """The weights, drawn with seed 0."""
-        return ui.draw(  # type: ignore[no-any-return]
-            self.spec, self.shape, layout=self.layout, sizes=self.sizes, seed=0, name=self.name
-        )
+        values = ui.draw(self.spec, self.shape, layout=self.layout, seed=0, name=self.name)
+        return values  # type: ignore[no-any-return]  # noqa: RET504
 
     @property
     def call(self) -> str:
         """The call, as it is typed."""
-        layout = "" if self.layout is None else f", layout={self.layout!r}"
-        sizes = "" if self.sizes is None else f", sizes={self.sizes!r}"
-        return f"ui.draw({SPECS[self.name]}, {self.shape}{layout}{sizes}, seed=0, name={self.name!r})"
+        return (
+            f'ui.draw({SPECS[self.name]}, {self.shape}, layout="{self.layout}", seed=0, name="{self.name}")'
+        )
 
 
 SPECS = {
@@ -197,6 +195,7 @@ def histogram(figure: Figure, picture: Picture) -> None:
     axes.set(
         xlabel="value", ylabel="density", title=f"std {law.std:.4g}, low {law.low:.4g}, high {law.high:.4g}"
     )
+    axes.locator_params(axis="x", nbins=6)
     axes.legend(frameon=False)
     plain(axes)
 
