@@ -144,10 +144,15 @@ def page() -> str:
         blocks += [
             f"### {picture.name}",
             picture.text,
-            f"![{picture.name}](pictures/{picture.name}.png)",
+            shown(picture.name),
             f"```python\n{picture.call}\n```",
         ]
     return "\n\n".join(blocks) + "\n"
+
+
+def shown(name: str) -> str:
+    """Return the picture of an initializer as a block of a page."""
+    return f"```{{image}} pictures/{name}.png\n:alt: {name}\n:class: picture\n```"
 
 
 def draw(folder: Path) -> None:

@@ -78,7 +78,7 @@ def page(name: str, thing: object) -> str:
     else:
         blocks += [signature(f"ui.{name}", thing), *docstring(thing)]
         if name in gallery.SPECS:
-            blocks += ["## Picture", f"![{name}](pictures/{name}.png)"]
+            blocks += ["## Picture", gallery.shown(name)]
     if isinstance(thing, type):
         blocks += members(thing)
     return "\n\n".join(blocks) + "\n"

@@ -31,8 +31,10 @@ def values(line: str, page: str) -> np.ndarray[Any, Any]:
     layout = "OI" if page == "torch" else "IO"
     names["where"] = {"layout": layout, "seed": 0, "name": "fc.weight"}
     if page == "torch":
-        names["w"] = importlib.import_module("torch").empty(SHAPE)
-        return eval(line, names).detach().numpy().copy()  # noqa: S307  # a line of our own page
+        torch = importlib.import_module("torch")
+        names["w"] = torch.empty(SHAPE)
+        with torch.random.fork_rng(devices=[]):  # what the old line draws from is left as it was
+            return eval(line, names).detach().numpy().copy()  # noqa: S307  # a line of our own page
     made = eval(line, names)  # noqa: S307  # as above
     if page == "jax":
         key = importlib.import_module("jax").random.key(3)
