@@ -84,12 +84,17 @@ def run_tests(session: nox.Session, *options: str, python: str = "python", profi
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style and format with every rule of ruff, and the imports; ``-- --fix`` repairs what it can."""
+    """Check style and format with every rule of ruff, the imports, and the prose of README and docs.
+
+    ``-- --fix`` repairs style and format.
+    """
     session.install("-e", ".", *group("lint"))
     session.run("ruff", "check", *session.posargs)
     session.run("ruff", "format", *([] if "--fix" in session.posargs else ["--check"]))
     session.run("lint-imports")
-    session.run("python", "-m", "pytest", "--noconftest", "tools/tests/test_import_contracts.py")
+    session.run("python", "-m", "tools.prose")
+    tests = ("tools/tests/test_import_contracts.py", "tools/tests/test_prose.py")
+    session.run("python", "-m", "pytest", "--noconftest", *tests)
 
 
 @nox.session
@@ -170,7 +175,13 @@ def tools(session: nox.Session) -> None:
     """Test what only developers run: the generated pages, the benchmarks, the microscope."""
     python = frameworks_bin(session, "python")
     extending = "tools/tests/test_extending.py"
-    folders = session.posargs or ("tools/pages", extending, "benchmarks/tests", "microscope/tests")
+    folders = session.posargs or (
+        "tools/pages",
+        "tools/site",
+        extending,
+        "benchmarks/tests",
+        "microscope/tests",
+    )
     session.run(python, "-m", "pytest", *WORKERS, *folders, env=QUIET)
 
 
@@ -224,6 +235,23 @@ def docs(session: nox.Session) -> None:
     kernels = "src/unified_init/backends/triton_kernels.py"  # it needs Triton, which is not there
     options = ["--doctest-modules", "--doctest-glob=*.md", f"--ignore={kernels}", *session.posargs]
     session.run(python, "-m", "pytest", *options, "src/unified_init", "tools/pages", *pages, env=QUIET)
+
+
+@nox.session(default=False)
+def site(session: nox.Session) -> None:
+    """Build the docs as a site in ``docs/_build/html``, and check every link inside it.
+
+    ``-- links`` checks the links to other sites instead, which needs the network.
+    """
+    session.install("-e", ".[testing,cli]", *group("site"))
+    if session.posargs == ["links"]:
+        session.run("sphinx-build", "-b", "linkcheck", "docs", "docs/_build/links")
+        return
+    session.run(
+        "sphinx-build", "-W", "--keep-going", "-E", "-b", "html", "docs", "docs/_build/html", *session.posargs
+    )
+    session.run("python", "-m", "tools.site.links", "docs/_build/html")
+    session.run("python", "-m", "doctest", "docs/outside/hydra.md")  # whose libraries no other session has
 
 
 @nox.session(default=False)

@@ -139,7 +139,7 @@ def table(records: Sequence[dict[str, Any]]) -> str:
     total = sum(record["statistics"] for record in stream)
     failures, suspects = (sum(len(record[kind]) for record in stream) for kind in ("failures", "suspects"))
     found = f"Together {total:,} statistics, {failures} failures and {suspects} suspects."
-    chance = f"Chance alone gives about {2 * SUSPECT * total:.1f} suspects."
+    chance = f"A perfect stream gives about {2 * SUSPECT * total:.1f} suspects."
     return f"{rows(stream)}\n\n{found} {chance}\n\n{rows(controls)}"
 
 

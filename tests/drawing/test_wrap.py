@@ -71,3 +71,13 @@ def test_a_jax_initializer_takes_a_sharding() -> None:
     inside = jax.jit(lambda k: init(k, (4, 6), out_sharding=place))(key)
     for array in (outside, inside):
         np.testing.assert_array_equal(np.asarray(array), expected)
+
+
+@pytest.mark.needs("jax")
+def test_jit_takes_a_jax_initializer_itself() -> None:
+    """``jax.jit(init)`` refers to it weakly; the bits are those of the call without jit."""
+    import jax
+
+    init = ui.as_jax(ui.he_normal(), layout="IO")
+    traced = jax.jit(init, static_argnums=(1, 2))(jax.random.key(0), (8, 4), "float32")
+    assert ui.digest(traced, layout="IO") == ui.digest(init(jax.random.key(0), (8, 4)), layout="IO")

@@ -17,14 +17,15 @@ TF1, HAIKU = "tf.compat.v1.initializers.", "haiku.initializers."
 OUTSIDE_2 = math.erfc(math.sqrt(2))
 
 STRUCTURE = Topic(
-    "Centres and zeros",
-    "`dirac_` and `delta_orthogonal` take another tap for the centre where a width is even; here each does "
-    "as its namesake. A sparsity is rounded up, column by column.",
+    "Centers and zeros",
+    "`dirac_` and `delta_orthogonal` take different kernel positions for the center where a width is even; "
+    "here each does as its namesake. A sparsity is rounded up, column by column.",
     (
         FactRow("jax.delta_orthogonal", JAX + "delta_orthogonal()(key, (4, 4, 8, 8))",
-                "tap (k - 1) // 2", "delta_orthogonal()", "centre of a width of 4", 1, 2, "torch's dirac_"),
-        FactRow("torch.dirac_", TORCH_INIT + "dirac_(w)", "tap k // 2", "dirac()", "centre of a width of 4",
-                2, 1, "jax's delta_orthogonal"),
+                "position (k - 1) // 2", "delta_orthogonal()", "center of a width of 4", 1, 2,
+                "torch's dirac_"),
+        FactRow("torch.dirac_", TORCH_INIT + "dirac_(w)", "position k // 2", "dirac()",
+                "center of a width of 4", 2, 1, "jax's delta_orthogonal"),
         FactRow("torch.sparse_", TORCH_INIT + "sparse_(w, 0.35)", "ceil(0.35 x 10) zeros in each column",
                 "sparse(0.35)", "zeros among 10 rows", 4, 3.5, "asked for"),
     ),
@@ -79,7 +80,7 @@ COMPLEX = Topic(
         FactRow("haiku.VarianceScaling complex", HAIKU + "VarianceScaling()", "each part truncated",
                 "kaiming_normal(nonlinearity='linear')", POWER, 2.0, 1.0),
         FactRow("jax.lecun_normal complex", JAX + "lecun_normal()",
-                "the modulus cut at 2, corrected by 0.9531, not by 0.9620",
+                "the modulus truncated at 2, corrected by 0.9531, not by 0.9620",
                 "kaiming_normal(nonlinearity='linear')", POWER, JAX_COMPLEX, 1.0),
         FactRow("keras.GlorotUniform complex", KERAS + 'GlorotUniform()(shape, "complex64")',
                 "on its torch backend: real part U(±bound), imaginary part U(0, 2 bound)", "xavier_normal()",
@@ -105,7 +106,7 @@ SEEDS = Topic(
                 "two algorithms, below 16 values and above", "normal(0.0, 1.0)",
                 "8 values are the first 8 of 20", "no", "yes"),
         FactRow("jax.he_normal layout", JAX + "he_normal()(key, shape)", "counts in storage order",
-                "he_normal()", "a kernel stored IO is its twin stored OI, transposed", "no", "yes"),
+                "he_normal()", "a kernel stored IO is that kernel stored OI, transposed", "no", "yes"),
         FactRow("haiku.Linear order", "haiku.Linear", "splits its key call by call", "lecun_normal()",
                 "a layer's weights stay if another is called before it", "no", "yes"),
         FactRow("flax.Linear order", "flax.nnx.Linear", "counts the parameters", "lecun_normal()",
@@ -138,7 +139,7 @@ EMPTY = Topic(
 
 FAULTS = Topic(
     "Known faults",
-    "What is not meant so, beside the complex, fan and empty rows above.",
+    "Behavior that its authors would call a bug, beside the complex, fan and empty rows above.",
     (
         FactRow("keras.TruncatedNormal leak", KERAS + "TruncatedNormal(stddev=1.0)",
                 "on its torch backend: the first of 4 candidates within ±2, or else the first",

@@ -30,19 +30,20 @@ TRUNCATION = Topic(
     "absolute, and the std of both is the parent's.",
     (
         LawRow("torch.trunc_normal_", TORCH_INIT + "trunc_normal_(w, std=0.02)",
-               "N(0, 0.02) cut at ±2, which is ±100 std: not cut",
+               "N(0, 0.02) truncated at ±2, which is ±100 std: not truncated",
                "trunc_normal(0.0, 0.02)", FLAT, "truncated_normal(0.0, 0.02)", FLAT, 1 / C2),
-        LawRow("keras.TruncatedNormal", KERAS + "TruncatedNormal(stddev=0.02)", "N(0, 0.02) cut at ±0.04",
+        LawRow("keras.TruncatedNormal", KERAS + "TruncatedNormal(stddev=0.02)",
+               "N(0, 0.02) truncated at ±0.04",
                "truncated_normal(0.0, 0.02)", FLAT, "normal(0.0, 0.02)", FLAT, C2),
         LawRow("tensorflow.truncated_normal", TF1 + "truncated_normal(stddev=0.02)",
-               "N(0, 0.02) cut at ±0.04; BERT's",
+               "N(0, 0.02) truncated at ±0.04; BERT's",
                "truncated_normal(0.0, 0.02)", FLAT, "normal(0.0, 0.02)", FLAT, C2),
-        LawRow("jax.truncated_normal", JAX + "truncated_normal(0.02)", "N(0, 0.02) cut at ±0.04",
+        LawRow("jax.truncated_normal", JAX + "truncated_normal(0.02)", "N(0, 0.02) truncated at ±0.04",
                "truncated_normal(0.0, 0.02)", FLAT, "normal(0.0, 0.02)", FLAT, C2),
-        LawRow("haiku.TruncatedNormal", HAIKU + "TruncatedNormal(0.02)", "N(0, 0.02) cut at ±0.04",
+        LawRow("haiku.TruncatedNormal", HAIKU + "TruncatedNormal(0.02)", "N(0, 0.02) truncated at ±0.04",
                "truncated_normal(0.0, 0.02)", FLAT, "normal(0.0, 0.02)", FLAT, C2),
         LawRow("jax.truncated_normal bounds", JAX + "truncated_normal(0.5, lower=-1.0, upper=1.0)",
-               "N(0, 0.5) cut at ±0.5, one std", "truncated_normal(0.0, 0.5, -1.0, 1.0)", FLAT,
+               "N(0, 0.5) truncated at ±0.5, one std", "truncated_normal(0.0, 0.5, -1.0, 1.0)", FLAT,
                "trunc_normal(0.0, 0.5, -1.0, 1.0)", FLAT, 0.6133974003447066),
     ),
 )  # fmt: skip
@@ -50,7 +51,7 @@ TRUNCATION = Topic(
 NORMAL = Topic(
     "The word normal",
     "PyTorch's `kaiming_normal_` and `xavier_normal_` are not truncated; `he_normal` and `glorot_normal` of "
-    "Keras, TensorFlow and JAX are, at 2.2737 of the realised std; JAX has them by PyTorch's names too. "
+    "Keras, TensorFlow and JAX are, at 2.2737 of the realized std; JAX has them by PyTorch's names too. "
     'The stds are equal, the tails are not. Inside variance scaling "normal" is truncated in Keras and '
     "TensorFlow, untruncated in JAX and Haiku; here that word is refused.",
     (
@@ -118,13 +119,14 @@ LAYERS = Topic(
                "kaiming_uniform(5**0.5)", TORCH_DENSE, "lecun_normal()", TORCH_DENSE, math.sqrt(1 / 3)),
         LawRow("keras.Dense", "keras.layers.Dense(2048).kernel", "Glorot's uniform",
                "glorot_uniform()", DENSE, "lecun_normal()", DENSE, math.sqrt(2 / 5)),
-        LawRow("haiku.Linear", "haiku.Linear(2048).w", "N(0, 1 / sqrt(fan_in)) cut at 2 std, uncorrected",
+        LawRow("haiku.Linear", "haiku.Linear(2048).w",
+               "N(0, 1 / sqrt(fan_in)) truncated at 2 std, uncorrected",
                "lecun_normal() * 0.87962566103423978", DENSE, "lecun_normal()", DENSE, C2),
         LawRow("keras.Embedding", "keras.layers.Embedding(2**14, 64).embeddings", "U(-0.05, 0.05)",
                "uniform(-0.05, 0.05)", EMBEDDING, "normal(0.0, 1.0)", EMBEDDING, 0.05 / math.sqrt(3)),
         LawRow("flax.Embed", "flax.linen.Embed(2**14, 64).embedding", "N(0, 1 / sqrt(width))",
                "normal(0.0, 0.125)", EMBEDDING, "normal(0.0, 1.0)", EMBEDDING, 0.125),
-        LawRow("haiku.Embed", "haiku.Embed(2**14, 64).embeddings", "N(0, 1) cut at ±2",
+        LawRow("haiku.Embed", "haiku.Embed(2**14, 64).embeddings", "N(0, 1) truncated at ±2",
                "truncated_normal(0.0, 1.0)", EMBEDDING, "normal(0.0, 1.0)", EMBEDDING, C2),
     ),
 )  # fmt: skip
@@ -198,8 +200,8 @@ FANS = Topic(
 
 ORTHOGONAL = Topic(
     "Orthogonal matrices",
-    "PyTorch has one row an entry of the first axis, Keras, TensorFlow, JAX and Haiku one column an entry of "
-    "the last: the short side of that matrix is orthonormal, and the root mean square of its entries is 1 "
+    "PyTorch has one row per entry of the first axis, Keras, TensorFlow, JAX and Haiku one column per entry "
+    "of the last: the short side of that matrix is orthonormal, and the root mean square of its entries is 1 "
     "over the root of the long one. Here rows are the outputs that the layout names, and `B` keeps gates and "
     "groups apart.",
     (

@@ -14,10 +14,9 @@ __all__ = ["differences_page"]
 HEAD = """\
 # How each framework differs
 
-Calls of the frameworks that are not what their name, arguments or shape suggest, and ours beside each. Under
-"ours" stands the expression that is exactly their law, with the layout and the fans where it takes any; under
-"difference", how far that is from what a reader would take the call for. Numbers are exact, those of the
-laws, and a test measures each of them on the real call, of
+Calls of the frameworks that do something else than their name, arguments or shape suggest, each with the call
+here that is exactly their law. The column "difference" says how far that is from the law that a reader would
+expect. The numbers are those of the laws, and a test measures each of them on the real call, of
 {releases}.
 
 Names that need no warning are in [names.md](names.md), which `ui.from_native` reads too.

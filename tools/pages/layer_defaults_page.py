@@ -45,19 +45,19 @@ DEFAULTS: dict[str, tuple[Callable[[], Recipe], Callable[[], Recipe] | None]] = 
 HEAD = """\
 # Layer defaults
 
-What the layers of PyTorch, Keras, Flax, Haiku and Equinox draw unless told otherwise, and what transformers
-gives its layers, as the recipes `ui.recipes.torch_default()`, `keras_default()`, `flax_linen_default()`,
-`flax_nnx_default()`, `haiku_default()`, `equinox_default()` and `transformers_default()` give it to any
-model. Rows are plans of the layers in the headings, with the exact numbers of their laws; each recipe is
-tested against the constructors of its framework.
+The default initial weights of layers in PyTorch, Keras, Flax, Haiku, Equinox and transformers. The recipes
+`ui.recipes.torch_default()`, `keras_default()`, `flax_linen_default()`, `flax_nnx_default()`,
+`haiku_default()`, `equinox_default()` and `transformers_default()` give them to any model. Rows are plans of
+the layers in the headings, with the exact numbers of their laws; each recipe is tested against the
+constructors of its framework.
 
 - `torch` stands for `torch_default()`, `torch corrected` for `torch_default_corrected()`, `torch + corrected`
   for both. The corrected forms use the true fans; Equinox has none, for its fans are the true ones, nor has
   transformers, most of whose laws have no fan.
-- `I` inputs that an output sees, `O` outputs that an input feeds, both of one group; `k` taps of the window,
+- `I` inputs that an output sees, `O` outputs that an input feeds, both of one group; `k` kernel positions,
   `g` groups, `H` hidden size, `V` rows of a table.
-- `U(a)` is uniform on [-a, a]; `TN` a normal truncated at two sigmas, with its realised std; `N` a normal.
-- The last column is the realised std over that of `torch`; empty where that one is a constant.
+- `U(a)` is uniform on [-a, a]; `TN` a normal truncated at two sigmas, with its realized std; `N` a normal.
+- The last column is the realized std divided by that of `torch`; it is empty where `torch` has a constant.
 
 [Give a Flax model PyTorch's defaults](flax_with_pytorch_defaults.md) puts one to work.
 [How each framework differs](differences.md) has the traps of single calls, [Write a recipe](recipes.md) the

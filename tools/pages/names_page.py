@@ -15,21 +15,21 @@ __all__ = ["names_page"]
 HEAD = """\
 # The names of other frameworks
 
-What an initializer of another framework is here, with that framework's own defaults. `ui.from_native`
-reads the same table: it takes the name on the left with the place it is under, as in
+Every initializer of the other frameworks and its counterpart here, with that framework's own defaults.
+`ui.from_native` reads the same table. Give it the dotted name, as in
 `ui.from_native("torch.nn.init.normal_", std=0.02)`, or the function or class itself. Arguments that do not
-touch the law (seeds, dtypes, generators) are left out.
+affect the law (seeds, dtypes, generators) are left out.
 
 This page is generated: `python -m tools.pages.names_page > docs/names.md`.
 
 Three rules explain most differences.
 
 - `normal` is never truncated here. `he_normal`, `glorot_normal` and `lecun_normal` are truncated at two
-  sigmas with the realised standard deviation as stated; `kaiming_normal` and `xavier_normal` are not
-  truncated. JAX gives the truncated laws PyTorch's names too.
+  sigmas, and their realized standard deviation is the stated one; `kaiming_normal` and `xavier_normal` are
+  not truncated. JAX gives the truncated laws PyTorch's names too.
 - `truncated_normal` has its bounds in sigmas, `trunc_normal` absolute ones.
 - Axes are never guessed from a shape. Where a framework takes the last axis for the outputs, say so with
-  `layout=`; an `in_axis=`, `input_axes=` or `fan_in_axes=` becomes a layout too.
+  `layout=`. An `in_axis=`, `input_axes=` or `fan_in_axes=` becomes a layout too.
 """
 
 NEEDLESS = """\

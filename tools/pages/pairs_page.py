@@ -24,8 +24,8 @@ SECTIONS = {"Convolutional networks": CONVOLUTIONAL, "Transformers and recurrent
 HEAD = """\
 # Pairs of models
 
-Which models of two libraries `ui.match` pairs, what it has to be told, and how far the outputs of the two
-are apart. [Port a model](port.md) explains `match`.
+Models of two libraries that `ui.match` pairs, the hints that it needs, and the difference of the outputs of
+the two. [Port a model](port.md) explains `match`.
 
 Each row is one run of `ui.verify_match` on the map of `ui.match`: both models draw random weights, norms
 and statistics included, run on the same data, and their outputs are compared. No trained weights are
@@ -34,8 +34,8 @@ involved.
 - *A port* is our own, written line by line with the names and the layers of its framework. It is in
   `tests/helpers/`.
 - *Given to match*: "nothing" is `ui.match(first, second)`. `inputs=` means that kernels of equal shape are
-  in another order in the two models, and `match` runs both to tell them apart. `given=` is what no evidence
-  can settle.
+  in another order in the two models, and `match` runs both to tell them apart. `given=` settles
+  a pair for which there is no evidence.
 - *Pairs* counts the entries of the map; a fused tensor that is paired as a whole is one entry.
 - *Difference* is the largest absolute difference of the outputs, and *moved by* how far other random weights
   move them: the median of the outputs that move. Outputs of a deep network grow with random weights, so only
@@ -46,11 +46,11 @@ Images have odd sizes where padding depends on the size, and normalizations have
 model where the two libraries differ: see [equal weights, unequal
 outputs](port.md#equal-weights-unequal-outputs).
 
-What `match` does not do. It refuses Inception v3 of torchvision and of Keras applications: several branches
+*Limits.* `match` refuses Inception v3 of torchvision and of Keras applications: several branches
 begin with convolutions of equal shape on the same input, and only the layers behind them tell these apart.
 Nor could a map be proven, since the two compute different things: torchvision's average pooling counts the
 zeros around an image, Keras' does not. A tensor that stacks layers of layers, such as scanned blocks of
-stacked experts, is taken apart along one axis only.
+stacked experts, is split along one axis only.
 
 This page is measured by `nox -s pairs`.
 """

@@ -145,7 +145,7 @@ LAYERS = (
     StandardLayer(
         "Bilinear", (("I1", 20), ("I2", 30), ("O", 7)),
         _layer("bilinear", (7, 20, 30), "OII", inputs=600, outputs=7, features=20),
-        "A layer of PyTorch alone; the others' recipes say what it would be there.",
+        "A layer that only PyTorch has; for the other recipes it is the law that their rules give it.",
     ),
     StandardLayer(
         "Embedding", (("V", 1000), ("O", 64)),
@@ -158,9 +158,9 @@ LAYERS = (
         "Row 0 stands for padding.",
     ),
     StandardLayer(
-        "Normalisation", (),
+        "Normalization", (),
         tuple(_record(path, (64,), "O", "batch_norm", role, outputs=64) for path, role in NORM),
-        "Batch normalisation; layer, group and RMS normalisation have the same scale and offset.",
+        "Batch normalization; layer, group and RMS normalization have the same scale and offset.",
     ),
     StandardLayer("LSTM", (("I", 100), ("H", 64)), tuple(_gated("lstm", "ifgo", 100, 64)), TWO_BIASES),
     StandardLayer("GRU", (("I", 100), ("H", 64)), tuple(_gated("gru", "rzn", 100, 64)), TWO_BIASES),
@@ -171,11 +171,12 @@ LAYERS = (
     ),
     StandardLayer(
         "Attention, separate", (("I", 128),), tuple(_separate(128, 128))[:1],
-        "A query of its own, where keys are as wide: what PyTorch fuses, and its recipe draws as if it were.",
+        "A query with its own matrix, and keys of the same width. PyTorch fuses such matrices, and its "
+        "recipe draws them as fused.",
     ),
     StandardLayer(
         "Attention, keys of another width", (("O", 128), ("I", 80)), tuple(_separate(128, 80)),
-        "O inputs of queries, I of keys: what PyTorch keeps apart as well.",
+        "O inputs of queries, I of keys. PyTorch has separate matrices here too.",
     ),
     StandardLayer("PReLU", (), (_record("weight", (1,), "O", "prelu", "slope"),), "One slope."),
 )  # fmt: skip

@@ -24,7 +24,7 @@ __all__ = ["JaxInitializer", "TorchInitializer", "as_jax", "as_keras", "as_torch
 # ruff: noqa: ANN401  # tensors of any framework
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, weakref_slot=True)  # jax.jit keeps a weak reference
 class JaxInitializer:
     """``(key, shape, dtype) -> array``, as the functions of ``jax.nn.initializers`` are called."""
 
@@ -41,7 +41,7 @@ class JaxInitializer:
         return adapter.place(array, key if self.call.spec.is_random else None)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, weakref_slot=True)
 class TorchInitializer:
     """``tensor_ -> tensor_``, as the functions of ``torch.nn.init`` are used."""
 

@@ -32,7 +32,7 @@ def jax_variance_scaling(scale: float, mode: str, distribution: str) -> Initiali
 
 
 # contrib compensates for the truncation with a factor of 1.3 on the variance, where 1 / 0.7737 = 1.2924 would
-# be exact: the realised variance is this times the requested one.
+# be exact: the realized variance is this times the requested one.
 CONTRIB = 1.3 * STD_TRUNCATED_AT_2 * STD_TRUNCATED_AT_2
 
 
@@ -53,10 +53,10 @@ def mxnet_xavier(rnd_type: str, factor_type: str, magnitude: float) -> Initializ
 
 # --- remarks that several frameworks share --------------------------------------------------------
 
-TRUNCATED = "truncated at 2 sigmas, realised std as stated; PyTorch's is not truncated"
+TRUNCATED = "truncated at 2 sigmas, realized std as stated; PyTorch's is not truncated"
 UNTRUNCATED = "not truncated; the function of this name in Keras and JAX is"
-UNCORRECTED = "bounds in sigmas; the realised std is 0.8796 of the given one"
-ABSOLUTE = "absolute bounds: a std below 0.5 is hardly cut by the defaults"
+UNCORRECTED = "bounds in sigmas; the realized std is 0.8796 of the given one"
+ABSOLUTE = "absolute bounds: a std below 0.5 is hardly truncated by the defaults"
 STORAGE_AXIS = "takes the last axis for the outputs"
 MXNET_SCALE = "scale is half the width"
 BOTH_CHANNELS = "theirs repeats one kernel over all pairs of channels; equal on depthwise kernels"

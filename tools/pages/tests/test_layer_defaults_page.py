@@ -142,7 +142,7 @@ def test_the_standard_layers_are_those_of_pytorch() -> None:
         "Transposed convolution 4 x 4": nn.ConvTranspose2d(64, 24, 4),
         "Bilinear": nn.Bilinear(20, 30, 7),
         "Embedding": nn.Embedding(1000, 64, padding_idx=0),
-        "Normalisation": nn.BatchNorm2d(64),
+        "Normalization": nn.BatchNorm2d(64),
         "LSTM": nn.LSTM(100, 64),
         "GRU": nn.GRU(100, 64),
         "Simple RNN": nn.RNN(100, 64),

@@ -1,0 +1,92 @@
+r"""The formulas of docstrings as TeX.
+
+The key is the line of the docstring: a formula that changes there has no TeX until it is changed here too.
+"""
+
+from __future__ import annotations
+
+IN, OUT = r"\mathrm{fan_{in}}", r"\mathrm{fan_{out}}"
+BOUNDED = r"w \sim \mathcal{U}(-b,\ b), \qquad b = "
+NORMAL = r"w \sim \mathcal{N}(\mathrm{mean},\ \mathrm{std}^2)"
+
+# Realized: truncation at two standard deviations multiplies the std of the normal by 0.8796.
+REALIZED = (
+    r"\operatorname{std}[w] = %s, \qquad \mathrm{std}_\mathrm{parent} = \frac{\operatorname{std}[w]}{0.8796}"
+)
+
+TEX = {
+    "std[w] = sqrt(2 / fan_in) realised; the parent's is that over 0.8796": (
+        REALIZED % rf"\sqrt{{\frac{{2}}{{{IN}}}}}"
+    ),
+    "std[w] = sqrt(1 / fan_in) realised; the parent's is that over 0.8796": (
+        REALIZED % rf"\sqrt{{\frac{{1}}{{{IN}}}}}"
+    ),
+    "std[w] = sqrt(2 / (fan_in + fan_out)) realised; the parent's is that over 0.8796": (
+        REALIZED % rf"\sqrt{{\frac{{2}}{{{IN} + {OUT}}}}}"
+    ),
+    "w ~ U(-b, b), b = sqrt(6 / (fan_in + fan_out))": rf"{BOUNDED}\sqrt{{\frac{{6}}{{{IN} + {OUT}}}}}",
+    "w ~ U(-b, b), b = gain sqrt(6 / (fan_in + fan_out))": (
+        rf"{BOUNDED}\mathrm{{gain}} \sqrt{{\frac{{6}}{{{IN} + {OUT}}}}}"
+    ),
+    "w ~ U(-b, b), b = sqrt(6 / fan_in)": rf"{BOUNDED}\sqrt{{\frac{{6}}{{{IN}}}}}",
+    "w ~ U(-b, b), b = sqrt(3 / fan_in)": rf"{BOUNDED}\sqrt{{\frac{{3}}{{{IN}}}}}",
+    "w ~ U(-b, b), b = factor sqrt(3 / fan_in)": rf"{BOUNDED}\mathrm{{factor}} \sqrt{{\frac{{3}}{{{IN}}}}}",
+    "w ~ U(-b, b), b = gain sqrt(3 / fan), gain = calculate_gain(nonlinearity, a)": (
+        rf"{BOUNDED}\mathrm{{gain}} \sqrt{{\frac{{3}}{{\mathrm{{fan}}}}}}"
+    ),
+    "w ~ N(0, gain^2 / fan), gain = calculate_gain(nonlinearity, a)": (
+        r"w \sim \mathcal{N}\left(0,\ \frac{\mathrm{gain}^2}{\mathrm{fan}}\right)"
+    ),
+    "w ~ N(0, gain^2 2 / (fan_in + fan_out))": (
+        rf"w \sim \mathcal{{N}}\left(0,\ \frac{{2\,\mathrm{{gain}}^2}}{{{IN} + {OUT}}}\right)"
+    ),
+    "w ~ U(-b, b), b = sqrt(6 / fan_in) / w0, or b = 1 / fan_in in the first layer": (
+        rf"{BOUNDED}\begin{{cases}} 1 / {IN} & \text{{in the first layer}} \\ "
+        rf"\sqrt{{6 / {IN}}}\ /\ w_0 & \text{{elsewhere}} \end{{cases}}"
+    ),
+    "w ~ N(mean, std^2)": NORMAL,
+    "w ~ N(mean, std^2) conditioned on a <= w <= b": rf"{NORMAL} \quad\text{{given}}\quad a \le w \le b",
+    "w ~ N(mean, std^2) conditioned on mean + lower std <= w <= mean + upper std": (
+        rf"{NORMAL} \quad\text{{given}}\quad "
+        r"\mathrm{lower} \le \frac{w - \mathrm{mean}}{\mathrm{std}} \le \mathrm{upper}"
+    ),
+    "w ~ U(low, high)": r"w \sim \mathcal{U}(\mathrm{low},\ \mathrm{high})",
+    "Var[w] = scale / fan": r"\operatorname{Var}[w] = \frac{\mathrm{scale}}{\mathrm{fan}}",
+    "w = value": r"w = \mathrm{value}",
+    "w = 0": "w = 0",
+    "w = 1": "w = 1",
+    "W[o, i] = gain if o = i, else 0": (
+        r"W_{o,i} = \begin{cases} \mathrm{gain} & o = i \\ 0 & \text{else} \end{cases}"
+    ),
+    "W[o, i, k // 2, ...] = 1 where o = i in each group, else 0": (
+        r"W_{o,i,\lfloor k/2 \rfloor,\ldots} = 1 \ \text{ where } o = i \text{ in each group, else } 0"
+    ),
+    "W W^T = gain^2 I where outputs are fewer than inputs, W^T W = gain^2 I otherwise": (
+        r"W W^\top = \mathrm{gain}^2 I \ \text{ with fewer outputs than inputs,} \quad "
+        r"W^\top W = \mathrm{gain}^2 I \ \text{ otherwise}"
+    ),
+    "W[(k - 1) // 2] = gain Q, Q^T Q = I": (
+        r"W_{\lfloor (k - 1) / 2 \rfloor} = \mathrm{gain}\ Q, \qquad Q^\top Q = I"
+    ),
+    "ceil(sparsity rows) entries of each column are 0, the others ~ N(0, std^2)": (
+        r"\lceil \mathrm{sparsity} \cdot \mathrm{rows} \rceil \text{ entries of each column are } 0, \quad "
+        r"\text{the others } \sim \mathcal{N}(0,\ \mathrm{std}^2)"
+    ),
+    "W[c r^2 + j] = V[c] for j = 0 ... r^2 - 1, V drawn by ``base`` with outputs / r^2 outputs": (
+        r"W_{c r^2 + j} = V_c, \quad j = 0, \ldots, r^2 - 1, \quad "
+        r"V \text{ drawn by base with } \mathrm{outputs} / r^2 \text{ outputs}"
+    ),
+    "W = I where outputs <= inputs, else I H I / sqrt(p), p the power of two that covers the outputs": (
+        r"W = \begin{cases} I & \mathrm{outputs} \le \mathrm{inputs} \\ I H I / \sqrt{p} & \text{else,} "
+        r"\end{cases} \quad p \text{ the power of two that covers the outputs}"
+    ),
+    "W[c, c, y, x] = (1 - abs(y / f - m)) (1 - abs(x / f - m)), f = ceil(k / 2), m = (2f - 1 - f % 2) / 2f": (
+        r"W_{c,c,y,x} = \left(1 - \left|\tfrac{y}{f} - m\right|\right) "
+        r"\left(1 - \left|\tfrac{x}{f} - m\right|\right), "
+        r"\quad f = \lceil k / 2 \rceil, \quad m = \frac{2 f - 1 - f \bmod 2}{2 f}"
+    ),
+    "W[t, 0, f] = window[t] cos(2 pi t f / F) / norm for the real side, -sin for the imaginary one": (
+        r"W_{t,0,f} = \frac{\mathrm{window}_t}{\mathrm{norm}} \cos\frac{2 \pi t f}{F} "
+        r"\ \text{ (real side; } -\sin \text{ for the imaginary one)}"
+    ),
+}

@@ -1,0 +1,246 @@
+"""The gallery: each distribution as a histogram against its law, each structured initializer as a matrix."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import unified_init as ui
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SIZE = (4.8, 2.3)  # inches: small, so that the letters are read on a telephone too
+DPI = 200
+BLUE, RED = "#3b6fb6", "#c0392b"
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """One picture: the call that is drawn, and what is drawn of it."""
+
+    name: str
+    spec: ui.Initializer
+    shape: tuple[int, ...]
+    layout: str
+    text: str
+
+    @property
+    def values(self) -> np.ndarray[Any, Any]:
+        """The weights, drawn with seed 0."""
+        values = ui.draw(self.spec, self.shape, layout=self.layout, seed=0, name=self.name)
+        return values  # type: ignore[no-any-return]  # noqa: RET504
+
+    @property
+    def call(self) -> str:
+        """The call, as it is typed."""
+        return (
+            f'ui.draw({SPECS[self.name]}, {self.shape}, layout="{self.layout}", seed=0, name="{self.name}")'
+        )
+
+
+SPECS = {
+    "normal": "ui.normal(0.0, 0.02)",
+    "uniform": "ui.uniform(-0.05, 0.05)",
+    "truncated_normal": "ui.truncated_normal(0.0, 0.02)",
+    "trunc_normal": "ui.trunc_normal(0.0, 1.0, -1.0, 2.0)",
+    "he_normal": "ui.he_normal()",
+    "kaiming_normal": "ui.kaiming_normal()",
+    "he_uniform": "ui.he_uniform()",
+    "glorot_normal": "ui.glorot_normal()",
+    "glorot_uniform": "ui.glorot_uniform()",
+    "lecun_normal": "ui.lecun_normal()",
+    "siren": "ui.siren()",
+    "sparse": "ui.sparse(0.5)",
+    "orthogonal": "ui.orthogonal()",
+    "delta_orthogonal": "ui.delta_orthogonal()",
+    "identity": "ui.identity()",
+    "dirac": "ui.dirac()",
+    "hadamard": "ui.hadamard()",
+    "bilinear_upsampling": "ui.bilinear_upsampling()",
+    "stft": "ui.stft()",
+    "icnr": "ui.icnr(ui.he_normal(), 2)",
+}
+FLAT, KERNEL = (1024, 512), "OI"
+HISTOGRAMS = {
+    "normal": "Untruncated: the range has no end, and 2.3 % of the values are beyond 2.27 std.",
+    "uniform": "Equally likely between two ends, which are never reached in float32.",
+    "truncated_normal": "Bounds at 2 std of the parent normal; the std of the values is 0.8796 of yours.",
+    "trunc_normal": "Bounds are absolute values, as in `torch.nn.init.trunc_normal_`.",
+    "he_normal": "Truncated at 2 sigma of the parent, and corrected: the std is exactly sqrt(2 / fan_in).",
+    "kaiming_normal": "The std of `he_normal`, without truncation.",
+    "he_uniform": "The std of `he_normal`, from a uniform distribution.",
+    "glorot_normal": "The std is sqrt(2 / (fan_in + fan_out)).",
+    "glorot_uniform": "The std of `glorot_normal`, from a uniform distribution.",
+    "lecun_normal": "The std is sqrt(1 / fan_in).",
+    "siren": "Hidden layers of networks with sine activations.",
+}
+STRUCTURED = {
+    "orthogonal": (
+        (256, 128),
+        "OI",
+        "All singular values are 1; those of a normal matrix of the same size spread.",
+    ),
+    "delta_orthogonal": (
+        (32, 32, 3, 3),
+        "OIHW",
+        "An orthogonal matrix at the center of the kernel, zeros around it.",
+    ),
+    "sparse": ((48, 32), "OI", "Exactly half of each column is zero."),
+    "identity": ((24, 32), "OI", "The identity, cut to the shape of the matrix."),
+    "dirac": (
+        (8, 8, 3, 3),
+        "OIHW",
+        "Each output channel copies one input channel. Kernels are side by side.",
+    ),
+    "hadamard": ((64, 32), "OI", "Rows of plus and minus the same number; no random numbers are used."),
+    "bilinear_upsampling": ((1, 1, 8, 8), "IOHW", "The kernel that upsamples by 4, bilinearly."),
+    "stft": ((64, 1, 33), "WIO", "A window times cosines: the real side of a short-time Fourier transform."),
+    "icnr": (
+        (16, 8, 1, 1),
+        "OIHW",
+        "Groups of four outputs are equal, so that a sub-pixel convolution has no checkerboard.",
+    ),
+}
+
+
+INTRODUCTION = (
+    "Every distribution and every structured initializer, drawn by the library with seed 0. Each picture "
+    "has the call that gives its values. Bars are a histogram of 524,288 values; the line is the "
+    "exact density of the law."
+)
+
+
+def spec_of(name: str) -> ui.Initializer:
+    """Return the spec whose call ``SPECS`` shows."""
+    return eval(SPECS[name], {"ui": ui})  # type: ignore[no-any-return]  # noqa: S307  # our own text
+
+
+def pictures() -> list[Picture]:
+    """Return all pictures: histograms, then matrices."""
+    flat = [Picture(name, spec_of(name), FLAT, KERNEL, text) for name, text in HISTOGRAMS.items()]
+    return flat + [
+        Picture(name, spec_of(name), shape, layout, text)
+        for name, (shape, layout, text) in STRUCTURED.items()
+    ]
+
+
+def page() -> str:
+    """Return the page that shows all pictures."""
+    blocks = [
+        "# Gallery",
+        INTRODUCTION,
+        "## Distributions",
+    ]
+    for picture in pictures():
+        if picture.name == next(iter(STRUCTURED)):
+            blocks.append("## Structured initializers")
+        blocks += [
+            f"### {picture.name}",
+            picture.text,
+            shown(picture.name),
+            f"```python\n{picture.call}\n```",
+        ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def shown(name: str) -> str:
+    """Return the picture of an initializer as a block of a page."""
+    return f"```{{image}} pictures/{name}.png\n:alt: {name}\n:class: picture\n```"
+
+
+def draw(folder: Path) -> None:
+    """Draw all pictures, in some seconds."""
+    import matplotlib as mpl  # noqa: PLC0415  # the reference needs none
+
+    mpl.use("agg")
+    folder.mkdir(parents=True, exist_ok=True)
+    for picture in pictures():
+        save(folder / f"{picture.name}.png", painter(picture.name), picture)
+
+
+def painter(name: str) -> Callable[[Figure, Picture], None]:
+    """Return what draws a picture into a figure."""
+    if name in HISTOGRAMS:
+        return histogram
+    return singular_values if name in {"orthogonal", "delta_orthogonal"} else matrix
+
+
+def save(path: Path, paint: Callable[[Figure, Picture], None], picture: Picture) -> None:
+    """Write one picture."""
+    from matplotlib import pyplot as plt  # noqa: PLC0415
+
+    figure = plt.figure(figsize=SIZE, layout="constrained")
+    paint(figure, picture)
+    figure.savefig(path, dpi=DPI)
+    plt.close(figure)
+
+
+def plain(axes: Axes) -> None:
+    """Leave the two lines of an axis that are read."""
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def histogram(figure: Figure, picture: Picture) -> None:
+    """Draw the values as bars, and the density of their law as a line."""
+    axes = figure.subplots()
+    values = picture.values.ravel().astype(float)
+    law = picture.spec.resolve(picture.shape, layout=picture.layout)
+    counts, edges = np.histogram(values, bins=96, density=True)
+    axes.stairs(counts, edges, fill=True, color=BLUE, alpha=0.45, label=f"{values.size:,} values")
+    span = edges[-1] - edges[0]
+    points = np.linspace(edges[0] - 0.05 * span, edges[-1] + 0.05 * span, 801)
+    axes.plot(points, density(law, points), color=RED, linewidth=1.5, label="law")
+    axes.set(
+        xlabel="value", ylabel="density", title=f"std {law.std:.4g}, low {law.low:.4g}, high {law.high:.4g}"
+    )
+    axes.locator_params(axis="x", nbins=6)
+    axes.legend(frameon=False)
+    plain(axes)
+
+
+def density(law: ui.Law, points: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return the exact density of a normal, truncated or not, or of a uniform."""
+    from scipy import stats
+
+    if law.kind == "uniform":
+        exact = stats.uniform(law.low, law.high - law.low)
+    else:
+        # ``loc`` and ``scale`` are the parent's, before truncation.
+        ends = (law.low - law.loc) / law.scale, (law.high - law.loc) / law.scale
+        exact = stats.truncnorm(*ends, loc=law.loc, scale=law.scale)
+    return exact.pdf(points)  # type: ignore[no-any-return]
+
+
+def singular_values(figure: Figure, picture: Picture) -> None:
+    """Draw the singular values of the matrix, and those of a normal one with the same mean square."""
+    axes = figure.subplots()
+    values = picture.values
+    weights = values if values.ndim == 2 else values[..., 1, 1]  # noqa: PLR2004  # the center of 3 x 3
+    other = ui.draw(ui.normal(0.0, float(weights.std())), weights.shape, seed=0, name="normal")
+    for matrix_, color, label in ((weights, BLUE, picture.name), (other, RED, "normal of the same std")):
+        axes.plot(np.linalg.svd(matrix_, compute_uv=False), ".-", color=color, label=label, markersize=3)
+    axes.set(xlabel="index", ylabel="singular value", ylim=(0, None))
+    axes.legend(frameon=False)
+    plain(axes)
+
+
+def matrix(figure: Figure, picture: Picture) -> None:
+    """Draw the values as a map of colors; the kernels of a convolution side by side."""
+    axes = figure.subplots()
+    values = picture.values
+    if picture.name == "dirac":
+        outputs, inputs, height, width = values.shape
+        framed = np.pad(values, ((0, 0), (0, 0), (0, 1), (0, 1)), constant_values=0.5)
+        values = framed.transpose(0, 2, 1, 3).reshape(outputs * (height + 1), inputs * (width + 1))
+    values = values.squeeze()
+    end = float(np.abs(values).max())
+    shown = axes.imshow(values, cmap="RdBu_r", vmin=-end, vmax=end, aspect="auto", interpolation="nearest")
+    figure.colorbar(shown)
+    axes.set(xticks=[], yticks=[])
