@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import pprint
 import re
 import textwrap
 
@@ -15,12 +16,18 @@ from unified_init.spec import presets
 SECTIONS = {"Args": "Arguments", "Example": "Example", "Reference": "Reference", "Source": "Source"}
 CODE = "Example"
 STARS = {"VAR_POSITIONAL": "*", "VAR_KEYWORD": "**"}
-STREAM = "The version of the stream, which every serialized spec carries."
+CONSTANTS = {
+    "STREAM": "The version of the stream, which every serialized spec carries.",
+    "KINDS": "What a layer can be: `kind` of a `Rule`, a `Record` and a `Layer`.",
+    "ROLES": "What a tensor can be in its layer: `role` of a `Rule` and a `Record`.",
+    "PLACES": "Where in a known architecture a layer can be: `place` of a `Rule` and a `Record`.",
+    "CONVENTIONS": "The ways of counting fans: `fans` of a `Rule`.",
+}
 LISTS = {"Args", "Raises"}
 NEWEST = "More"  # where a public name is that no group names
 GROUPS = {
     "Draw": "draw fill digest backends register_backend STREAM",
-    "In a framework's own terms": "as_jax as_torch as_keras from_native",
+    "In a framework's own terms": "as_jax as_torch as_keras from_native get",
     "Initializers of a given size": "normal uniform truncated_normal trunc_normal constant zeros ones",
     "Initializers that scale with a fan": (
         "glorot_normal glorot_uniform he_normal he_uniform lecun_normal lecun_uniform xavier_normal "
@@ -35,13 +42,15 @@ GROUPS = {
         "InverseFan calculate_gain depth_factor from_quantile"
     ),
     "Whole models": (
-        "inspect plan apply audit probe coord_check match verify_match transfer read digests unfilled "
+        "inspect plan apply audit probe coord_check plot match verify_match transfer read digests unfilled "
         "materialize agree save verify linen haiku"
     ),
-    "Recipes and inventories": "Recipe Rule Layer Split Inventory Record Part NameMap recipes",
+    "Recipes and inventories": (
+        "Recipe Rule Layer Split Inventory Record Part NameMap recipes KINDS ROLES PLACES CONVENTIONS"
+    ),
     "Files": (
-        "to_json from_json recipe_to_json recipe_from_json recipe_from_yaml recipe_schema inventory_to_json "
-        "inventory_from_json"
+        "to_json from_json to_dict from_dict recipe_to_json recipe_from_json recipe_from_yaml recipe_schema "
+        "inventory_to_json inventory_from_json"
     ),
     "Results": "Plan Report Audit AuditRow Probe CoordCheck Verification Recomputation WrongBox Linen Haiku",
     "Errors": "UnifiedInitError ArgumentValueError ArgumentTypeError BackendError",
@@ -68,11 +77,8 @@ def pages() -> dict[str, str]:
 def page(name: str, thing: object) -> str:
     """Return the page of one name."""
     blocks = [f"# {name}"]
-    if name == "STREAM":
-        blocks += [
-            f"`ui.STREAM == {thing!r}`",
-            "The version of the stream, which every serialized spec carries.",
-        ]
+    if name in CONSTANTS:
+        blocks += [CONSTANTS[name], f"```python\n{pprint.pformat(thing, width=88, compact=True)}\n```"]
     elif name == "recipes":
         blocks += ["Recipes: layer defaults of the frameworks, and published ones.", recipe_list()]
     else:
@@ -198,7 +204,7 @@ def markdown(text: str) -> str:
 
 def summary(name: str, thing: object) -> str:
     """Return the first paragraph of a docstring, fit for a cell."""
-    text = STREAM if name == "STREAM" else inspect.getdoc(thing) or ""
+    text = CONSTANTS.get(name) or inspect.getdoc(thing) or ""
     return markdown(text.split("\n\n")[0].replace("\n", " ")).replace("|", r"\|")
 
 
