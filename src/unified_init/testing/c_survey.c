@@ -1,0 +1,392 @@
+/*
+The compiled statistics of an audit: sums, counts and correlations of the values of one tensor.
+
+``survey.py`` explains what is computed, ``numpy_survey.py`` computes it in NumPy; the names here are those
+there. The build (``hatch_build.py``) compiles this file once for each instruction set that the processor's
+family has, into the library of the C runner, and ``c_survey.py`` chooses one when it loads the library.
+
+Sums of floats go to LANES accumulators, which compilers keep in vector registers without being allowed to
+reorder anything: the results are the same for every instruction set.
+*/
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#define JOINED(name, variant) name##_##variant
+#define NAMED(name, variant) JOINED(name, variant)
+#ifdef _WIN32
+#define EXPORTED __declspec(dllexport)
+#else
+#define EXPORTED __attribute__((visibility("default")))
+#endif
+
+enum { LANES = 16, BLOCK = 4096, TILE = 16, SHORT = 6, CHOOSING = 3 };
+enum { FLOAT32, BFLOAT16, FLOAT16, CODES }; /* what the values are; codes are cells already, int32 */
+enum { LAGS = 64, AXES = 64 };              /* at most; where the results are */
+
+static const uint32_t SHORT_MULTIPLIER = UINT32_C(0x9E3779B1);
+static const uint64_t MULTIPLIER = UINT64_C(0x9E3779B97F4A7C15);
+static const uint32_t EMPTY = UINT32_C(0xFFFFFFFF); /* NaN, of which there is none */
+
+/* A tensor and the cells of its law; ``c_survey.Survey`` is its mirror image. */
+typedef struct {
+    const void *values;
+    int64_t kind, size;
+    const int64_t *shape;
+    int64_t rank;
+    const int64_t *ranks; /* the cell of each bit pattern of a narrow type */
+    double offset, factor; /* a float32 is in the cell (value - offset) * factor; both are float32 */
+    int64_t cells;
+    const float *grades;                          /* of each cell */
+    const double *below, *first, *both, *second; /* as in ``Cells`` */
+    int64_t lags;
+    int32_t *counts;      /* scratch: one of each cell */
+    float *centred;       /* scratch: one of each value */
+    double *rest;         /* scratch: one of each value in a slice of the first axis */
+    double *goodness;     /* results: the distance and the integral */
+    double *serial;       /* of each lag, the sum of products */
+    double *neighbors;    /* of each axis longer than 1 but the last, the sum of products */
+    double *spreads;      /* of each axis longer than 1, the squared deviations of its slices' sums */
+} Survey;
+
+static inline float of_bits(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* The value of a float16: its exponent is rebiased by a product with 2**112, which is exact. */
+static inline float from_float16(uint16_t half) {
+    uint32_t magnitude = (uint32_t)(half & 0x7FFF) << 13, sign = (uint32_t)(half & 0x8000) << 16;
+    float scaled = of_bits(magnitude) * 0x1p112f;
+    uint32_t bits;
+    memcpy(&bits, &scaled, sizeof bits);
+    bits = magnitude >= UINT32_C(0x0F800000) ? magnitude | UINT32_C(0x7F800000) : bits; /* not finite */
+    return of_bits(bits | sign);
+}
+
+static const float *floats(const void *values, int64_t kind, int64_t start, int64_t count, float *scratch) {
+    if (kind == FLOAT32) return (const float *)values + start;
+    const uint16_t *narrow = (const uint16_t *)values + start;
+    if (kind == BFLOAT16) {
+        for (int64_t i = 0; i < count; i++) scratch[i] = of_bits((uint32_t)narrow[i] << 16);
+    } else {
+        for (int64_t i = 0; i < count; i++) scratch[i] = from_float16(narrow[i]);
+    }
+    return scratch;
+}
+
+static double total(const float *lanes) {
+    double sum = 0.0;
+    for (int j = 0; j < LANES; j++) sum += lanes[j];
+    return sum;
+}
+
+/* The sum of products, of at most some thousand values at a time in float32. */
+static double product(const float *restrict a, const float *restrict b, int64_t count) {
+    double sum = 0.0;
+    while (count > 0) {
+        int64_t part = count < BLOCK ? count : BLOCK, i = 0;
+        float lanes[LANES] = {0};
+        for (; i + LANES <= part; i += LANES)
+            for (int j = 0; j < LANES; j++) lanes[j] += a[i + j] * b[i + j];
+        for (int j = 0; i < part; i++, j++) lanes[j] += a[i] * b[i];
+        sum += total(lanes);
+        a += part, b += part, count -= part;
+    }
+    return sum;
+}
+
+EXPORTED void NAMED(moments, VARIANT)(
+    const void *values, int64_t kind, int64_t size, float middle, float inverse, double *out);
+
+/* The smallest and the largest value, and the sums of the first four powers of (value - middle) * inverse.
+   What is not finite makes the second sum so. */
+void NAMED(moments, VARIANT)(
+    const void *values, int64_t kind, int64_t size, float middle, float inverse, double *out) {
+    float scratch[BLOCK];
+    float lows[LANES], highs[LANES];
+    double sums[4] = {0.0, 0.0, 0.0, 0.0};
+    for (int j = 0; j < LANES; j++) lows[j] = INFINITY, highs[j] = -INFINITY;
+    for (int64_t start = 0; start < size; start += BLOCK) {
+        int64_t count = size - start < BLOCK ? size - start : BLOCK, i = 0;
+        const float *value = floats(values, kind, start, count, scratch);
+        float first[LANES] = {0}, second[LANES] = {0}, third[LANES] = {0}, fourth[LANES] = {0};
+        for (; i + LANES <= count; i += LANES)
+            for (int j = 0; j < LANES; j++) {
+                float x = value[i + j];
+                lows[j] = x < lows[j] ? x : lows[j];
+                highs[j] = x > highs[j] ? x : highs[j];
+                float standard = (x - middle) * inverse, square = standard * standard;
+                first[j] += standard;
+                second[j] += square;
+                third[j] += square * standard;
+                fourth[j] += square * square;
+            }
+        for (int j = 0; i < count; i++, j++) {
+            float x = value[i], standard = (x - middle) * inverse, square = standard * standard;
+            lows[j] = x < lows[j] ? x : lows[j];
+            highs[j] = x > highs[j] ? x : highs[j];
+            first[j] += standard;
+            second[j] += square;
+            third[j] += square * standard;
+            fourth[j] += square * square;
+        }
+        sums[0] += total(first), sums[1] += total(second), sums[2] += total(third), sums[3] += total(fourth);
+    }
+    out[0] = lows[0], out[1] = highs[0];
+    for (int j = 1; j < LANES; j++) {
+        out[0] = lows[j] < out[0] ? lows[j] : out[0];
+        out[1] = highs[j] > out[1] ? highs[j] : out[1];
+    }
+    memcpy(out + 2, sums, sizeof sums);
+}
+
+/* The cell of each value: its count, and its grade. */
+static void graded(const Survey *survey) {
+    int32_t *counts = survey->counts;
+    const float *grades = survey->grades;
+    float *centred = survey->centred;
+    float offset = (float)survey->offset, factor = (float)survey->factor, last = (float)(survey->cells - 1);
+    int32_t codes[BLOCK];
+    memset(counts, 0, (size_t)survey->cells * sizeof *counts);
+    for (int64_t start = 0; start < survey->size; start += BLOCK) {
+        int64_t count = survey->size - start < BLOCK ? survey->size - start : BLOCK;
+        if (survey->kind == FLOAT32) {
+            const float *value = (const float *)survey->values + start;
+            for (int64_t i = 0; i < count; i++) {
+                float place = (value[i] - offset) * factor;
+                place = place > 0.0f ? place : 0.0f;
+                codes[i] = (int32_t)(place < last ? place : last);
+            }
+        } else if (survey->kind == CODES) {
+            memcpy(codes, (const int32_t *)survey->values + start, (size_t)count * sizeof *codes);
+        } else {
+            const uint16_t *pattern = (const uint16_t *)survey->values + start;
+            for (int64_t i = 0; i < count; i++) codes[i] = (int32_t)survey->ranks[pattern[i]];
+        }
+        for (int64_t i = 0; i < count; i++) {
+            counts[codes[i]]++;
+            centred[start + i] = grades[codes[i]];
+        }
+    }
+}
+
+static void goodness(const Survey *survey) {
+    double largest = 0.0, least = 0.0, statistic = 0.0, before = -survey->below[0];
+    double share = 1.0 / (double)survey->size;
+    int64_t count = 0;
+    for (int64_t cell = 0; cell < survey->cells; cell++) {
+        count += survey->counts[cell];
+        double after = (double)count * share - survey->below[cell + 1];
+        largest = after > largest ? after : largest;
+        least = after < least ? after : least;
+        statistic += (survey->first[cell] * before + survey->both[cell] * after) * before
+                     + survey->second[cell] * after * after;
+        before = after;
+    }
+    survey->goodness[0] = largest > -least ? largest : -least;
+    survey->goodness[1] = statistic;
+}
+
+/* Products with the values 1, 2, 4, ... positions later, block by block: most are still in the cache. */
+static void serial(const Survey *survey) {
+    const float *centred = survey->centred;
+    for (int64_t lag = 0; lag < survey->lags; lag++) survey->serial[lag] = 0.0;
+    for (int64_t start = 0; start < survey->size; start += BLOCK)
+        for (int64_t lag = 0; lag < survey->lags; lag++) {
+            int64_t distance = (int64_t)1 << lag, count = survey->size - distance - start;
+            count = count < BLOCK ? count : BLOCK;
+            if (count > 0) survey->serial[lag] += product(centred + start, centred + start + distance, count);
+        }
+}
+
+/* Neighbors along one axis: the values ``inner`` positions later within each of its slices. */
+static double along(const float *centred, int64_t outer, int64_t length, int64_t inner) {
+    double sum = 0.0;
+    int64_t count = (length - 1) * inner;
+    for (int64_t index = 0; index < outer; index++, centred += length * inner)
+        sum += product(centred, centred + inner, count);
+    return sum;
+}
+
+/* The sums of the slices of an array along its first axis (their squared deviations are returned), and in
+   ``rest`` those over it; ``rest`` may be the array. */
+static double spread(const float *floats, double *rest, int64_t length, int64_t inner) {
+    double mean = 0.0, squares = 0.0;
+    for (int64_t index = 0; index < length; index++) {
+        double lanes[LANES] = {0}, sum = 0.0;
+        int64_t i = 0;
+        if (floats != NULL) {
+            const float *row = floats + index * inner;
+            if (index == 0) memset(rest, 0, (size_t)inner * sizeof *rest);
+            for (; i + LANES <= inner; i += LANES)
+                for (int j = 0; j < LANES; j++) lanes[j] += row[i + j], rest[i + j] += row[i + j];
+            for (; i < inner; i++) sum += row[i], rest[i] += row[i];
+        } else {
+            const double *row = rest + index * inner;
+            for (; i < inner; i++) {
+                sum += row[i];
+                if (index > 0) rest[i] += row[i];
+            }
+        }
+        for (int j = 0; j < LANES; j++) sum += lanes[j];
+        double step = sum - mean; /* Welford's */
+        mean += step / (double)(index + 1);
+        squares += step * (sum - mean);
+    }
+    return squares;
+}
+
+static void axes(const Survey *survey) {
+    int64_t outer = 1, left = survey->size, number = 0, last = survey->rank - 1;
+    while (last >= 0 && survey->shape[last] == 1) last--;
+    for (int64_t axis = 0; axis <= last; axis++) {
+        int64_t length = survey->shape[axis], inner = left / length;
+        if (length > 1) {
+            if (axis < last)
+                survey->neighbors[number] = along(survey->centred, outer, length, inner);
+            survey->spreads[number] = spread(number ? NULL : survey->centred, survey->rest, length, inner);
+            number++;
+        }
+        outer *= length, left = inner;
+    }
+}
+
+EXPORTED void NAMED(survey, VARIANT)(const Survey *survey);
+
+void NAMED(survey, VARIANT)(const Survey *survey) {
+    graded(survey);
+    goodness(survey);
+    serial(survey);
+    axes(survey);
+}
+
+EXPORTED int64_t NAMED(different32, VARIANT)(
+    const uint32_t *bits, int64_t size, uint32_t *table, int64_t table_bits);
+
+/* How many float32 values differ, none of which is NaN; 0.0 and -0.0 are one. The table is scratch, of more
+   entries than values. */
+int64_t NAMED(different32, VARIANT)(
+    const uint32_t *bits, int64_t size, uint32_t *table, int64_t table_bits) {
+    uint32_t mask = (uint32_t)(((uint64_t)1 << table_bits) - 1);
+    int64_t number = 0;
+    memset(table, 0xFF, sizeof *table << table_bits);
+    for (int64_t i = 0; i < size; i++) {
+        uint32_t word = bits[i] == UINT32_C(0x80000000) ? 0 : bits[i];
+        uint32_t place = word * SHORT_MULTIPLIER >> (32 - table_bits);
+        while (table[place] != word && table[place] != EMPTY) place = (place + 1) & mask;
+        number += table[place] == EMPTY;
+        table[place] = word;
+    }
+    return number;
+}
+
+EXPORTED int64_t NAMED(different16, VARIANT)(const uint16_t *patterns, int64_t size);
+
+/* How many bit patterns of a narrow type differ; those of 0.0 and -0.0 are one. */
+int64_t NAMED(different16, VARIANT)(const uint16_t *patterns, int64_t size) {
+    uint8_t is_there[1 << 16];
+    int64_t number = 0;
+    memset(is_there, 0, sizeof is_there);
+    for (int64_t i = 0; i < size; i++) is_there[patterns[i]] = 1;
+    is_there[0] |= is_there[0x8000];
+    is_there[0x8000] = 0;
+    for (int64_t i = 0; i < 1 << 16; i++) number += is_there[i];
+    return number;
+}
+
+static inline uint32_t word_at(const void *words, int64_t bytes, uint32_t zero, int64_t index) {
+    uint32_t word = bytes == 4 ? ((const uint32_t *)words)[index] : ((const uint16_t *)words)[index];
+    return word == zero ? 0 : word;
+}
+
+EXPORTED void NAMED(words, VARIANT)(
+    const void *words, int64_t bytes, uint32_t zero, const int64_t *shape, int64_t rank, uint32_t *out);
+
+/* Bit patterns of 2 or 4 bytes with the axes reversed, tile by tile in the first and the last; the pattern
+   ``zero`` becomes 0. */
+void NAMED(words, VARIANT)(
+    const void *words, int64_t bytes, uint32_t zero, const int64_t *shape, int64_t rank, uint32_t *out) {
+    int64_t rows = shape[0], columns = rank > 1 ? shape[rank - 1] : 1, middle = 1, index[AXES] = {0};
+    for (int64_t axis = 1; axis < rank - 1; axis++) middle *= shape[axis];
+    if (middle * columns == 1) {
+        for (int64_t row = 0; row < rows; row++) out[row] = word_at(words, bytes, zero, row);
+        return;
+    }
+    for (int64_t number = 0; number < middle; number++) {
+        int64_t mirrored = 0;
+        for (int64_t axis = rank - 2; axis > 0; axis--) mirrored = mirrored * shape[axis] + index[axis];
+        for (int64_t top = 0; top < rows; top += TILE)
+            for (int64_t start = 0; start < columns; start += TILE) {
+                int64_t bottom = top + TILE < rows ? top + TILE : rows;
+                int64_t end = start + TILE < columns ? start + TILE : columns;
+                for (int64_t column = start; column < end; column++)
+                    for (int64_t row = top; row < bottom; row++)
+                        out[(column * middle + mirrored) * rows + row] =
+                            word_at(words, bytes, zero, (row * middle + number) * columns + column);
+            }
+        for (int64_t axis = rank - 2; axis > 0; axis--) {
+            if (++index[axis] < shape[axis]) break;
+            index[axis] = 0;
+        }
+    }
+}
+
+static uint64_t hash(const uint32_t *run, int64_t length) {
+    uint64_t sum = 0;
+    for (int64_t i = 0; i < length; i++) sum = sum * MULTIPLIER + run[i];
+    return sum * MULTIPLIER;
+}
+
+EXPORTED int64_t NAMED(repeated, VARIANT)(
+    const uint32_t *words, int64_t size, int64_t length, uint64_t limit, int32_t *starts, uint64_t *table,
+    int64_t table_bits);
+
+/* How many runs of a length equal an earlier one. Only those are compared whose first values have a mark
+   below ``limit``, which may be 2**32, or are two equal ones. Scratch is one start of each value, and the
+   table, whose entries are a hash beside the number of a run; 0 where there is none. Where more runs were
+   chosen than half of the table, -1. */
+int64_t NAMED(repeated, VARIANT)(
+    const uint32_t *words, int64_t size, int64_t length, uint64_t limit, int32_t *starts, uint64_t *table,
+    int64_t table_bits) {
+    int64_t runs = size - length + 1, chosen = 0, number = 0, marked = length <= SHORT ? 1 : CHOOSING;
+    uint64_t mask = ((uint64_t)1 << table_bits) - 1;
+    if (limit >> 32) {
+        for (; chosen < runs; chosen++) starts[chosen] = (int32_t)chosen;
+    } else {
+        uint32_t least = (uint32_t)limit;
+        for (int64_t run = 0; run < runs; run++) {
+            uint32_t mark = 0;
+            for (int64_t i = 0; i < marked; i++) mark = (mark + words[run + i]) * SHORT_MULTIPLIER;
+            starts[chosen] = (int32_t)run;
+            chosen += (mark < least) | (words[run] == words[run + 1]);
+        }
+    }
+    if (chosen > (int64_t)(mask >> 1)) return -1;
+    memset(table, 0, sizeof *table << table_bits);
+    for (int64_t i = 0; i < chosen; i++) {
+        const uint32_t *run = words + starts[i];
+        uint64_t code = hash(run, length), place = code >> (64 - table_bits);
+        uint64_t entry = (code << 32 & UINT64_C(0xFFFFFFFF00000000)) | (uint64_t)(starts[i] + 1);
+        while (table[place]) {
+            if ((table[place] ^ entry) >> 32 == 0) {
+                const uint32_t *other = words + (uint32_t)table[place] - 1;
+                if (memcmp(run, other, (size_t)length * sizeof *run) == 0) break;
+            }
+            place = (place + 1) & mask;
+        }
+        if (table[place]) number++;
+        else table[place] = entry;
+    }
+    return number;
+}
+
+#ifdef IS_BASELINE /* what is there once */
+
+/* Of this file as it was compiled, by which an older library is known. */
+EXPORTED extern const char survey_digest[];
+const char survey_digest[] = SOURCE_DIGEST;
+
+#endif

@@ -1,0 +1,213 @@
+"""The compiled statistics of an audit: hands tensors to ``c_survey.c`` by ctypes, which releases the GIL.
+
+Only ``compiled`` imports it. Importing it fails where the library of the C runner cannot be used, or has the
+statistics of another source than the one beside it; then those of NumPy are used, which are the same.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import functools
+import hashlib
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unified_init.stream.c_runner import INSTRUCTION_SETS, LIBRARY
+from unified_init.stream.dtypes import name_of
+from unified_init.testing.figures import Figures, lag_count
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from unified_init.law.law import Law
+    from unified_init.testing.cells import Cells
+
+__all__ = ["KERNELS", "KINDS", "Kernels", "kernels_of"]
+
+SOURCE = Path(__file__).with_name("c_survey.c")
+KINDS = {"float32": 0, "bfloat16": 1, "float16": 2}  # as in c_survey.c
+CODES = 3
+NEGATIVE_ZERO = {2: 0x8000, 4: 0x80000000}  # by the bytes of a pattern
+ALIGNMENT = 64  # bytes, of each part of the scratch
+ALL = 1 << 32  # a limit that no mark reaches
+SPACE = 4  # entries of a table for each run that is likely to be chosen, at least
+
+
+def _loaded() -> ctypes.CDLL:
+    try:
+        library = ctypes.CDLL(str(LIBRARY))
+        digest = ctypes.c_char_p(ctypes.addressof(ctypes.c_char.in_dll(library, "survey_digest"))).value
+        source = SOURCE.read_bytes() if SOURCE.exists() else None
+    except (OSError, ValueError) as error:
+        raise ImportError(str(error)) from error
+    if source is not None and digest != hashlib.sha256(source).hexdigest().encode():
+        msg = f"{LIBRARY} was compiled from another c_survey.c than the one beside it"
+        raise ImportError(msg)
+    return library
+
+
+class Survey(ctypes.Structure):
+    """A tensor and the cells of its law, as in c_survey.c."""
+
+    _fields_ = (
+        *((name, kind) for name, kind in (("values", ctypes.c_void_p), ("kind", ctypes.c_int64))),
+        ("size", ctypes.c_int64),
+        ("shape", ctypes.c_void_p),
+        ("rank", ctypes.c_int64),
+        ("ranks", ctypes.c_void_p),
+        ("offset", ctypes.c_double),
+        ("factor", ctypes.c_double),
+        ("cells", ctypes.c_int64),
+        *((name, ctypes.c_void_p) for name in ("grades", "below", "first", "both", "second")),
+        ("lags", ctypes.c_int64),
+        *((name, ctypes.c_void_p) for name in ("counts", "centred", "rest")),
+        *((name, ctypes.c_void_p) for name in ("goodness", "serial", "neighbors", "spreads")),
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Kernels:
+    """The functions of one instruction set. Arrays are contiguous, in the order of storage."""
+
+    _moments: Callable[..., None]
+    _survey: Callable[..., None]
+    _different32: Callable[..., int]
+    _different16: Callable[..., int]
+    _words: Callable[..., None]
+    _repeated: Callable[..., int]
+    types: frozenset[str] = frozenset(KINDS)  # those that need no conversion
+
+    def moments(self, flat: NDArray[Any], middle: float, inverse: float) -> tuple[float, ...]:
+        """Return the ends of values, and the sums of the first four powers of (value - middle) * inverse.
+
+        The sum of squares of values that are not all finite is not finite.
+        """
+        out = np.empty(6)
+        kind = KINDS[name_of(flat.dtype)]
+        self._moments(flat.ctypes.data, kind, flat.size, middle, inverse, out.ctypes.data)
+        return tuple(out.tolist())
+
+    def figures(self, sample: NDArray[Any], cells: Cells, law: Law) -> Figures:
+        """Return what ``numpy_figures`` does."""
+        kind = KINDS.get(name_of(sample.dtype), CODES)
+        values = sample if kind != CODES else np.ascontiguousarray(cells.of(sample, law), dtype=np.int32)
+        shape, lags = np.array(sample.shape, dtype=np.int64), lag_count(sample.size)
+        sizes = (4 * cells.grades.size, 4 * sample.size, 4 * sample.size + 8)
+        counts, centred, rest = _parts(sizes)
+        out = np.empty(2 + lags + 2 * sample.ndim)
+        results = out.ctypes.data
+        survey = Survey.from_buffer_copy(_with_cells(cells))
+        survey.values, survey.kind, survey.size = values.ctypes.data, kind, sample.size
+        survey.shape, survey.rank, survey.lags = shape.ctypes.data, sample.ndim, lags
+        survey.offset, survey.factor = law.loc + cells.low * law.scale, cells.per_unit / law.scale
+        survey.counts, survey.centred, survey.rest = counts.ctypes.data, centred.ctypes.data, rest.ctypes.data
+        survey.goodness, survey.serial = results, results + 16
+        survey.neighbors = results + 8 * (2 + lags)
+        survey.spreads = results + 8 * (2 + lags + sample.ndim)
+        self._survey(ctypes.addressof(survey))
+        distance, integral, *products = out.tolist()
+        return _standardized(distance, integral, products, sample.shape)
+
+    def different(self, flat: NDArray[Any]) -> int:
+        """Return how many values differ, of one of the ``types``; none is NaN."""
+        if flat.dtype.itemsize == 2:  # noqa: PLR2004
+            return self._different16(flat.ctypes.data, flat.size)
+        bits = (2 * flat.size).bit_length()
+        table = np.empty(1 << bits, dtype=np.uint32)
+        return self._different32(flat.ctypes.data, flat.size, table.ctypes.data, bits)
+
+    def repeated(self, words: NDArray[Any], length: int, most: int, *, is_reversed: bool) -> int:
+        """Return how many runs of a length occur twice, as ``dependence`` does.
+
+        Args:
+            words: of 2 or 4 bytes; those of -0.0 count as 0.0 where they are floats.
+            length: of a run.
+            most: about how many runs are compared.
+            is_reversed: whether the axes are, so that columns are runs.
+        """
+        bytes_, is_float = words.dtype.itemsize, words.dtype.kind not in "iu"
+        plain = np.empty(words.size, dtype=np.uint32)
+        shape = np.array(words.shape if is_reversed else (words.size,), dtype=np.int64)
+        zero = NEGATIVE_ZERO[bytes_] if is_float else 0
+        self._words(words.ctypes.data, bytes_, zero, shape.ctypes.data, shape.size, plain.ctypes.data)
+        runs = words.size - length + 1
+        limit = ALL if runs <= most else int(most / runs * ALL)
+        starts = np.empty(words.size, dtype=np.int32)
+        for bits in ((SPACE * min(runs, most)).bit_length(), (2 * runs).bit_length()):
+            table = np.empty(1 << bits, dtype=np.uint64)
+            count = self._repeated(
+                plain.ctypes.data, words.size, length, limit, starts.ctypes.data, table.ctypes.data, bits
+            )
+            if count >= 0:
+                break
+        return count
+
+
+def _parts(sizes: tuple[int, ...]) -> list[NDArray[np.uint8]]:
+    """Return scratch of so many bytes each, from one buffer."""
+    widths = [-(-size // ALIGNMENT) * ALIGNMENT for size in sizes]
+    buffer = np.empty(sum(widths), dtype=np.uint8)
+    return [buffer[sum(widths[:number]) :] for number in range(len(widths))]
+
+
+@functools.lru_cache(maxsize=64)
+def _with_cells(cells: Cells) -> Survey:
+    """Return what does not depend on a tensor. The cells are kept as long as this is."""
+    first, both, second = cells.weights
+    return Survey(
+        ranks=None if cells.ranks is None else cells.ranks.ctypes.data, cells=cells.grades.size,
+        grades=cells.grades.ctypes.data, below=cells.below.ctypes.data, first=first.ctypes.data,
+        both=both.ctypes.data, second=second.ctypes.data,
+    )  # fmt: skip
+
+
+def _standardized(
+    distance: float, integral: float, products: list[float], shape: tuple[int, ...]
+) -> Figures:
+    """Return sums of products as correlations in their standard errors, and deviations as those of means."""
+    size, rank, lags = math.prod(shape), len(shape), len(products) - 2 * len(shape)
+    axes = [axis for axis, length in enumerate(shape) if length > 1]
+    serial = [total / math.sqrt(size - (1 << lag)) for lag, total in enumerate(products[:lags])]
+    neighbors = [
+        total / math.sqrt(size - size // shape[axis])
+        for axis, total in zip(axes[:-1], products[lags:], strict=False)
+    ]
+    spreads = [
+        (axis, shape[axis], total / (size // shape[axis]))
+        for axis, total in zip(axes, products[lags + rank :], strict=False)
+    ]
+    return Figures(distance, integral, serial, neighbors, spreads)
+
+
+_library = _loaded()
+_POINTER, _INTEGER = ctypes.c_void_p, ctypes.c_int64
+SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
+    "moments": (None, (_POINTER, _INTEGER, _INTEGER, ctypes.c_float, ctypes.c_float, _POINTER)),
+    "survey": (None, (_POINTER,)),
+    "different32": (_INTEGER, (_POINTER, _INTEGER, _POINTER, _INTEGER)),
+    "different16": (_INTEGER, (_POINTER, _INTEGER)),
+    "words": (None, (_POINTER, _INTEGER, ctypes.c_uint32, _POINTER, _INTEGER, _POINTER)),
+    "repeated": (
+        _INTEGER,
+        (_POINTER, _INTEGER, _INTEGER, ctypes.c_uint64, _POINTER, _POINTER, _INTEGER),
+    ),
+}
+
+
+def kernels_of(instruction_set: str) -> Kernels:
+    """Return the functions for one of ``INSTRUCTION_SETS``."""
+    functions = []
+    for name, (result, arguments) in SIGNATURES.items():
+        function = getattr(_library, f"{name}_{instruction_set}")
+        function.restype, function.argtypes = result, arguments
+        functions.append(function)
+    return Kernels(*functions)
+
+
+KERNELS = kernels_of(INSTRUCTION_SETS[-1])
