@@ -27,6 +27,7 @@ enum { LAGS = 64, AXES = 64 };              /* at most; where the results are */
 
 static const uint32_t SHORT_MULTIPLIER = UINT32_C(0x9E3779B1);
 static const uint64_t MULTIPLIER = UINT64_C(0x9E3779B97F4A7C15);
+static const uint32_t NEGATIVE_ZERO = UINT32_C(0x80000000);
 static const uint32_t EMPTY = UINT32_C(0xFFFFFFFF); /* NaN, of which there is none */
 
 /* A tensor and the cells of its law; ``c_survey.Survey`` is its mirror image. */
@@ -96,6 +97,33 @@ static double product(const float *restrict a, const float *restrict b, int64_t 
         a += part, b += part, count -= part;
     }
     return sum;
+}
+
+EXPORTED void NAMED(head, VARIANT)(const void *values, int64_t kind, int64_t size, double *out);
+
+/* The mean of some values, and their mean squared deviation from it. */
+void NAMED(head, VARIANT)(const void *values, int64_t kind, int64_t size, double *out) {
+    float scratch[BLOCK];
+    double mean = 0.0;
+    for (int pass = 0; pass < 2; pass++) {
+        double lanes[LANES] = {0}, sum = 0.0;
+        for (int64_t start = 0; start < size; start += BLOCK) {
+            int64_t count = size - start < BLOCK ? size - start : BLOCK, i = 0;
+            const float *value = floats(values, kind, start, count, scratch);
+            for (; i + LANES <= count; i += LANES)
+                for (int j = 0; j < LANES; j++) {
+                    double deviation = (double)value[i + j] - mean;
+                    lanes[j] += pass ? deviation * deviation : deviation;
+                }
+            for (int j = 0; i < count; i++, j++) {
+                double deviation = (double)value[i] - mean;
+                lanes[j] += pass ? deviation * deviation : deviation;
+            }
+        }
+        for (int j = 0; j < LANES; j++) sum += lanes[j];
+        out[pass] = sum / (double)size;
+        mean = out[0];
+    }
 }
 
 EXPORTED void NAMED(moments, VARIANT)(
@@ -263,24 +291,57 @@ void NAMED(survey, VARIANT)(const Survey *survey) {
     axes(survey);
 }
 
-EXPORTED int64_t NAMED(different32, VARIANT)(
-    const uint32_t *bits, int64_t size, uint32_t *table, int64_t table_bits);
-
-/* How many float32 values differ, none of which is NaN; 0.0 and -0.0 are one. The table is scratch, of more
-   entries than values. */
-int64_t NAMED(different32, VARIANT)(
-    const uint32_t *bits, int64_t size, uint32_t *table, int64_t table_bits) {
-    uint32_t mask = (uint32_t)(((uint64_t)1 << table_bits) - 1);
-    int64_t number = 0;
-    memset(table, 0xFF, sizeof *table << table_bits);
+/* The positions, increasing, of all cells that occur twice, to ``shared``; their number is returned. There
+   are 2**bits cells, and two sets of as many bits as scratch. No branch depends on the values. */
+static int64_t sharing(const uint32_t *cells, int64_t size, int64_t bits, uint64_t *sets, uint32_t *shared) {
+    size_t words = (size_t)1 << (bits - 6);
+    uint64_t *seen = sets, *twice = sets + words;
+    int64_t number = 0, count = 0;
+    memset(seen, 0, words * sizeof *seen);
     for (int64_t i = 0; i < size; i++) {
-        uint32_t word = bits[i] == UINT32_C(0x80000000) ? 0 : bits[i];
-        uint32_t place = word * SHORT_MULTIPLIER >> (32 - table_bits);
+        uint32_t cell = cells[i];
+        uint64_t word = seen[cell >> 6];
+        shared[number] = cell;
+        number += word >> (cell & 63) & 1;
+        seen[cell >> 6] = word | UINT64_C(1) << (cell & 63);
+    }
+    if (number == 0) return 0;
+    memset(twice, 0, words * sizeof *twice);
+    for (int64_t i = 0; i < number; i++) twice[shared[i] >> 6] |= UINT64_C(1) << (shared[i] & 63);
+    for (int64_t i = 0; i < size; i++) {
+        shared[count] = (uint32_t)i;
+        count += twice[cells[i] >> 6] >> (cells[i] & 63) & 1;
+    }
+    return count;
+}
+
+/* Bits of a table for so many entries, of which at most half is used. */
+static int64_t table_bits(int64_t entries) {
+    int64_t bits = 1;
+    while ((int64_t)1 << bits < 2 * entries) bits++;
+    return bits;
+}
+
+EXPORTED int64_t NAMED(different32, VARIANT)(
+    const uint32_t *words, int64_t size, int64_t bits, uint64_t *sets, uint32_t *scratch);
+
+/* How many float32 values differ, none of which is NaN; 0.0 and -0.0 are one. Scratch is two sets of 2**bits
+   bits, and six words of each value. */
+int64_t NAMED(different32, VARIANT)(
+    const uint32_t *words, int64_t size, int64_t bits, uint64_t *sets, uint32_t *scratch) {
+    uint32_t *cells = scratch, *shared = scratch + size, *table = scratch + 2 * size;
+    for (int64_t i = 0; i < size; i++)
+        cells[i] = (words[i] == NEGATIVE_ZERO ? 0 : words[i]) * SHORT_MULTIPLIER >> (32 - bits);
+    int64_t count = sharing(cells, size, bits, sets, shared), wide = table_bits(count), again = 0;
+    memset(table, 0xFF, sizeof *table << wide);
+    for (int64_t i = 0; i < count; i++) {
+        uint32_t word = words[shared[i]] == NEGATIVE_ZERO ? 0 : words[shared[i]];
+        uint32_t place = word * SHORT_MULTIPLIER << bits >> (32 - wide), mask = ((uint32_t)1 << wide) - 1;
         while (table[place] != word && table[place] != EMPTY) place = (place + 1) & mask;
-        number += table[place] == EMPTY;
+        again += table[place] == word;
         table[place] = word;
     }
-    return number;
+    return size - again;
 }
 
 EXPORTED int64_t NAMED(different16, VARIANT)(const uint16_t *patterns, int64_t size);
@@ -334,53 +395,65 @@ void NAMED(words, VARIANT)(
     }
 }
 
-static uint64_t hash(const uint32_t *run, int64_t length) {
-    uint64_t sum = 0;
-    for (int64_t i = 0; i < length; i++) sum = sum * MULTIPLIER + run[i];
-    return sum * MULTIPLIER;
+/* The starts of the runs that are compared: those whose first values have a mark below ``limit``, or are two
+   equal ones; all of them where it is 2**32. */
+static int64_t chosen(const uint32_t *words, int64_t runs, int64_t marked, uint64_t limit, uint32_t *starts) {
+    int64_t number = 0;
+    if (limit >> 32) {
+        for (; number < runs; number++) starts[number] = (uint32_t)number;
+        return number;
+    }
+    uint32_t least = (uint32_t)limit, marks[BLOCK];
+    for (int64_t start = 0; start < runs; start += BLOCK) {
+        int64_t count = runs - start < BLOCK ? runs - start : BLOCK;
+        const uint32_t *word = words + start;
+        for (int64_t i = 0; i < count; i++) marks[i] = word[i] * SHORT_MULTIPLIER;
+        for (int64_t later = 1; later < marked; later++)
+            for (int64_t i = 0; i < count; i++) marks[i] = (marks[i] + word[i + later]) * SHORT_MULTIPLIER;
+        for (int64_t i = 0; i < count; i++) marks[i] = (marks[i] < least) | (word[i] == word[i + 1]);
+        for (int64_t i = 0; i < count; i++) {
+            starts[number] = (uint32_t)(start + i);
+            number += marks[i];
+        }
+    }
+    return number;
 }
 
 EXPORTED int64_t NAMED(repeated, VARIANT)(
-    const uint32_t *words, int64_t size, int64_t length, uint64_t limit, int32_t *starts, uint64_t *table,
-    int64_t table_bits);
+    const uint32_t *words, int64_t size, int64_t length, uint64_t limit, int64_t bits, uint64_t *sets,
+    uint32_t *scratch);
 
-/* How many runs of a length equal an earlier one. Only those are compared whose first values have a mark
-   below ``limit``, which may be 2**32, or are two equal ones. Scratch is one start of each value, and the
-   table, whose entries are a hash beside the number of a run; 0 where there is none. Where more runs were
-   chosen than half of the table, -1. */
+/* How many of the chosen runs of a length equal an earlier one. Scratch is two sets of 2**bits bits, and
+   seven words of each value. */
 int64_t NAMED(repeated, VARIANT)(
-    const uint32_t *words, int64_t size, int64_t length, uint64_t limit, int32_t *starts, uint64_t *table,
-    int64_t table_bits) {
-    int64_t runs = size - length + 1, chosen = 0, number = 0, marked = length <= SHORT ? 1 : CHOOSING;
-    uint64_t mask = ((uint64_t)1 << table_bits) - 1;
-    if (limit >> 32) {
-        for (; chosen < runs; chosen++) starts[chosen] = (int32_t)chosen;
-    } else {
-        uint32_t least = (uint32_t)limit;
-        for (int64_t run = 0; run < runs; run++) {
-            uint32_t mark = 0;
-            for (int64_t i = 0; i < marked; i++) mark = (mark + words[run + i]) * SHORT_MULTIPLIER;
-            starts[chosen] = (int32_t)run;
-            chosen += (mark < least) | (words[run] == words[run + 1]);
-        }
-    }
-    if (chosen > (int64_t)(mask >> 1)) return -1;
-    memset(table, 0, sizeof *table << table_bits);
-    for (int64_t i = 0; i < chosen; i++) {
+    const uint32_t *words, int64_t size, int64_t length, uint64_t limit, int64_t bits, uint64_t *sets,
+    uint32_t *scratch) {
+    uint32_t *starts = scratch, *cells = scratch + size, *shared = cells + size, *table = shared + size;
+    int64_t runs = size - length + 1, again = 0;
+    int64_t number = chosen(words, runs, length <= SHORT ? 1 : CHOOSING, limit, starts);
+    for (int64_t i = 0; i < number; i++) {
         const uint32_t *run = words + starts[i];
-        uint64_t code = hash(run, length), place = code >> (64 - table_bits);
-        uint64_t entry = (code << 32 & UINT64_C(0xFFFFFFFF00000000)) | (uint64_t)(starts[i] + 1);
-        while (table[place]) {
-            if ((table[place] ^ entry) >> 32 == 0) {
-                const uint32_t *other = words + (uint32_t)table[place] - 1;
-                if (memcmp(run, other, (size_t)length * sizeof *run) == 0) break;
-            }
-            place = (place + 1) & mask;
-        }
-        if (table[place]) number++;
-        else table[place] = entry;
+        uint64_t hash = 0;
+        for (int64_t j = 0; j < length; j++) hash = (hash + run[j]) * MULTIPLIER;
+        cells[i] = (uint32_t)(hash >> 32);
     }
-    return number;
+    /* The hash, of which the leading bits are the cell, is kept in ``table`` for those that share one. */
+    for (int64_t i = 0; i < number; i++) table[i] = cells[i], cells[i] >>= 32 - bits;
+    int64_t count = sharing(cells, number, bits, sets, shared), wide = table_bits(count);
+    for (int64_t i = 0; i < count; i++) cells[i] = table[shared[i]];
+    memset(table, 0xFF, sizeof *table << wide);
+    uint32_t mask = ((uint32_t)1 << wide) - 1;
+    for (int64_t i = 0; i < count; i++) {
+        const uint32_t *run = words + starts[shared[i]];
+        uint32_t place = cells[i] * SHORT_MULTIPLIER >> (32 - wide);
+        while (table[place] != EMPTY
+               && (cells[table[place]] != cells[i]
+                   || memcmp(run, words + starts[shared[table[place]]], (size_t)length * sizeof *run) != 0))
+            place = (place + 1) & mask;
+        if (table[place] != EMPTY) again++;
+        else table[place] = (uint32_t)i;
+    }
+    return again;
 }
 
 #ifdef IS_BASELINE /* what is there once */

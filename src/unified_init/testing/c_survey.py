@@ -10,7 +10,9 @@ import ctypes
 import dataclasses
 import functools
 import hashlib
+import itertools
 import math
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +38,7 @@ CODES = 3
 NEGATIVE_ZERO = {2: 0x8000, 4: 0x80000000}  # by the bytes of a pattern
 ALIGNMENT = 64  # bytes, of each part of the scratch
 ALL = 1 << 32  # a limit that no mark reaches
-SPACE = 4  # entries of a table for each run that is likely to be chosen, at least
+SPARE, LEAST = 3, 10  # bits of a cell beyond those of the number of hashes; of a cell
 
 
 def _loaded() -> ctypes.CDLL:
@@ -75,6 +77,7 @@ class Survey(ctypes.Structure):
 class Kernels:
     """The functions of one instruction set. Arrays are contiguous, in the order of storage."""
 
+    _head: Callable[..., None]
     _moments: Callable[..., None]
     _survey: Callable[..., None]
     _different32: Callable[..., int]
@@ -106,7 +109,7 @@ class Kernels:
         survey.values, survey.kind, survey.size = values.ctypes.data, kind, sample.size
         survey.shape, survey.rank, survey.lags = shape.ctypes.data, sample.ndim, lags
         survey.offset, survey.factor = law.loc + cells.low * law.scale, cells.per_unit / law.scale
-        survey.counts, survey.centred, survey.rest = counts.ctypes.data, centred.ctypes.data, rest.ctypes.data
+        survey.counts, survey.centred, survey.rest = counts, centred, rest
         survey.goodness, survey.serial = results, results + 16
         survey.neighbors = results + 8 * (2 + lags)
         survey.spreads = results + 8 * (2 + lags + sample.ndim)
@@ -114,13 +117,19 @@ class Kernels:
         distance, integral, *products = out.tolist()
         return _standardized(distance, integral, products, sample.shape)
 
+    def head(self, flat: NDArray[Any]) -> tuple[float, float]:
+        """Return the mean and the std of values."""
+        out = np.empty(2)
+        self._head(flat.ctypes.data, KINDS[name_of(flat.dtype)], flat.size, out.ctypes.data)
+        return float(out[0]), math.sqrt(out[1])
+
     def different(self, flat: NDArray[Any]) -> int:
         """Return how many values differ, of one of the ``types``; none is NaN."""
         if flat.dtype.itemsize == 2:  # noqa: PLR2004
             return self._different16(flat.ctypes.data, flat.size)
-        bits = (2 * flat.size).bit_length()
-        table = np.empty(1 << bits, dtype=np.uint32)
-        return self._different32(flat.ctypes.data, flat.size, table.ctypes.data, bits)
+        bits = _set_bits(flat.size)
+        sets, scratch = _parts((2 << bits - 3, 4 * 6 * flat.size + 8))
+        return self._different32(flat.ctypes.data, flat.size, bits, sets, scratch)
 
     def repeated(self, words: NDArray[Any], length: int, most: int, *, is_reversed: bool) -> int:
         """Return how many runs of a length occur twice, as ``dependence`` does.
@@ -131,29 +140,40 @@ class Kernels:
             most: about how many runs are compared.
             is_reversed: whether the axes are, so that columns are runs.
         """
-        bytes_, is_float = words.dtype.itemsize, words.dtype.kind not in "iu"
-        plain = np.empty(words.size, dtype=np.uint32)
-        shape = np.array(words.shape if is_reversed else (words.size,), dtype=np.int64)
-        zero = NEGATIVE_ZERO[bytes_] if is_float else 0
-        self._words(words.ctypes.data, bytes_, zero, shape.ctypes.data, shape.size, plain.ctypes.data)
-        runs = words.size - length + 1
+        bytes_, size = words.dtype.itemsize, words.size
+        zero = 0 if words.dtype.kind in "iu" else NEGATIVE_ZERO[bytes_]
+        runs = size - length + 1
+        bits = _set_bits(min(runs, most))
+        plain, sets, scratch = _parts((4 * size, 2 << bits - 3, 4 * 7 * size + 8))
+        shape = np.array(words.shape if is_reversed else (size,), dtype=np.int64)
+        self._words(words.ctypes.data, bytes_, zero, shape.ctypes.data, shape.size, plain)
         limit = ALL if runs <= most else int(most / runs * ALL)
-        starts = np.empty(words.size, dtype=np.int32)
-        for bits in ((SPACE * min(runs, most)).bit_length(), (2 * runs).bit_length()):
-            table = np.empty(1 << bits, dtype=np.uint64)
-            count = self._repeated(
-                plain.ctypes.data, words.size, length, limit, starts.ctypes.data, table.ctypes.data, bits
-            )
-            if count >= 0:
-                break
-        return count
+        return self._repeated(plain, size, length, limit, bits, sets, scratch)
 
 
-def _parts(sizes: tuple[int, ...]) -> list[NDArray[np.uint8]]:
-    """Return scratch of so many bytes each, from one buffer."""
-    widths = [-(-size // ALIGNMENT) * ALIGNMENT for size in sizes]
-    buffer = np.empty(sum(widths), dtype=np.uint8)
-    return [buffer[sum(widths[:number]) :] for number in range(len(widths))]
+def _set_bits(size: int) -> int:
+    """Return of how many cells, as a power of two, few hashes of so many share one."""
+    return max(size.bit_length() + SPARE, LEAST)
+
+
+@dataclasses.dataclass
+class _Scratch(threading.local):
+    """Memory that each thread keeps from one tensor to the next, because new pages take long."""
+
+    buffer: NDArray[np.uint8] = dataclasses.field(default_factory=lambda: np.empty(0, np.uint8))
+
+
+_scratch = _Scratch()
+
+
+def _parts(sizes: tuple[int, ...]) -> list[int]:
+    """Return the addresses of scratch of so many bytes each, which the next call of this thread reuses."""
+    ends = [*itertools.accumulate((-(-size // ALIGNMENT) * ALIGNMENT for size in sizes), initial=0)]
+    if _scratch.buffer.size < ends[-1] + ALIGNMENT:
+        _scratch.buffer = np.empty(2 * ends[-1] + ALIGNMENT, dtype=np.uint8)
+    start = _scratch.buffer.ctypes.data
+    start += -start % ALIGNMENT
+    return [start + end for end in ends[:-1]]
 
 
 @functools.lru_cache(maxsize=64)
@@ -188,16 +208,16 @@ def _standardized(
 _library = _loaded()
 _POINTER, _INTEGER = ctypes.c_void_p, ctypes.c_int64
 SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
+    "head": (None, (_POINTER, _INTEGER, _INTEGER, _POINTER)),
     "moments": (None, (_POINTER, _INTEGER, _INTEGER, ctypes.c_float, ctypes.c_float, _POINTER)),
     "survey": (None, (_POINTER,)),
-    "different32": (_INTEGER, (_POINTER, _INTEGER, _POINTER, _INTEGER)),
+    "different32": (_INTEGER, (_POINTER, _INTEGER, _INTEGER, _POINTER, _POINTER)),
     "different16": (_INTEGER, (_POINTER, _INTEGER)),
     "words": (None, (_POINTER, _INTEGER, ctypes.c_uint32, _POINTER, _INTEGER, _POINTER)),
     "repeated": (
-        _INTEGER,
-        (_POINTER, _INTEGER, _INTEGER, ctypes.c_uint64, _POINTER, _POINTER, _INTEGER),
+        _INTEGER, (_POINTER, _INTEGER, _INTEGER, ctypes.c_uint64, _INTEGER, _POINTER, _POINTER),
     ),
-}
+}  # fmt: skip
 
 
 def kernels_of(instruction_set: str) -> Kernels:

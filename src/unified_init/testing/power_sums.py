@@ -132,8 +132,10 @@ def _compiled_sums(kernels: Kernels, flat: NDArray[Any]) -> PowerSums | None:
 
     So also of those that begin with a constant, of which the first block does not tell the std.
     """
-    mean, std = _mean_and_std(next(blocks_of(flat)))
-    middle, inverse = np.float32(mean), np.float32(1.0 / (std or 1.0))
+    mean, std = kernels.head(flat[:BLOCK])
+    middle, inverse = float(np.float32(mean)), float(np.float32(1.0 / (std or 1.0)))
+    if not math.isfinite(middle * inverse):
+        return None
     pieces = [flat[start : start + PIECE] for start in range(0, flat.size, PIECE)]
     jobs = [functools.partial(kernels.moments, piece, middle, inverse) for piece in pieces]
     results = in_threads(jobs) if len(jobs) > 1 else [jobs[0]()]
@@ -145,7 +147,7 @@ def _compiled_sums(kernels: Kernels, flat: NDArray[Any]) -> PowerSums | None:
     if low == high:
         return PowerSums(flat.size, low, high, low, 1.0, (0.0, 0.0, 0.0, 0.0))
     sums = (first, second, third, fourth)
-    return PowerSums(flat.size, low, high, float(middle), 1.0 / float(inverse), sums) if std else None
+    return PowerSums(flat.size, low, high, middle, 1.0 / inverse, sums) if std else None
 
 
 def _mean_and_std(block: NDArray[Any]) -> tuple[float, float]:
