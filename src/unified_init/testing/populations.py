@@ -75,10 +75,19 @@ class Population:
         lower, upper = self.cells(self.values)
         return upper - lower
 
+    @functools.cached_property
+    def largest(self) -> float:
+        """The largest magnitude of ``values``."""
+        return float(np.abs(self.values[[0, -1]]).max())
+
     def cells(self, values: Array) -> tuple[Array, Array]:
         """Return the probabilities at both edges of the rounding cells of values."""
-        lower, upper = _edges(values, self.dtype)
-        return self.below(lower), self.below(upper)
+        below = self.below(np.concatenate(self.edges(values)))
+        return below[: values.size], below[values.size :]
+
+    def edges(self, values: Array) -> tuple[Array, Array]:
+        """Return both edges of the rounding cells of values."""
+        return _edges(values, self.dtype)
 
     def below(self, values: Array) -> Array:
         """Return the distribution function of the unrounded law."""

@@ -26,7 +26,7 @@ PIECE = 1 << 19  # values at a time of a thread
 NARROW = 4  # bytes below which a type has no arithmetic of its own
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True)  # no slots: its moments are computed once
 class PowerSums:
     """The size and the ends of an array, and the sums of its values' powers, standardized.
 
@@ -60,29 +60,31 @@ class PowerSums:
             fourth + 4.0 * shift * third + 6.0 * shift**2 * second + 4.0 * shift**3 * first + shift**4,
         )
 
+    @functools.cached_property
+    def moments(self) -> tuple[float, float, float]:
+        """Mean, std and fourth standardized moment; NaN where a value is not finite, or none differs."""
+        if self.sums is None:
+            return math.nan, math.nan, math.nan
+        mean = self.center + self.unit * self.sums[0] / self.size
+        _, second, _, fourth = self.about(mean, self.unit)
+        variance = max(second, 0.0)
+        kurtosis = fourth / variance**2 if variance**2 > 0.0 else math.nan
+        return mean, self.unit * math.sqrt(variance), kurtosis
+
     @property
     def mean(self) -> float:
         """The mean of the values; NaN where one is not finite."""
-        return math.nan if self.sums is None else self.center + self.unit * self.sums[0] / self.size
+        return self.moments[0]
 
     @property
     def std(self) -> float:
         """The standard deviation of the values."""
-        return math.nan if self.sums is None else self.unit * math.sqrt(self._central()[0])
+        return self.moments[1]
 
     @property
     def kurtosis(self) -> float:
         """The fourth standardized moment; NaN where the values do not vary."""
-        if self.sums is None:
-            return math.nan
-        variance, fourth = self._central()
-        return fourth / variance**2 if variance**2 > 0.0 else math.nan
-
-    def _central(self) -> tuple[float, float]:
-        """Return the second and the fourth moment about the mean, in units of ``unit``."""
-        assert self.sums is not None  # noqa: S101  # as above
-        _, second, _, fourth = self.about(self.mean, self.unit)
-        return max(second, 0.0), fourth
+        return self.moments[2]
 
 
 def blocks_of(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
@@ -136,18 +138,21 @@ def _compiled_sums(kernels: Kernels, flat: NDArray[Any]) -> PowerSums | None:
     middle, inverse = float(np.float32(mean)), float(np.float32(1.0 / (std or 1.0)))
     if not math.isfinite(middle * inverse):
         return None
-    pieces = [flat[start : start + PIECE] for start in range(0, flat.size, PIECE)]
-    jobs = [functools.partial(kernels.moments, piece, middle, inverse) for piece in pieces]
-    results = in_threads(jobs) if len(jobs) > 1 else [jobs[0]()]
-    lows, highs, *powers = zip(*results, strict=True)
-    low, high = min(lows), max(highs)
-    first, second, third, fourth = map(math.fsum, powers)
+    if flat.size <= PIECE:
+        low, high, *sums = kernels.moments(flat, middle, inverse)
+    else:
+        pieces = [flat[start : start + PIECE] for start in range(0, flat.size, PIECE)]
+        results = in_threads([functools.partial(kernels.moments, part, middle, inverse) for part in pieces])
+        lows, highs, *powers = zip(*results, strict=True)
+        low, high, sums = min(lows), max(highs), [math.fsum(power) for power in powers]
+    first, second, third, fourth = sums
     if not math.isfinite(fourth + second):
         return None
     if low == high:
         return PowerSums(flat.size, low, high, low, 1.0, (0.0, 0.0, 0.0, 0.0))
-    sums = (first, second, third, fourth)
-    return PowerSums(flat.size, low, high, middle, 1.0 / inverse, sums) if std else None
+    if not std:
+        return None
+    return PowerSums(flat.size, low, high, middle, 1.0 / inverse, (first, second, third, fourth))
 
 
 def _mean_and_std(block: NDArray[Any]) -> tuple[float, float]:
