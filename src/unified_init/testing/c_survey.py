@@ -37,6 +37,7 @@ KINDS = {"float32": 0, "bfloat16": 1, "float16": 2}  # as in c_survey.c
 CODES = 3
 NEGATIVE_ZERO = {2: 0x8000, 4: 0x80000000}  # by the bytes of a pattern
 ALIGNMENT = 64  # bytes, of each part of the scratch
+TWO, SIX = ctypes.c_double * 2, ctypes.c_double * 6  # results
 ALL = 1 << 32  # a limit that no mark reaches
 SPARE, LEAST = 3, 10  # bits of a cell beyond those of the number of hashes; of a cell
 
@@ -91,45 +92,44 @@ class Kernels:
 
         The sum of squares of values that are not all finite is not finite.
         """
-        out = np.empty(6)
-        kind = KINDS[name_of(flat.dtype)]
-        self._moments(flat.ctypes.data, kind, flat.size, middle, inverse, out.ctypes.data)
-        return tuple(out.tolist())
+        out = SIX()
+        self._moments(_address(flat), KINDS[name_of(flat.dtype)], flat.size, middle, inverse, out)
+        return tuple(out)
 
     def figures(self, sample: NDArray[Any], cells: Cells, law: Law) -> Figures:
         """Return what ``numpy_figures`` does."""
         kind = KINDS.get(name_of(sample.dtype), CODES)
         values = sample if kind != CODES else np.ascontiguousarray(cells.of(sample, law), dtype=np.int32)
-        shape, lags = np.array(sample.shape, dtype=np.int64), lag_count(sample.size)
+        rank, lags = sample.ndim, lag_count(sample.size)
+        shape = (ctypes.c_int64 * rank)(*sample.shape)
         sizes = (4 * cells.grades.size, 4 * sample.size, 4 * sample.size + 8)
         counts, centred, rest = _parts(sizes)
-        out = np.empty(2 + lags + 2 * sample.ndim)
-        results = out.ctypes.data
+        out = (ctypes.c_double * (2 + lags + 2 * rank))()
+        results = ctypes.addressof(out)
         survey = Survey.from_buffer_copy(_with_cells(cells))
-        survey.values, survey.kind, survey.size = values.ctypes.data, kind, sample.size
-        survey.shape, survey.rank, survey.lags = shape.ctypes.data, sample.ndim, lags
+        survey.values, survey.kind, survey.size = _address(values), kind, sample.size
+        survey.shape, survey.rank, survey.lags = ctypes.addressof(shape), rank, lags
         survey.offset, survey.factor = law.loc + cells.low * law.scale, cells.per_unit / law.scale
         survey.counts, survey.centred, survey.rest = counts, centred, rest
         survey.goodness, survey.serial = results, results + 16
-        survey.neighbors = results + 8 * (2 + lags)
-        survey.spreads = results + 8 * (2 + lags + sample.ndim)
+        survey.neighbors, survey.spreads = results + 8 * (2 + lags), results + 8 * (2 + lags + rank)
         self._survey(ctypes.addressof(survey))
-        distance, integral, *products = out.tolist()
+        distance, integral, *products = out
         return _standardized(distance, integral, products, sample.shape)
 
     def head(self, flat: NDArray[Any]) -> tuple[float, float]:
         """Return the mean and the std of values."""
-        out = np.empty(2)
-        self._head(flat.ctypes.data, KINDS[name_of(flat.dtype)], flat.size, out.ctypes.data)
-        return float(out[0]), math.sqrt(out[1])
+        out = TWO()
+        self._head(_address(flat), KINDS[name_of(flat.dtype)], flat.size, out)
+        return out[0], math.sqrt(out[1])
 
     def different(self, flat: NDArray[Any]) -> int:
         """Return how many values differ, of one of the ``types``; none is NaN."""
         if flat.dtype.itemsize == 2:  # noqa: PLR2004
-            return self._different16(flat.ctypes.data, flat.size)
+            return self._different16(_address(flat), flat.size)
         bits = _set_bits(flat.size)
         sets, scratch = _parts((2 << bits - 3, 4 * 6 * flat.size + 8))
-        return self._different32(flat.ctypes.data, flat.size, bits, sets, scratch)
+        return self._different32(_address(flat), flat.size, bits, sets, scratch)
 
     def repeated(self, words: NDArray[Any], length: int, most: int, *, is_reversed: bool) -> int:
         """Return how many runs of a length occur twice, as ``dependence`` does.
@@ -145,8 +145,8 @@ class Kernels:
         runs = size - length + 1
         bits = _set_bits(min(runs, most))
         plain, sets, scratch = _parts((4 * size, 2 << bits - 3, 4 * 7 * size + 8))
-        shape = np.array(words.shape if is_reversed else (size,), dtype=np.int64)
-        self._words(words.ctypes.data, bytes_, zero, shape.ctypes.data, shape.size, plain)
+        shape = words.shape if is_reversed else (size,)
+        self._words(_address(words), bytes_, zero, (ctypes.c_int64 * len(shape))(*shape), len(shape), plain)
         limit = ALL if runs <= most else int(most / runs * ALL)
         return self._repeated(plain, size, length, limit, bits, sets, scratch)
 
@@ -161,6 +161,7 @@ class _Scratch(threading.local):
     """Memory that each thread keeps from one tensor to the next, because new pages take long."""
 
     buffer: NDArray[np.uint8] = dataclasses.field(default_factory=lambda: np.empty(0, np.uint8))
+    start: int = 0  # the first address in it that is aligned
 
 
 _scratch = _Scratch()
@@ -171,9 +172,14 @@ def _parts(sizes: tuple[int, ...]) -> list[int]:
     ends = [*itertools.accumulate((-(-size // ALIGNMENT) * ALIGNMENT for size in sizes), initial=0)]
     if _scratch.buffer.size < ends[-1] + ALIGNMENT:
         _scratch.buffer = np.empty(2 * ends[-1] + ALIGNMENT, dtype=np.uint8)
-    start = _scratch.buffer.ctypes.data
-    start += -start % ALIGNMENT
-    return [start + end for end in ends[:-1]]
+        address = _address(_scratch.buffer)
+        _scratch.start = address + -address % ALIGNMENT
+    return [_scratch.start + end for end in ends[:-1]]
+
+
+def _address(array: NDArray[Any]) -> int:
+    address: int = array.__array_interface__["data"][0]  # half of what ``array.ctypes.data`` takes
+    return address
 
 
 @functools.lru_cache(maxsize=64)
