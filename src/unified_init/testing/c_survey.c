@@ -26,7 +26,6 @@ enum { FLOAT32, BFLOAT16, FLOAT16, CODES }; /* what the values are; codes are ce
 enum { LAGS = 64, AXES = 64 };              /* at most; where the results are */
 
 static const uint32_t SHORT_MULTIPLIER = UINT32_C(0x9E3779B1);
-static const uint64_t MULTIPLIER = UINT64_C(0x9E3779B97F4A7C15);
 static const uint32_t NEGATIVE_ZERO = UINT32_C(0x80000000);
 static const uint32_t EMPTY = UINT32_C(0xFFFFFFFF); /* NaN, of which there is none */
 
@@ -322,26 +321,30 @@ static int64_t table_bits(int64_t entries) {
     return bits;
 }
 
-EXPORTED int64_t NAMED(different32, VARIANT)(
-    const uint32_t *words, int64_t size, int64_t bits, uint64_t *sets, uint32_t *scratch);
+EXPORTED int64_t NAMED(twice, VARIANT)(
+    const uint32_t *words, int64_t size, int64_t first, int64_t bits, uint64_t *sets, uint32_t *scratch,
+    uint32_t *positions, int64_t *different);
 
-/* How many float32 values differ, none of which is NaN; 0.0 and -0.0 are one. Scratch is two sets of 2**bits
-   bits, and six words of each value. */
-int64_t NAMED(different32, VARIANT)(
-    const uint32_t *words, int64_t size, int64_t bits, uint64_t *sets, uint32_t *scratch) {
-    uint32_t *cells = scratch, *shared = scratch + size, *table = scratch + 2 * size;
+/* The positions, increasing, of float32 values that are there twice, and of few others: their number is
+   returned. ``different`` is how many of the first ones differ, exactly. None is NaN; 0.0 and -0.0 are one.
+   Scratch is two sets of 2**bits bits, and five words of each value; ``positions`` one word of each value. */
+int64_t NAMED(twice, VARIANT)(
+    const uint32_t *words, int64_t size, int64_t first, int64_t bits, uint64_t *sets, uint32_t *scratch,
+    uint32_t *positions, int64_t *different) {
+    uint32_t *cells = scratch, *table = scratch + size;
     for (int64_t i = 0; i < size; i++)
         cells[i] = (words[i] == NEGATIVE_ZERO ? 0 : words[i]) * SHORT_MULTIPLIER >> (32 - bits);
-    int64_t count = sharing(cells, size, bits, sets, shared), wide = table_bits(count), again = 0;
+    int64_t count = sharing(cells, size, bits, sets, positions), wide = table_bits(count), again = 0;
     memset(table, 0xFF, sizeof *table << wide);
-    for (int64_t i = 0; i < count; i++) {
-        uint32_t word = words[shared[i]] == NEGATIVE_ZERO ? 0 : words[shared[i]];
+    for (int64_t i = 0; i < count && positions[i] < first; i++) {
+        uint32_t word = words[positions[i]] == NEGATIVE_ZERO ? 0 : words[positions[i]];
         uint32_t place = word * SHORT_MULTIPLIER << bits >> (32 - wide), mask = ((uint32_t)1 << wide) - 1;
         while (table[place] != word && table[place] != EMPTY) place = (place + 1) & mask;
         again += table[place] == word;
         table[place] = word;
     }
-    return size - again;
+    *different = (size < first ? size : first) - again;
+    return count;
 }
 
 EXPORTED int64_t NAMED(different16, VARIANT)(const uint16_t *patterns, int64_t size);
@@ -395,24 +398,52 @@ void NAMED(words, VARIANT)(
     }
 }
 
-/* The starts of the runs that are compared: those whose first values have a mark below ``limit``, or are two
-   equal ones; all of them where it is 2**32. */
-static int64_t chosen(const uint32_t *words, int64_t runs, int64_t marked, uint64_t limit, uint32_t *starts) {
-    int64_t number = 0;
-    if (limit >> 32) {
-        for (; number < runs; number++) starts[number] = (uint32_t)number;
-        return number;
+/* How many runs equal an earlier one, of those that begin at the given places, with their hashes. The table
+   is scratch, of four words of each run. */
+static int64_t equal_runs(
+    const uint32_t *words, int64_t length, const uint32_t *starts, const uint32_t *hashes, int64_t count,
+    uint32_t *table) {
+    int64_t wide = table_bits(count), again = 0;
+    uint32_t mask = ((uint32_t)1 << wide) - 1;
+    memset(table, 0xFF, sizeof *table << wide);
+    for (int64_t i = 0; i < count; i++) {
+        const uint32_t *run = words + starts[i];
+        uint32_t place = hashes[i] * SHORT_MULTIPLIER >> (32 - wide);
+        while (table[place] != EMPTY
+               && (hashes[table[place]] != hashes[i]
+                   || memcmp(run, words + starts[table[place]], (size_t)length * sizeof *run) != 0))
+            place = (place + 1) & mask;
+        if (table[place] != EMPTY) again++;
+        else table[place] = (uint32_t)i;
     }
-    uint32_t least = (uint32_t)limit, marks[BLOCK];
+    return again;
+}
+
+/* Hashes of all runs from the first on; each word is mixed before the next, so that signs do not cancel. */
+static void hashed(const uint32_t *words, int64_t count, int64_t length, uint32_t *restrict hashes) {
+    for (int64_t i = 0; i < count; i++) hashes[i] = words[i] * SHORT_MULTIPLIER;
+    for (int64_t later = 1; later < length; later++)
+        for (int64_t i = 0; i < count; i++)
+            hashes[i] = ((hashes[i] ^ hashes[i] >> 15) + words[i + later]) * SHORT_MULTIPLIER;
+}
+
+/* The starts and the hashes of the runs that are compared: those whose first values have a mark below
+   ``limit``, or are two equal ones; all of them where it is 2**32. */
+static int64_t chosen(
+    const uint32_t *words, int64_t runs, int64_t length, uint64_t limit, uint32_t *starts, uint32_t *hashes) {
+    int64_t number = 0, marked = length <= SHORT ? 1 : CHOOSING;
+    uint32_t least = (uint32_t)limit, all = (uint32_t)(limit >> 32), marks[BLOCK], codes[BLOCK];
     for (int64_t start = 0; start < runs; start += BLOCK) {
         int64_t count = runs - start < BLOCK ? runs - start : BLOCK;
         const uint32_t *word = words + start;
+        hashed(word, count, length, codes);
         for (int64_t i = 0; i < count; i++) marks[i] = word[i] * SHORT_MULTIPLIER;
         for (int64_t later = 1; later < marked; later++)
             for (int64_t i = 0; i < count; i++) marks[i] = (marks[i] + word[i + later]) * SHORT_MULTIPLIER;
-        for (int64_t i = 0; i < count; i++) marks[i] = (marks[i] < least) | (word[i] == word[i + 1]);
+        for (int64_t i = 0; i < count; i++) marks[i] = (marks[i] < least) | (word[i] == word[i + 1]) | all;
         for (int64_t i = 0; i < count; i++) {
             starts[number] = (uint32_t)(start + i);
+            hashes[number] = codes[i];
             number += marks[i];
         }
     }
@@ -424,36 +455,70 @@ EXPORTED int64_t NAMED(repeated, VARIANT)(
     uint32_t *scratch);
 
 /* How many of the chosen runs of a length equal an earlier one. Scratch is two sets of 2**bits bits, and
-   seven words of each value. */
+   eight words of each value. */
 int64_t NAMED(repeated, VARIANT)(
     const uint32_t *words, int64_t size, int64_t length, uint64_t limit, int64_t bits, uint64_t *sets,
     uint32_t *scratch) {
-    uint32_t *starts = scratch, *cells = scratch + size, *shared = cells + size, *table = shared + size;
-    int64_t runs = size - length + 1, again = 0;
-    int64_t number = chosen(words, runs, length <= SHORT ? 1 : CHOOSING, limit, starts);
-    for (int64_t i = 0; i < number; i++) {
-        const uint32_t *run = words + starts[i];
-        uint64_t hash = 0;
-        for (int64_t j = 0; j < length; j++) hash = (hash + run[j]) * MULTIPLIER;
-        cells[i] = (uint32_t)(hash >> 32);
-    }
-    /* The hash, of which the leading bits are the cell, is kept in ``table`` for those that share one. */
-    for (int64_t i = 0; i < number; i++) table[i] = cells[i], cells[i] >>= 32 - bits;
-    int64_t count = sharing(cells, number, bits, sets, shared), wide = table_bits(count);
-    for (int64_t i = 0; i < count; i++) cells[i] = table[shared[i]];
-    memset(table, 0xFF, sizeof *table << wide);
-    uint32_t mask = ((uint32_t)1 << wide) - 1;
+    uint32_t *starts = scratch, *hashes = starts + size, *cells = hashes + size, *shared = cells + size;
+    int64_t number = chosen(words, size - length + 1, length, limit, starts, hashes);
+    for (int64_t i = 0; i < number; i++) cells[i] = hashes[i] >> (32 - bits);
+    int64_t count = sharing(cells, number, bits, sets, shared);
     for (int64_t i = 0; i < count; i++) {
-        const uint32_t *run = words + starts[shared[i]];
-        uint32_t place = cells[i] * SHORT_MULTIPLIER >> (32 - wide);
-        while (table[place] != EMPTY
-               && (cells[table[place]] != cells[i]
-                   || memcmp(run, words + starts[shared[table[place]]], (size_t)length * sizeof *run) != 0))
-            place = (place + 1) & mask;
-        if (table[place] != EMPTY) again++;
-        else table[place] = (uint32_t)i;
+        starts[i] = starts[shared[i]];
+        hashes[i] = hashes[shared[i]];
     }
-    return again;
+    return equal_runs(words, length, starts, hashes, count, cells);
+}
+
+/* The place that an index into the reversed axes has in the order of storage, and the other way round with
+   the sizes reversed. */
+static uint32_t mirrored(uint32_t index, const int64_t *shape, int64_t rank) {
+    uint32_t place = 0;
+    for (int64_t axis = 0; axis < rank; axis++) {
+        uint32_t length = (uint32_t)shape[axis], rest = index / length;
+        place = place * length + (index - rest * length);
+        index = rest;
+    }
+    return place;
+}
+
+EXPORTED int64_t NAMED(repeated_at, VARIANT)(
+    const uint32_t *words, const int64_t *shape, int64_t rank, int64_t length, const uint32_t *positions,
+    int64_t count, uint64_t *set, uint32_t *scratch);
+
+/* How many runs of a length equal an earlier one, in the order of the axes reversed: all values of a run
+   that occurs twice are at the positions, which are in the order of storage. The set has one bit of each
+   value, and ``length`` more; scratch is six words of each value, and as many more. */
+int64_t NAMED(repeated_at, VARIANT)(
+    const uint32_t *words, const int64_t *shape, int64_t rank, int64_t length, const uint32_t *positions,
+    int64_t count, uint64_t *set, uint32_t *scratch) {
+    int64_t size = 1, backward[AXES], number = 0;
+    for (int64_t axis = 0; axis < rank; axis++) {
+        size *= shape[axis];
+        backward[rank - 1 - axis] = shape[axis];
+    }
+    uint32_t *starts = scratch, *hashes = starts + size, *plain = hashes + size, *table = plain + size + length;
+    memset(set, 0, (size_t)((size + length) / 64 + 1) * sizeof *set);
+    for (int64_t i = 0; i < count; i++) {
+        uint32_t place = rank > 1 ? mirrored(positions[i], backward, rank) : positions[i];
+        starts[i] = place;
+        set[place >> 6] |= UINT64_C(1) << (place & 63);
+    }
+    for (int64_t i = 0; i < count; i++) {
+        int64_t start = starts[i], end = start;
+        while (end < start + length && set[end >> 6] >> (end & 63) & 1) end++;
+        starts[number] = (uint32_t)start;
+        number += end == start + length;
+    }
+    /* Hardly any is left, except where much is repeated. */
+    for (int64_t i = 0; i < number; i++) {
+        for (uint32_t j = starts[i]; j < starts[i] + length; j++) {
+            uint32_t word = words[rank > 1 ? mirrored(j, shape, rank) : j];
+            plain[j] = word == NEGATIVE_ZERO ? 0 : word;
+        }
+        hashed(plain + starts[i], 1, length, hashes + i);
+    }
+    return equal_runs(plain, length, starts, hashes, number, table);
 }
 
 #ifdef IS_BASELINE /* what is there once */

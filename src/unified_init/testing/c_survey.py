@@ -81,10 +81,11 @@ class Kernels:
     _head: Callable[..., None]
     _moments: Callable[..., None]
     _survey: Callable[..., None]
-    _different32: Callable[..., int]
     _different16: Callable[..., int]
     _words: Callable[..., None]
     _repeated: Callable[..., int]
+    _twice: Callable[..., int]
+    _repeated_at: Callable[..., int]
     types: frozenset[str] = frozenset(KINDS)  # those that need no conversion
 
     def moments(self, flat: NDArray[Any], middle: float, inverse: float) -> tuple[float, ...]:
@@ -124,27 +125,48 @@ class Kernels:
         return out[0], math.sqrt(out[1])
 
     def different(self, flat: NDArray[Any]) -> int:
-        """Return how many values differ, of one of the ``types``; none is NaN."""
-        if flat.dtype.itemsize == 2:  # noqa: PLR2004
-            return self._different16(_address(flat), flat.size)
-        bits = _set_bits(flat.size)
-        sets, scratch = _parts((2 << bits - 3, 4 * 6 * flat.size + 8))
-        return self._different32(_address(flat), flat.size, bits, sets, scratch)
+        """Return how many values differ, of a type of 16 bits in ``types``; none is NaN."""
+        return self._different16(_address(flat), flat.size)
 
-    def repeated(self, words: NDArray[Any], length: int, most: int, *, is_reversed: bool) -> int:
+    def twice(self, flat: NDArray[np.float32], first: int) -> tuple[int, NDArray[np.uint32]]:
+        """Return how many of the first values differ, and the positions of all that are there twice.
+
+        There may be few other positions among them. No value is NaN.
+        """
+        bits = _set_bits(flat.size)
+        sets, scratch = _parts((2 << bits - 3, 4 * 5 * flat.size + 8))
+        positions, number = np.empty(flat.size, dtype=np.uint32), ctypes.c_int64()
+        count = self._twice(
+            _address(flat), flat.size, first, bits, sets, scratch, _address(positions), ctypes.byref(number)
+        )
+        return number.value, positions[:count].copy()
+
+    def repeated_at(self, words: NDArray[Any], length: int, twice: NDArray[np.uint32], *, is_reversed: bool) -> int:
+        """Return how many runs of a length occur twice, where positions hold all values that do."""
+        shape, size = words.shape if is_reversed else (words.size,), words.size
+        set_, scratch = _parts(((size + length) // 8 + 16, 4 * (6 * size + length) + 8))
+        sizes = (ctypes.c_int64 * len(shape))(*shape)
+        return self._repeated_at(
+            _address(words), sizes, len(shape), length, _address(twice), twice.size, set_, scratch
+        )
+
+    def repeated(
+        self, words: NDArray[Any], length: int, most: int | None, *, is_reversed: bool
+    ) -> int:
         """Return how many runs of a length occur twice, as ``dependence`` does.
 
         Args:
             words: of 2 or 4 bytes; those of -0.0 count as 0.0 where they are floats.
             length: of a run.
-            most: about how many runs are compared.
+            most: about how many runs are compared; None is all.
             is_reversed: whether the axes are, so that columns are runs.
         """
         bytes_, size = words.dtype.itemsize, words.size
         zero = 0 if words.dtype.kind in "iu" else NEGATIVE_ZERO[bytes_]
         runs = size - length + 1
+        most = most or runs
         bits = _set_bits(min(runs, most))
-        plain, sets, scratch = _parts((4 * size, 2 << bits - 3, 4 * 7 * size + 8))
+        plain, sets, scratch = _parts((4 * size, 2 << bits - 3, 4 * 8 * size + 8))
         shape = words.shape if is_reversed else (size,)
         self._words(_address(words), bytes_, zero, (ctypes.c_int64 * len(shape))(*shape), len(shape), plain)
         limit = ALL if runs <= most else int(most / runs * ALL)
@@ -217,11 +239,18 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "head": (None, (_POINTER, _INTEGER, _INTEGER, _POINTER)),
     "moments": (None, (_POINTER, _INTEGER, _INTEGER, ctypes.c_float, ctypes.c_float, _POINTER)),
     "survey": (None, (_POINTER,)),
-    "different32": (_INTEGER, (_POINTER, _INTEGER, _INTEGER, _POINTER, _POINTER)),
     "different16": (_INTEGER, (_POINTER, _INTEGER)),
     "words": (None, (_POINTER, _INTEGER, ctypes.c_uint32, _POINTER, _INTEGER, _POINTER)),
     "repeated": (
         _INTEGER, (_POINTER, _INTEGER, _INTEGER, ctypes.c_uint64, _INTEGER, _POINTER, _POINTER),
+    ),
+    "twice": (
+        _INTEGER,
+        (_POINTER, _INTEGER, _INTEGER, _INTEGER, _POINTER, _POINTER, _POINTER, ctypes.c_void_p),
+    ),
+    "repeated_at": (
+        _INTEGER,
+        (_POINTER, _POINTER, _INTEGER, _INTEGER, _POINTER, _INTEGER, _POINTER, _POINTER),
     ),
 }  # fmt: skip
 

@@ -3,8 +3,8 @@
 Mean, variance, kurtosis, ends and bounds are of all values. The rest is of a sample of them: the distances
 of Kolmogorov-Smirnov and Anderson-Darling from counts in up to 2**14 cells, correlation from the grades of
 those cells. Two statistics look at less. Distinct values are counted among the first 2**15, which shows a
-sampler of up to 2**20 values. Of all runs, one in n / 2**14 is compared, chosen by its content, so that both
-copies of a run are compared or neither: in 2**18 values a block of 128 that occurs twice is missed once in
+sampler of up to 2**20 values. Of all runs of more than 2**16 values, one in n / 2**14 is compared, chosen by its
+content, so that both copies of a run are compared or neither: in 2**18 values a block of 128 that occurs twice is missed once in
 3,000 times, and one of fewer than 10 more often than not.
 """
 
@@ -38,16 +38,23 @@ if TYPE_CHECKING:
     from unified_init.testing.findings import Finding
     from unified_init.testing.power_sums import PowerSums
 
-__all__ = ["DISTINCT", "different", "survey"]
+__all__ = ["DISTINCT", "different", "different_and_twice", "different_patterns", "survey"]
 
 DISTINCT = 1 << 15
 RUNS = 1 << 14
+WHOLE = 1 << 16  # values of which all runs are compared, by the values that are there twice
 MANY = 1 << 9  # values from which a table is quicker than sorting
 FULL = 4  # bytes of float32, below which a type is narrow
 SHARED = 1 << 17  # values of a sample that several threads examine
 
 
-def survey(sample: NDArray[Any], law: Law, sums: PowerSums, distinct: int) -> tuple[Finding, ...] | None:
+def survey(
+    sample: NDArray[Any],
+    law: Law,
+    sums: PowerSums,
+    distinct: int,
+    twice: NDArray[np.uint32] | None = None,
+) -> tuple[Finding, ...] | None:
     """Return the findings of ``examine``, or None where a histogram does not resolve the law.
 
     Args:
@@ -55,6 +62,7 @@ def survey(sample: NDArray[Any], law: Law, sums: PowerSums, distinct: int) -> tu
         law: of independent draws.
         sums: the power sums of all values.
         distinct: the number of different values among the first ``DISTINCT``, or of a narrow type among all.
+        twice: the second result of ``different_and_twice``.
     """
     dtype = name_of(sample.dtype)
     population = population_of(law, dtype)
@@ -71,7 +79,9 @@ def survey(sample: NDArray[Any], law: Law, sums: PowerSums, distinct: int) -> tu
     mean, std = loc + scale * basis.mean, scale * basis.std
     first, second, _, fourth = sums.about(mean, std)
     length, chance = run_length(basis, sample.size)
-    figures, runs = _examined(sample, cells, law, length if chance <= dependence.RARE else None)
+    if chance > dependence.RARE:
+        length = 0
+    figures, runs = _examined(sample, cells, law, length, twice)
     exact = [
         *moment_findings({1: first, 2: second, 4: fourth}, sums.size, basis, mean, std),
         *_goodness(figures, sample.size),
@@ -91,11 +101,22 @@ def survey(sample: NDArray[Any], law: Law, sums: PowerSums, distinct: int) -> tu
     return weighed(exact, bounds)
 
 
+def different_and_twice(sample: NDArray[Any]) -> tuple[int, NDArray[np.uint32] | None]:
+    """Return the number of different values among the first ``DISTINCT``, of which none is NaN.
+
+    Beside it, the positions of all values of the sample that are there twice, where it is found at once.
+    """
+    flat = sample.reshape(-1)
+    kernels = compiled()
+    if kernels is None or name_of(flat.dtype) != "float32":
+        return different(flat[:DISTINCT]), None
+    if flat.size <= WHOLE:
+        return kernels.twice(flat, DISTINCT)
+    return kernels.twice(flat[:DISTINCT], DISTINCT)[0], None
+
+
 def different(values: NDArray[Any]) -> int:
     """Return the number of different values, of which none is NaN."""
-    kernels = compiled()
-    if kernels is not None and name_of(values.dtype) in kernels.types:
-        return kernels.different(values)
     if values.size < MANY:
         return len(set(values.tolist()))
     if values.dtype.kind != "f":
@@ -103,6 +124,16 @@ def different(values: NDArray[Any]) -> int:
     bits = (values + 0.0).view(f"u{values.dtype.itemsize}")  # -0.0 becomes 0.0
     suspects = bits[dependence.sharing(bits * np.uint64(dependence.MULTIPLIER))]
     return int(values.size - suspects.size + np.unique(suspects).size)
+
+
+def different_patterns(values: NDArray[Any]) -> int:
+    """Return the number of different values of a narrow type, counted by their bits."""
+    kernels = compiled()
+    if kernels is not None and name_of(values.dtype) in kernels.types:
+        return kernels.different(values)
+    unsigned = f"u{values.dtype.itemsize}"
+    patterns = np.flatnonzero(np.bincount(values.view(unsigned))).astype(unsigned)
+    return int(np.unique(patterns.view(values.dtype).astype(np.float32)).size)
 
 
 def _bits(sample: NDArray[Any]) -> NDArray[np.uint32]:
@@ -114,22 +145,27 @@ def _bits(sample: NDArray[Any]) -> NDArray[np.uint32]:
 
 
 def _examined(
-    sample: NDArray[Any], cells: Cells, law: Law, length: int | None
+    sample: NDArray[Any], cells: Cells, law: Law, length: int, twice: NDArray[np.uint32] | None
 ) -> tuple[Figures, tuple[int, ...]]:
-    """Return the numbers of a sample, and how many runs and columns occur twice; 0 where no length is rare."""
+    """Return the numbers of a sample, and how many runs and columns occur twice, of length 0 none."""
     is_table = sum(size > 1 for size in sample.shape) > 1
     orders = (False, True) if is_table else (False,)
+    most = RUNS if sample.size > WHOLE else None
     kernels = compiled()
     if kernels is None:
         words = _words(sample, cells, law)
         lines = [words.T.reshape(-1) if order else words.reshape(-1) for order in orders]
-        counts = [dependence.repeated(line, length, RUNS) if length else 0 for line in lines]
+        counts = [dependence.repeated(line, length, most) if length else 0 for line in lines]
         return numpy_figures(sample, cells, law), tuple(counts)
     sample = np.ascontiguousarray(sample)
     jobs: list[Callable[[], Any]] = [functools.partial(kernels.figures, sample, cells, law)]
     if length:
         words = sample if name_of(sample.dtype) in kernels.types else _words(sample, cells, law)
-        runs = functools.partial(kernels.repeated, words, length, RUNS)
+        runs = (
+            functools.partial(kernels.repeated, words, length, most)
+            if twice is None
+            else functools.partial(kernels.repeated_at, words, length, twice)
+        )
         jobs += [functools.partial(runs, is_reversed=order) for order in orders]
     figures, *counts = in_threads(jobs) if sample.size >= SHARED else [job() for job in jobs]
     return figures, tuple(counts) or (0,) * len(orders)
