@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unified_init.testing.findings import Finding, finding
+from unified_init.testing.findings import Finding, finding, special
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,10 +68,9 @@ def serial_scores(centred: Array, lags: int) -> list[float]:
 
 def serial_finding(scores: Sequence[float]) -> Finding:
     """Return the finding of correlations in the order of storage."""
-    from scipy.special import chdtrc  # the extra `testing`; scipy.stats.chi2 takes thirty times as long
-
     total = math.fsum(score * score for score in scores)
-    return finding("serial correlation", total, len(scores), float(chdtrc(len(scores), total)))
+    # scipy.stats.chi2 takes thirty times as long.
+    return finding("serial correlation", total, len(scores), float(special().chdtrc(len(scores), total)))
 
 
 def correlation(a: Array, b: Array) -> float:
@@ -121,8 +120,7 @@ def axes_findings(
     scores: Sequence[float], totals: Sequence[tuple[int, int, float]], size: int
 ) -> list[Finding]:
     """Return the findings of ``neighbor_scores`` and ``spreads`` of so many values."""
-    from scipy.special import chdtr, chdtrc  # the extra `testing`
-
+    chdtr, chdtrc = special().chdtr, special().chdtrc
     findings = []
     if scores:
         total = math.fsum(score * score for score in scores)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from unified_init.core import checks
 from unified_init.core.reprs import shown
@@ -13,7 +14,7 @@ from unified_init.errors import ArgumentTypeError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Finding", "family_p", "finding", "verdict", "weighed"]
+__all__ = ["Finding", "family_p", "finding", "special", "verdict", "weighed"]
 
 # Weights of the statistics in the false-alarm rate. A p-value that is an upper bound alarms far less
 # often than it says: the rate would be wasted on it, and a small part of it costs no power.
@@ -60,11 +61,17 @@ class Finding:
         )
 
 
+@functools.cache
+def special() -> Any:  # noqa: ANN401  # a module without types
+    """Return ``scipy.special``, of the extra `testing`; an import statement takes as long as a function."""
+    import scipy.special
+
+    return scipy.special
+
+
 def finding(name: str, observed: float, expected: float, p: float, *, sign: float = 1.0) -> Finding:
     """Return a finding whose z-score is that of a unit normal with the same two-sided p-value."""
-    from scipy.special import ndtri  # the extra `testing`
-
-    z = math.inf if p <= 0.0 else max(0.0, -float(ndtri(p / 2)))
+    z = math.inf if p <= 0.0 else max(0.0, -float(special().ndtri(p / 2)))
     return Finding(name, float(observed), float(expected), math.copysign(z, sign), float(p))
 
 

@@ -17,7 +17,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["LEAST", "Inverted", "anderson_darling_limit", "mean_of"]
+__all__ = ["LEAST", "Inverted", "anderson_darling_above", "anderson_darling_limit", "mean_of"]
 
 LEAST = 1e-15  # no smaller p-value is resolved
 BLOCK = 64  # frequencies at a time
@@ -42,12 +42,17 @@ class Inverted:
             return 0.0 if s < 0.0 else 1.0
         # exp(-i w s) is a product of the row's factor and the column's, so that few exponentials are needed.
         turn = -1j * s * math.pi / self.reach
-        columns = np.exp(turn * HALF_ODD)
-        # Not a matrix product of many rows, for which BLAS starts threads.
-        few = len(self.terms) <= FINE
-        sums = self.terms.dot(columns) if few else np.einsum("kj,j->k", self.terms, columns)
+        sums = self._times(np.exp(turn * HALF_ODD))
         total = sums[0] if sums.size == 1 else np.exp(turn * BLOCK * np.arange(sums.size)).dot(sums)
         return min(max(0.5 - float(total.imag), 0.0), 1.0)
+
+    def _times(self, columns: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        """Return the products of the rows with a vector, by no function of BLAS that starts threads."""
+        if len(self.terms) <= FINE:
+            return self.terms.dot(columns)
+        pair = np.stack([columns.conj(), 1j * columns.conj()]).view(np.float64)
+        sums: NDArray[np.complex128] = self.terms.view(np.float64).dot(pair.T).view(np.complex128)[:, 0]
+        return sums
 
     def two_sided(self, s: float) -> float:
         """Return the two-sided p-value of s: twice the smaller tail."""
@@ -140,3 +145,32 @@ def anderson_darling_limit() -> Inverted:
     # The terms beyond have the mean 1 / (terms + 1) and nearly no variance.
     values = np.exp(-0.5 * logs + 1j * frequencies / (terms + 1))
     return _inverted(reach, values)
+
+
+def anderson_darling_above(statistic: float) -> float:
+    """Return the limit's p-value of a statistic, interpolated between those at 16,384 places.
+
+    That takes a tenth of the time, and differs by less than 1e-9 of the p-value, or by 2e-15.
+    """
+    places = _anderson_darling_places()
+    place = statistic * (len(places) / anderson_darling_limit().reach)
+    if not 1.0 <= place < len(places) - 2:
+        return anderson_darling_limit().above(statistic)
+    index = int(place)
+    t, (before, here, after, beyond) = place - index, places[index - 1 : index + 3]
+    # Lagrange's cubic through the four.
+    outer = (beyond - before) / 6.0 + (here - after) / 2.0
+    curve = (before + after) / 2.0 - here
+    slope = after - here - curve - outer
+    return min(max(here + t * (slope + t * (curve + t * outer)), LEAST), 1.0)
+
+
+@functools.cache
+def _anderson_darling_places() -> list[float]:
+    """Return the p-values of the limit at equally spaced statistics, from 0 to its reach."""
+    terms = anderson_darling_limit().terms.reshape(-1)
+    size = 4 * terms.size
+    # At 2 reach j / size the exponential is that of -2 pi i (k + 1/2) j / size.
+    sums = np.fft.fft(terms, size) * np.exp(-1j * math.pi / size * np.arange(size))
+    places: list[float] = (0.5 + sums.imag[: size // 2]).tolist()
+    return places

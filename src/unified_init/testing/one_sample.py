@@ -269,12 +269,15 @@ def extremes(ends: Array, n: int, population: Population) -> list[Finding]:
     Of more than ``MOST`` values only ends that are too far out are reported: other libraries' samplers have
     no finer tails than so many values show.
     """
-    lower, upper = population.edges(ends)
     # A draw has a fixed point of 32 bits: all the mass closer to an end than its unit is on one value. And an
     # open end is not drawn, so its neighbor has more.
     steps = np.spacing(np.abs(ends).astype(np.float32 if population.dtype.bits == 32 else np.float64))  # noqa: PLR2004
     unit = np.maximum(RESOLUTION * population.largest, 2.0 * steps.astype(np.float64))
-    places = np.concatenate([np.minimum(lower, ends - unit), np.maximum(upper, ends + unit)])
+    lower, upper = ends - unit, ends + unit
+    if population.dtype.narrow:  # of any other type, two steps reach past the rounding cell
+        edges = population.edges(ends)
+        lower, upper = np.minimum(lower, edges[0]), np.maximum(upper, edges[1])
+    places = np.concatenate([lower, upper])
     outer_low, inner_high, inner_low, outer_high = population.below(places).tolist()
     expected_low, expected_high = _median_ends(population, n)
     findings = []

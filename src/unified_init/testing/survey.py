@@ -23,7 +23,7 @@ from unified_init.testing.compiled import compiled, in_threads
 from unified_init.testing.figures import numpy_figures
 from unified_init.testing.findings import finding, weighed
 from unified_init.testing.goodness import MEDIAN
-from unified_init.testing.inversion import anderson_darling_limit
+from unified_init.testing.inversion import anderson_darling_above
 from unified_init.testing.one_sample import ends_of, extremes, moment_findings, occupied, run_length
 from unified_init.testing.populations import population_of
 
@@ -187,5 +187,5 @@ def _goodness(figures: Figures, n: int) -> list[Finding]:
     statistic = n * figures.integral
     return [
         finding("Kolmogorov-Smirnov", figures.distance, MEDIAN / math.sqrt(n), p),
-        finding("Anderson-Darling", statistic, 1.0, anderson_darling_limit().above(statistic)),
+        finding("Anderson-Darling", statistic, 1.0, anderson_darling_above(statistic)),
     ]
