@@ -88,7 +88,9 @@ def compile_runner(target: str, folder: Path) -> Path:
         objects = []
         for name, flags in SETS.get(machine, {"baseline": ()}).items():
             try:
-                objects += [compiled(source, name, [*compiler, *options, *flags], scratch) for source in SOURCES]
+                objects += [
+                    compiled(source, name, [*compiler, *options, *flags], scratch) for source in SOURCES
+                ]
             except subprocess.CalledProcessError:
                 if name == "baseline":
                     raise

@@ -86,7 +86,10 @@ class Kernels:
     _repeated: Callable[..., int]
     _twice: Callable[..., int]
     _repeated_at: Callable[..., int]
-    types: frozenset[str] = frozenset(KINDS)  # those that need no conversion
+
+    def takes(self, values: NDArray[Any]) -> bool:
+        """Whether values can be handed over as they are; else ``figures`` and ``repeated`` take integers."""
+        return name_of(values.dtype) in KINDS and values.dtype.isnative and values.flags.aligned
 
     def moments(self, flat: NDArray[Any], middle: float, inverse: float) -> tuple[float, ...]:
         """Return the ends of values, and the sums of the first four powers of (value - middle) * inverse.
@@ -99,7 +102,7 @@ class Kernels:
 
     def figures(self, sample: NDArray[Any], cells: Cells, law: Law) -> Figures:
         """Return what ``numpy_figures`` does."""
-        kind = KINDS.get(name_of(sample.dtype), CODES)
+        kind = KINDS[name_of(sample.dtype)] if self.takes(sample) else CODES
         values = sample if kind != CODES else np.ascontiguousarray(cells.of(sample, law), dtype=np.int32)
         rank, lags = sample.ndim, lag_count(sample.size)
         shape = (ctypes.c_int64 * rank)(*sample.shape)
@@ -125,7 +128,7 @@ class Kernels:
         return out[0], math.sqrt(out[1])
 
     def different(self, flat: NDArray[Any]) -> int:
-        """Return how many values differ, of a type of 16 bits in ``types``; none is NaN."""
+        """Return how many values differ, of a type of 16 bits; none is NaN."""
         return self._different16(_address(flat), flat.size)
 
     def twice(self, flat: NDArray[np.float32], first: int) -> tuple[int, NDArray[np.uint32]]:
@@ -141,7 +144,9 @@ class Kernels:
         )
         return number.value, positions[:count].copy()
 
-    def repeated_at(self, words: NDArray[Any], length: int, twice: NDArray[np.uint32], *, is_reversed: bool) -> int:
+    def repeated_at(
+        self, words: NDArray[Any], length: int, twice: NDArray[np.uint32], *, is_reversed: bool
+    ) -> int:
         """Return how many runs of a length occur twice, where positions hold all values that do."""
         shape, size = words.shape if is_reversed else (words.size,), words.size
         set_, scratch = _parts(((size + length) // 8 + 16, 4 * (6 * size + length) + 8))
@@ -150,9 +155,7 @@ class Kernels:
             _address(words), sizes, len(shape), length, _address(twice), twice.size, set_, scratch
         )
 
-    def repeated(
-        self, words: NDArray[Any], length: int, most: int | None, *, is_reversed: bool
-    ) -> int:
+    def repeated(self, words: NDArray[Any], length: int, most: int | None, *, is_reversed: bool) -> int:
         """Return how many runs of a length occur twice, as ``dependence`` does.
 
         Args:
@@ -215,9 +218,7 @@ def _with_cells(cells: Cells) -> Survey:
     )  # fmt: skip
 
 
-def _standardized(
-    distance: float, integral: float, products: list[float], shape: tuple[int, ...]
-) -> Figures:
+def _standardized(distance: float, integral: float, products: list[float], shape: tuple[int, ...]) -> Figures:
     """Return sums of products as correlations in their standard errors, and deviations as those of means."""
     size, rank, lags = math.prod(shape), len(shape), len(products) - 2 * len(shape)
     axes = [axis for axis, length in enumerate(shape) if length > 1]

@@ -64,6 +64,7 @@ class Cells:
 
 
 def cell_count(size: int) -> int:
+    """Return how many cells resolve a sample of so many values."""
     return min(max(1 << (size - 1).bit_length(), FEWEST_CELLS), CELLS)
 
 

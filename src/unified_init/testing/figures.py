@@ -61,7 +61,7 @@ def numpy_figures(sample: NDArray[Any], cells: Cells, law: Law) -> Figures:
 
 
 def _goodness(counts: NDArray[np.integer], cells: Cells) -> tuple[float, float]:
-    """Return the largest distance at an edge, and the integral; within a cell, both functions are straight."""
+    """Return the largest distance at an edge, and the integral: within a cell, functions are straight."""
     gaps = -cells.below
     gaps[1:] += np.cumsum(counts) / int(counts.sum())
     distance = max(float(gaps.max()), -float(gaps.min()))

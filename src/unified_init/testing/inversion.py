@@ -49,10 +49,11 @@ class Inverted:
     def _times(self, columns: NDArray[np.complex128]) -> NDArray[np.complex128]:
         """Return the products of the rows with a vector, by no function of BLAS that starts threads."""
         if len(self.terms) <= FINE:
-            return self.terms.dot(columns)
+            few: NDArray[np.complex128] = self.terms.dot(columns)
+            return few
         pair = np.stack([columns.conj(), 1j * columns.conj()]).view(np.float64)
-        sums: NDArray[np.complex128] = self.terms.view(np.float64).dot(pair.T).view(np.complex128)[:, 0]
-        return sums
+        sums: NDArray[np.complex128] = self.terms.view(np.float64).dot(pair.T).view(np.complex128)
+        return sums[:, 0]
 
     def two_sided(self, s: float) -> float:
         """Return the two-sided p-value of s: twice the smaller tail."""
@@ -111,7 +112,7 @@ def _weighed(
     turned: NDArray[np.complex128],
     weights: NDArray[np.float64],
     angles: NDArray[np.float64],
-    steps: NDArray[np.floating],
+    steps: NDArray[np.number],
 ) -> NDArray[np.complex128]:
     """Return the means of exp(i angle) - 1 at some multiples of angles whose mean is 0."""
     multiples = np.multiply.outer(steps, angles)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unified_init.stream.dtypes import name_of
 from unified_init.testing.compiled import compiled, in_threads
 
 if TYPE_CHECKING:
@@ -103,10 +102,10 @@ def power_sums_of(values: NDArray[Any]) -> PowerSums:
     values, and the blocks in float64.
     """
     kernels = compiled()
-    if kernels is not None and name_of(values.dtype) in kernels.types:
-        sums = _compiled_sums(kernels, np.ascontiguousarray(values).reshape(-1))
-        if sums is not None:
-            return sums
+    if kernels is not None and kernels.takes(values):
+        compiled_sums = _compiled_sums(kernels, np.ascontiguousarray(values).reshape(-1))
+        if compiled_sums is not None:
+            return compiled_sums
     ends = [(block.min(), block.max()) for block in blocks_of(values)]  # NaN goes through both
     low = float(np.minimum.reduce([low for low, _ in ends]))
     high = float(np.maximum.reduce([high for _, high in ends]))

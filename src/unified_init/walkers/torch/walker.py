@@ -189,7 +189,7 @@ def _submodule(model: torch.nn.Module, path: str) -> torch.nn.Module:
     """Return a module of the model, as ``get_submodule`` does in five times as long."""
     owner = model
     for word in path.split(".") if path else ():
-        owner = owner._modules[word]  # type: ignore[assignment]  # noqa: SLF001  # where getattr looks last
+        owner = owner._modules[word]  # noqa: SLF001  # where getattr looks last
     return owner
 
 
