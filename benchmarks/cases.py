@@ -97,7 +97,8 @@ TARGETS: dict[tuple[str, str, str, str], float] = {
     ("models", "jax", "gpt2_small", "from process start"): 0.5,
     **{("apply", name, model, WHOLE): 1.0 for name, model in (
         ("torch", "gpt2_small"), ("torch", "resnet50"), ("tensorflow", "resnet50"), ("jax", "resnet50"))},
-    **{("apply", "torch", model, f"{AUDITED}{clock}"): 3.0 for model in AUDITED_MODELS for clock in ("", CPU)},
+    **{("apply", "torch", model, f"{AUDITED}{clock}"): 3.0
+       for model in AUDITED_MODELS for clock in ("", CPU)},
     ("nocompiler", "numpy", "normal", IN_PLACE): 1.3,
     ("nocompiler", "numpy", "uniform", IN_PLACE): 5.0,
     **{("index", name, "normal", f"{way}{clock}"): 1.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import shutil
@@ -143,9 +144,8 @@ def test_moments_are_those_of_float64(kernels: Kernels, size: int, dtype: str) -
 
 def test_jobs_in_threads_keep_their_order_and_raise() -> None:
     """The results are in the order of the jobs; an error in any thread is raised here."""
-    assert in_threads([lambda number=number: number * number for number in range(50)]) == [
-        number * number for number in range(50)
-    ]
+    jobs = [functools.partial(pow, number, 2) for number in range(50)]
+    assert in_threads(jobs) == [number * number for number in range(50)]
 
     def fails() -> int:
         raise KeyError

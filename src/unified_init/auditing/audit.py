@@ -37,7 +37,7 @@ from unified_init.models.packed import packed_left
 from unified_init.models.reading import described, edited
 from unified_init.recipes.recipe import Recipe
 from unified_init.stream.dtypes import name_of
-from unified_init.testing.findings import family_p, verdict
+from unified_init.testing.findings import least_p, verdict
 from unified_init.walkers.layer_facts import ComputedError
 from unified_init.walkers.registry import walker_of
 
@@ -291,7 +291,7 @@ def _row(
         z_mean=scores.get("mean"),
         z_std=scores.get("variance"),
         z_kurtosis=scores.get("kurtosis"),
-        p=family_p(findings) if findings else None,
+        p=least_p(findings) if findings else None,
         verdict=word,
         notes=notes,
         ties=record.ties,

@@ -30,7 +30,7 @@ PROPORTIONAL = "holds the values of {} times a constant, as one generator seed f
 HEAD = 8  # first values that are compared at once: those of independent draws differ
 PREFIX = 4096  # values whose proportion is compared
 LIKELY = 1e-4  # what the correlation of two heads in proportion may lack to 1, in any type
-BLOCK = 1 << 10  # tensors at a time that are compared with all
+PRODUCTS = 1 << 17  # at a time: of more, BLAS starts threads, which wait busily for the next ones
 NARROWEST = 2  # bytes
 ROUNDED = 1e-11  # what the correlation of proportional float32 values may lack to 1
 
@@ -107,8 +107,9 @@ def _suspects(values: Mapping[int, NDArray[Any]]) -> dict[int, NDArray[np.float6
     numbers = np.flatnonzero(usable)
     units = units[numbers]
     suspects: dict[int, NDArray[np.float64]] = {}
-    for start in range(0, len(units), BLOCK):
-        near = np.abs(units[start : start + BLOCK] @ units.T) > 1.0 - LIKELY
+    step = max(1, PRODUCTS // (HEAD * max(len(units), 1)))
+    for start in range(0, len(units), step):
+        near = np.abs(units[start : start + step] @ units.T) > 1.0 - LIKELY
         for row in np.flatnonzero(np.count_nonzero(near, axis=1) > 1):
             suspects[keys[numbers[start + row]]] = units[start + row]
     return suspects

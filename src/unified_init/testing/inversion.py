@@ -121,7 +121,9 @@ def _weighed(
     for coefficient in SINE[-2::-1]:
         series = series * squares + coefficient
     less = np.where(squares < SMALL, series * squares * multiples, turned.imag - multiples)  # sin x - x
-    means: NDArray[np.complex128] = turned.real.dot(weights) + 1j * less.dot(weights)
+    means: NDArray[np.complex128] = np.einsum("kj,j->k", turned.real, weights) + 1j * np.einsum(
+        "kj,j->k", less, weights
+    )
     return means
 
 
