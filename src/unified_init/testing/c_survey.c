@@ -338,7 +338,8 @@ int64_t NAMED(twice, VARIANT)(
     memset(table, 0xFF, sizeof *table << wide);
     for (int64_t i = 0; i < count && positions[i] < first; i++) {
         uint32_t word = words[positions[i]] == NEGATIVE_ZERO ? 0 : words[positions[i]];
-        uint32_t place = word * SHORT_MULTIPLIER << bits >> (32 - wide), mask = ((uint32_t)1 << wide) - 1;
+        uint32_t mixed = word * SHORT_MULTIPLIER, mask = ((uint32_t)1 << wide) - 1;
+        uint32_t place = (mixed ^ mixed >> 16) * SHORT_MULTIPLIER >> (32 - wide);
         while (table[place] != word && table[place] != EMPTY) place = (place + 1) & mask;
         again += table[place] == word;
         table[place] = word;
@@ -488,7 +489,7 @@ EXPORTED int64_t NAMED(repeated_at, VARIANT)(
 
 /* How many runs of a length equal an earlier one, in the order of the axes reversed: all values of a run
    that occurs twice are at the positions, which are in the order of storage. The set has one bit of each
-   value, and ``length`` more; scratch is six words of each value, and as many more. */
+   value, and ``length`` more; scratch is eight words of each value, and ``length`` more. */
 int64_t NAMED(repeated_at, VARIANT)(
     const uint32_t *words, const int64_t *shape, int64_t rank, int64_t length, const uint32_t *positions,
     int64_t count, uint64_t *set, uint32_t *scratch) {

@@ -149,7 +149,7 @@ class Kernels:
     ) -> int:
         """Return how many runs of a length occur twice, where positions hold all values that do."""
         shape, size = words.shape if is_reversed else (words.size,), words.size
-        set_, scratch = _parts(((size + length) // 8 + 16, 4 * (6 * size + length) + 8))
+        set_, scratch = _parts(((size + length) // 8 + 16, 4 * (8 * size + length)))
         sizes = (ctypes.c_int64 * len(shape))(*shape)
         return self._repeated_at(
             _address(words), sizes, len(shape), length, _address(twice), twice.size, set_, scratch
@@ -196,7 +196,7 @@ def _parts(sizes: tuple[int, ...]) -> list[int]:
     """Return the addresses of scratch of so many bytes each, which the next call of this thread reuses."""
     ends = [*itertools.accumulate((-(-size // ALIGNMENT) * ALIGNMENT for size in sizes), initial=0)]
     if _scratch.buffer.size < ends[-1] + ALIGNMENT:
-        _scratch.buffer = np.empty(2 * ends[-1] + ALIGNMENT, dtype=np.uint8)
+        _scratch.buffer = np.empty(ends[-1] + ALIGNMENT, dtype=np.uint8)
         address = _address(_scratch.buffer)
         _scratch.start = address + -address % ALIGNMENT
     return [_scratch.start + end for end in ends[:-1]]
