@@ -201,19 +201,37 @@ static void graded(const Survey *survey) {
 }
 
 static void goodness(const Survey *survey) {
-    double largest = 0.0, least = 0.0, statistic = 0.0, before = -survey->below[0];
-    double share = 1.0 / (double)survey->size;
-    int64_t count = 0;
-    for (int64_t cell = 0; cell < survey->cells; cell++) {
-        count += survey->counts[cell];
-        double after = (double)count * share - survey->below[cell + 1];
-        largest = after > largest ? after : largest;
-        least = after < least ? after : least;
-        statistic += (survey->first[cell] * before + survey->both[cell] * after) * before
-                     + survey->second[cell] * after * after;
-        before = after;
+    double highs[LANES] = {0}, lows[LANES] = {0}, sums[LANES] = {0}, gaps[BLOCK / 4 + 1];
+    double share = 1.0 / (double)survey->size, statistic = 0.0;
+    int64_t counted = 0;
+    gaps[0] = -survey->below[0];
+    for (int64_t start = 0; start < survey->cells; start += BLOCK / 4) {
+        int64_t count = survey->cells - start < BLOCK / 4 ? survey->cells - start : BLOCK / 4, i = 0;
+        const double *first = survey->first + start, *both = survey->both + start;
+        const double *second = survey->second + start;
+        for (int64_t cell = 0; cell < count; cell++) {
+            counted += survey->counts[start + cell];
+            gaps[cell + 1] = (double)counted * share - survey->below[start + cell + 1];
+        }
+        for (int64_t width = LANES; i < count; i += width) {
+            width = count - i < LANES ? count - i : LANES;
+            for (int64_t j = 0; j < width; j++) {
+                double before = gaps[i + j], after = gaps[i + j + 1];
+                highs[j] = after > highs[j] ? after : highs[j];
+                lows[j] = after < lows[j] ? after : lows[j];
+                sums[j] += (first[i + j] * before + both[i + j] * after) * before
+                           + second[i + j] * after * after;
+            }
+        }
+        gaps[0] = gaps[count];
     }
-    survey->goodness[0] = largest > -least ? largest : -least;
+    double distance = 0.0;
+    for (int j = 0; j < LANES; j++) {
+        distance = highs[j] > distance ? highs[j] : distance;
+        distance = -lows[j] > distance ? -lows[j] : distance;
+        statistic += sums[j];
+    }
+    survey->goodness[0] = distance;
     survey->goodness[1] = statistic;
 }
 
@@ -498,7 +516,8 @@ int64_t NAMED(repeated_at, VARIANT)(
         size *= shape[axis];
         backward[rank - 1 - axis] = shape[axis];
     }
-    uint32_t *starts = scratch, *hashes = starts + size, *plain = hashes + size, *table = plain + size + length;
+    uint32_t *starts = scratch, *hashes = starts + size, *plain = hashes + size;
+    uint32_t *table = plain + size + length;
     memset(set, 0, (size_t)((size + length) / 64 + 1) * sizeof *set);
     for (int64_t i = 0; i < count; i++) {
         uint32_t place = rank > 1 ? mirrored(positions[i], backward, rank) : positions[i];
