@@ -71,7 +71,7 @@ def special() -> Any:  # noqa: ANN401  # a module without types
 
 def finding(name: str, observed: float, expected: float, p: float, *, sign: float = 1.0) -> Finding:
     """Return a finding whose z-score is that of a unit normal with the same two-sided p-value."""
-    z = math.inf if p <= 0.0 else max(0.0, -float(special().ndtri(p / 2)))
+    z = math.inf if p <= 0.0 else 0.0 if p >= 1.0 else max(0.0, -float(special().ndtri(p / 2)))
     return Finding(name, float(observed), float(expected), math.copysign(z, sign), float(p))
 
 
