@@ -1,5 +1,7 @@
 """The build of a wheel: it compiles the C runner (``stream/c_runner.c``) with the system's compiler.
 
+The library also has the statistics of an audit (``testing/c_survey.c``).
+
 An installation without a compiler succeeds all the same: the wheel has no library then, and draws in NumPy.
 ``CC`` names another compiler, with arguments if need be, and ``UNIFIED_INIT_PLATFORM`` the platform that it
 compiles for (``manylinux_2_17_aarch64``, ``win_amd64``); without it that is the machine that builds.
@@ -20,7 +22,9 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from packaging import tags
 
-SOURCE = Path(__file__).parent / "src" / "unified_init" / "stream" / "c_runner.c"
+PACKAGE = Path(__file__).parent / "src" / "unified_init"
+SOURCE = PACKAGE / "stream" / "c_runner.c"
+SOURCES = (SOURCE, PACKAGE / "testing" / "c_survey.c")
 NAME = "lib_c_runner"
 COMPILERS = ("cc", "gcc", "clang")
 OPTIONS = ("-std=c11", "-O3", "-g0", "-ffp-contract=off", "-fvisibility=hidden")
@@ -79,36 +83,32 @@ def compile_runner(target: str, folder: Path) -> Path:
     library = folder / (NAME + SUFFIXES.get(target.partition("_")[0], ".so"))
     library.unlink(missing_ok=True)
     options = [*OPTIONS, *(() if target.startswith("win") else ("-fPIC",))]
-    digest = hashlib.sha256(SOURCE.read_bytes()).hexdigest()
     machine = "x86_64" if target.endswith(("x86_64", "amd64")) else ""
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         objects = []
         for name, flags in SETS.get(machine, {"baseline": ()}).items():
-            made = Path(scratch) / f"{name}.o"
-            once = ("-DIS_BASELINE", f'-DSOURCE_DIGEST="{digest}"') if name == "baseline" else ()
-            command = [
-                *compiler,
-                *options,
-                *flags,
-                *once,
-                f"-DVARIANT={name}",
-                "-c",
-                str(SOURCE),
-                "-o",
-                str(made),
-            ]
             try:
-                run(command)
+                objects += [
+                    compiled(source, name, [*compiler, *options, *flags], scratch) for source in SOURCES
+                ]
             except subprocess.CalledProcessError:
-                if once:
+                if name == "baseline":
                     raise
                 continue  # an older compiler: the other instruction sets do without
-            objects.append(str(made))
         linked = Path(scratch) / library.name
         strip = () if target.startswith("macosx") else ("-s",)  # Apple's linker does not know it
         run([*compiler, "-shared", *strip, "-o", str(linked), *objects])
         linked.replace(library)  # at once: a process may load it meanwhile
     return library
+
+
+def compiled(source: Path, variant: str, command: list[str], folder: str) -> str:
+    """Compile one source for one instruction set, and return the path of the object."""
+    made = Path(folder) / f"{source.stem}_{variant}.o"
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    once = ("-DIS_BASELINE", f'-DSOURCE_DIGEST="{digest}"') if variant == "baseline" else ()
+    run([*command, *once, f"-DVARIANT={variant}", "-c", str(source), "-o", str(made)])
+    return str(made)
 
 
 def run(command: list[str]) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import unified_init as ui
-from benchmarks.cases import AUDITED
+from benchmarks.cases import AUDITED, LAYER_WIDTHS
 from benchmarks.timing import Pair
 
 if TYPE_CHECKING:
@@ -15,12 +16,14 @@ if TYPE_CHECKING:
 
 __all__ = ["pair"]
 
+LAYERS = 200
+
 # ruff: noqa: PLC0415  # each case imports its own framework
 
 
 def pair(case: Case) -> Pair:
     """Return our call and the library's."""
-    if case.way == AUDITED:
+    if case.way.startswith(AUDITED):
         return _audited(*TORCH_MODELS[case.law]())
     return MODELS[case.framework, case.law]()
 
@@ -57,11 +60,31 @@ def _vit_base() -> tuple[Any, ui.Recipe]:
     return timm.create_model("vit_base_patch16_224"), ui.recipes.vit_timm()
 
 
-def _tiny_layers() -> tuple[Any, ui.Recipe]:
-    """Return layers of so few values that only the work per tensor counts."""
+def _layers(width: int, dtype: str = "float32") -> tuple[Any, ui.Recipe]:
+    """Return linear layers; of few values only the work per tensor counts."""
     import torch
 
-    layers = [torch.nn.Linear(8, 8) for _ in range(200)]
+    layers = [torch.nn.Linear(width, width, dtype=getattr(torch, dtype)) for _ in range(LAYERS)]
+    return torch.nn.Sequential(*layers), ui.recipes.torch_default()
+
+
+def _convolutions() -> tuple[Any, ui.Recipe]:
+    import torch
+
+    layers = [torch.nn.Conv2d(32, 32, 3) for _ in range(LAYERS)]
+    return torch.nn.Sequential(*layers), ui.recipes.torch_default()
+
+
+def _mixed_layers() -> tuple[Any, ui.Recipe]:
+    """Return layers of which hardly two have the same size, so that nothing is computed for several."""
+    import torch
+
+    layers: list[torch.nn.Module] = []
+    for i in range(LAYERS // 5):
+        layers += [
+            torch.nn.Linear(16 + i, 64 + i), torch.nn.Conv2d(8 + i, 16, 3), torch.nn.LayerNorm(64 + i),
+            torch.nn.Embedding(100 + i, 32), torch.nn.Linear(128, 64 + 8 * i),
+        ]  # fmt: skip
     return torch.nn.Sequential(*layers), ui.recipes.torch_default()
 
 
@@ -160,6 +183,11 @@ MODELS: dict[tuple[str, str], Callable[[], Pair]] = {
     ("jax", "resnet50"): _resnet50_haiku,
 }
 TORCH_MODELS: dict[str, Callable[[], tuple[Any, ui.Recipe]]] = {
-    "gpt2_small": _gpt2, "resnet50": _resnet50, "vit_base": _vit_base,
-    "tiny_layers": _tiny_layers,
-}  # fmt: skip
+    "gpt2_small": _gpt2,
+    "resnet50": _resnet50,
+    "vit_base": _vit_base,
+    **{f"layers_{width}": functools.partial(_layers, width) for width in LAYER_WIDTHS},
+    "layers_64_bfloat16": functools.partial(_layers, 64, "bfloat16"),
+    "convolutions_32": _convolutions,
+    "mixed_layers": _mixed_layers,
+}

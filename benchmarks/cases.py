@@ -6,10 +6,12 @@ import dataclasses
 
 __all__ = [
     "AUDITED",
+    "AUDITED_MODELS",
     "CPU",
     "FRAMEWORKS",
     "GROUPS",
     "HALVES",
+    "LAYER_WIDTHS",
     "MEMORY_LIMIT",
     "MOVING",
     "WHOLE",
@@ -35,6 +37,17 @@ IN_PLACE, RETURNED, TRACED, FLOOR = "in place", "returned", "traced", "in place,
 WHOLE = "every parameter again"
 AUDITED = "audited, against drawing it"
 CPU = ", CPU time"  # of all threads, and not the time that passes
+# Models of which an audit is measured beside drawing them, and their numbers of values. The layers are 200.
+LAYER_WIDTHS = (8, 16, 32, 64, 128, 256)
+AUDITED_MODELS = {
+    "gpt2_small": 124_439_808,
+    "resnet50": 25_557_032,
+    "vit_base": 86_567_656,
+    **{f"layers_{width}": 200 * width * (width + 1) for width in LAYER_WIDTHS},
+    "layers_64_bfloat16": 200 * 64 * 65,
+    "convolutions_32": 200 * 32 * (32 * 9 + 1),
+    "mixed_layers": 1_581_120,
+}
 HALVES = ("half of the rows", "half of the columns")
 MOVING = "another part each time"
 SHARDS = {
@@ -84,8 +97,8 @@ TARGETS: dict[tuple[str, str, str, str], float] = {
     ("models", "jax", "gpt2_small", "from process start"): 0.5,
     **{("apply", name, model, WHOLE): 1.0 for name, model in (
         ("torch", "gpt2_small"), ("torch", "resnet50"), ("tensorflow", "resnet50"), ("jax", "resnet50"))},
-    **{("apply", "torch", model, AUDITED): 3.0 for model in (
-        "gpt2_small", "resnet50", "vit_base", "tiny_layers")},
+    **{("apply", "torch", model, f"{AUDITED}{clock}"): 3.0
+       for model in AUDITED_MODELS for clock in ("", CPU)},
     ("nocompiler", "numpy", "normal", IN_PLACE): 1.3,
     ("nocompiler", "numpy", "uniform", IN_PLACE): 5.0,
     **{("index", name, "normal", f"{way}{clock}"): 1.5
@@ -155,7 +168,7 @@ def cases(
 
 
 def _target(case: Case) -> float | None:
-    if case.dtype != "float32" and case.group not in {"layouts", "index"}:
+    if case.dtype != "float32" and case.group not in {"apply", "layouts", "index"}:
         return None
     return target_of(case.group, case.framework, case.law, case.way)
 
@@ -208,8 +221,18 @@ def _apply(framework: str) -> list[Case]:
     found = [Case("apply", framework, name, WHOLE, (size,)) for name, size in models.get(framework, ())]
     if framework != "torch":
         return found
-    audited = (*models["torch"], ("vit_base", 86_567_656), ("tiny_layers", 14_400))
-    return [*found, *(Case("apply", "torch", name, AUDITED, (size,)) for name, size in audited)]
+    return found + [
+        Case(
+            "apply",
+            "torch",
+            name,
+            f"{AUDITED}{clock}",
+            (size,),
+            "bfloat16" if name.endswith("bfloat16") else "float32",
+        )
+        for name, size in AUDITED_MODELS.items()
+        for clock in ("", CPU)
+    ]
 
 
 def _layouts(framework: str) -> list[Case]:

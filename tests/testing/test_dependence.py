@@ -126,7 +126,7 @@ def test_repeated_runs_are_counted(length: int) -> None:
     runs = [tuple(values[i : i + length].tolist()) for i in range(300 - length + 1)]
     expected = len(runs) - len(set(runs))
     assert expected > 0
-    assert dependence._repeated(values, length) == expected
+    assert dependence.repeated(values, length) == expected
 
 
 def test_repeats_are_looked_for_in_both_orders() -> None:
@@ -163,7 +163,7 @@ def test_the_expected_repeats_are_no_fewer_than_those_simulated(dtype: str) -> N
     expected = n * n / 2.0 * pair**length + n * length * most**length
     random = np.random.default_rng(0)
     drawn = random.choice(population.values, p=population.weights / population.weights.sum(), size=(50, n))
-    found = [dependence._repeated(ranks_of(one), length) for one in drawn]
+    found = [dependence.repeated(ranks_of(one), length) for one in drawn]
     assert 0 < float(np.mean(found)) < expected + 4.0 * float(np.std(found)) / math.sqrt(50)
 
 

@@ -11,7 +11,13 @@ import pytest
 from scipy import integrate, special, stats
 
 import unified_init as ui
-from unified_init.testing.inversion import LEAST, Inverted, anderson_darling_limit, mean_of
+from unified_init.testing.inversion import (
+    LEAST,
+    Inverted,
+    anderson_darling_above,
+    anderson_darling_limit,
+    mean_of,
+)
 from unified_init.testing.populations import population_of
 
 if TYPE_CHECKING:
@@ -165,3 +171,11 @@ def test_a_distribution_is_computed_once() -> None:
     """The limit is kept."""
     assert isinstance(anderson_darling_limit(), Inverted)
     assert anderson_darling_limit() is anderson_darling_limit()
+
+
+def test_the_limit_is_interpolated_to_nine_digits() -> None:
+    """Everywhere that a p-value is above its resolution, and beyond the table too."""
+    limit = anderson_darling_limit()
+    for statistic in [*np.linspace(0.0, 30.0, 400), 39.99, 60.0]:
+        exact = limit.above(statistic)
+        assert anderson_darling_above(statistic) == pytest.approx(exact, rel=2e-9, abs=2e-15)

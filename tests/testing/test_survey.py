@@ -10,6 +10,8 @@ import pytest
 
 import unified_init as ui
 from unified_init import testing
+from unified_init.testing import power_sums
+from unified_init.testing import survey as survey_room
 from unified_init.testing.dependence import repeats
 from unified_init.testing.power_sums import power_sums_of
 from unified_init.testing.survey import MANY, different, survey
@@ -25,6 +27,14 @@ SPECS = {
     "quantile": ui.from_quantile(lambda p: p**2, lambda p: (1 - p) ** 2, low=0.0, high=1.0),
 }
 BOUNDED = {"bounds", "distinct values", "repeated runs", "repeated columns"}
+
+
+@pytest.fixture(autouse=True, params=["numpy", pytest.param("c", marks=pytest.mark.needs("c"))])
+def _runner(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every test run with the compiled statistics, and without them."""
+    if request.param == "numpy":
+        for room in (power_sums, survey_room):
+            monkeypatch.setattr(room, "compiled", lambda: None)
 
 
 @pytest.mark.parametrize("size", [1, MANY - 1, MANY, 20 * MANY])

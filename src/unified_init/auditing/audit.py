@@ -37,7 +37,7 @@ from unified_init.models.packed import packed_left
 from unified_init.models.reading import described, edited
 from unified_init.recipes.recipe import Recipe
 from unified_init.stream.dtypes import name_of
-from unified_init.testing.findings import family_p, verdict
+from unified_init.testing.findings import least_p, verdict
 from unified_init.walkers.layer_facts import ComputedError
 from unified_init.walkers.registry import walker_of
 
@@ -79,9 +79,9 @@ def audit(
     checked against the ends of the law, and counts in mean, variance and kurtosis. The distribution and the
     dependence of more than 2**18 values are tested on evenly spaced slices, the same ones every time.
 
-    What bounds the time is the search for repeated runs. Two statistics are coarser than in ``examine``: a
-    sampler of few values is seen up to 2**20 of them, and of repeated runs one in n / 2**14 is compared, so
-    that a block of 128 values that occurs twice is missed once in 3,000 times.
+    Two statistics are coarser than in ``examine``: a sampler of few values is seen up to 2**20 of them, and
+    of the runs of more than 2**16 values one in n / 2**14 is compared, so that a block of 128 of 2**18 values
+    that occurs twice is missed once in 3,000 times.
 
     Args:
         model: as for ``ui.inspect``; nothing is written, and it need not be initialised by this library.
@@ -291,7 +291,7 @@ def _row(
         z_mean=scores.get("mean"),
         z_std=scores.get("variance"),
         z_kurtosis=scores.get("kurtosis"),
-        p=family_p(findings) if findings else None,
+        p=least_p(findings) if findings else None,
         verdict=word,
         notes=notes,
         ties=record.ties,

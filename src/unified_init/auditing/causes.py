@@ -218,7 +218,9 @@ def clamped_note(reals: NDArray[Any], law: Law, framework: str) -> Iterator[str]
 def faithful_note(expectation: Expectation) -> Iterator[str]:
     """Yield a note on the std that the true fans would give, where a rule has a framework's fans."""
     piece, record = expectation.piece, expectation.record
-    if piece is None or not piece.spec.needs or not piece.law.std > 0.0:
+    if piece is None or (piece.law.fan_in, piece.law.fan_out) == record.fans:  # nearly always
+        return
+    if not piece.spec.needs or not piece.law.std > 0.0:
         return
     true_fans_std = next(_std_with_fans(record, piece, piece.spec, record.fans, ""), None)
     if true_fans_std is None or abs(math.log(piece.law.std / true_fans_std[0])) <= SAME:

@@ -30,6 +30,7 @@ PROPORTIONAL = "holds the values of {} times a constant, as one generator seed f
 HEAD = 8  # first values that are compared at once: those of independent draws differ
 PREFIX = 4096  # values whose proportion is compared
 LIKELY = 1e-4  # what the correlation of two heads in proportion may lack to 1, in any type
+PRODUCTS = 1 << 17  # at a time: of more, BLAS starts threads, which wait busily for the next ones
 NARROWEST = 2  # bytes
 ROUNDED = 1e-11  # what the correlation of proportional float32 values may lack to 1
 
@@ -41,11 +42,12 @@ def duplicates_of(values: Mapping[int, NDArray[Any]]) -> dict[int, tuple[int, ..
     """
     keys_by_head: dict[tuple[str, bytes], list[int]] = {}
     for key, array in values.items():
-        head = as_bits(array.reshape(-1)[:HEAD])
-        if len(head) == HEAD and (head != head[0]).any():
-            keys_by_head.setdefault((name_of(array.dtype), head.tobytes()), []).append(key)
+        head = array.reshape(-1)[:HEAD]
+        keys_by_head.setdefault((name_of(array.dtype), head.tobytes()), []).append(key)
     duplicates: dict[int, set[int]] = {}
     for group in keys_by_head.values():
+        if len(group) == 1 or not _varies(values[group[0]]):
+            continue
         # The largest first: tensors that it begins with also begin each other.
         classes: list[list[int]] = []
         for key in sorted(group, key=lambda key: -values[key].size):
@@ -66,12 +68,10 @@ def proportional_of(values: Mapping[int, NDArray[Any]]) -> dict[int, tuple[int, 
     The sign and an offset do not count. Tensors of fewer than eight different values are left out, and
     types of 8 bits, in which independent draws are often in proportion.
     """
-    heads = np.zeros((len(values), HEAD))  # of the first, and largest, tensor of each class
+    suspects = _suspects(values)
+    heads = np.zeros((len(suspects), HEAD))  # of the first, and largest, tensor of each class
     classes: list[list[int]] = []
-    for key in sorted(values, key=lambda key: -values[key].size):
-        head = _standardized(values[key], HEAD)
-        if head is None:
-            continue
+    for key, head in sorted(suspects.items(), key=lambda item: -values[item[0]].size):
         near = np.flatnonzero(np.abs(heads[: len(classes)] @ head) > 1.0 - LIKELY)
         keys = next(
             (classes[index] for index in near if _in_proportion(values[classes[index][0]], values[key])), None
@@ -84,13 +84,42 @@ def proportional_of(values: Mapping[int, NDArray[Any]]) -> dict[int, tuple[int, 
     return {key: tuple(sorted({*keys} - {key})) for keys in classes if len(keys) > 1 for key in keys}
 
 
+def _varies(array: NDArray[Any]) -> bool:
+    """Whether the first values of a tensor are as many as are compared, and not all the same."""
+    head = as_bits(array.reshape(-1)[:HEAD])
+    return len(head) == HEAD and bool((head != head[0]).any())
+
+
+def _suspects(values: Mapping[int, NDArray[Any]]) -> dict[int, NDArray[np.float64]]:
+    """Return the standardized first values of those tensors for which another one's are in proportion."""
+    keys: list[int] = []
+    rows = np.empty((len(values), HEAD))
+    for key, array in values.items():
+        flat = _first_reals(array, HEAD)
+        if flat is not None and flat.size == HEAD:
+            rows[len(keys)] = flat
+            keys.append(key)
+    with np.errstate(all="ignore"):  # infinities and NaN, which are left out
+        rows = rows[: len(keys)]
+        usable = np.isfinite(rows).all(axis=1) & (np.diff(np.sort(rows, axis=1), axis=1) != 0.0).all(axis=1)
+        centered = rows - rows.mean(axis=1, keepdims=True)
+        units = centered / np.sqrt((centered * centered).sum(axis=1, keepdims=True))
+    numbers = np.flatnonzero(usable)
+    units = units[numbers]
+    suspects: dict[int, NDArray[np.float64]] = {}
+    step = max(1, PRODUCTS // (HEAD * max(len(units), 1)))
+    for start in range(0, len(units), step):
+        near = np.abs(units[start : start + step] @ units.T) > 1.0 - LIKELY
+        for row in np.flatnonzero(np.count_nonzero(near, axis=1) > 1):
+            suspects[keys[numbers[start + row]]] = units[start + row]
+    return suspects
+
+
 def _standardized(values: NDArray[Any], count: int) -> NDArray[np.float64] | None:
     """Return the first values less their mean, as a vector of length 1; None where they say nothing."""
-    if name_of(values.dtype) not in DTYPES or values.dtype.itemsize < NARROWEST:
+    flat = _first_reals(values, count)
+    if flat is None:
         return None
-    flat = values.reshape(-1)[:count]
-    if flat.dtype.kind == "c":
-        flat = flat.view(flat.real.dtype)[:count]
     reals = flat.astype(np.float64)
     if not np.isfinite(reals).all():
         return None
@@ -99,6 +128,14 @@ def _standardized(values: NDArray[Any], count: int) -> NDArray[np.float64] | Non
     centered = reals - np.add.reduce(reals) / reals.size
     unit: NDArray[np.float64] = centered / math.sqrt(centered @ centered)
     return unit
+
+
+def _first_reals(values: NDArray[Any], count: int) -> NDArray[Any] | None:
+    """Return the first numbers of a tensor, real ones; None of a type in which they say nothing."""
+    if name_of(values.dtype) not in DTYPES or values.dtype.itemsize < NARROWEST:
+        return None
+    flat = values.reshape(-1)[:count]
+    return flat.view(flat.real.dtype)[:count] if flat.dtype.kind == "c" else flat
 
 
 def _in_proportion(a: NDArray[Any], b: NDArray[Any]) -> bool:

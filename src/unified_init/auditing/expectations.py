@@ -113,7 +113,7 @@ def read_tensor(read: Callable[[str], NDArray[Any]], expectation: Expectation) -
 def _whole(read: Callable[[str], NDArray[Any]], expectation: Expectation) -> NDArray[Any]:
     record = expectation.record
     if not expectation.parts:
-        return np.reshape(read(record.path), record.shape)
+        return np.asarray(read(record.path)).reshape(record.shape)
     assert record.axis is not None  # noqa: S101  # a record with parts has an axis
     tensors = [LogicalTensor(record, part, record.name) for part in expectation.parts]
     return np.concatenate([tensor.values(read) for tensor in tensors], axis=record.axis)

@@ -15,7 +15,7 @@ from unified_init.testing.goodness import MEDIAN, grades, kolmogorov_smirnov
 from unified_init.testing.one_sample import FEWEST, ends_of, examine
 from unified_init.testing.populations import population_of
 from unified_init.testing.power_sums import PowerSums, power_sums_of
-from unified_init.testing.survey import DISTINCT, different, survey
+from unified_init.testing.survey import different_and_twice, different_patterns, survey
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -86,29 +86,28 @@ class Measured:
     sums: PowerSums | None
     sample: NDArray[Any]
     observed: Observed
+    twice: NDArray[np.uint32] | None = None  # where in the sample values are that it has twice
 
 
 def measure(values: NDArray[Any]) -> Measured:
     """Measure values of any type."""
     reals = reals_of(values)
     sums, sample = power_sums_of(reals) if reals.size else None, sample_of(reals)
-    return Measured(reals, sums, sample, _observed(sums, sample))
-
-
-def _observed(sums: PowerSums | None, sample: NDArray[Any]) -> Observed:
     if sums is None:
-        return Observed(0, 0, *(math.nan,) * 5, 0)
-    distinct = 1 if sums.low == sums.high and sample.dtype.kind not in "iu" else _distinct(sample.reshape(-1))
-    return Observed(sums.size, sample.size, sums.mean, sums.std, sums.low, sums.high, sums.kurtosis, distinct)
+        return Measured(reals, sums, sample, Observed(0, 0, *(math.nan,) * 5, 0))
+    distinct, twice = _distinct(sums, sample)
+    mean, std, kurtosis = sums.moments
+    observed = Observed(sums.size, sample.size, mean, std, sums.low, sums.high, kurtosis, distinct)
+    return Measured(reals, sums, sample, observed, twice)
 
 
-def _distinct(values: NDArray[Any]) -> int:
-    """Return the number of different values; those of a narrow type are counted by their bits."""
-    width = values.dtype.itemsize
-    if width > NARROW:
-        return different(values[:DISTINCT])
-    patterns = np.flatnonzero(np.bincount(values.view(f"u{width}"))).astype(f"u{width}")
-    return int(np.unique(patterns.view(values.dtype).astype(np.float32)).size)
+def _distinct(sums: PowerSums, sample: NDArray[Any]) -> tuple[int, NDArray[np.uint32] | None]:
+    """Return the number of different values, and where they are that occur twice if that is known."""
+    if sums.low == sums.high and sample.dtype.kind not in "iu":
+        return 1, None
+    if sample.dtype.itemsize <= NARROW:
+        return different_patterns(sample.reshape(-1)), None
+    return different_and_twice(sample)
 
 
 def findings_of(measured: Measured, law: Law) -> tuple[Finding, ...]:
@@ -116,7 +115,8 @@ def findings_of(measured: Measured, law: Law) -> tuple[Finding, ...]:
     sums, sample = measured.sums, measured.sample
     assert sums is not None  # noqa: S101  # the caller has seen that there are values
     if sample.size >= FEWEST:
-        return survey(sample, law, sums, measured.observed.distinct) or examine(sample, law)
+        findings = survey(sample, law, sums, measured.observed.distinct, measured.twice)
+        return findings or examine(sample, law)
     # Below a hundred values the statistics of sums are not exact. The distance of distributions is, for any
     # size.
     dtype = name_of(sample.dtype)

@@ -2,6 +2,7 @@
 
 ``assertions`` has the public functions; ``one_sample`` and ``two_sample`` compute the statistics, against the
 exact distribution of a law in an element type (``populations``), and ``findings`` weighs their p-values.
+``survey`` computes the same from a histogram, for audits: in C (``c_survey``), or in NumPy (``figures``).
 ``conformity`` compares a backend with the reference on every kind of draw (``cases``), bit by bit.
 
 Tolerances follow from the number of values and a stated false-alarm rate, never from a rule of thumb. Needs

@@ -7,18 +7,37 @@ normal to far smaller p-values than those of the values themselves, whatever the
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unified_init.testing.findings import Finding, finding
+from unified_init.testing.findings import Finding, finding, special
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     Array = NDArray[np.floating]
 
-__all__ = ["axes", "correlation", "distinct", "occupied", "repeats", "run_length", "serial", "sharing"]
+__all__ = [
+    "RARE",
+    "axes",
+    "axes_findings",
+    "correlation",
+    "distinct",
+    "neighbor_scores",
+    "occupied",
+    "repeated",
+    "repeats",
+    "repeats_findings",
+    "run_length",
+    "serial",
+    "serial_finding",
+    "serial_scores",
+    "sharing",
+    "spreads",
+]
 
 RARE = 1e-16  # the expected number of chance repeats
 CHOOSING = 3  # first values of a run, by which it is chosen
@@ -39,13 +58,19 @@ def serial(centred: Array) -> Finding:
     Args:
         centred: grades less their mean, over their standard deviation, in the order of storage.
     """
-    from scipy.special import chdtrc  # the extra `testing`; scipy.stats.chi2 takes thirty times as long
+    return serial_finding(serial_scores(centred, int(math.log2(centred.size)) - 1))
 
-    n = centred.size
-    lags = 2 ** np.arange(int(math.log2(n)) - 1)
-    scores = [correlation(centred[lag:], centred[:-lag]) for lag in lags]
-    total = float(np.square(scores).sum())
-    return finding("serial correlation", total, len(lags), float(chdtrc(len(lags), total)))
+
+def serial_scores(centred: Array, lags: int) -> list[float]:
+    """Return the correlations with the values 1, 2, 4, ... positions later, in their standard errors."""
+    return [correlation(centred[1 << lag :], centred[: -(1 << lag)]) for lag in range(lags)]
+
+
+def serial_finding(scores: Sequence[float]) -> Finding:
+    """Return the finding of correlations in the order of storage."""
+    total = math.fsum(score * score for score in scores)
+    # scipy.stats.chi2 takes thirty times as long.
+    return finding("serial correlation", total, len(scores), float(special().chdtrc(len(scores), total)))
 
 
 def correlation(a: Array, b: Array) -> float:
@@ -59,31 +84,58 @@ def axes(centred: Array) -> list[Finding]:
     Args:
         centred: grades less their mean, over their standard deviation, in their shape.
     """
-    from scipy.special import chdtr, chdtrc  # the extra `testing`
+    return axes_findings(neighbor_scores(centred), spreads(centred), centred.size)
 
-    findings = []
-    long_axes = [axis for axis, size in enumerate(centred.shape) if size > 1]
+
+def neighbor_scores(centred: Array) -> list[float]:
+    """Return the correlations of neighbors along each axis longer than 1, in their standard errors.
+
+    Neighbors along the last one are those of the serial correlation.
+    """
     scores = []
-    for axis in long_axes[:-1]:  # neighbours along the last one are those of the serial correlation
+    for axis in _long_axes(centred)[:-1]:
         slices = np.ascontiguousarray(np.moveaxis(centred, axis, 0))  # here, and not for each of the two
         scores.append(correlation(slices[1:], slices[:-1]))
-    if scores:
-        total = float(np.square(scores).sum())
-        p = float(chdtrc(len(scores), total))
-        findings.append(finding("cross-axis correlation", total, len(scores), p))
+    return scores
+
+
+def spreads(centred: Array) -> list[tuple[int, int, float]]:
+    """Return each axis longer than 1, its length, and the squared deviations of its slices' means.
+
+    The means are in their standard errors.
+    """
+    totals = []
     rest = centred  # summed over the axes before
-    for axis in long_axes if len(long_axes) > 1 else []:
+    for axis in _long_axes(centred):
         size = centred.shape[axis]
         rows = rest.reshape(size, -1)
         sums, rest = rows.sum(axis=1, dtype=np.float64), rows.sum(axis=0, dtype=np.float64)
-        if centred.size // size < FEWEST:
-            continue
         means = sums / math.sqrt(centred.size // size)
         deviations = means - np.add.reduce(means) / size
-        total = float(np.add.reduce(deviations * deviations))
-        tail = min(float(chdtrc(size - 1, total)), float(chdtr(size - 1, total)))
-        findings.append(finding(f"means along axis {axis}", total, size - 1, min(2 * tail, 1.0)))
+        totals.append((axis, size, float(np.add.reduce(deviations * deviations))))
+    return totals
+
+
+def axes_findings(
+    scores: Sequence[float], totals: Sequence[tuple[int, int, float]], size: int
+) -> list[Finding]:
+    """Return the findings of ``neighbor_scores`` and ``spreads`` of so many values."""
+    chdtr, chdtrc = special().chdtr, special().chdtrc
+    findings = []
+    if scores:
+        total = math.fsum(score * score for score in scores)
+        p = float(chdtrc(len(scores), total))
+        findings.append(finding("cross-axis correlation", total, len(scores), p))
+    for axis, length, total in totals if len(totals) > 1 else ():
+        if size // length < FEWEST:
+            continue
+        tail = min(float(chdtrc(length - 1, total)), float(chdtr(length - 1, total)))
+        findings.append(finding(f"means along axis {axis}", total, length - 1, min(2 * tail, 1.0)))
     return findings
+
+
+def _long_axes(values: NDArray[Any]) -> list[int]:
+    return [axis for axis, size in enumerate(values.shape) if size > 1]
 
 
 def occupied(n: int, weights: Array, chances: Array) -> tuple[float, float]:
@@ -144,16 +196,28 @@ def repeats(
         chance: its second result.
         most: about how many runs are compared, chosen by their content; None is all.
     """
-    orders = [("repeated runs", ranks)]
-    if sum(size > 1 for size in ranks.shape) > 1:
-        orders.append(("repeated columns", ranks.T))
-    if chance > RARE:
-        return [finding(name, 0.0, 0.0, 1.0) for name, _ in orders]
-    counts = [(name, _repeated(order.reshape(-1), length, most)) for name, order in orders]
-    return [finding(name, count, chance, chance if count else 1.0) for name, count in counts]
+    orders = [ranks, ranks.T] if len(_long_axes(ranks)) > 1 else [ranks]
+    return repeats_findings(
+        [repeated(order.reshape(-1), length, most) if chance <= RARE else 0 for order in orders], chance
+    )
 
 
-def _repeated(ranks: NDArray[np.integer], length: int, most: int | None = None) -> int:
+def repeats_findings(counts: Sequence[int], chance: float) -> list[Finding]:
+    """Return the findings of how many runs, and how many columns, occur twice.
+
+    Args:
+        counts: of runs, and of columns if there are any.
+        chance: how many do by chance. Where it is not ``RARE``, nothing was counted.
+    """
+    expected = chance if chance <= RARE else 0.0
+    names = ("repeated runs", "repeated columns")
+    return [
+        finding(name, count, expected, chance if count else 1.0)
+        for name, count in zip(names, counts, strict=False)
+    ]
+
+
+def repeated(ranks: NDArray[np.integer], length: int, most: int | None = None) -> int:
     """Return how many runs of this length equal another one."""
     runs = ranks.size - length + 1
     starts = _chosen(ranks, runs, length, most)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from unified_init.core import checks
 from unified_init.core.reprs import shown
@@ -13,7 +14,7 @@ from unified_init.errors import ArgumentTypeError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Finding", "family_p", "finding", "verdict", "weighed"]
+__all__ = ["Finding", "family_p", "finding", "least_p", "special", "verdict", "weighed"]
 
 # Weights of the statistics in the false-alarm rate. A p-value that is an upper bound alarms far less
 # often than it says: the rate would be wasted on it, and a small part of it costs no power.
@@ -60,11 +61,17 @@ class Finding:
         )
 
 
+@functools.cache
+def special() -> Any:  # noqa: ANN401  # a module without types
+    """Return ``scipy.special``, of the extra `testing`; an import statement takes as long as a function."""
+    import scipy.special
+
+    return scipy.special
+
+
 def finding(name: str, observed: float, expected: float, p: float, *, sign: float = 1.0) -> Finding:
     """Return a finding whose z-score is that of a unit normal with the same two-sided p-value."""
-    from scipy.special import ndtri  # the extra `testing`
-
-    z = math.inf if p <= 0.0 else max(0.0, -float(ndtri(p / 2)))
+    z = math.inf if p <= 0.0 else 0.0 if p >= 1.0 else max(0.0, -float(special().ndtri(p / 2)))
     return Finding(name, float(observed), float(expected), math.copysign(z, sign), float(p))
 
 
@@ -73,9 +80,11 @@ def weighed(exact: Sequence[Finding], bounds: Sequence[Finding]) -> tuple[Findin
     total_weight = EXACT * len(exact) + BOUND * len(bounds)
     parts = [(EXACT / total_weight, exact), (BOUND / total_weight, bounds)]
     return tuple(
-        Finding(entry.name, entry.observed, entry.expected, entry.z, entry.p, share)  # replace() is slow
-        for share, group in parts
-        for entry in group
+        [
+            Finding(entry.name, entry.observed, entry.expected, entry.z, entry.p, share)  # replace() is slow
+            for share, group in parts
+            for entry in group
+        ]
     )
 
 
@@ -101,9 +110,14 @@ def family_p(findings: Sequence[Finding]) -> float:
     if entries is None or not all(isinstance(entry, Finding) for entry in entries):
         msg = f"`findings` must be Findings, as examine() and compare() return them, got {shown(findings)}."
         raise ArgumentTypeError(msg)
-    return min([1.0, *(statistic.p / statistic.share for statistic in findings)])
+    return least_p(findings)
+
+
+def least_p(findings: Sequence[Finding]) -> float:
+    """Return ``family_p`` of findings that need no check."""
+    return min([1.0, *[statistic.p / statistic.share for statistic in findings]])
 
 
 def verdict(findings: Sequence[Finding], alpha: float) -> tuple[Finding, ...]:
     """Return the findings that are too unlikely at a family-wise false-alarm rate."""
-    return tuple(statistic for statistic in findings if statistic.p < alpha * statistic.share)
+    return tuple([statistic for statistic in findings if statistic.p < alpha * statistic.share])

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
+KEPT = 1 << 12  # of what depends on the law, or on it and the size: as many as a model has
 RESOLUTION = 2.0**-29  # of the largest magnitude: some units of a draw's fixed point
 
 __all__ = [
@@ -163,7 +164,7 @@ def real_values(argument: str, sample: Any, law: Law | None) -> tuple[NDArray[An
     return values, law
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=KEPT)
 def ends_of(law: Law, dtype: DType) -> tuple[float, float]:
     """Return the law's ends, rounded to a type, with the slack that other libraries' arithmetic needs."""
     ends = np.array([law.low, law.high])
@@ -189,11 +190,14 @@ def _centred(values: Array, population: Population) -> Array:
     return ((lower + upper) / 2.0 - 0.5) / math.sqrt(variance)
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=KEPT)
 def _moment(population: Population, power: int, n: int) -> tuple[float, float, Inverted | None]:
     """Mean and std of the standardized values to a power, and the distribution of their sample mean."""
     powers, weights = ((population.values - population.mean) / population.std) ** power, population.weights
     mean, std = _mean_and_std(powers, weights)
+    half = powers.size // 2
+    if 2 * half == powers.size and (powers == powers[::-1]).all() and (weights == weights[::-1]).all():
+        powers, weights = powers[:half], 2.0 * weights[:half]  # an even power of a symmetric law
     if powers.size > FINE:  # in a fine grid, neighbors are merged into one value
         starts = np.arange(0, powers.size, -(-powers.size // FINE))
         sums = np.add.reduceat(weights, starts)
@@ -204,13 +208,13 @@ def _moment(population: Population, power: int, n: int) -> tuple[float, float, I
     return mean, std, distribution
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=KEPT)
 def occupied(population: Population, n: int) -> tuple[float, float]:
     """Return ``dependence.occupied`` of a population."""
     return dependence.occupied(n, population.weights, population.chances)
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=KEPT)
 def run_length(population: Population, n: int) -> tuple[int, float]:
     """Return ``dependence.run_length`` of a population."""
     return dependence.run_length(n, population.weights, population.chances)
@@ -252,25 +256,34 @@ def moment_findings(
     return findings
 
 
+@functools.lru_cache(maxsize=KEPT)
+def _median_ends(population: Population, n: int) -> tuple[float, float]:
+    """Return the medians of the smallest and of the largest of n values."""
+    middle = 0.5 ** (1.0 / n)
+    return population.quantile(1.0 - middle), population.quantile(middle)
+
+
 def extremes(ends: Array, n: int, population: Population) -> list[Finding]:
     """Return findings of the smallest and the largest of n values: each is a power of a uniform variable.
 
     Of more than ``MOST`` values only ends that are too far out are reported: other libraries' samplers have
     no finer tails than so many values show.
     """
-    lower, upper = population.cells(ends)
     # A draw has a fixed point of 32 bits: all the mass closer to an end than its unit is on one value. And an
     # open end is not drawn, so its neighbor has more.
-    unit = RESOLUTION * float(np.abs(population.values[[0, -1]]).max())
     steps = np.spacing(np.abs(ends).astype(np.float32 if population.dtype.bits == 32 else np.float64))  # noqa: PLR2004
-    unit = np.maximum(unit, 2.0 * steps.astype(np.float64))
-    lower = np.minimum(lower, population.below(ends - unit))
-    upper = np.maximum(upper, population.below(ends + unit))
-    middle = 0.5 ** (1.0 / n)
+    unit = np.maximum(RESOLUTION * population.largest, 2.0 * steps.astype(np.float64))
+    lower, upper = ends - unit, ends + unit
+    if population.dtype.narrow:  # of any other type, two steps reach past the rounding cell
+        edges = population.edges(ends)
+        lower, upper = np.minimum(lower, edges[0]), np.maximum(upper, edges[1])
+    places = np.concatenate([lower, upper])
+    outer_low, inner_high, inner_low, outer_high = population.below(places).tolist()
+    expected_low, expected_high = _median_ends(population, n)
     findings = []
     for name, value, inner, outer, expected, sign in (
-        ("smallest value", ends[0], upper[0], lower[0], population.quantile(1.0 - middle), -1.0),
-        ("largest value", ends[1], 1.0 - lower[1], 1.0 - upper[1], population.quantile(middle), 1.0),
+        ("smallest value", ends[0], inner_low, outer_low, expected_low, -1.0),
+        ("largest value", ends[1], 1.0 - inner_high, 1.0 - outer_high, expected_high, 1.0),
     ):
         # P(no value farther out than the outer edge), P(some value at or past the inner edge).
         p_farther = -math.expm1(n * math.log1p(-min(inner, 1.0 - 2.0**-53)))

@@ -75,10 +75,19 @@ class Population:
         lower, upper = self.cells(self.values)
         return upper - lower
 
+    @functools.cached_property
+    def largest(self) -> float:
+        """The largest magnitude of ``values``."""
+        return float(np.abs(self.values[[0, -1]]).max())
+
     def cells(self, values: Array) -> tuple[Array, Array]:
         """Return the probabilities at both edges of the rounding cells of values."""
-        lower, upper = _edges(values, self.dtype)
-        return self.below(lower), self.below(upper)
+        below = self.below(np.concatenate(self.edges(values)))
+        return below[: values.size], below[values.size :]
+
+    def edges(self, values: Array) -> tuple[Array, Array]:
+        """Return both edges of the rounding cells of values."""
+        return _edges(values, self.dtype)
 
     def below(self, values: Array) -> Array:
         """Return the distribution function of the unrounded law."""
@@ -100,7 +109,7 @@ def clean(mean: float, values: Array) -> float:
     return mean if abs(mean) > ROUNDING * float(np.abs(values).max()) else 0.0
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=512)
 def population_of(law: Law, dtype_name: str) -> Population:
     """Return the population of a law of independent draws in a real element type."""
     dtype = DTYPES[dtype_name]
@@ -191,9 +200,7 @@ def _tabulated(unit: UnitQuantile) -> tuple[Array, Array, Array]:
 def _edges(values: Array, dtype: DType) -> tuple[Array, Array]:
     """Return the edges of the rounding cells of values: half-way to their neighbors in the type."""
     if dtype.narrow:
-        grid = _all_values(dtype.name)
-        index = np.searchsorted(grid, values)
-        middles = np.concatenate([[-np.inf], (grid[1:] + grid[:-1]) / 2, [np.inf]])
+        index, middles = np.searchsorted(_all_values(dtype.name), values), _all_middles(dtype.name)
         return middles[index], middles[index + 1]
     typed = values.astype(dtype.numpy)
     before, after = (np.nextafter(typed, typed.dtype.type(end)) for end in (-np.inf, np.inf))
@@ -229,3 +236,10 @@ def _all_values(dtype_name: str) -> Array:
     with np.errstate(all="ignore"):
         values = patterns.view(dtype).astype(np.float64)
     return np.unique(values[np.isfinite(values)])
+
+
+@functools.cache
+def _all_middles(dtype_name: str) -> Array:
+    """Return what is half-way between the values of a narrow type, and infinity at both ends."""
+    grid = _all_values(dtype_name)
+    return np.concatenate([[-np.inf], (grid[1:] + grid[:-1]) / 2, [np.inf]])

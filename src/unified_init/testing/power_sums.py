@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from unified_init.testing.compiled import compiled, in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
+    from unified_init.testing.c_survey import Kernels
+
 __all__ = ["PowerSums", "blocks_of", "power_sums_of"]
 
 BLOCK = 1 << 15  # values at a time: they stay in the processor's cache from one power to the next
+PIECE = 1 << 19  # values at a time of a thread
 NARROW = 4  # bytes below which a type has no arithmetic of its own
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True)  # no slots: its moments are computed once
 class PowerSums:
     """The size and the ends of an array, and the sums of its values' powers, standardized.
 
@@ -53,29 +59,31 @@ class PowerSums:
             fourth + 4.0 * shift * third + 6.0 * shift**2 * second + 4.0 * shift**3 * first + shift**4,
         )
 
+    @functools.cached_property
+    def moments(self) -> tuple[float, float, float]:
+        """Mean, std and fourth standardized moment; NaN where a value is not finite, or none differs."""
+        if self.sums is None:
+            return math.nan, math.nan, math.nan
+        mean = self.center + self.unit * self.sums[0] / self.size
+        _, second, _, fourth = self.about(mean, self.unit)
+        variance = max(second, 0.0)
+        kurtosis = fourth / variance**2 if variance**2 > 0.0 else math.nan
+        return mean, self.unit * math.sqrt(variance), kurtosis
+
     @property
     def mean(self) -> float:
         """The mean of the values; NaN where one is not finite."""
-        return math.nan if self.sums is None else self.center + self.unit * self.sums[0] / self.size
+        return self.moments[0]
 
     @property
     def std(self) -> float:
         """The standard deviation of the values."""
-        return math.nan if self.sums is None else self.unit * math.sqrt(self._central()[0])
+        return self.moments[1]
 
     @property
     def kurtosis(self) -> float:
         """The fourth standardized moment; NaN where the values do not vary."""
-        if self.sums is None:
-            return math.nan
-        variance, fourth = self._central()
-        return fourth / variance**2 if variance**2 > 0.0 else math.nan
-
-    def _central(self) -> tuple[float, float]:
-        """Return the second and the fourth moment about the mean, in units of ``unit``."""
-        assert self.sums is not None  # noqa: S101  # as above
-        _, second, _, fourth = self.about(self.mean, self.unit)
-        return max(second, 0.0), fourth
+        return self.moments[2]
 
 
 def blocks_of(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
@@ -93,6 +101,11 @@ def power_sums_of(values: NDArray[Any]) -> PowerSums:
     float32 blocks are summed in float32, whose error is far below the standard error of a mean of as many
     values, and the blocks in float64.
     """
+    kernels = compiled()
+    if kernels is not None and kernels.takes(values):
+        compiled_sums = _compiled_sums(kernels, np.ascontiguousarray(values).reshape(-1))
+        if compiled_sums is not None:
+            return compiled_sums
     ends = [(block.min(), block.max()) for block in blocks_of(values)]  # NaN goes through both
     low = float(np.minimum.reduce([low for low, _ in ends]))
     high = float(np.maximum.reduce([high for _, high in ends]))
@@ -113,6 +126,32 @@ def power_sums_of(values: NDArray[Any]) -> PowerSums:
         fourth += float(np.dot(squares, squares))
     sums = (first, second, third, fourth)
     return PowerSums(values.size, low, high, float(middle), 1.0 / float(inverse), sums)
+
+
+def _compiled_sums(kernels: Kernels, flat: NDArray[Any]) -> PowerSums | None:
+    """Return the power sums in one pass; None of values that are not finite, or whose powers are not.
+
+    So also of those that begin with a constant, of which the first block does not tell the std.
+    """
+    mean, std = kernels.head(flat[:BLOCK])
+    middle, inverse = float(np.float32(mean)), float(np.float32(1.0 / (std or 1.0)))
+    if not math.isfinite(middle * inverse):
+        return None
+    if flat.size <= PIECE:
+        low, high, *sums = kernels.moments(flat, middle, inverse)
+    else:
+        pieces = [flat[start : start + PIECE] for start in range(0, flat.size, PIECE)]
+        results = in_threads([functools.partial(kernels.moments, part, middle, inverse) for part in pieces])
+        lows, highs, *powers = zip(*results, strict=True)
+        low, high, sums = min(lows), max(highs), [math.fsum(power) for power in powers]
+    first, second, third, fourth = sums
+    if not math.isfinite(fourth + second):
+        return None
+    if low == high:
+        return PowerSums(flat.size, low, high, low, 1.0, (0.0, 0.0, 0.0, 0.0))
+    if not std:
+        return None
+    return PowerSums(flat.size, low, high, middle, 1.0 / inverse, (first, second, third, fourth))
 
 
 def _mean_and_std(block: NDArray[Any]) -> tuple[float, float]:
