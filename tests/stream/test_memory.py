@@ -199,20 +199,23 @@ def test_axes_past_those_of_numpy_are_refused() -> None:
 def test_memory_that_runs_out_later_is_our_error_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another thread may have taken it in between; a fault of another kind stays what it is."""
 
-    def ready(error: Exception) -> Any:
-        def draw(root: Any) -> None:
-            del root
+    def fails(error: Exception) -> Any:
+        def named_key(root: Any, name: str) -> Any:
+            del root, name
             raise error
 
-        return lambda out, program: draw  # noqa: ARG005
+        return named_key
 
-    monkeypatch.setattr(run, "ready", ready(MemoryError("none left")))
-    with refused(ui.ArgumentValueError):
-        ui.draw(NORMAL, (3,), seed=0)
-    with refused(ui.ArgumentValueError):
-        ui.fill(np.zeros(3), NORMAL, seed=0)
-    monkeypatch.setattr(run, "ready", ready(ZeroDivisionError()))
-    with pytest.raises(ZeroDivisionError):
-        ui.draw(NORMAL, (3,), seed=0)
-    with pytest.raises(ZeroDivisionError):
-        ui.fill(np.zeros(3), NORMAL, seed=0)
+    tensors = (np.zeros(3), np.zeros(3, np.float32))
+    monkeypatch.setattr(host, "named_key", fails(MemoryError("none left")))
+    for tensor in tensors:
+        with refused(ui.ArgumentValueError):
+            ui.draw(NORMAL, (3,), seed=0, dtype=tensor.dtype.name)
+        with refused(ui.ArgumentValueError):
+            ui.fill(tensor, NORMAL, seed=0)
+    monkeypatch.setattr(host, "named_key", fails(ZeroDivisionError()))
+    for tensor in tensors:
+        with pytest.raises(ZeroDivisionError):
+            ui.draw(NORMAL, (3,), seed=0, dtype=tensor.dtype.name)
+        with pytest.raises(ZeroDivisionError):
+            ui.fill(tensor, NORMAL, seed=0)

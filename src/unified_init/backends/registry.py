@@ -23,9 +23,19 @@ from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendEr
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from unified_init.backends.protocol import Backend
+    from unified_init.backends.protocol import Addressable, Backend
 
-__all__ = ["GROUP", "NAMES", "backend_of", "backends", "get", "names", "one_import", "register_backend"]
+__all__ = [
+    "GROUP",
+    "NAMES",
+    "backend_of",
+    "backends",
+    "get",
+    "names",
+    "one_import",
+    "owner_of_plain",
+    "register_backend",
+]
 
 # The one list of the adapters of this package: backend, and the packages whose types belong to it.
 PACKAGES: dict[str, tuple[str, ...]] = {
@@ -50,6 +60,8 @@ RESERVED = frozenset({"builtins", "keras", "unified_init", "__main__"})
 # module may take a name until then.
 _registered: dict[str, ModuleType | str] = {}
 _loaded: dict[str, ModuleType] = {}
+# Those that have been used, by the classes of tensors that are memory and nothing else.
+_plain: dict[type, Addressable] = {}
 
 
 def register_backend(name: str, module: ModuleType | str) -> None:
@@ -187,6 +199,8 @@ def _load(name: str) -> Backend:
         raise BackendError(msg) from error
     adapter = _complete(name, module)
     _loaded[name] = module
+    if hasattr(module, "plain_memory"):
+        _plain.update(dict.fromkeys(module.PLAIN, cast("Addressable", module)))
     return adapter
 
 
@@ -200,6 +214,11 @@ def _complete(name: str, module: ModuleType) -> Backend:
         )
         raise BackendError(msg)
     return cast("Backend", module)
+
+
+def owner_of_plain(tensor: object) -> Addressable | None:
+    """Return the adapter, if it has been used, of a tensor that may be plain memory of the host."""
+    return _plain.get(type(tensor))
 
 
 def backend_of(value: object) -> str | None:

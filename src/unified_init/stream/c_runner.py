@@ -12,12 +12,13 @@ import functools
 import hashlib
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from unified_init.stream.dtypes import name_of
 from unified_init.stream.line import line
+from unified_init.stream.memory import address_of
 from unified_init.stream.threefry import name_counter
 from unified_init.stream.walk import Walk
 
@@ -26,10 +27,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from unified_init.stream.runner import Filler, Runner
+    from unified_init.stream.runner import Filler, Runner, Writer
     from unified_init.stream.table import Table
 
-__all__ = ["INSTRUCTION_SETS", "named_key", "prepare", "runner_of", "values32"]
+__all__ = ["INSTRUCTION_SETS", "named_key", "prepare", "runner_of", "values32", "writer"]
 
 SOURCE = Path(__file__).with_name("c_runner.c")
 # Not c_runner.so, which Python would import as a module of that name.
@@ -127,12 +128,16 @@ def _plan(walk: Walk, table: Table, dtype: np.dtype[Any]) -> Plan:
 
 def runner_of(instruction_set: str) -> Runner:
     """Return the runner that uses one of ``INSTRUCTION_SETS``; contract and bits are ``numpy_runner``'s."""
+    return functools.partial(_prepare, _function(instruction_set))
+
+
+def _function(instruction_set: str) -> Callable[..., None]:
     function = getattr(_library, f"fill_{instruction_set}")
     function.argtypes = [
         ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint32, ctypes.c_uint32,
     ]  # fmt: skip
     function.restype = None
-    return functools.partial(_prepare, function)
+    return cast("Callable[..., None]", function)
 
 
 def values32(table: Table, word: NDArray[np.uint32], instruction_set: str) -> NDArray[np.float32]:
@@ -151,22 +156,31 @@ def values32(table: Table, word: NDArray[np.uint32], instruction_set: str) -> ND
 def _prepare(function: Callable[..., None], walk: Walk, table: Table, dtype: np.dtype[Any]) -> Filler:
     if name_of(dtype) not in FORMATS:
         return _narrowest(_prepare(function, walk, table, np.dtype(np.float32)))
-    plan = _plan(walk, table, dtype)
-    arrays = (walk, table)
-    address = ctypes.addressof(plan)
+    write = _writer(function, walk, table, dtype)
     is_foreign = name_of(dtype) == "bfloat16"  # a type of ml_dtypes, of which NumPy exports no buffer
 
     def fill(out: NDArray[Any], start: int, key: tuple[int, int]) -> None:
         if out.size:  # an empty array has no address to ask for
-            function(address, _address(out.view(np.uint16) if is_foreign else out), start, out.size, *key)
-        _ = plan, arrays  # which the function reads
+            write(address_of(out.view(np.uint16) if is_foreign else out), start, out.size, key)
 
     return fill
 
 
-def _address(array: NDArray[Any]) -> int:
-    # A tenth of what ``array.ctypes.data`` takes, which makes an object of its own first.
-    return ctypes.addressof(ctypes.c_char.from_buffer(array))  # type: ignore[arg-type]  # arrays are buffers
+def _writer(function: Callable[..., None], walk: Walk, table: Table, dtype: np.dtype[Any]) -> Writer:
+    plan = _plan(walk, table, dtype)
+    arrays = (walk, table)
+    plan_address = ctypes.addressof(plan)
+
+    def write(address: int, start: int, count: int, key: tuple[int, int]) -> None:
+        function(plan_address, address, start, count, *key)
+        _ = plan, arrays  # which the function reads
+
+    return write
+
+
+def writer(walk: Walk, table: Table, dtype: np.dtype[Any]) -> Writer | None:
+    """Return the function that draws at an address of memory; None for a type that NumPy converts to."""
+    return _writer(_fill, walk, table, dtype) if name_of(dtype) in FORMATS else None
 
 
 def _narrowest(fill32: Filler) -> Filler:
@@ -183,4 +197,5 @@ def _narrowest(fill32: Filler) -> Filler:
     return fill
 
 
+_fill = _function(INSTRUCTION_SETS[-1])
 prepare = runner_of(INSTRUCTION_SETS[-1])
