@@ -128,9 +128,6 @@ def test_a_trace_is_seen() -> None:
             look(x)
         return x
 
-    def nested(x: Any) -> Any:
-        return jax.jit(inside)(x)
-
     x = np.ones(3, np.float32)
     traces: tuple[Callable[[], Any], ...] = (
         lambda: jax.jit(look)(x),
@@ -148,12 +145,10 @@ def test_a_trace_is_seen() -> None:
     seen.clear()
     look(x)
     assert {*seen} == {(True, False)}
-    for is_array_there in (
-        lambda: jax.vmap(look)(x),
-        lambda: nested(x),
-    ):  # not idle, and constants are arrays
+    others: tuple[Callable[[], Any], ...] = (lambda: jax.vmap(look)(x), lambda: jax.jit(inside)(x))
+    for other in others:  # not idle, and constants are arrays
         seen.clear()
-        is_array_there()
+        other()
         assert {*seen} == {(False, False)}
 
 

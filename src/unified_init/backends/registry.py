@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
 from unified_init.core import checks
+from unified_init.core.imports import uncollected
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError
 
@@ -175,10 +176,11 @@ PATIENCE = 60.0
 
 @contextlib.contextmanager
 def one_import() -> Iterator[None]:
-    """Let no other thread import a framework for this library meanwhile."""
+    """Let no other thread import a framework for this library meanwhile, and the garbage collector wait."""
     has_lock = _one_import.acquire(timeout=PATIENCE)
     try:
-        yield
+        with uncollected():
+            yield
     finally:
         if has_lock:
             _one_import.release()
