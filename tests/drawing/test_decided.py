@@ -15,13 +15,14 @@ from tests.helpers import runners
 import unified_init as ui
 from unified_init.drawing import decided, eager
 from unified_init.stream import host, numpy_runner
+from unified_init.stream.dtypes import DTYPES
 from unified_init.testing.bits import differing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 NORMAL = ui.normal(0.0, 1.0)
-DTYPES = ("float32", "float16", "bfloat16", "complex64", "float64", "float8_e5m2")
+NAMES = ("float32", "float16", "bfloat16", "complex64", "float64", "float8_e5m2")
 
 
 class Record:
@@ -79,7 +80,7 @@ def same(quick: Any, slow: Any) -> bool:
 
 
 @pytest.mark.needs("c")
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", NAMES)
 def test_a_second_draw_has_the_bits_of_a_checked_one(record: Record, dtype: str) -> None:
     """Of any name and seed; 64-bit types and those that NumPy converts to are checked each time."""
     for seed, name in ((0, "w"), (2**64 - 1, ""), (7, "layer.0/weight")):
@@ -461,13 +462,13 @@ def test_a_version_is_counted_where_a_fill_is_interrupted(monkeypatch: pytest.Mo
     import torch
 
     tensor = torch.zeros(12, 34)
-    ui.fill(tensor, NORMAL, seed=1, name="w")
     before = tensor._version
 
     def interrupted(*_: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(host, "named_key", interrupted)
+    stub = decided.Decided(DTYPES["float32"], interrupted)
+    monkeypatch.setattr(eager, "decided", lambda *_, **__: stub)
     with pytest.raises(KeyboardInterrupt):
         ui.fill(tensor, NORMAL, seed=1, name="w")
     assert tensor._version == before + 1

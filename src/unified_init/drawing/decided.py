@@ -17,12 +17,12 @@ from unified_init.errors import UnifiedInitError
 from unified_init.spec.initializer import Initializer
 from unified_init.stream import host
 from unified_init.stream.dtypes import dtype_of
-from unified_init.stream.threefry import root_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Hashable
 
     from unified_init.stream.dtypes import DType
+    from unified_init.stream.runner import Writer
 
 __all__ = ["Decided", "decided"]
 
@@ -34,11 +34,7 @@ class Decided:
     """The element type of a draw, and how one call of the C runner makes it at an address of memory."""
 
     dtype: DType
-    write: Callable[[int, tuple[int, int]], None]
-
-    def draw(self, address: int, seed: int, name: str) -> None:
-        """Draw into memory of the size that was decided."""
-        self.write(address, host.named_key(root_key(seed), name))
+    draw: Writer
 
 
 def decided(
@@ -84,5 +80,5 @@ def _decide(
         return None
     if program.table is None:
         return None
-    write = host.one_call(program.index, program.table, element_type.numpy)
-    return write and Decided(element_type, write)
+    draw = host.one_call(program.index, program.table, element_type.numpy)
+    return draw and Decided(element_type, draw)

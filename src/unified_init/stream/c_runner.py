@@ -12,7 +12,7 @@ import functools
 import hashlib
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -128,16 +128,12 @@ def _plan(walk: Walk, table: Table, dtype: np.dtype[Any]) -> Plan:
 
 def runner_of(instruction_set: str) -> Runner:
     """Return the runner that uses one of ``INSTRUCTION_SETS``; contract and bits are ``numpy_runner``'s."""
-    return functools.partial(_prepare, _function(instruction_set))
-
-
-def _function(instruction_set: str) -> Callable[..., None]:
     function = getattr(_library, f"fill_{instruction_set}")
     function.argtypes = [
         ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint32, ctypes.c_uint32,
     ]  # fmt: skip
     function.restype = None
-    return cast("Callable[..., None]", function)
+    return functools.partial(_prepare, function)
 
 
 def values32(table: Table, word: NDArray[np.uint32], instruction_set: str) -> NDArray[np.float32]:
@@ -156,31 +152,34 @@ def values32(table: Table, word: NDArray[np.uint32], instruction_set: str) -> ND
 def _prepare(function: Callable[..., None], walk: Walk, table: Table, dtype: np.dtype[Any]) -> Filler:
     if name_of(dtype) not in FORMATS:
         return _narrowest(_prepare(function, walk, table, np.dtype(np.float32)))
-    write = _writer(function, walk, table, dtype)
+    plan = _plan(walk, table, dtype)
+    arrays = (walk, table)
+    address = ctypes.addressof(plan)
     is_foreign = name_of(dtype) == "bfloat16"  # a type of ml_dtypes, of which NumPy exports no buffer
 
     def fill(out: NDArray[Any], start: int, key: tuple[int, int]) -> None:
         if out.size:  # an empty array has no address to ask for
-            write(address_of(out.view(np.uint16) if is_foreign else out), start, out.size, key)
+            function(address, address_of(out.view(np.uint16) if is_foreign else out), start, out.size, *key)
+        _ = plan, arrays  # which the function reads
 
     return fill
 
 
-def _writer(function: Callable[..., None], walk: Walk, table: Table, dtype: np.dtype[Any]) -> Writer:
+def writer(walk: Walk, table: Table, dtype: np.dtype[Any], count: int) -> Writer | None:
+    """Return the function that draws all values at an address; None for a type that NumPy converts to."""
+    if name_of(dtype) not in FORMATS:
+        return None
     plan = _plan(walk, table, dtype)
     arrays = (walk, table)
     plan_address = ctypes.addressof(plan)
 
-    def write(address: int, start: int, count: int, key: tuple[int, int]) -> None:
-        function(plan_address, address, start, count, *key)
+    def write(address: int, seed: int, name: str) -> None:
+        # Its first bytes are the counter of the name, as in ``threefry.name_counter``.
+        digest = hashlib.sha256(name.encode()).digest() if name else None
+        _draw(plan_address, address, count, seed, digest)
         _ = plan, arrays  # which the function reads
 
     return write
-
-
-def writer(walk: Walk, table: Table, dtype: np.dtype[Any]) -> Writer | None:
-    """Return the function that draws at an address of memory; None for a type that NumPy converts to."""
-    return _writer(_fill, walk, table, dtype) if name_of(dtype) in FORMATS else None
 
 
 def _narrowest(fill32: Filler) -> Filler:
@@ -197,5 +196,7 @@ def _narrowest(fill32: Filler) -> Filler:
     return fill
 
 
-_fill = _function(INSTRUCTION_SETS[-1])
+_draw = getattr(_library, f"draw_{INSTRUCTION_SETS[-1]}")
+_draw.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_uint64, ctypes.c_char_p]
+_draw.restype = None
 prepare = runner_of(INSTRUCTION_SETS[-1])

@@ -138,18 +138,15 @@ def ready(
     return draw
 
 
-def one_call(
-    index: IndexMap, table: Table, dtype: np.dtype[Any]
-) -> Callable[[int, tuple[int, int]], None] | None:
-    """Return the function of an address and a key that draws a small tensor there by one call of a runner.
+def one_call(index: IndexMap, table: Table, dtype: np.dtype[Any]) -> Writer | None:
+    """Return the function that draws a small tensor at an address of memory by one call of a runner.
 
-    None where more than that is needed: threads, conversions by NumPy, a runner that takes arrays alone.
+    None where more than that is needed: threads, conversions by NumPy, a runner that takes arrays only.
     """
     size, writer = index.size, default_runner().writer
     if writer is None or not 0 < size < THREADS_FROM or dtype.itemsize > np.dtype(np.complex64).itemsize:
         return None
-    write = writer(_walk(index, 1), table, dtype)
-    return write and (lambda address, key: write(address, 0, size, key))
+    return writer(_walk(index, 1), table, dtype, size)
 
 
 def _run(
@@ -246,7 +243,7 @@ class HostRunner:
     name: str
     prepare: Runner
     named_key: Callable[[tuple[int, int], str], tuple[int, int]]
-    writer: Callable[[Walk, Table, np.dtype[Any]], Writer | None] | None = None
+    writer: Callable[[Walk, Table, np.dtype[Any], int], Writer | None] | None = None
 
 
 def default_runner() -> HostRunner:
