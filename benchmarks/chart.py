@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.cases import FRAMEWORKS
+from benchmarks.cases import FRAMEWORKS, IMPORTED
 from benchmarks.results import RATIO, Result
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def bars(results: Sequence[Result], framework: str) -> list[Bar]:
 
 
 def _tells(result: Result) -> bool:
-    if result.bound != RATIO or result.way.endswith("plain fill"):
+    if result.bound != RATIO or result.way.endswith("plain fill") or result.way == IMPORTED:
         return False
     if result.group == "latency" or result.dtype == "bfloat16":
         return result.law == "normal"

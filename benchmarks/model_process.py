@@ -1,10 +1,12 @@
 """A process that makes the weights of one model, and says when they are in memory.
 
-``python -m benchmarks.model_process gpt2_small torch ours``; imports only what its side needs.
+``python -m benchmarks.model_process gpt2_small torch ours``; imports only what its side needs. A third side,
+``import``, imports the framework and makes nothing.
 """
 
 from __future__ import annotations
 
+import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
     from benchmarks.shapes import Parameter
 
-__all__ = ["AGAINST", "READY", "SIDES", "weights"]
+__all__ = ["AGAINST", "IMPORT", "READY", "SIDES", "weights"]
 
 # ruff: noqa: PLC0415, T201  # imports are part of what is measured; the parent reads what is printed
 
@@ -52,12 +54,20 @@ def native(framework: str, parameters: Sequence[Parameter]) -> list[Any]:
     return {"numpy": _numpy, "torch": _torch, "tensorflow": _keras, "jax": _jax}[framework](parameters)
 
 
+def imported(framework: str, parameters: Sequence[Parameter]) -> list[Any]:
+    """Import what the native side imports, and make nothing."""
+    del parameters
+    importlib.import_module({"tensorflow": "keras"}.get(framework, framework))
+    return []
+
+
 SIDES = {"ours": ours, "native": native}
+IMPORT = "import"
 
 
 def weights(model: str, framework: str, side: str) -> list[Any]:
     """Return a model's tensors, all of them done."""
-    found = SIDES[side](framework, MODELS[model](framework))
+    found = {**SIDES, IMPORT: imported}[side](framework, MODELS[model](framework))
     if framework == "jax":
         import jax
 

@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.cases import FRAMEWORKS, MEMORY_LIMIT, target_of
-from benchmarks.model_process import AGAINST, READY
+from benchmarks.cases import FRAMEWORKS, IMPORTED, MEMORY_LIMIT, STARTED, target_of
+from benchmarks.model_process import AGAINST, IMPORT, READY
 from benchmarks.results import OURS, Result
 from benchmarks.shapes import MODELS
 
@@ -51,21 +51,23 @@ def measured(group: str, framework: str, *, quick: bool = False, large: bool = F
 
 
 def _models(framework: str, *, quick: bool) -> Iterator[Result]:
-    """Time whole models from the start of a process, ours and native in turns."""
+    """Time whole models from the start of a process, and the framework's import: ours and native in turns."""
     for model in list(MODELS)[: 1 if quick else None]:
-        if not quick:  # what is read from disk is then in memory, and what is compiled is cached, for both
-            for side in SIDES:
+        sides = (*SIDES, IMPORT)
+        if not quick:  # what is read from disk is then in memory, and what is compiled is cached, for all
+            for side in sides:
                 _seconds(model, framework, side)
-        found: dict[str, list[float]] = {side: [] for side in SIDES}
+        found: dict[str, list[float]] = {side: [] for side in sides}
         for _ in range(1 if quick else 5):
-            for side in SIDES:
+            for side in sides:
                 found[side].append(_seconds(model, framework, side))
-        parameters, way = MODELS[model](framework), "from process start"
-        yield Result(
-            "models", framework, model, way, (len(parameters),), "tensors", AGAINST[framework], "s",
-            tuple(found["ours"]), tuple(found["native"]),
-            target_of("models", framework, model, way) if not quick else None,
-        )  # fmt: skip
+        size = len(MODELS[model](framework))
+        for side, way in (("ours", STARTED), (IMPORT, IMPORTED)):
+            yield Result(
+                "models", framework, model, way, (size,), "tensors", AGAINST[framework], "s",
+                tuple(found[side]), tuple(found["native"]),
+                None if quick else target_of("models", framework, model, way),
+            )  # fmt: skip
 
 
 def _seconds(model: str, framework: str, side: str) -> float:
@@ -105,6 +107,8 @@ def _memory(framework: str, *, quick: bool) -> Iterator[Result]:
 def _lines(arguments: Sequence[str]) -> Iterator[str]:
     """Yield what a module prints, line by line as it comes; what it logs is shown only if it fails."""
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
+    # What pip installs has its bytecode; a source tree gets it when it is imported, unless that is forbidden.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
         command = [sys.executable, "-m", *arguments]
         with subprocess.Popen(  # noqa: S603  # our own modules

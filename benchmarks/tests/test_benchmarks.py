@@ -480,6 +480,49 @@ def test_a_model_process_says_when_it_is_ready() -> None:
     assert line == model_process.READY
 
 
+def test_models_are_timed_beside_the_import_of_their_framework(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours, native and the import in turns; the import is compared with the same native times."""
+    asked: list[tuple[str, str, str]] = []
+    seconds = {"ours": 3.0, "native": 4.0, "import": 2.0}
+
+    def timed(model: str, framework: str, side: str) -> float:
+        asked.append((model, framework, side))
+        return seconds[side]
+
+    monkeypatch.setattr(processes, "_seconds", timed)
+    whole, alone = processes.measured("models", "torch", quick=True)
+    assert asked == [("gpt2_small", "torch", side) for side in ("ours", "native", "import")]
+    assert (whole.way, whole.ours, whole.native) == (cases.STARTED, (3.0,), (4.0,))
+    assert (alone.way, alone.ours, alone.native) == (cases.IMPORTED, (2.0,), (4.0,))
+
+
+@pytest.mark.parametrize("framework", ["numpy", pytest.param("torch", marks=pytest.mark.needs("torch"))])
+def test_an_import_makes_nothing(framework: str) -> None:
+    """Only the framework is imported, and not this library."""
+    assert model_process.weights("resnet50", framework, model_process.IMPORT) == []
+    script = f"import sys, benchmarks.model_process as m; m.weights('resnet50', '{framework}', m.IMPORT)"
+    checked = f"{script}; print('{framework}' in sys.modules, 'unified_init' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", checked], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["True", "False"]
+
+
+def test_processes_may_keep_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a source tree would be compiled in every process, and what pip installed would not."""
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    seen: list[dict[str, str]] = []
+    right = subprocess.Popen
+
+    def started(*arguments: Any, **options: Any) -> Any:
+        seen.append(options["env"])
+        return right(*arguments, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", started)
+    list(processes._lines(["benchmarks.model_process", "resnet50", "numpy", "import"]))
+    assert "PYTHONDONTWRITEBYTECODE" not in seen[0]
+
+
 def test_a_failed_process_is_an_error_with_what_it_said() -> None:
     """Its arguments, its exit status and the end of its log are in the message."""
     with pytest.raises(processes.BenchmarkError) as caught:

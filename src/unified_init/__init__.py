@@ -110,17 +110,12 @@ __version__ = "0.1.0"
 _register_when_imported()
 
 # The homes of the public names: modules, and what each has. (Presets are in their own ``__all__``.) Importing
-# the package costs next to nothing. The first use of a name that draws imports all of those modules, and
-# each name of whole models its own.
+# the package costs next to nothing. The first use of a name that draws imports all of those modules, so that
+# a function which torch.compile traces finds them, and each name of the others its own.
 _HOMES = {
     "drawing.api": "draw fill",
-    "drawing.digests": "digest",
     "drawing.wrap": "as_jax as_keras as_torch",
     "errors": "ArgumentTypeError ArgumentValueError BackendError UnifiedInitError",
-    "interop.from_native": "from_native",
-    "interop.quantiles": "from_quantile",
-    "interop.getting": "get",
-    "interop.serialise": "from_dict from_json to_dict to_json",
     "law.law": "STREAM Law",
     "spec.distributions": (
         "BilinearUpsampling Constant DeltaOrthogonal Dirac Hadamard Identity Normal Orthogonal "
@@ -130,7 +125,12 @@ _HOMES = {
     "spec.initializer": "Initializer",
     "spec.scales": "Between Fixed Gain Interval InverseFan VarianceScaling",
 }
-_MODEL_HOMES = {
+_OTHER_HOMES = {
+    "drawing.digests": "digest",
+    "interop.from_native": "from_native",
+    "interop.quantiles": "from_quantile",
+    "interop.getting": "get",
+    "interop.serialise": "from_dict from_json to_dict to_json",
     "models.agreeing": "agree",
     "models.applying": "apply inspect plan",
     "auditing.audit": "audit",
@@ -163,7 +163,7 @@ _MODEL_HOMES = {
     "recipes.rule": "Rule",
     "auditing.plotting": "plot",
 }
-_MODEL_HOME = {name: module for module, names in _MODEL_HOMES.items() for name in names.split()}
+_OTHER_HOME = {name: module for module, names in _OTHER_HOMES.items() for name in names.split()}
 
 
 if not _typing.TYPE_CHECKING:  # to a type checker a name that is not above is an error
@@ -172,8 +172,8 @@ if not _typing.TYPE_CHECKING:  # to a type checker a name that is not above is a
         """Import a public name on first use."""
         if name == "recipes":
             return _importlib.import_module(f"{__name__}.recipes")
-        if name in _MODEL_HOME:
-            globals()[name] = getattr(_importlib.import_module(f"{__name__}.{_MODEL_HOME[name]}"), name)
+        if name in _OTHER_HOME:
+            globals()[name] = getattr(_importlib.import_module(f"{__name__}.{_OTHER_HOME[name]}"), name)
             return globals()[name]
         if name.startswith("_") and name != "__all__":
             msg = f"module {__name__!r} has no attribute {name!r}"
@@ -190,13 +190,16 @@ if not _typing.TYPE_CHECKING:  # to a type checker a name that is not above is a
 
 def _drawing_names() -> dict[str, object]:
     """Import all that is not of whole models, and list the public names as ``__all__``."""
-    from unified_init.spec import presets  # noqa: PLC0415  # on first use, as everything here
+    from unified_init.core.imports import uncollected  # noqa: PLC0415  # on first use, as everything here
 
-    values: dict[str, object] = {name: getattr(presets, name) for name in presets.__all__}
-    for home, names in _HOMES.items():
-        module = _importlib.import_module(f"{__name__}.{home}")
-        values.update({name: getattr(module, name) for name in names.split()})
-    public = ["backends", "recipes", "register_backend", *values, *_MODEL_HOME]
+    with uncollected():
+        from unified_init.spec import presets  # noqa: PLC0415
+
+        values: dict[str, object] = {name: getattr(presets, name) for name in presets.__all__}
+        for home, names in _HOMES.items():
+            module = _importlib.import_module(f"{__name__}.{home}")
+            values.update({name: getattr(module, name) for name in names.split()})
+    public = ["backends", "recipes", "register_backend", *values, *_OTHER_HOME]
     return {**values, "__all__": sorted(public)}
 
 

@@ -11,6 +11,7 @@ import pytest
 from unified_init.backends import _numpy, protocol, registry
 from unified_init.backends.protocol import (
     Abstracting,
+    Addressable,
     Backend,
     Fillable,
     Launching,
@@ -22,8 +23,8 @@ from unified_init.testing.protocols import differences, functions_of
 
 # What the front door takes each adapter for.
 PROTOCOLS: dict[str, tuple[type, ...]] = {
-    "numpy": (Backend, Fillable),
-    "torch": (Backend, Fillable, Launching, Spreading, Reserving, Abstracting),
+    "numpy": (Backend, Fillable, Addressable),
+    "torch": (Backend, Fillable, Addressable, Launching, Spreading, Reserving, Abstracting),
     "tensorflow": (Backend, Reserving),
     "jax": (Backend, Reserving, Shardable),
 }

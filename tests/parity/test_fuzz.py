@@ -10,7 +10,7 @@ import pytest
 from tests.helpers import fuzz, fuzz_compiled
 
 from unified_init.backends import graph
-from unified_init.drawing import eager
+from unified_init.drawing import decided, programs
 from unified_init.law.indexmap import IndexMap, whole_map
 from unified_init.spec import initializer
 from unified_init.spec.fans import fans_on
@@ -52,11 +52,11 @@ def test_compiled_requests_have_the_bits_of_the_definition() -> None:
 @pytest.fixture
 def _forgetful() -> Iterator[None]:
     """Keep no program between a right library and a wrong one."""
-    eager._cached_program.cache_clear()
-    host._prepare_cached.cache_clear()
+    for cached in (programs.whole_program, decided._decide, host._prepare_cached):
+        cached.cache_clear()
     yield
-    eager._cached_program.cache_clear()
-    host._prepare_cached.cache_clear()
+    for cached in (programs.whole_program, decided._decide, host._prepare_cached):
+        cached.cache_clear()
 
 
 @pytest.mark.usefixtures("_forgetful")

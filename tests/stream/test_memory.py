@@ -15,8 +15,10 @@ from tests.helpers.runners import RUNNERS, prepare_of, use
 
 import unified_init as ui
 from unified_init.drawing import eager
+from unified_init.drawing.decided import Decided
 from unified_init.parity.variants import DEFAULTS
 from unified_init.stream import host, numpy_runner, run, structured
+from unified_init.stream.dtypes import DTYPES
 
 NORMAL = ui.normal(0.0, 1.0)
 LAWS: dict[str, tuple[ui.Initializer, tuple[int, ...], str]] = {
@@ -199,20 +201,23 @@ def test_axes_past_those_of_numpy_are_refused() -> None:
 def test_memory_that_runs_out_later_is_our_error_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another thread may have taken it in between; a fault of another kind stays what it is."""
 
-    def ready(error: Exception) -> Any:
-        def draw(root: Any) -> None:
-            del root
+    def fail(error: Exception) -> None:
+        def failing(*_: Any) -> Any:
             raise error
 
-        return lambda out, program: draw  # noqa: ARG005
+        monkeypatch.setattr(host, "named_key", failing)
+        monkeypatch.setattr(eager, "decided", lambda *_, **__: Decided(DTYPES["float32"], failing))
 
-    monkeypatch.setattr(run, "ready", ready(MemoryError("none left")))
-    with refused(ui.ArgumentValueError):
-        ui.draw(NORMAL, (3,), seed=0)
-    with refused(ui.ArgumentValueError):
-        ui.fill(np.zeros(3), NORMAL, seed=0, name="w")
-    monkeypatch.setattr(run, "ready", ready(ZeroDivisionError()))
-    with pytest.raises(ZeroDivisionError):
-        ui.draw(NORMAL, (3,), seed=0)
-    with pytest.raises(ZeroDivisionError):
-        ui.fill(np.zeros(3), NORMAL, seed=0, name="w")
+    tensors = (np.zeros(6)[::2], np.zeros(3, np.float32))  # the first is no plain memory
+    fail(MemoryError("none left"))
+    for tensor in tensors:
+        with refused(ui.ArgumentValueError):
+            ui.draw(NORMAL, tensor.shape, seed=0, device="cpu" if tensor.dtype == np.float64 else None)
+        with refused(ui.ArgumentValueError):
+            ui.fill(tensor, NORMAL, seed=0, name="w")
+    fail(ZeroDivisionError())
+    for tensor in tensors:
+        with pytest.raises(ZeroDivisionError):
+            ui.draw(NORMAL, tensor.shape, seed=0, device="cpu" if tensor.dtype == np.float64 else None)
+        with pytest.raises(ZeroDivisionError):
+            ui.fill(tensor, NORMAL, seed=0, name="w")

@@ -14,15 +14,19 @@ from unified_init.backends.trace import inline
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.stream.dtypes import DTYPES
+from unified_init.stream.memory import address_of
 from unified_init.stream.threefry import root_key as int_root_key
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unified_init.backends.protocol import Key, Ops
+    from unified_init.stream.memory import Place
     from unified_init.stream.program import Program
 
 # ruff: noqa: ANN401
+
+PLAIN = {np.ndarray}  # a subclass may use its memory in another way
 
 
 def root_key(seed: object) -> Key | None:
@@ -104,6 +108,16 @@ def check_target(tensor: Any) -> None:
             f"{tensor.shape} and strides {tensor.strides}: copy it."
         )
         raise ArgumentValueError(msg)
+
+
+def plain_memory(tensor: NDArray[Any]) -> Place | None:
+    """Return where the host may write an array in row-major order; None if anything is unusual about it."""
+    flags, dtype = tensor.flags, tensor.dtype
+    if not (flags.c_contiguous and flags.writeable and flags.aligned and dtype.isnative and tensor.size):
+        return None
+    if dtype.kind not in "fc" or dtype.isbuiltin != 1:  # NumPy exports no buffer of ml_dtypes' types
+        return None
+    return tensor, address_of(tensor)
 
 
 def writable(tensor: NDArray[Any]) -> NDArray[Any] | None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from unified_init.backends.protocol import Key, Ops
     from unified_init.law.shards import Spans
+    from unified_init.stream.memory import Place
     from unified_init.stream.program import Program
 
 # ruff: noqa: ANN401
@@ -164,6 +165,17 @@ def writable(tensor: torch.Tensor) -> NDArray[Any] | None:
     if tensor.dtype is not torch.float32:
         return to_numpy(tensor)
     return (tensor.detach() if tensor.requires_grad else tensor).numpy()
+
+
+def plain_memory(tensor: torch.Tensor) -> Place | None:
+    """Return where the host may write a tensor in row-major order; None if anything is unusual about it."""
+    if torch._C._len_torch_dispatch_stack() or _is_recorded() or not _is_plain(tensor):  # noqa: SLF001  # as below
+        return None
+    if tensor.is_inference() or tensor.is_conj() or tensor.is_neg() or _wrapped(tensor):
+        return None
+    storage, address = tensor.untyped_storage(), tensor.data_ptr()
+    needed = (tensor.storage_offset() + tensor.numel()) * tensor.element_size()
+    return None if storage.nbytes() < needed or not address else (storage, address)  # 0: zeros without memory
 
 
 def launcher(tensor: torch.Tensor, program: Program) -> Callable[[Any], None] | None:

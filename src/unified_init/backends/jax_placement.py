@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec, Sharding
 
+from unified_init.backends import jax_transfer
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ def _probe() -> jax.Array:
 
 def tracing() -> bool:
     """Whether a function is being traced: constants are then tracers too."""
+    if jax_transfer.is_idle():  # nearly always
+        return False
     return isinstance(jax.device_put(_probe()), jax.core.Tracer)
 
 
@@ -164,6 +167,8 @@ def put(array: NDArray[Any], target: jax.Device | Sharding | None) -> jax.Array:
             len(target.device_set) > 1
         ):  # not by ``device_put``: it asks other processes whether theirs are equal
             return jax.make_array_from_callback(array.shape, target, lambda part: array[part])
+    if target is None and (quick := jax_transfer.put(array)) is not None:
+        return quick
     return jax.device_put(array, target, may_alias=True)
 
 

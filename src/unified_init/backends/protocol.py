@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from numpy.typing import NDArray
 
     from unified_init.law.shards import Spans
+    from unified_init.stream.memory import Place
     from unified_init.stream.program import Program
 
 __all__ = [
-    "Abstracting", "Backend", "Fillable", "Key", "LinearAlgebra", "Namespace", "Ops", "Reserving",
-    "Shardable", "Spreading",
+    "Abstracting", "Addressable", "Backend", "Fillable", "Key", "LinearAlgebra", "Namespace", "Ops",
+    "Reserving", "Shardable", "Spreading",
 ]  # fmt: skip
 
 # ruff: noqa: ANN401  # tensors of any framework
@@ -62,6 +63,15 @@ class Fillable(Backend, Protocol):
 
     def overwrite(self, tensor: Any, values: Any) -> None:
         """Copy values into a tensor; None says that its memory was written already."""
+
+
+class Addressable(Fillable, Protocol):
+    """A framework whose tensors in place can be plain memory of the host."""
+
+    PLAIN: Collection[type]  # the classes of tensors that may be
+
+    def plain_memory(self, tensor: Any) -> Place | None:
+        """Return where the host may write a tensor in row-major order, as it is now; None to look closer."""
 
 
 class Spreading(Fillable, Protocol):

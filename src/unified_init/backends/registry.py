@@ -17,15 +17,26 @@ from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
 from unified_init.core import checks
+from unified_init.core.imports import uncollected
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from unified_init.backends.protocol import Backend
+    from unified_init.backends.protocol import Addressable, Backend
 
-__all__ = ["GROUP", "NAMES", "backend_of", "backends", "get", "names", "one_import", "register_backend"]
+__all__ = [
+    "GROUP",
+    "NAMES",
+    "backend_of",
+    "backends",
+    "get",
+    "names",
+    "one_import",
+    "owner_of_plain",
+    "register_backend",
+]
 
 # The one list of the adapters of this package: backend, and the packages whose types belong to it.
 PACKAGES: dict[str, tuple[str, ...]] = {
@@ -50,6 +61,8 @@ RESERVED = frozenset({"builtins", "keras", "unified_init", "__main__"})
 # module may take a name until then.
 _registered: dict[str, ModuleType | str] = {}
 _loaded: dict[str, ModuleType] = {}
+# Those that have been used, by the classes of tensors that are memory and nothing else.
+_plain: dict[type, Addressable] = {}
 
 
 def register_backend(name: str, module: ModuleType | str) -> None:
@@ -163,10 +176,11 @@ PATIENCE = 60.0
 
 @contextlib.contextmanager
 def one_import() -> Iterator[None]:
-    """Let no other thread import a framework for this library meanwhile."""
+    """Let no other thread import a framework for this library meanwhile, and the garbage collector wait."""
     has_lock = _one_import.acquire(timeout=PATIENCE)
     try:
-        yield
+        with uncollected():
+            yield
     finally:
         if has_lock:
             _one_import.release()
@@ -187,6 +201,8 @@ def _load(name: str) -> Backend:
         raise BackendError(msg) from error
     adapter = _complete(name, module)
     _loaded[name] = module
+    if hasattr(module, "plain_memory"):
+        _plain.update(dict.fromkeys(module.PLAIN, cast("Addressable", module)))
     return adapter
 
 
@@ -200,6 +216,11 @@ def _complete(name: str, module: ModuleType) -> Backend:
         )
         raise BackendError(msg)
     return cast("Backend", module)
+
+
+def owner_of_plain(tensor: object) -> Addressable | None:
+    """Return the adapter, if it has been used, of a tensor that may be plain memory of the host."""
+    return _plain.get(type(tensor))
 
 
 def backend_of(value: object) -> str | None:

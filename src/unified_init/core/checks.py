@@ -27,6 +27,7 @@ __all__ = [
     "finite",
     "integer",
     "is_no_number",
+    "is_plain_shape",
     "items",
     "nearest",
     "number",
@@ -244,7 +245,7 @@ def _shape_text(shape: Sequence[int]) -> str:
     return f"({', '.join(map(shown, shape))}{',' * (len(shape) == 1)})"
 
 
-def _plain(shape: tuple[object, ...]) -> bool:
+def is_plain_shape(shape: tuple[object, ...]) -> bool:
     """Whether a tuple needs no conversion: Python ints above 0 with a product in range. Nearly all shapes."""
     size = 1
     for length in shape:
@@ -266,7 +267,7 @@ def _entries(value: object) -> list[object] | None:
 
 def shape_of(value: object) -> tuple[int, ...]:
     """Return ``value`` as a shape: a tuple of non-negative ints (one int is a vector's length)."""
-    if type(value) is tuple and _plain(value):
+    if type(value) is tuple and is_plain_shape(value):
         return value
     single = integer(value)
     entries = _entries(value) if single is None else [single]

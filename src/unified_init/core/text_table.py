@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,6 +39,8 @@ def as_html(head: str, rows: Sequence[Sequence[str]], notes: Iterable[str] = ())
         >>> as_html("1 < 2", [("path",), ("w",)])
         '<p>1 &lt; 2</p><table><tr><th>path</th></tr><tr><td>w</td></tr></table>'
     """
+    import html  # noqa: PLC0415  # for notebooks alone
+
     lines = [
         "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row)
         for tag, row in (("th" if index == 0 else "td", row) for index, row in enumerate(rows))

@@ -82,15 +82,18 @@ def draw(
     Differs from:
         PyTorch, Keras and JAX: it never reproduces their own streams, and no state is kept.
     """
-    options = {
-        "name": name, "layout": layout, "sizes": sizes, "fans": fans, "index": index, "dtype": dtype,
-        "device": device,
-    }  # fmt: skip
     if _sees_frames():
         from unified_init.drawing import torch_compile  # noqa: PLC0415  # it imports torch
 
+        options = {
+            "name": name, "layout": layout, "sizes": sizes, "fans": fans, "index": index, "dtype": dtype,
+            "device": device,
+        }  # fmt: skip
         return torch_compile.draw(spec, shape, seed, backend, options)
-    return draw_eagerly(spec, shape, seed=seed, backend=backend, **options)
+    return draw_eagerly(
+        spec, shape, seed=seed, name=name, layout=layout, sizes=sizes, fans=fans, index=index, dtype=dtype,
+        backend=backend, device=device,
+    )  # fmt: skip
 
 
 def fill(
@@ -144,15 +147,15 @@ def fill(
     Differs from:
         ``torch.nn.init``: the values depend on seed and name, never on what was drawn before.
     """
-    options = {
-        "seed": seed, "name": name, "layout": layout, "sizes": sizes, "fans": fans, "shape": shape,
-        "index": index,
-    }  # fmt: skip
     if _sees_frames():
         from unified_init.drawing import torch_compile  # noqa: PLC0415  # it imports torch
 
-        return torch_compile.fill_eagerly(tensor, spec, **options)
-    return fill_eagerly(tensor, spec, **options)
+        run = torch_compile.fill_eagerly
+    else:
+        run = fill_eagerly
+    return run(
+        tensor, spec, seed=seed, name=name, layout=layout, sizes=sizes, fans=fans, shape=shape, index=index
+    )
 
 
 def _sees_frames() -> bool:

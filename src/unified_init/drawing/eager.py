@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Any, cast
 
 from unified_init.backends import memory, registry, trace
 from unified_init.core import checks
 from unified_init.core.reprs import shown
+from unified_init.drawing.decided import decided
+from unified_init.drawing.programs import program_of
 from unified_init.drawing.seeds import check_seed, is_traced, key_of
 from unified_init.drawing.spec_call import check_name
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.law.indexmap import entries_of
-from unified_init.law.layout import bind, size_items
 from unified_init.law.shards import lengths
-from unified_init.spec.initializer import Initializer
 from unified_init.stream import host, run, shard, structured
-from unified_init.stream.dtypes import DTYPES, dtype_of, dtype_of_tensor
-from unified_init.stream.program import Program, indexed, make_program, named
+from unified_init.stream.dtypes import dtype_of_tensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,9 +28,10 @@ if TYPE_CHECKING:
         Reserving,
         Spreading,
     )
-    from unified_init.law.indexmap import Entries
     from unified_init.law.law import Fans
     from unified_init.law.shards import Spans
+    from unified_init.spec.initializer import Initializer
+    from unified_init.stream.program import Program
 
 __all__ = ["backend_name", "checked", "draw_eagerly", "fill_eagerly", "program_of"]
 
@@ -55,6 +53,10 @@ def draw_eagerly(
     device: Any,
 ) -> Any:
     """Draw outside of ``torch.compile``; the arguments are those of ``draw``."""
+    if sizes is None and fans is None and index is None and device is None:
+        drawn = _draw_decided(spec, shape, layout, dtype, backend, seed, name)
+        if drawn is not None:
+            return drawn
     program, framework = checked(
         spec, shape, seed=seed, name=name, layout=layout, sizes=sizes, fans=fans, index=index, dtype=dtype,
         backend=backend, device=device,
@@ -83,6 +85,31 @@ def draw_eagerly(
         if not memory.is_exhausted(error):
             raise
         raise ArgumentValueError(_no_memory(program.index.shape, error)) from None
+
+
+def _draw_decided(
+    spec: Initializer, shape: Any, layout: str | None, dtype: Any, backend: str | None, seed: Any, name: str
+) -> Any:
+    """Return a small tensor on the host, of a kind that was decided before; None where more is to be done."""
+    if type(shape) is not tuple or type(dtype) is not str or not checks.is_plain_shape(shape):
+        return None
+    decision = decided(spec, shape, layout, dtype, seed=seed, name=name)
+    if decision is None:
+        return None
+    adapter = registry.get(backend_name(backend, None, dtype, seed))
+    target = adapter.resolve_device(None, decision.dtype.name)
+    if hasattr(adapter, "is_abstract") and cast("Abstracting", adapter).is_abstract(target):
+        return None
+    if adapter.wants_graph(target):
+        return None
+    try:
+        out, address = host.aligned(shape, decision.dtype.numpy)
+        decision.draw(address, seed, name)
+        return adapter.adopt(out, target)
+    except Exception as error:
+        if not memory.is_exhausted(error):
+            raise
+        raise ArgumentValueError(_no_memory(shape, error)) from None
 
 
 def _without_values(program: Program, adapter: Abstracting, seed: Any, framework: str, target: Any) -> Any:
@@ -137,6 +164,10 @@ def fill_eagerly(
     index: Any,
 ) -> Any:
     """Fill outside of ``torch.compile``; the arguments are those of ``fill``."""
+    if sizes is None and fans is None and shape is None and index is None:
+        is_filled = _fill_decided(tensor, spec, layout, seed, name)
+        if is_filled:
+            return tensor
     owner, adapter = _fillable(tensor)
     try:
         adapter.check_target(tensor)
@@ -177,6 +208,26 @@ def fill_eagerly(
     return tensor
 
 
+def _fill_decided(tensor: Any, spec: Initializer, layout: str | None, seed: Any, name: str) -> bool:
+    """Fill a small tensor of a kind that was decided before; return False where more is to be done."""
+    adapter = registry.owner_of_plain(tensor)
+    place = None if adapter is None else adapter.plain_memory(tensor)
+    if adapter is None or place is None:
+        return False
+    decision = decided(spec, tensor.shape, layout, tensor.dtype, seed=seed, name=name)
+    if decision is None or not name:  # a random law without one is refused
+        return False
+    try:
+        decision.draw(place[1], seed, name)
+    except Exception as error:
+        if not memory.is_exhausted(error):
+            raise
+        raise ArgumentValueError(_no_memory(tuple(tensor.shape), error)) from None
+    finally:  # also where Ctrl-C comes meanwhile
+        adapter.overwrite(tensor, None)
+    return True
+
+
 def _ready(out: Any, program: Program, axes: tuple[Spans, ...] | None) -> Callable[[Any], None]:
     """Return the function of a root key that draws into host memory: all of the program, or a rank's part."""
     return run.ready(out, program) if axes is None else shard.ready(out, program, axes)
@@ -214,60 +265,6 @@ def _fillable(tensor: object) -> tuple[str, Fillable]:
         )
         raise ArgumentTypeError(msg)
     return owner, cast("Fillable", adapter)
-
-
-def program_of(
-    spec: object,
-    shape: Sequence[int] | int,
-    *,
-    name: str,
-    layout: str | None,
-    sizes: Mapping[str, int] | None,
-    fans: Fans | None,
-    index: object,
-    dtype: object,
-) -> Program:
-    """Return the program of a draw; its arguments are those of ``draw``."""
-    if callable(spec) and not isinstance(spec, Initializer):
-        msg = f"`spec` must be an Initializer, got the function {shown(spec)}: call it, as in he_normal()."
-        raise ArgumentTypeError(msg)
-    if not isinstance(spec, Initializer):
-        msg = (
-            f"`spec` must be an Initializer, such as unified_init.he_normal(), got {shown(spec)}: "
-            "from_native() reads those of other libraries."
-        )
-        raise ArgumentTypeError(msg)
-    name = checks.text("name", name)
-    lengths, element_type = checks.shape_of(shape), dtype_of(dtype)
-    if layout is not None:
-        layout = checks.text("layout", layout)
-    # Programs of 64-bit draws are not cached: each would keep a table of one or two megabytes.
-    if fans is None and element_type.bits == 32:  # noqa: PLR2004
-        program = _cached_program(spec, lengths, layout, size_items(sizes), element_type.name)
-        return named(program if index is None else _cached_part(program, entries_of(index, lengths)), name)
-    geometry = bind(lengths, layout, sizes)
-    return make_program(spec.law(geometry, fans), geometry, index=index, name=name, dtype=element_type)
-
-
-# By value: a spec, a shape and a layout are resolved once, for every index too. Not cached with fans=: 1, 1.0
-# and True compare equal but not all are valid. Each program has a table, half a megabyte at most.
-@functools.lru_cache(maxsize=64)
-def _cached_program(
-    spec: Initializer,
-    shape: tuple[int, ...],
-    layout: str | None,
-    sizes: tuple[tuple[str, int], ...],
-    dtype: str,
-) -> Program:
-    geometry = bind(shape, layout, dict(sizes) or None)
-    return make_program(spec.law(geometry, None), geometry, index=None, name="", dtype=DTYPES[dtype])
-
-
-# Also by value: each process of a sharded job draws the same few parts of the tensors of all its layers. The
-# programs are those that are cached above, which compare by identity, or the last of them that were.
-@functools.lru_cache(maxsize=64)
-def _cached_part(program: Program, entries: Entries) -> Program:
-    return indexed(program, entries)
 
 
 def backend_name(backend: str | None, device: object, dtype: object, seed: object) -> str:

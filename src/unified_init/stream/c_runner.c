@@ -353,6 +353,24 @@ void NAMED(fill, VARIANT)(
     }
 }
 
+EXPORTED void NAMED(draw, VARIANT)(
+    const Plan *plan, void *out, int64_t count, uint64_t seed, const unsigned char *digest
+);
+
+/* The first ``count`` values of a seed and a name, whose SHA-256 is ``digest``: there is none of the empty name. */
+void NAMED(draw, VARIANT)(
+    const Plan *plan, void *out, int64_t count, uint64_t seed, const unsigned char *digest
+) {
+    uint32_t k0 = (uint32_t)(seed >> 32), k1 = (uint32_t)seed;
+    if (digest != NULL) {
+        uint32_t word[2] = {0, 0};
+        for (int j = 0; j < 8; j++) word[j / 4] = word[j / 4] << 8 | digest[j];
+        threefry(&word[0], &word[1], k0, k1, k0 ^ k1 ^ PARITY);
+        k0 = word[0], k1 = word[1];
+    }
+    NAMED(fill, VARIANT)(plan, out, 0, count, k0, k1);
+}
+
 EXPORTED void NAMED(values, VARIANT)(const Plan *plan, const uint32_t *word, int64_t count, float *out);
 
 /* The float32 values of ``count`` words, whatever the plan's format: with it every word can be tried. */

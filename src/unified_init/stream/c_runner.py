@@ -18,6 +18,7 @@ import numpy as np
 
 from unified_init.stream.dtypes import name_of
 from unified_init.stream.line import line
+from unified_init.stream.memory import address_of
 from unified_init.stream.threefry import name_counter
 from unified_init.stream.walk import Walk
 
@@ -26,10 +27,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from unified_init.stream.runner import Filler, Runner
+    from unified_init.stream.runner import Filler, Runner, Writer
     from unified_init.stream.table import Table
 
-__all__ = ["INSTRUCTION_SETS", "named_key", "prepare", "runner_of", "values32"]
+__all__ = ["INSTRUCTION_SETS", "named_key", "prepare", "runner_of", "values32", "writer"]
 
 SOURCE = Path(__file__).with_name("c_runner.c")
 # Not c_runner.so, which Python would import as a module of that name.
@@ -158,15 +159,27 @@ def _prepare(function: Callable[..., None], walk: Walk, table: Table, dtype: np.
 
     def fill(out: NDArray[Any], start: int, key: tuple[int, int]) -> None:
         if out.size:  # an empty array has no address to ask for
-            function(address, _address(out.view(np.uint16) if is_foreign else out), start, out.size, *key)
+            function(address, address_of(out.view(np.uint16) if is_foreign else out), start, out.size, *key)
         _ = plan, arrays  # which the function reads
 
     return fill
 
 
-def _address(array: NDArray[Any]) -> int:
-    # A tenth of what ``array.ctypes.data`` takes, which makes an object of its own first.
-    return ctypes.addressof(ctypes.c_char.from_buffer(array))  # type: ignore[arg-type]  # arrays are buffers
+def writer(walk: Walk, table: Table, dtype: np.dtype[Any], count: int) -> Writer | None:
+    """Return the function that draws all values at an address; None for a type that NumPy converts to."""
+    if name_of(dtype) not in FORMATS:
+        return None
+    plan = _plan(walk, table, dtype)
+    arrays = (walk, table)
+    plan_address = ctypes.addressof(plan)
+
+    def write(address: int, seed: int, name: str) -> None:
+        # Its first bytes are the counter of the name, as in ``threefry.name_counter``.
+        digest = hashlib.sha256(name.encode()).digest() if name else None
+        _draw(plan_address, address, count, seed, digest)
+        _ = plan, arrays  # which the function reads
+
+    return write
 
 
 def _narrowest(fill32: Filler) -> Filler:
@@ -183,4 +196,7 @@ def _narrowest(fill32: Filler) -> Filler:
     return fill
 
 
+_draw = getattr(_library, f"draw_{INSTRUCTION_SETS[-1]}")
+_draw.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_uint64, ctypes.c_char_p]
+_draw.restype = None
 prepare = runner_of(INSTRUCTION_SETS[-1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import dataclasses
 import functools
 import math
@@ -15,6 +14,7 @@ import numpy as np
 
 from unified_init.errors import ArgumentValueError
 from unified_init.stream import numpy_runner, threefry
+from unified_init.stream.memory import address_of
 from unified_init.stream.together import together
 from unified_init.stream.walk import Walk, walk
 
@@ -24,11 +24,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unified_init.law.indexmap import IndexMap
-    from unified_init.stream.runner import Filler, Runner
+    from unified_init.stream.runner import Filler, Runner, Writer
     from unified_init.stream.table import Table
 
 __all__ = [
     "HostRunner",
+    "aligned",
     "aligned_empty",
     "c_fault",
     "check_axes",
@@ -36,6 +37,7 @@ __all__ = [
     "draw_alone",
     "fill",
     "named_key",
+    "one_call",
     "ready",
     "reserve",
     "runner_name",
@@ -59,11 +61,17 @@ SCARCE = 1 << 20  # bytes; less is not asked for ahead
 
 def aligned_empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Return an uninitialised array whose buffer frameworks can alias: 64-byte aligned."""
+    return aligned(shape, dtype)[0]
+
+
+def aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[NDArray[Any], int]:
+    """Return such an array and the address of its first value."""
     size = math.prod(shape) * dtype.itemsize
     try:
         buffer = np.empty(size + ALIGNMENT, dtype=np.uint8)
-        start = -ctypes.addressof(ctypes.c_char.from_buffer(buffer.data)) % ALIGNMENT
-        return np.ndarray(shape, dtype, buffer, start)
+        address = address_of(buffer)
+        start = -address % ALIGNMENT
+        return np.ndarray(shape, dtype, buffer, start), address + start
     except (MemoryError, ValueError, OverflowError) as error:
         msg = f"a tensor of shape {shape} takes {size} bytes, which cannot be had: {error}"
         raise ArgumentValueError(msg) from None
@@ -130,6 +138,17 @@ def ready(
         _run(flat, index, parts, way, key, table, runner or default_runner().prepare)
 
     return draw
+
+
+def one_call(index: IndexMap, table: Table, dtype: np.dtype[Any]) -> Writer | None:
+    """Return the function that draws a small tensor at an address of memory by one call of a runner.
+
+    None where more than that is needed: threads, conversions by NumPy, a runner that takes arrays only.
+    """
+    size, writer = index.size, default_runner().writer
+    if writer is None or not 0 < size < THREADS_FROM or dtype.itemsize > np.dtype(np.complex64).itemsize:
+        return None
+    return writer(_walk(index, 1), table, dtype, size)
 
 
 def _run(
@@ -236,6 +255,7 @@ class HostRunner:
     name: str
     prepare: Runner
     named_key: Callable[[tuple[int, int], str], tuple[int, int]]
+    writer: Callable[[Walk, Table, np.dtype[Any], int], Writer | None] | None = None
 
 
 def default_runner() -> HostRunner:
@@ -270,4 +290,4 @@ def _choice() -> tuple[HostRunner, str]:
     except ImportError as error:
         return HostRunner("NumPy", numpy_runner.prepare, threefry.named_key), str(error)
     name = f"C, {c_runner.INSTRUCTION_SETS[-1]}"
-    return HostRunner(name, c_runner.prepare, c_runner.named_key), ""
+    return HostRunner(name, c_runner.prepare, c_runner.named_key, c_runner.writer), ""

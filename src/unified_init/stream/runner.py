@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from unified_init.stream.table import Table
     from unified_init.stream.walk import Walk
 
-__all__ = ["Filler", "Runner"]
+__all__ = ["Filler", "Runner", "Writer"]
 
 # Called as filler(array, start, key): writes the values at the flat positions ``start``, ``start + 1``, ...
 # into a one-dimensional array.
 Filler = Callable[["NDArray[Any]", int, tuple[int, int]], None]
+# Called as writer(address, seed, name): writes all values of a program at an address of memory.
+Writer = Callable[[int, int, str], None]
 # Called as runner(walk, table, dtype): prepares all that does not depend on the key, and returns a filler.
 Runner = Callable[["Walk", "Table", "np.dtype[Any]"], Filler]
