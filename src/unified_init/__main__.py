@@ -1,0 +1,7 @@
+"""``python -m unified_init`` is the command ``unified-init``."""
+
+from __future__ import annotations
+
+from unified_init.cli import main
+
+main("python -m unified_init")
