@@ -25,6 +25,7 @@ SOURCE = Path(ui.__file__).parent
 WITHOUT_WORDS = {
     # typer.Exit carries a status; what is printed is another error's message.
     *(f"cli/{name}.py" for name in ("demo", "models", "output", "parity", "weights")),
+    "kit/plugin.py",  # usage errors of pytest, which end its own run; tests/kit/test_plugin.py reads them
     "drawing/frozen_call.py",  # hands on the message that the eager draw has
     "testing/conformity.py",  # raises its whole report
     "stream/c_runner.py",  # host catches what it raises, and warns with its words
