@@ -19,7 +19,7 @@ import nox
 nox.needs_version = ">=2025.5.1"
 nox.options.default_venv_backend = "virtualenv"  # never uv: it does not see wheels that pip finds on disk
 nox.options.reuse_venv = "yes"
-nox.options.sessions = ["lint", "types", "core-3.11", "parity", "triton", "tools", "docs"]
+nox.options.sessions = ["lint", "types", "core-3.11", "parity", "triton", "tools", "docs", "library"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
@@ -299,6 +299,15 @@ def titan(session: nox.Session) -> None:
 def matrix(session: nox.Session) -> None:
     """Compare every preset in every backend and mode, by bits and by law: ``unified-init parity``."""
     session.run(frameworks_bin(session, "unified-init"), "parity", *session.posargs, env=QUIET)
+
+
+@nox.session(venv_backend="none", requires=["frameworks"])
+def library(session: nox.Session) -> None:
+    """Test ``examples/library_matrix``, as its authors would, with all four frameworks in one process."""
+    project = "examples/library_matrix"
+    options = ("-c", f"{project}/pyproject.toml", "--ui-backends", "numpy,torch,tensorflow,jax")
+    python = frameworks_bin(session, "python")
+    session.run(python, "-m", "pytest", *options, *session.posargs, f"{project}/tests", env=QUIET)
 
 
 @nox.session(venv_backend="none", default=False, requires=["frameworks"])

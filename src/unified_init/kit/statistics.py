@@ -28,8 +28,8 @@ class Statistics:
 
     Example:
         >>> import unified_init as ui
-        >>> law = ui.he_normal().resolve((600, 600), layout="OI")
-        >>> Statistics().follows(ui.draw(ui.he_normal(), (600, 600), layout="OI", seed=0), law)
+        >>> law = ui.he_normal().resolve((700, 560), layout="OI")
+        >>> Statistics().follows(ui.draw(ui.he_normal(), (700, 560), layout="OI", seed=0), law)
     """
 
     def follows(self, sample: Any, law: Law, *, sees: float = 0.01, alpha: float = ALPHA) -> None:
