@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
+import tarfile
 from pathlib import Path
 
 import nox
@@ -168,8 +170,8 @@ def fuzz(session: nox.Session) -> None:
 def tools(session: nox.Session) -> None:
     """Test what only developers run: the generated pages, the benchmarks, the microscope."""
     python = frameworks_bin(session, "python")
-    extending = "tools/tests/test_extending.py"
-    folders = session.posargs or ("tools/pages", extending, "benchmarks/tests", "microscope/tests")
+    own = ("tools/tests/test_extending.py", "tools/tests/test_release_files.py")
+    folders = session.posargs or ("tools/pages", *own, "benchmarks/tests", "microscope/tests")
     session.run(python, "-m", "pytest", *WORKERS, *folders, env=QUIET)
 
 
@@ -226,6 +228,29 @@ def package(session: nox.Session) -> None:
         version = session.run(str(clean / BIN / "unified-init"), "--version", external=True, silent=True)
         if "(C, " not in str(version):
             session.error(f"the wheel has no C runner that works here: {version}")
+
+
+@nox.session(python=PYTHONS, default=False)
+def release(session: nox.Session) -> None:
+    """Build wheel and sdist, check what is in them, and try both where no source tree is near."""
+    session.install(*group("release"))
+    dist = Path(session.create_tmp()).absolute() / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(dist))
+    wheel, sdist = sorted(map(str, dist.iterdir()), key=lambda name: not name.endswith(".whl"))
+    session.run("twine", "check", "--strict", wheel, sdist)
+    session.run("check-wheel-contents", wheel)
+    with tarfile.open(sdist) as archive:
+        if figures := [name for name in archive.getnames() if name.endswith((".png", "figures.json"))]:
+            session.error(f"the sdist has figures: {figures}")
+    example = shutil.copytree("examples/library_matrix", dist / "example")
+    for distribution in (wheel, sdist):
+        session.install("--force-reinstall", f"{distribution}[cli,testing]", "pytest")
+        with session.chdir(example):
+            if "(C, " not in str(session.run("unified-init", "--version", silent=True)):
+                session.error(f"{distribution} has no C runner that works here")
+            session.run("unified-init", "demo", "--backend", "numpy")
+            session.run("pytest", "-q", "--ui-backends", "numpy")
 
 
 @nox.session(default=False)
