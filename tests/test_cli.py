@@ -273,7 +273,7 @@ def test_another_missing_module_is_not_hidden(five: Path, monkeypatch: pytest.Mo
     def broken(*_: object) -> None:
         raise ModuleNotFoundError(name="elsewhere")
 
-    monkeypatch.setattr(demo_command, "load", broken)
+    monkeypatch.setattr(cli, "application", broken)
     monkeypatch.setattr(sys, "argv", ["unified-init", "demo", "--model", str(five)])
     with pytest.raises(ModuleNotFoundError) as caught:
         cli.main()

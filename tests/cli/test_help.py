@@ -26,6 +26,7 @@ EXAMPLES = (
     "inspect weights --json",
     "audit weights",
     "recipes",
+    "recipes gpt2",
     "recipes gpt2 --set n_layer=12 --json",
     "save model.json --recipe torch_default --seed 0 --out weights",
     "verify weights",
@@ -131,7 +132,7 @@ def test_an_example_with_a_model_runs(line: str) -> None:
 
 
 @pytest.mark.usefixtures("folder")
-@pytest.mark.parametrize("line", EXAMPLES)
+@pytest.mark.parametrize("line", [line for line in EXAMPLES if line != "recipes gpt2"])  # needs an argument
 def test_json_is_all_of_standard_output(line: str) -> None:
     """One document, which parses, from every command that has a result."""
     words = [word for word in shlex.split(line) if word != "--json"]

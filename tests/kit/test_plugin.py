@@ -202,19 +202,23 @@ def test_wrong_initializers_fail_in_the_assertions(pytester: pytest.Pytester, ru
 
 
 @pytest.mark.usefixtures("numpy_only")
-def test_digests_are_written_compared_and_seen_to_differ(golden: Path, run: Run) -> None:
-    """Written by the option, equal in the next run, and another value fails."""
+def test_digests_are_written_compared_and_seen_to_differ(
+    golden: Path, pytester: pytest.Pytester, run: Run
+) -> None:
+    """Written by the option, equal in the next run, and another value fails; no file without digests."""
+    pytester.makepyfile(test_without="def test_fine(): pass")
     result = run("--ui-write-golden")
-    result.assert_outcomes(passed=3)
+    result.assert_outcomes(passed=4)
+    assert not golden.with_name("test_without.golden.json").exists()
     result.stdout.fnmatch_lines(["golden digests wrote: test_golden.golden.json: test_kernel[[]1]/kernel, *"])
     tree = json.loads(golden.read_text(encoding="utf-8"))
     assert list(tree["digests"]) == ["test_kernel[1]/kernel", "test_kernel[2]/kernel", "test_ones"]
     assert tree["stream"] == ui.STREAM
-    run().assert_outcomes(passed=3)
+    run().assert_outcomes(passed=4)
     tree["digests"]["test_ones"] = "0" * 64
     golden.write_text(json.dumps(tree), encoding="utf-8")
     result = run()
-    result.assert_outcomes(passed=2, failed=1)
+    result.assert_outcomes(passed=3, failed=1)
     result.stdout.fnmatch_lines(["*'test_ones' has another digest than in test_golden.golden.json: *"])
 
 

@@ -119,7 +119,11 @@ def _add_recipes(app: "typer.Typer") -> None:
     )
 
     @app.command(
-        epilog=output.examples("unified-init recipes", "unified-init recipes gpt2 --set n_layer=12 --json")
+        epilog=output.examples(
+            "unified-init recipes",
+            "unified-init recipes gpt2",
+            "unified-init recipes gpt2 --set n_layer=12 --json",
+        )
     )
     def recipes(
         name: Annotated[str | None, name_argument] = None,
