@@ -4,4 +4,5 @@ from __future__ import annotations
 
 from unified_init.cli import main
 
-main("python -m unified_init")
+if __name__ == "__main__":
+    main("python -m unified_init")

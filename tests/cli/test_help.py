@@ -208,7 +208,8 @@ def test_what_a_factory_raises_is_said_with_its_line() -> None:
 
 
 def test_python_m_is_the_command() -> None:
-    """``python -m unified_init`` runs the same application."""
+    """``python -m unified_init`` runs the same application; an import of the module runs nothing."""
+    importlib.import_module("unified_init.__main__")
     pytest.importorskip("typer", reason="needs the extra `cli`")
     command = [sys.executable, "-m", "unified_init", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
