@@ -92,7 +92,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def invoke(*arguments: object) -> Any:
     """Run ``unified-init`` in this process."""
     testing = pytest.importorskip("typer.testing", reason="needs the extra `cli`")
-    return testing.CliRunner().invoke(cli.application(), list(map(str, arguments)))
+    runner = testing.CliRunner()
+    if hasattr(runner, "mix_stderr"):  # before click 8.2 an option, and on
+        runner.mix_stderr = False
+    return runner.invoke(cli.application(), list(map(str, arguments)))
 
 
 def test_every_command_has_an_example_and_the_tests_run_it() -> None:

@@ -37,7 +37,10 @@ def _printed(command: str) -> Iterator[str]:
     from typer.testing import CliRunner  # the extra `cli`
 
     words, _, target = command.partition(" > ")
-    result = CliRunner().invoke(cli.application(), shlex.split(words)[1:])
+    runner = CliRunner()
+    if hasattr(runner, "mix_stderr"):  # before click 8.2 an option, and on
+        runner.mix_stderr = False
+    result = runner.invoke(cli.application(), shlex.split(words)[1:])
     if target:
         Path(target).write_text(result.stdout, encoding="utf-8")
         return
