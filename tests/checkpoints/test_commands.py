@@ -71,7 +71,7 @@ def test_a_config_becomes_a_proven_folder(
     assert run(monkeypatch, "inventory", config, "--out", tmp_path / "model.json") == 0  # the earlier form
     assert "21 parameters" in capsys.readouterr().out
     options = ("--recipe", "llama", "--set", "std=0.03", "--seed", 3, "--out", out, "--dtype", "bfloat16")
-    assert run(monkeypatch, "save", tmp_path / "model.json", *options) == 0
+    assert run(monkeypatch, "save", config, *options) == 0
     assert run(monkeypatch, "verify", out) == 0
     assert run(monkeypatch, "verify", out, "--all") == 0
     assert capsys.readouterr().out.splitlines()[-1] == "all 6,032 values compared, bit for bit: equal"
