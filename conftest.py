@@ -48,7 +48,7 @@ pytest_plugins = ["tests.helpers.messages"]  # --write-messages, and the compari
 OF_MODELS = tuple(
     Path(__file__).parent / path
     for path in (
-        "tests/walkers", "tests/inventory", "tests/recipes", "tests/models", "tests/checkpoints", "tests/auditing",
+        "tests/walkers", "tests/inventory", "tests/recipes", "tests/models", "tests/checkpoints", "tests/auditing", "tests/cli",
         "tools/pages/tests/test_layer_defaults_page.py", "tools/pages/tests/test_pairs_page.py",
     )
 )  # fmt: skip

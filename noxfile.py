@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
+import tarfile
 from pathlib import Path
 
 import nox
@@ -19,7 +21,9 @@ import nox
 nox.needs_version = ">=2025.5.1"
 nox.options.default_venv_backend = "virtualenv"  # never uv: it does not see wheels that pip finds on disk
 nox.options.reuse_venv = "yes"
-nox.options.sessions = ["lint", "types", "core-3.11", "parity", "triton", "tools", "javascript", "docs"]
+nox.options.sessions = [
+    "lint", "types", "core-3.11", "parity", "triton", "tools", "javascript", "docs", "library", "site",
+]  # fmt: skip
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
@@ -174,14 +178,8 @@ def fuzz(session: nox.Session) -> None:
 def tools(session: nox.Session) -> None:
     """Test what only developers run: the generated pages, the benchmarks, the microscope."""
     python = frameworks_bin(session, "python")
-    extending = "tools/tests/test_extending.py"
-    folders = session.posargs or (
-        "tools/pages",
-        "tools/site",
-        extending,
-        "benchmarks/tests",
-        "microscope/tests",
-    )
+    own = ("tools/tests/test_extending.py", "tools/tests/test_release_files.py")
+    folders = session.posargs or ("tools/pages", "tools/site", *own, "benchmarks/tests", "microscope/tests")
     session.run(python, "-m", "pytest", *WORKERS, *folders, env=QUIET)
 
 
@@ -277,6 +275,29 @@ def package(session: nox.Session) -> None:
             session.error(f"the wheel has no C runner that works here: {version}")
 
 
+@nox.session(python=PYTHONS, default=False)
+def release(session: nox.Session) -> None:
+    """Build wheel and sdist, check what is in them, and try both where no source tree is near."""
+    session.install(*group("release"))
+    dist = Path(session.create_tmp()).absolute() / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(dist))
+    wheel, sdist = sorted(map(str, dist.iterdir()), key=lambda name: not name.endswith(".whl"))
+    session.run("twine", "check", "--strict", wheel, sdist)
+    session.run("check-wheel-contents", wheel)
+    with tarfile.open(sdist) as archive:
+        if figures := [name for name in archive.getnames() if name.endswith((".png", "figures.json"))]:
+            session.error(f"the sdist has figures: {figures}")
+    example = shutil.copytree("examples/library_matrix", dist / "example")
+    for distribution in (wheel, sdist):
+        session.install("--force-reinstall", f"{distribution}[cli,testing]", "pytest")
+        with session.chdir(example):
+            if "(C, " not in str(session.run("unified-init", "--version", silent=True)):
+                session.error(f"{distribution} has no C runner that works here")
+            session.run("unified-init", "demo", "--backend", "numpy")
+            session.run("pytest", "-q", "--ui-backends", "numpy")
+
+
 @nox.session(default=False)
 def wheels(session: nox.Session) -> None:
     """Build the sdist, and a wheel for each platform, with a compiler for all of them: into ``dist/``."""
@@ -348,6 +369,15 @@ def titan(session: nox.Session) -> None:
 def matrix(session: nox.Session) -> None:
     """Compare every preset in every backend and mode, by bits and by law: ``unified-init parity``."""
     session.run(frameworks_bin(session, "unified-init"), "parity", *session.posargs, env=QUIET)
+
+
+@nox.session(venv_backend="none", requires=["frameworks"])
+def library(session: nox.Session) -> None:
+    """Test ``examples/library_matrix``, as its authors would, with all four frameworks in one process."""
+    project = "examples/library_matrix"
+    options = ("-c", f"{project}/pyproject.toml", "--ui-backends", "numpy,torch,tensorflow,jax")
+    python = frameworks_bin(session, "python")
+    session.run(python, "-m", "pytest", *options, *session.posargs, f"{project}/tests", env=QUIET)
 
 
 @nox.session(venv_backend="none", default=False, requires=["frameworks"])

@@ -18,6 +18,7 @@ from tests.helpers.messages import refused
 import unified_init as ui
 from unified_init import cli
 from unified_init.backends.registry import NAMES
+from unified_init.cli import demo as demo_command
 from unified_init.parity.demo import (
     DemoModel,
     DemoTensor,
@@ -97,7 +98,7 @@ def test_load_reads_names_shapes_layouts_and_specs(five: Path) -> None:
 @pytest.mark.usefixtures("twins")
 def test_agreement_is_said_in_one_line_and_exits_zero(five: Path) -> None:
     """Two backends with the same bits: one line with tensors, values and backends, and the digest."""
-    result = demo("--json", five, "--seed", 3)
+    result = demo("--model", five, "--seed", 3)
     assert result.exit_code == 0, result.output
     assert "All agree, bit for bit: 5 tensors, 124 values, the same in 2 backends (numpy, torch)" in (
         result.output.splitlines()
@@ -116,8 +117,8 @@ def test_disagreement_names_the_tensor_and_exits_one(five: Path, monkeypatch: py
             return outcome
         return dataclasses.replace(outcome, digests=(outcome.digests[0], "0" * 64, *outcome.digests[2:]))
 
-    monkeypatch.setattr(cli, "measure", wrong)
-    result = demo("--json", five)
+    monkeypatch.setattr(demo_command, "measure", wrong)
+    result = demo("--model", five)
     assert result.exit_code == 1
     assert "DISAGREE: 1 of 5 tensors, 124 values differ between numpy, torch: kernel" in result.output
     assert "SHA-256 over" not in result.output
@@ -137,7 +138,7 @@ def test_a_wrong_bit_in_a_drawn_value_is_a_disagreement(five: Path, monkeypatch:
         return array
 
     monkeypatch.setattr(ui, "draw", flip)
-    result = demo("--json", five)
+    result = demo("--model", five)
     assert result.exit_code == 1
     assert "1 of 5 tensors" in result.output
     assert "residual" in result.output
@@ -159,7 +160,7 @@ def test_one_backend_has_nothing_to_compare_and_is_no_failure(
 ) -> None:
     """With NumPy alone the demo runs, says so, and says how to add the others."""
     monkeypatch.setattr(ui, "backends", lambda: ("numpy",))
-    result = demo("--json", five)
+    result = demo("--model", five)
     assert result.exit_code == 0, result.output
     assert "Nothing to compare: 5 tensors, 124 values in 1 backend (numpy)" in result.output
     assert (
@@ -176,8 +177,8 @@ def test_nothing_is_missing_when_all_are_installed() -> None:
 @pytest.mark.usefixtures("twins")
 def test_backend_selects(five: Path) -> None:
     """``--backend`` runs that one alone; repeated, the order is the usual one."""
-    assert "in 1 backend (torch)" in demo("--json", five, "--backend", "torch").output
-    both = demo("--json", five, "--backend", "torch", "--backend", "numpy")
+    assert "in 1 backend (torch)" in demo("--model", five, "--backend", "torch").output
+    both = demo("--model", five, "--backend", "torch", "--backend", "numpy")
     assert "in 2 backends (numpy, torch)" in both.output
 
 
@@ -186,7 +187,7 @@ def test_a_requested_backend_that_is_missing_fails(five: Path) -> None:
     """Asked for and not there: the command to install it, and exit code 2."""
     with refused(ui.ArgumentValueError) as caught:
         select(["jax"], ["numpy", "torch"])
-    result = demo("--json", five, "--backend", "jax")
+    result = demo("--model", five, "--backend", "jax")
     assert result.exit_code == 2
     assert str(caught.value) in result.output
 
@@ -195,7 +196,7 @@ def test_an_unknown_backend_fails(five: Path) -> None:
     """A name that is none of the four is refused, with the four."""
     with refused(ui.ArgumentValueError) as caught:
         select(["cupy"], ["numpy"])
-    result = demo("--json", five, "--backend", "cupy")
+    result = demo("--model", five, "--backend", "cupy")
     assert result.exit_code == 2
     assert str(caught.value) in result.output
 
@@ -223,7 +224,7 @@ def test_a_file_that_is_no_json_is_refused(five: Path) -> None:
     varying = rf"{re.escape(str(five))}|(?<=JSONDecodeError: ).*"
     with refused(ui.ArgumentValueError, hidden=varying) as caught:
         load(five)
-    result = demo("--json", five)
+    result = demo("--model", five)
     assert result.exit_code == 2
     assert result.output == f"{caught.value}\n"
 
@@ -257,10 +258,10 @@ def test_without_typer_or_rich_the_command_says_how_to_install_them(
         return real(name, *args, **options)
 
     monkeypatch.setattr(builtins, "__import__", absent)
-    monkeypatch.setattr(sys, "argv", ["unified-init", "demo", "--json", str(five)])
+    monkeypatch.setattr(sys, "argv", ["unified-init", "demo", "--model", str(five)])
     with pytest.raises(SystemExit) as stop:
         cli.main()
-    assert stop.value.code == 1
+    assert stop.value.code == 2
     expected = 'unified-init needs typer and rich to run: pip install "unified-init[cli]"\n'
     assert capsys.readouterr().err == expected
 
@@ -272,18 +273,11 @@ def test_another_missing_module_is_not_hidden(five: Path, monkeypatch: pytest.Mo
     def broken(*_: object) -> None:
         raise ModuleNotFoundError(name="elsewhere")
 
-    monkeypatch.setattr(cli, "load", broken)
-    monkeypatch.setattr(sys, "argv", ["unified-init", "demo", "--json", str(five)])
+    monkeypatch.setattr(cli, "application", broken)
+    monkeypatch.setattr(sys, "argv", ["unified-init", "demo", "--model", str(five)])
     with pytest.raises(ModuleNotFoundError) as caught:
         cli.main()
     assert caught.value.name == "elsewhere"
-
-
-def test_help_names_both_commands() -> None:
-    """What ``unified-init --help`` lists."""
-    result = invoke("--help")
-    assert result.exit_code == 0, result.output
-    assert [name for name in ("demo", "parity") if f" {name} " in result.output] == ["demo", "parity"]
 
 
 def test_importing_the_command_line_imports_no_extra() -> None:
@@ -296,7 +290,7 @@ def test_importing_the_command_line_imports_no_extra() -> None:
 @pytest.mark.needs("torch", "tensorflow", "jax")
 def test_all_four_backends_agree(five: Path) -> None:
     """The real thing on five tensors, nothing pretended."""
-    result = demo("--json", five)
+    result = demo("--model", five)
     assert result.exit_code == 0, result.output
     assert "the same in 4 backends (numpy, torch, tensorflow, jax)" in result.output
     assert "Not installed" not in result.output

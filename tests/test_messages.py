@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 SOURCE = Path(ui.__file__).parent
 WITHOUT_WORDS = {
-    "cli/weights.py",  # the same, and what options are refused with, which tests of the command read
-    "cli/__init__.py",  # typer.Exit carries a status; what is printed is another error's message
+    # typer.Exit carries a status; what is printed is another error's message.
+    *(f"cli/{name}.py" for name in ("demo", "models", "output", "parity", "weights")),
+    "kit/plugin.py",  # usage errors of pytest, which end its own run; tests/kit/test_plugin.py reads them
     "drawing/frozen_call.py",  # hands on the message that the eager draw has
     "testing/conformity.py",  # raises its whole report
     "stream/c_runner.py",  # host catches what it raises, and warns with its words

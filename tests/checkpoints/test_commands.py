@@ -68,10 +68,10 @@ def test_a_config_becomes_a_proven_folder(
 
     config, out = tmp_path / "config.json", tmp_path / "weights"
     config.write_text(json.dumps(CONFIG), encoding="utf-8")
-    assert run(monkeypatch, "inventory", config, "--out", tmp_path / "model.json") == 0
+    assert run(monkeypatch, "inventory", config, "--out", tmp_path / "model.json") == 0  # the earlier form
     assert "21 parameters" in capsys.readouterr().out
     options = ("--recipe", "llama", "--set", "std=0.03", "--seed", 3, "--out", out, "--dtype", "bfloat16")
-    assert run(monkeypatch, "init", tmp_path / "model.json", *options) == 0
+    assert run(monkeypatch, "save", config, *options) == 0
     assert run(monkeypatch, "verify", out) == 0
     assert run(monkeypatch, "verify", out, "--all") == 0
     assert capsys.readouterr().out.splitlines()[-1] == "all 6,032 values compared, bit for bit: equal"
@@ -128,7 +128,7 @@ def test_wrong_arguments_end_with_status_2(
         (("--recipe", recipe, "--dtype", "int8"), "`dtype` must be one of"),
         (("--recipe", tmp_path / "none.json"), "No such file"),
     ):
-        assert run(monkeypatch, "init", model, *arguments, "--out", out) == 2
+        assert run(monkeypatch, "save", model, *arguments, "--out", out) == 2
         assert words in capsys.readouterr().err
     assert not out.exists()
     (tmp_path / "empty").mkdir()

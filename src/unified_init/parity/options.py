@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unified_init.core import checks
@@ -19,9 +18,7 @@ if TYPE_CHECKING:
     from unified_init.parity.matrix import Entry
 
 __all__ = [
-    "STDOUT",
     "absent",
-    "check_writable",
     "false_alarms",
     "remedy",
     "select_entries",
@@ -30,7 +27,6 @@ __all__ = [
 
 COMPILED = "c"  # what is missing where no compiler was
 BUILD = "install unified-init again where there is a C compiler"
-STDOUT = "-"  # this name of a file stands for standard output
 
 
 def absent(variant: Variant) -> str | None:
@@ -90,19 +86,3 @@ def false_alarms(alpha: float) -> float:
         msg = f"`--alpha` must lie between 0 and 1, got {alpha!r}."
         raise ArgumentValueError(msg)
     return alpha
-
-
-def check_writable(path: str | None) -> None:
-    """Refuse a path that cannot be written, before minutes are spent. An existing file is not changed.
-
-    Raises:
-        ArgumentValueError: it cannot be opened.
-    """
-    if path in {None, STDOUT}:
-        return
-    try:
-        with Path(path).open("a", encoding="utf-8"):
-            pass
-    except OSError as error:
-        msg = f"`--json` must be a file that can be written, or -, got {path!r}: {error.strerror}."
-        raise ArgumentValueError(msg) from error

@@ -6,18 +6,15 @@ The table needs the extra ``cli`` (rich), which is imported when it is made.
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import math
 import platform
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import unified_init as ui
 from unified_init.backends import registry
-from unified_init.errors import ArgumentValueError
 from unified_init.parity.matrix import measure
-from unified_init.parity.options import STDOUT, absent, remedy
+from unified_init.parity.options import absent, remedy
 from unified_init.parity.variants import Variant
 
 if TYPE_CHECKING:
@@ -41,7 +38,6 @@ __all__ = [
     "verdict",
     "versions",
     "versions_line",
-    "write",
 ]
 
 WIDTH = 100  # of the table where no terminal says
@@ -201,19 +197,6 @@ def lines(matrix: Matrix, encoding: str) -> list[str]:
     """Return the lines below the table, the verdict last."""
     optional = (laws_line(matrix), missing_line(matrix.missing))
     return [legend(encoding), versions_line(), *filter(None, optional), *verdict(matrix)]
-
-
-def write(matrix: Matrix, path: str) -> None:
-    """Write the matrix as JSON to a file, or to standard output."""
-    text = json.dumps(tree(matrix), indent=1, allow_nan=False) + "\n"
-    if path == STDOUT:
-        sys.stdout.write(text)
-    else:
-        try:
-            Path(path).write_text(text, encoding="utf-8")
-        except OSError as error:  # a disk that is full, say
-            msg = f"`--json` could not be written to {path!r}: {error.strerror}."
-            raise ArgumentValueError(msg) from error
 
 
 def tree(matrix: Matrix) -> dict[str, Any]:

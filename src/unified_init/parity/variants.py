@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from unified_init.stream.program import Program
     from unified_init.stream.runner import Runner
 
-__all__ = ["COMPILED", "DEFAULTS", "EAGER", "Variant", "draw", "reference"]
+__all__ = ["COMPILED", "DEFAULTS", "EAGER", "MODES", "Variant", "compiled", "draw", "reference"]
 
 # ruff: noqa: ANN401  # options of ``draw``, and tensors of any framework
 
@@ -65,6 +65,12 @@ EAGER = (
 # Without torch.compile, which takes seconds to compile each draw.
 COMPILED = (Variant.TENSORFLOW_FUNCTION, Variant.TENSORFLOW_XLA, Variant.JAX_JIT)
 
+# How users run their own functions; the others are ways inside this library.
+MODES = (
+    Variant.NUMPY, Variant.TORCH, Variant.TORCH_COMPILE, Variant.TENSORFLOW, *COMPILED[:2], Variant.JAX,
+    Variant.JAX_JIT,
+)  # fmt: skip
+
 # The defaults of the arguments of ``draw``.
 DEFAULTS: dict[str, Any] = {
     "name": "", "layout": None, "sizes": None, "fans": None, "index": None, "dtype": "float32",
@@ -106,13 +112,11 @@ def draw(
 
             tensor = _on_runner(program, seed, c_runner.prepare)
         case Variant.TORCH_COMPILE:
-            tensor = _torch_compiled(public)
+            tensor = compiled(variant, public)()
         case Variant.TENSORFLOW_GRAPH:
             tensor = trace.draw(adapter.OPS, program, key, trace.inline(adapter.OPS))  # not compiled
-        case Variant.TENSORFLOW_FUNCTION:
-            tensor = _tensorflow_compiled(adapter, program, key, public, xla=False)
-        case Variant.TENSORFLOW_XLA:
-            tensor = _tensorflow_compiled(adapter, program, key, public, xla=True)
+        case Variant.TENSORFLOW_FUNCTION | Variant.TENSORFLOW_XLA:
+            tensor = _tensorflow_compiled(variant, adapter, program, key, public)
         case Variant.JAX_JIT | Variant.NUMPY_GRAPH | Variant.TORCH_GRAPH:
             tensor = adapter.trace(program, key, None)
         case _:
@@ -120,21 +124,34 @@ def draw(
     return np.asarray(adapter.to_numpy(tensor))
 
 
-def _torch_compiled(public: Callable[[], Any]) -> Any:
-    import torch
+def compiled(variant: Variant, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function as a mode of ``MODES`` runs it: itself where the mode is eager."""
+    result: Callable[..., Any] = function
+    match variant:
+        case Variant.TORCH_COMPILE:
+            import torch
 
-    # Dynamo compiles the same lines anew for each spec, and stops after eight times.
-    torch.compiler.reset()
-    return torch.compile(public, fullgraph=True)()
+            # Dynamo compiles the same lines anew for each spec, and stops after eight times.
+            torch.compiler.reset()
+            result = torch.compile(function, fullgraph=True)
+        case Variant.TENSORFLOW_FUNCTION | Variant.TENSORFLOW_XLA:
+            import tensorflow as tf
+
+            xla = variant is Variant.TENSORFLOW_XLA
+            result = tf.function(function, jit_compile=xla, autograph=False)
+        case Variant.JAX_JIT:
+            import jax
+
+            result = jax.jit(function)
+    return result
 
 
 def _tensorflow_compiled(
-    adapter: Any, program: Program, key: tuple[int, int], public: Callable[[], Any], *, xla: bool
+    variant: Variant, adapter: Any, program: Program, key: tuple[int, int], public: Callable[[], Any]
 ) -> Any:
-    import tensorflow as tf
-
     if program.table is None:  # nothing to share a compilation with
-        return tf.function(public, jit_compile=xla, autograph=False)()
+        return compiled(variant, public)()
+    xla = variant is Variant.TENSORFLOW_XLA
     stream_key = graph.named_key(adapter.OPS, key, program.name)
     args = adapter._as_tensors(graph.arguments(program.table))  # noqa: SLF001  # as the adapter calls it
     return adapter.compiled(program.index, program.dtype.name, xla=xla)(stream_key, args)

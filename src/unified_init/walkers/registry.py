@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from unified_init.core import peers
 from unified_init.errors import ArgumentTypeError, BackendError
+from unified_init.walkers.stored import Stored
 from unified_init.walkers.trees import Haiku, Linen
 
 if TYPE_CHECKING:
@@ -100,6 +101,8 @@ def _name_of(model: object) -> str | None:
         return "flax.linen_walker"
     if isinstance(model, Haiku):
         return "haiku.walker"
+    if isinstance(model, Stored):
+        return "stored"
     return next((walker for path, walker in WALKERS if peers.is_a(model, path)), None)
 
 
