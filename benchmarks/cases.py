@@ -37,7 +37,7 @@ GROUPS = (
 )
 IN_PLACE, RETURNED, TRACED, FLOOR = "in place", "returned", "traced", "in place, against a plain fill"
 STARTED = "from process start"
-IMPORTED = "import of the framework alone"  # what no library that uses the framework can go below
+IMPORTED = "import of the framework only"  # what no library that uses the framework can go below
 WHOLE = "every parameter again"
 AUDITED = "audited, against drawing it"
 CPU = ", CPU time"  # of all threads, and not the time that passes
