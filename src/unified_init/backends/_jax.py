@@ -199,10 +199,14 @@ def _vectorizes_tables() -> bool:
         return False
 
 
+def _unrolled(count: int, step: Callable[[Any, Any], Any], state: Any) -> Any:
+    once = jax.jit(step)  # traced and lowered for the first number, and called for the others
+    return graph.unrolled(count, lambda number, now: once(np.int32(number), now), state)
+
+
 def _repeat(count: int, step: Callable[[Any, Any], Any], state: Any) -> Any:
     if _vectorizes_tables() or not state[0].ndim:  # scalars are keys
-        once = jax.jit(step)  # traced and lowered for the first number, and called for the others
-        return graph.unrolled(count, lambda number, now: once(np.int32(number), now), state)
+        return _unrolled(count, step, state)
     return jax.lax.fori_loop(np.int32(0), np.int32(count), step, state)
 
 
@@ -225,15 +229,6 @@ def _rotate(x: Any, distance: int) -> Any:
     return jax.lax.bitwise_or(jax.lax.shift_left(x, left), jax.lax.shift_right_logical(x, right))
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _shared(function: Callable[..., Any], fixed: tuple[tuple[str, Any], ...], *arrays: Any) -> Any:
-    return function(OPS, *arrays, **dict(fixed))
-
-
-def _call(function: Callable[..., Any], *arrays: Any, **fixed: Any) -> Any:
-    return _shared(function, tuple(fixed.items()), *arrays)
-
-
 NAMESPACE = SimpleNamespace(
     **{name: getattr(jnp, name) for name in (
         "arange", "reshape", "permute_dims", "concat", "minimum", "maximum", "sqrt", "abs", "sum",
@@ -247,17 +242,33 @@ NAMESPACE = SimpleNamespace(
     linalg=SimpleNamespace(inv=jnp.linalg.inv, diagonal=_linalg_diagonal),
 )  # fmt: skip
 
-OPS = SimpleNamespace(
-    xp=NAMESPACE,
-    cast=jax.lax.convert_element_type,
-    bits=jax.lax.bitcast_convert_type,
-    take=_take,
-    complex=jax.lax.complex,
-    constant=_constant,
-    repeat=_repeat,
-    rotate=_rotate,
-    call=_call,
-)
+
+def _operations(repeat: Callable[..., Any]) -> Any:
+    functions: Any = SimpleNamespace(
+        xp=NAMESPACE,
+        cast=jax.lax.convert_element_type,
+        bits=jax.lax.bitcast_convert_type,
+        take=_take,
+        complex=jax.lax.complex,
+        constant=_constant,
+        repeat=repeat,
+        rotate=_rotate,
+    )
+
+    @functools.partial(jax.jit, static_argnums=(0, 1))
+    def shared(function: Callable[..., Any], fixed: tuple[tuple[str, Any], ...], *arrays: Any) -> Any:
+        return function(functions, *arrays, **dict(fixed))
+
+    def call(function: Callable[..., Any], *arrays: Any, **fixed: Any) -> Any:
+        return shared(function, tuple(fixed.items()), *arrays)
+
+    functions.call = call
+    return functions
+
+
+OPS = _operations(_repeat)
+# Without a look-up behind them, unrolled rounds are a vectorized loop on every CPU.
+LINE_OPS = _operations(_unrolled)
 
 
 def ops(target: Any) -> Ops:
@@ -272,7 +283,7 @@ def compiled(key: Key, args: graph.Arguments, index: IndexMap, dtype: str) -> ja
     columns, numbers, unit = jax.tree.map(jnp.asarray, args)  # they are NumPy's under jax.disable_jit()
     # Entry by entry without the checks of an index, which take as long as the rounds do.
     entries = [jax.lax.index_in_dim(numbers, i, keepdims=False) for i in range(numbers.size)]
-    return graph.elementwise(OPS, key, (columns, entries, unit), index, dtype)
+    return graph.elementwise(OPS if columns else LINE_OPS, key, (columns, entries, unit), index, dtype)
 
 
 def _traced(key: Key, table: Table, index: IndexMap, dtype: str) -> jax.Array:
