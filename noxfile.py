@@ -308,6 +308,8 @@ def wheels(session: nox.Session) -> None:
         session.run(
             "python", "-m", "build", "--wheel", env={"CC": compiler, "UNIFIED_INIT_PLATFORM": platform}
         )
+        if not list(Path("dist").glob(f"*-{platform}.whl")):  # a build without a library succeeds
+            session.error(f"The C runner was not compiled for {platform}.")
     session.run("twine", "check", "--strict", *map(str, sorted(Path("dist").iterdir())))
 
 

@@ -91,7 +91,7 @@ NAMESPACE = SimpleNamespace(
 def ops(target: None) -> Ops:
     """Return what the graph program needs."""
     del target
-    functions = SimpleNamespace(
+    functions: Any = SimpleNamespace(
         xp=NAMESPACE,
         cast=lambda x, dtype: x.astype(_dtype(dtype)),
         bits=lambda x, dtype: mx.view(x, _dtype(dtype)),
@@ -99,6 +99,8 @@ def ops(target: None) -> Ops:
         complex=lambda real, imag: real + 1j * imag,
         constant=lambda array: adopt(np.asarray(array), None),
         repeat=graph.unrolled,
+        rotate=lambda x, distance: graph.rotated(functions, x, distance),
+        call=lambda function, *arrays, **fixed: function(functions, *arrays, **fixed),
     )
     return cast("Ops", functions)
 

@@ -76,6 +76,9 @@ def test_rolled_rounds_work_in_every_transformation() -> None:
         assert np.asarray(jax.jit(wide)(keys[0])).tobytes() == whole.tobytes()
         with jax.disable_jit():
             assert np.asarray(jax.vmap(draw)(keys)).tobytes() == expected.tobytes()
+        # Nothing is looked up behind the rounds of a uniform law.
+        uniform = jax.jit(lambda key: ui.draw(ui.uniform(0.0, 1.0), SHAPE, seed=key))
+        assert "while" not in uniform.lower(keys[0]).as_text()
     with rounds(rolled=False):
         assert "while" not in jax.jit(draw).lower(keys[0]).as_text()
 

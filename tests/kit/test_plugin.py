@@ -310,7 +310,8 @@ UNRELATED = """
 """
 LIGHT = {
     "unified_init", "unified_init.backends", "unified_init.backends.registry", "unified_init.core",
-    "unified_init.core.checks", "unified_init.core.peers", "unified_init.core.reprs", "unified_init.errors",
+    "unified_init.core.checks", "unified_init.core.imports", "unified_init.core.keras_registration",
+    "unified_init.core.peers", "unified_init.core.reprs", "unified_init.errors",
     "unified_init.kit", "unified_init.kit.plugin",
 }  # fmt: skip
 

@@ -163,6 +163,8 @@ def logical_shift(x: Any, distance: Any) -> Any:
         ),
         ({"ops": ops(cast=lambda x, dtype: np.trunc(x).astype(dtype) & ~1)}, "int32 cast to float32 "),
         ({"ops": ops(constant=lambda array: np.asarray(array).astype(np.int64))}, "int32 + must wrap: "),
+        ({"ops": ops(rotate=lambda x, distance: x)}, "int32 rotate: "),
+        ({"ops": ops(call=lambda function, *arrays, **fixed: arrays)}, "int32 call: "),
         ({"ops": ops(repeat=lambda count, step, state: state)}, "int32 repeat: "),
         (
             {"trace": lambda program, key, target: adopt(np.zeros(program.index.shape, np.float32), target)},
@@ -186,6 +188,8 @@ def logical_shift(x: Any, distance: Any) -> Any:
         "shift",
         "cast",
         "promoted",
+        "unrotated",
+        "uncalled",
         "unrepeated",
         "zeros",
         "raises",

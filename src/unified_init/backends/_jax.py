@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from unified_init.backends.protocol import Key, Ops
     from unified_init.law.indexmap import IndexMap
     from unified_init.stream.program import Program
+    from unified_init.stream.table import Table
 
 # ruff: noqa: ANN401
 
@@ -198,32 +199,76 @@ def _vectorizes_tables() -> bool:
         return False
 
 
+def _unrolled(count: int, step: Callable[[Any, Any], Any], state: Any) -> Any:
+    once = jax.jit(step)  # traced and lowered for the first number, and called for the others
+    return graph.unrolled(count, lambda number, now: once(np.int32(number), now), state)
+
+
 def _repeat(count: int, step: Callable[[Any, Any], Any], state: Any) -> Any:
     if _vectorizes_tables() or not state[0].ndim:  # scalars are keys
-        return graph.unrolled(count, step, state)
+        return _unrolled(count, step, state)
     return jax.lax.fori_loop(np.int32(0), np.int32(count), step, state)
+
+
+def _shift(
+    by_int: Callable[[Any, Any], Any], by_array: Callable[[Any, Any], Any]
+) -> Callable[[Any, Any], Any]:
+    """Return a shift; by a Python int it is a primitive of JAX, which is traced in a third of the time."""
+
+    def shift(x: Any, distance: Any) -> Any:
+        if isinstance(distance, int) and isinstance(x, jax.Array):
+            return by_int(x, x.dtype.type(distance))
+        return by_array(x, distance)
+
+    return shift
+
+
+def _rotate(x: Any, distance: int) -> Any:
+    # Two shifts of unsigned words, which compilers know for a rotation.
+    left, right = np.int32(distance), np.int32(32 - distance)
+    return jax.lax.bitwise_or(jax.lax.shift_left(x, left), jax.lax.shift_right_logical(x, right))
 
 
 NAMESPACE = SimpleNamespace(
     **{name: getattr(jnp, name) for name in (
         "arange", "reshape", "permute_dims", "concat", "minimum", "maximum", "sqrt", "abs", "sum",
         "where", "zeros", "zeros_like", "ones_like", "broadcast_to", "argsort", "eye", "tril",
-        "triu", "bitwise_left_shift", "bitwise_right_shift",
+        "triu",
     )},
+    bitwise_left_shift=_shift(jax.lax.shift_left, jnp.bitwise_left_shift),
+    bitwise_right_shift=_shift(jax.lax.shift_right_arithmetic, jnp.bitwise_right_shift),
     # The default precision of a matrix product is a flag of the process, and low on accelerators.
     matmul=functools.partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST),
     linalg=SimpleNamespace(inv=jnp.linalg.inv, diagonal=_linalg_diagonal),
 )  # fmt: skip
 
-OPS = SimpleNamespace(
-    xp=NAMESPACE,
-    cast=jax.lax.convert_element_type,
-    bits=jax.lax.bitcast_convert_type,
-    take=_take,
-    complex=jax.lax.complex,
-    constant=_constant,
-    repeat=_repeat,
-)
+
+def _operations(repeat: Callable[..., Any]) -> Any:
+    functions: Any = SimpleNamespace(
+        xp=NAMESPACE,
+        cast=jax.lax.convert_element_type,
+        bits=jax.lax.bitcast_convert_type,
+        take=_take,
+        complex=jax.lax.complex,
+        constant=_constant,
+        repeat=repeat,
+        rotate=_rotate,
+    )
+
+    @functools.partial(jax.jit, static_argnums=(0, 1))
+    def shared(function: Callable[..., Any], fixed: tuple[tuple[str, Any], ...], *arrays: Any) -> Any:
+        return function(functions, *arrays, **dict(fixed))
+
+    def call(function: Callable[..., Any], *arrays: Any, **fixed: Any) -> Any:
+        return shared(function, tuple(fixed.items()), *arrays)
+
+    functions.call = call
+    return functions
+
+
+OPS = _operations(_repeat)
+# Without a look-up behind them, unrolled rounds are a vectorized loop on every CPU.
+LINE_OPS = _operations(_unrolled)
 
 
 def ops(target: Any) -> Ops:
@@ -235,8 +280,15 @@ def ops(target: Any) -> Ops:
 @functools.partial(jax.jit, static_argnums=(2, 3))
 def compiled(key: Key, args: graph.Arguments, index: IndexMap, dtype: str) -> jax.Array:
     """Run the graph program, compiled once per shape and type: key and table are arguments."""
-    args = jax.tree.map(jnp.asarray, args)  # they are NumPy's under jax.disable_jit()
-    return graph.elementwise(OPS, key, args, index, dtype)
+    columns, numbers, unit = jax.tree.map(jnp.asarray, args)  # they are NumPy's under jax.disable_jit()
+    # Entry by entry without the checks of an index, which take as long as the rounds do.
+    entries = [jax.lax.index_in_dim(numbers, i, keepdims=False) for i in range(numbers.size)]
+    return graph.elementwise(OPS if columns else LINE_OPS, key, (columns, entries, unit), index, dtype)
+
+
+def _traced(key: Key, table: Table, index: IndexMap, dtype: str) -> jax.Array:
+    """Run the graph program in a trace. CPUs compute a line faster than they look it up."""
+    return compiled(key, graph.arguments(table, by_line=jax.default_backend() == "cpu"), index, dtype)
 
 
 @_refusals()
@@ -249,7 +301,7 @@ def trace(program: Program, key: Key | None, target: Any) -> jax.Array:
         mesh = placement.explicit_mesh(key[0] if key is not None and is_traced_key else None)
         target = mesh and placement.replicated(mesh, len(program.index.shape))
     if target is None:
-        return trace_program(OPS, program, key, compiled)
+        return trace_program(OPS, program, key, _traced)
     if is_traced_key or placement.tracing():
         return _trace_placed(program, key, target, is_traced_key=is_traced_key)
     shape = program.index.shape
@@ -259,8 +311,9 @@ def trace(program: Program, key: Key | None, target: Any) -> jax.Array:
     if math.prod(shape) <= SENT or not placement.reachable(target):
         return placement.put(on_host(program, key), target)
 
-    def run(stream_key: Key, args: graph.Arguments, index: IndexMap, dtype: str) -> jax.Array:
-        return compiled(*jax.device_put((stream_key, args), target), index, dtype)
+    def run(stream_key: Key, table: Table, index: IndexMap, dtype: str) -> jax.Array:
+        arguments = jax.device_put((stream_key, graph.arguments(table)), target)
+        return compiled(*arguments, index, dtype)
 
     return jax.device_put(trace_program(OPS, program, key, run), target)
 
@@ -296,10 +349,10 @@ def reserve(shape: tuple[int, ...], dtype: str, target: Any) -> None:
 def _trace_placed(program: Program, key: Key | None, target: Any, *, is_traced_key: bool) -> jax.Array:
     """Run the graph program in a trace, with a sharding or on a device."""
     if isinstance(target, jax.Device):
-        return jax.device_put(trace_program(OPS, program, key, compiled), target)
+        return jax.device_put(trace_program(OPS, program, key, _traced), target)
 
     def run(*words: Any) -> jax.Array:  # traced words are arguments: the function may run under another mesh
-        return trace_program(OPS, program, words or key, compiled)
+        return trace_program(OPS, program, words or key, _traced)
 
     words = cast("tuple[Any, ...]", key) if is_traced_key else ()
     return placement.constrained(run, words, target, program.index.shape)

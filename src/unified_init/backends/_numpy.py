@@ -70,7 +70,7 @@ def _complex(real: Any, imag: Any) -> Any:
     return pair.view(f"complex{16 * pair.dtype.itemsize}")[..., 0]
 
 
-OPS = SimpleNamespace(
+OPS: Any = SimpleNamespace(
     xp=np,  # its main namespace is the array API
     cast=_cast,
     bits=lambda x, dtype: np.asarray(x).view(dtype),
@@ -78,6 +78,8 @@ OPS = SimpleNamespace(
     complex=_complex,
     constant=np.asarray,
     repeat=graph.unrolled,
+    rotate=lambda x, distance: graph.rotated(OPS, x, distance),
+    call=lambda function, *arrays, **fixed: function(OPS, *arrays, **fixed),
 )
 
 

@@ -20,11 +20,14 @@ from unified_init.stream.dtypes import DTYPES, name_of
 from unified_init.stream.threefry import root_key as int_root_key
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from unified_init.backends.protocol import Key, Ops
     from unified_init.law.indexmap import IndexMap
     from unified_init.stream.program import Program
+    from unified_init.stream.table import Table
 
 # ruff: noqa: ANN401
 
@@ -151,7 +154,29 @@ class Namespace:
         return tf.bitwise.right_shift(x, tf.cast(distance, x.dtype))
 
 
-OPS = SimpleNamespace(
+@functools.lru_cache(maxsize=256)
+def _shared(
+    function: Callable[..., Any], fixed: tuple[tuple[str, Any], ...], kinds: tuple[tuple[int, tf.DType], ...]
+) -> Any:
+    """Return a part of the graph program as a function of TensorFlow, traced once for all lengths of axes."""
+
+    def run(*arrays: tf.Tensor) -> Any:
+        return function(OPS, *arrays, **dict(fixed))
+
+    signature = [tf.TensorSpec([None] * rank, dtype) for rank, dtype in kinds]
+    return tf.function(run, input_signature=signature, autograph=False)
+
+
+def _call(function: Callable[..., Any], *arrays: tf.Tensor, **fixed: Any) -> Any:
+    kinds = tuple((array.shape.rank, array.dtype) for array in arrays)
+    results = _shared(function, tuple(fixed.items()), kinds)(*arrays)
+    if not fixed:
+        for result in results:
+            result.set_shape(arrays[-1].shape)
+    return results
+
+
+OPS: Any = SimpleNamespace(
     xp=Namespace,
     cast=tf.cast,
     bits=tf.bitcast,
@@ -159,6 +184,8 @@ OPS = SimpleNamespace(
     complex=tf.complex,
     constant=tf.constant,
     repeat=graph.unrolled,
+    rotate=lambda x, distance: graph.rotated(OPS, x, distance),
+    call=_call,
 )
 
 
@@ -196,5 +223,5 @@ def _as_tensors(args: graph.Arguments) -> graph.Arguments:
     return tuple(map(tf.constant, columns)), tf.constant(numbers), tf.constant(unit)
 
 
-def _compiled(key: Key, args: graph.Arguments, index: IndexMap, dtype: str) -> tf.Tensor:
-    return compiled(index, dtype, xla=True)(key, _as_tensors(args))
+def _compiled(key: Key, table: Table, index: IndexMap, dtype: str) -> tf.Tensor:
+    return compiled(index, dtype, xla=True)(key, _as_tensors(graph.arguments(table)))

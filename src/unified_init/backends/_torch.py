@@ -359,7 +359,7 @@ def ops(target: torch.device | None) -> Ops:
     def arange(stop: int) -> torch.Tensor:
         return torch.arange(stop, dtype=torch.int32, device=target)
 
-    functions = SimpleNamespace(
+    functions: Any = SimpleNamespace(
         xp=SimpleNamespace(**{**vars(xp), "arange": arange}),
         cast=_cast,
         bits=lambda x, dtype: x.view(getattr(torch, dtype)),
@@ -367,6 +367,8 @@ def ops(target: torch.device | None) -> Ops:
         complex=torch.complex,
         constant=lambda array: adopt(np.array(array), None).to(target),
         repeat=graph.unrolled,
+        rotate=lambda x, distance: graph.rotated(functions, x, distance),
+        call=lambda function, *arrays, **fixed: function(functions, *arrays, **fixed),
     )
     return cast("Ops", functions)
 

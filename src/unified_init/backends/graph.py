@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unified_init.backends.graph_line import line_numbers, line_values
 from unified_init.law.indexmap import AxisMap, IndexMap
 from unified_init.stream import threefry
 from unified_init.stream.dtypes import DTYPES, DType
@@ -43,7 +44,8 @@ __all__ = [
 # ruff: noqa: ANN401  # arrays of any framework
 
 WRAP = 1 << 32
-# The arguments of a compiled program: the columns of the table, its integers, its power of two.
+# The arguments of a compiled program: the columns of the table, its integers, its power of two. A line has no
+# columns, and its numbers are among the integers.
 Arguments = tuple[tuple[Any, ...], Any, Any]
 
 
@@ -53,13 +55,14 @@ def signed(value: int) -> int:
 
 
 @functools.lru_cache(maxsize=32)
-def arguments(table: Table) -> Arguments:
-    """Return a table as the arguments of the graph program.
+def arguments(table: Table, *, by_line: bool = False) -> Arguments:
+    """Return a table as the arguments of the graph program, or as a line where it is one and that is wanted.
 
     A compilation is for one length of table. So the columns are padded to one of two lengths: that of one
     half (symmetric laws) or of both. No word selects a row of the padding.
     """
     wide = table.rows.dtype == np.int64
+    points = line_numbers(table) if by_line and not wide else ()
     form = FORMAT64 if wide else FORMAT32
     length = form.rows * (1 + (table.upper_rows > 0))
     padded = np.zeros((table.rows.shape[1], length), dtype=table.rows.dtype)
@@ -68,8 +71,9 @@ def arguments(table: Table) -> Arguments:
                table.upper_add, table.slope_shift]  # fmt: skip
     if wide:
         numbers += [table.least, table.most]
+    numbers += points
     unit = np.asarray(2.0**table.exponent, dtype=np.float64 if wide else np.float32)
-    return tuple(padded), np.asarray(numbers, dtype=padded.dtype), unit
+    return () if points else tuple(padded), np.asarray(numbers, dtype=padded.dtype), unit
 
 
 def named_key(ops: Ops, key: Key, name: str) -> Key:
@@ -194,8 +198,14 @@ def _signed64(value: int) -> int:
 
 
 def block(ops: Ops, key: Key, high: Any, low: Any) -> tuple[Any, Any]:
-    """Return Threefry-2x32 with 20 rounds: twice eight, which a framework may run as a loop, and four."""
-    k0, k1, k2 = key[0], key[1], key[0] ^ key[1] ^ threefry.PARITY
+    """Return Threefry-2x32 with 20 rounds."""
+    x0, x1 = ops.call(_rounds, key[0], key[1], high, low)
+    return x0, x1
+
+
+def _rounds(ops: Ops, k0: Any, k1: Any, high: Any, low: Any) -> tuple[Any, Any]:
+    """Twice eight rounds, which a framework may run as a loop, and four."""
+    k2 = k0 ^ k1 ^ threefry.PARITY
 
     def eight(number: Any, state: Any) -> Any:
         x0, x1, a, b, c = state  # the words of the key, in the order in which they come next
@@ -215,24 +225,27 @@ def unrolled(count: int, step: Callable[[Any, Any], Any], state: Any) -> Any:
     return state
 
 
-def _four(ops: Ops, x0: Any, x1: Any, rotations: tuple[int, ...]) -> tuple[Any, Any]:
-    for rotation in rotations:
-        x0 = x0 + x1
-        x1 = _rotate(ops, x1, rotation) ^ x0
-    return x0, x1
-
-
-def _rotate(ops: Ops, x: Any, distance: int) -> Any:
-    """Rotate words to the left."""
+def rotated(ops: Ops, x: Any, distance: int) -> Any:
+    """Rotate words to the left: ``Ops.rotate`` of frameworks that shift signed integers only."""
     shifted_left = ops.xp.bitwise_left_shift(x, distance)
     # A right shift of signed integers fills with the sign. The mask keeps the bits that were shifted down.
     shifted_right = ops.xp.bitwise_right_shift(x, 32 - distance)
     return shifted_left | (shifted_right & ((1 << distance) - 1))
 
 
+def _four(ops: Ops, x0: Any, x1: Any, rotations: tuple[int, ...]) -> tuple[Any, Any]:
+    for rotation in rotations:
+        x0 = x0 + x1
+        x1 = ops.rotate(x1, rotation) ^ x0
+    return x0, x1
+
+
 def values32(ops: Ops, args: Arguments, word: Any) -> Any:
     """Return the float32 values of 32-bit words."""
-    (base, slope), numbers, unit = args
+    columns, numbers, unit = args
+    if not columns:
+        return line_values(ops, args, word)
+    base, slope = columns
     shift = ops.xp.bitwise_right_shift
     tail_shift, tail_or, bias, upper_rows, upper_xor, upper_add, slope_shift = (numbers[i] for i in range(7))
     # The top bit, copied into all 32 and inverted: -1 in the upper half, 0 in the lower. As a mask it chooses

@@ -235,3 +235,13 @@ class Ops(Protocol):
         The number is a Python int or an int32 scalar; the state is a tuple of int32 arrays whose shapes stay.
         ``graph.unrolled`` is right everywhere; a loop of the framework's own makes a shorter program.
         """
+
+    def rotate(self, x: Any, distance: int, /) -> Any:
+        """Rotate int32 to the left; ``graph.rotated`` is right everywhere."""
+
+    def call(self, function: Callable[..., Any], /, *arrays: Any, **fixed: Any) -> Any:
+        """Return ``function(ops, *arrays, **fixed)``, a tuple of arrays.
+
+        A framework may trace it once: the function is a module's own and depends on nothing else. What is
+        ``fixed`` is hashable and says the shapes. Without it the results have the shape of the last array.
+        """

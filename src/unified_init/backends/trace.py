@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.backends import graph, unrandom
-from unified_init.backends.graph import Arguments, arguments, block, counters, named_key, signed
+from unified_init.backends.graph import arguments, block, counters, named_key, signed
 from unified_init.law.indexmap import IndexMap
 from unified_init.law.unit_values import (
     ConstantValues,
@@ -32,20 +32,21 @@ from unified_init.stream.table import compile_table
 if TYPE_CHECKING:
     from unified_init.backends.protocol import Key, Ops
     from unified_init.stream.program import Program
+    from unified_init.stream.table import Table
 
 __all__ = ["Run", "draw", "inline", "prepare"]
 
 # ruff: noqa: ANN401  # arrays of any framework
 
 # ``graph.elementwise``, possibly compiled by the framework: (named key, table, index map, dtype) to a tensor.
-Run = Callable[[Any, Arguments, IndexMap, str], Any]
+Run = Callable[[Any, "Table", IndexMap, str], Any]
 
 
 def inline(ops: Ops) -> Run:
     """Return ``graph.elementwise``, not compiled: in a trace, a table's columns become constants of it."""
 
-    def run(key: Key, args: Arguments, index: IndexMap, dtype: str) -> Any:
-        columns, numbers, unit = args
+    def run(key: Key, table: Table, index: IndexMap, dtype: str) -> Any:
+        columns, numbers, unit = arguments(table)
         constants = tuple(map(ops.constant, columns)), ops.constant(numbers), ops.constant(unit)
         return graph.elementwise(ops, key, constants, index, dtype)
 
@@ -82,13 +83,13 @@ def draw(
         program: what to draw.
         key: the root key, two Python ints or two int32 scalars that are being traced; None for a
             law without randomness.
-        run: ``inline(ops)``, or ``graph.elementwise`` compiled by the framework. The columns of the table,
-            its integers and its power of two reach it as NumPy arrays.
+        run: ``inline(ops)``, or ``graph.elementwise`` compiled by the framework, of ``graph.arguments`` of a
+            table.
     """
     if program.table is not None:
         assert key is not None  # noqa: S101  # the front door asks a random law for a seed
         stream_key = named_key(ops, key, program.name)
-        return run(stream_key, arguments(program.table), program.index, program.dtype.name)
+        return run(stream_key, program.table, program.index, program.dtype.name)
     if not program.law.random:
         return unrandom.draw(ops, program)
     assert key is not None  # noqa: S101
@@ -105,16 +106,18 @@ def draw(
     return graph.narrow(ops, stored, program.dtype)
 
 
-def _normals(ops: Ops, key: Key, shape: tuple[int, ...], std: float, dtype: str, run: Run) -> Any:
-    table = compile_table(normal_law(std), DTYPES[dtype].bits)
-    flat = run(key, arguments(table), sequence(math.prod(shape)), dtype)
-    return ops.xp.reshape(flat, shape)
+def _normals(key: Key, size: int, std: float, dtype: str, run: Run) -> Any:
+    return run(key, compile_table(normal_law(std), DTYPES[dtype].bits), sequence(size), dtype)
+
+
+def _reflected(ops: Ops, normals: Any, *, shape: tuple[int, ...]) -> tuple[Any]:
+    return (orthogonal(ops.xp, ops.xp.reshape(normals, shape)),)
 
 
 def _orthogonal(ops: Ops, unit: Orthogonal, scale: float, key: Key, dtype: str, run: Run) -> Any:
     xp, shape = ops.xp, (unit.groups, unit.rows, unit.columns)
-    normals = _normals(ops, key, shape, 1.0, dtype, run)
-    matrix = orthogonal(xp, normals) * ops.constant(np.asarray(scale, dtype=dtype))
+    (product,) = ops.call(_reflected, _normals(key, math.prod(shape), 1.0, dtype, run), shape=shape)
+    matrix = product * ops.constant(np.asarray(scale, dtype=dtype))
     if not isinstance(unit, DeltaOrthogonalKernels):
         return matrix
     middle = np.zeros((1, 1, 1, *unit.spatial), dtype=np.bool_)
@@ -125,7 +128,7 @@ def _orthogonal(ops: Ops, unit: Orthogonal, scale: float, key: Key, dtype: str, 
 
 def _sparse(ops: Ops, unit: SparseMatrices, scale: float, key: Key, mask: Key, dtype: str, run: Run) -> Any:
     xp, shape = ops.xp, (unit.groups, unit.rows, unit.columns)
-    values = _normals(ops, key, shape, scale, dtype, run)
+    values = xp.reshape(_normals(key, math.prod(shape), scale, dtype, run), shape)
     x0, x1 = block(ops, mask, *counters(ops, sequence(math.prod(shape))))
     word = xp.reshape(x0 ^ x1, shape) ^ signed(1 << 31)  # signed order is then unsigned order
     # The argsort of an argsort is each entry's rank in its column; the lowest ranks are zero.

@@ -27,6 +27,8 @@ that all scratch stays in the innermost cache.
 #else
 #define EXPORTED __attribute__((visibility("default")))
 #endif
+/* A loop is vectorized only where what it calls is part of it. */
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 enum { BLOCK = 1024 };
 
@@ -67,7 +69,7 @@ static inline uint32_t rotated(uint32_t x, int distance) { return x << distance 
 #define LAST_FOUR ROUND(17) ROUND(29) ROUND(16) ROUND(24)
 
 /* Threefry-2x32, 20 rounds: after every four, two words of the key schedule and the number of the injection. */
-static inline void threefry(uint32_t *high, uint32_t *low, uint32_t k0, uint32_t k1, uint32_t k2) {
+ALWAYS_INLINE void threefry(uint32_t *high, uint32_t *low, uint32_t k0, uint32_t k1, uint32_t k2) {
     uint32_t x0 = *high + k0, x1 = *low + k1;
     FIRST_FOUR x0 += k1, x1 += k2 + 1;
     LAST_FOUR x0 += k2, x1 += k0 + 2;

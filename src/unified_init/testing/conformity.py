@@ -148,6 +148,10 @@ def _argument_faults(adapter: Any) -> Iterator[str]:
 # --- the arithmetic of the graph program ------------------------------------------------------------
 
 
+def _sum(_: Any, x: Any, y: Any) -> tuple[Any]:
+    return (x + y,)
+
+
 # Of two integer arrays of one type each, by the operators and functions of a framework.
 ARITHMETIC: dict[str, Callable[[Any, Any, Any], Any]] = {
     "+ must wrap": lambda _, x, y: x + y,
@@ -163,6 +167,8 @@ ARITHMETIC: dict[str, Callable[[Any, Any, Any], Any]] = {
     "bitwise_left_shift": lambda ops, x, _: ops.xp.bitwise_left_shift(x, 13),
     "bitwise_right_shift must copy the sign": lambda ops, x, _: ops.xp.bitwise_right_shift(x, 13),
     "take": lambda ops, x, _: ops.take(ops.xp.reshape(x, (-1,)), ops.cast(x & 7, "int32")),
+    "rotate": lambda ops, x, _: ops.rotate(ops.cast(x, "int32"), 13),
+    "call": lambda ops, x, y: ops.call(_sum, x * y, x ^ y)[0],
     "repeat": lambda ops, x, y: ops.repeat(3, lambda number, state: (state[0] * 3 + number,), (x ^ y,))[0],
 }
 # Of one integer array; the float of its width, and the bits of that as integers.
