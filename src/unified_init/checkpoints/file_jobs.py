@@ -35,11 +35,11 @@ __all__ = [
     "write_index",
 ]  # fmt: skip
 
-CHUNK = 1 << 23  # bytes that are drawn and written at a time: a multiple of a block, and of every value
-WRITING = 2  # threads that write while others draw, so that neither the disk nor a processor waits
+CHUNK = 1 << 24  # bytes that are drawn and written at a time: a multiple of a block, and of every value
+WRITING = 4  # threads that write while others draw, so that neither the disk nor a processor waits
 # Chunks at the end of an interrupted file that are written again: a disk may have lost them. Half as many are
 # under way at a time.
-SUSPECT = 32
+SUSPECT = 16
 INDEX = "model.safetensors.index.json"
 
 
