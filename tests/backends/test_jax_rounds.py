@@ -24,10 +24,10 @@ def rounds(*, rolled: bool) -> Iterator[None]:
     """Trace as on a CPU without AVX-512, or as on one with it."""
     import jax
 
-    from unified_init.backends import _jax
+    from unified_init.backends import jax_ops
 
     jax.clear_caches()
-    with mock.patch.object(_jax, "_vectorizes_tables", return_value=not rolled):
+    with mock.patch.object(jax_ops, "_vectorizes_tables", return_value=not rolled):
         yield
     jax.clear_caches()
 
@@ -101,11 +101,11 @@ def test_rounds_are_unrolled_where_table_lookups_are_vectorized(
     """On accelerators and on CPUs with AVX-512; a host that does not say what it is has a loop."""
     import jax
 
-    from unified_init.backends import _jax
+    from unified_init.backends import jax_ops
 
     read = {"side_effect": text} if text is OSError else {"return_value": text}
     with (
         mock.patch.object(jax, "default_backend", return_value=platform),
         mock.patch.object(Path, "read_text", **read),
     ):
-        assert _jax._vectorizes_tables.__wrapped__() is unrolled
+        assert jax_ops._vectorizes_tables.__wrapped__() is unrolled
