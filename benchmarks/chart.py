@@ -106,8 +106,8 @@ def write(results: Sequence[Result], path: Path, *, note: str = "") -> None:
 def _panel(axes: Any, title: str, found: Sequence[Bar], limits: tuple[float, float]) -> None:  # noqa: ANN401
     """Draw one framework's bars: from 1 to the ratio, with a line from quartile to quartile."""
     for place, bar in enumerate(found):
-        colour = FASTER if bar.ratio <= 1.0 else SLOWER
-        axes.barh(place, bar.ratio - 1.0, left=1.0, height=0.66, color=colour, zorder=2)
+        color = FASTER if bar.ratio <= 1.0 else SLOWER
+        axes.barh(place, bar.ratio - 1.0, left=1.0, height=0.66, color=color, zorder=2)
         axes.plot([bar.low, bar.high], [place, place], color=INK, linewidth=1.0, zorder=3)
         axes.annotate(
             _beside(bar.ratio), (max(bar.high, 1.0), place), xytext=(4, -0.5), textcoords="offset points",

@@ -33,7 +33,7 @@ AGAINST = {
 def ours(framework: str, parameters: Sequence[Parameter]) -> list[Any]:
     """Draw with unified_init."""
     if framework == "tensorflow":
-        import keras  # noqa: F401  # who initialises for Keras has imported it
+        import keras  # noqa: F401  # who initializes for Keras has imported it
 
     import unified_init as ui
 

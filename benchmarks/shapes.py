@@ -74,7 +74,7 @@ def _resnet50() -> Iterator[Parameter]:
 
 
 def _convolution(name: str, outputs: int, inputs: int, side: int) -> Iterator[Parameter]:
-    """Yield a convolution and the batch normalisation behind it."""
+    """Yield a convolution and the batch normalization behind it."""
     std = math.sqrt(2.0 / (outputs * side * side))
     yield Parameter(f"{name}.weight", (outputs, inputs, side, side), "OIHW", std)
     yield Parameter(f"{name}.norm.weight", (outputs,), "O", None, 1.0)

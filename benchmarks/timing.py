@@ -45,7 +45,7 @@ class Series:
     native: tuple[float, ...]
 
     def ratios(self) -> tuple[float, ...]:
-        """Return ours / native of each pair: neighbours in time, which share what disturbs them."""
+        """Return ours / native of each pair: neighbors in time, which share what disturbs them."""
         return tuple(ours / native for ours, native in zip(self.ours, self.native, strict=True))
 
     def ratio(self) -> float:

@@ -397,7 +397,7 @@ def test_thread_cases_leave_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_resnet50_is_the_published_one() -> None:
-    """161 parameters with 25,557,032 values: 53 convolutions, as many normalisations, one classifier."""
+    """161 parameters with 25,557,032 values: 53 convolutions, as many normalizations, one classifier."""
     found = shapes.resnet50("torch")
     assert len({one.name for one in found}) == len(found) == 161
     assert sum(math.prod(one.shape) for one in found) == 25_557_032

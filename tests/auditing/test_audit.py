@@ -567,7 +567,7 @@ def test_normalised_weights_of_linen_are_unexamined() -> None:
     assert row.verdict == "unexamined"
     (reason,) = row.notes
     assert reason == (
-        "'Dense_0/kernel' is normalised by WeightNorm before its layer uses it, so that written values would "
+        "'Dense_0/kernel' is normalized by WeightNorm before its layer uses it, so that written values would "
         "not be those of the layer"
     )
 

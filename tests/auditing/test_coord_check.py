@@ -1,4 +1,4 @@
-"""Coordinate checks: muP is stable over the width, the standard parametrisation is not, and both are told."""
+"""Coordinate checks: muP is stable over the width, the standard parametrization is not, and both are told."""
 
 from __future__ import annotations
 

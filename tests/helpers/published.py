@@ -40,7 +40,7 @@ def values(model: Any) -> dict[str, np.ndarray[Any, Any]]:
 
 
 def assert_agrees(model: Any, recipe: ui.Recipe, *, apart: Iterable[str] = ()) -> ui.Report:
-    """Assert that a recipe gives a model, as its package initialised it, values of the same laws.
+    """Assert that a recipe gives a model, as its package initialized it, values of the same laws.
 
     ``apart`` are paths in which the two differ for a reason that the test states.
     """

@@ -324,7 +324,7 @@ def test_calls_without_chance_give_our_values(
 
 @pytest.mark.needs("torch", "jax")
 def test_sparse_and_delta_orthogonal_calls() -> None:
-    """PyTorch's sparse has our zeros a column, JAX's delta-orthogonal our centre tap."""
+    """PyTorch's sparse has our zeros a column, JAX's delta-orthogonal our center tap."""
     spec = ui.sparse(0.3, std=2.0)
     values = _run("torch", calls(spec, (10, 400), "OI")["torch"], (10, 400))
     assert ((values == 0).sum(axis=0) == 3).all()

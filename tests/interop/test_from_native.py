@@ -179,7 +179,7 @@ def test_no_framework_is_imported() -> None:
 
 @pytest.mark.needs("keras")
 def test_keras_objects_and_their_configurations() -> None:
-    """A Keras initializer and its serialised form are both read, arrays too."""
+    """A Keras initializer and its serialized form are both read, arrays too."""
     import keras
     import numpy as np
 

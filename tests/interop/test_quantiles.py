@@ -132,7 +132,7 @@ def test_a_spec_draws_the_same_bits_from_every_form(name: str) -> None:
 
 
 def test_fan_rules_scale_a_table() -> None:
-    """The realised std is that of the rule, whatever that of the table."""
+    """The realized std is that of the rule, whatever that of the table."""
     laplace = ui.from_quantile(stats.laplace(0, 3)).distribution
     spec = ui.Initializer(laplace, ui.VarianceScaling(2.0, "fan_in"))
     law = spec.resolve((300, 50), layout="OI")

@@ -141,7 +141,7 @@ BRANCHES = {
 
 @pytest.mark.parametrize("name", BRANCHES)
 def test_the_last_layers_of_a_residual_branch_are_marked(name: str) -> None:
-    """The highest number of a block is the end of its branch, of convolutions and of normalisations."""
+    """The highest number of a block is the end of its branch, of convolutions and of normalizations."""
     conv, norm, numbers = BRANCHES[name]
     records = [
         one

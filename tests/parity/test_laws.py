@@ -155,7 +155,7 @@ def icnr_faults(drawn: Any) -> list[str]:
 @by_variant
 @by_dtype
 def test_icnr_repeats_a_draw_of_the_law_inside(variant: Variant, dtype: str) -> None:
-    """Four neighbouring outputs are equal, and one of each four is a sample of the law inside."""
+    """Four neighboring outputs are equal, and one of each four is a sample of the law inside."""
     drawn = draw(variant, ui.icnr(INSIDE, 2), UP.shape, seed=17, name="w", dtype=dtype, layout="OIHW")
     assert icnr_faults(drawn) == []
 

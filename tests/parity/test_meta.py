@@ -91,7 +91,7 @@ def of_columns(offset: float) -> Array:
 
 
 FANS = ui.he_normal().resolve((300, 330), layout="OI")
-REALISED = ui.TruncatedNormal(-2.0, 2.0).unit_std
+Realized = ui.TruncatedNormal(-2.0, 2.0).unit_std
 
 # What is wrong, a sample of it, the law that it claims, and the finding that must see it.
 WRONG: list[tuple[str, Callable[[], Array], Law, str]] = [
@@ -104,9 +104,9 @@ WRONG: list[tuple[str, Callable[[], Array], Law, str]] = [
         "variance",
     ),
     ("fans swapped", swapped_fans, FANS, "variance"),
-    ("not cut", lambda: normals() * np.float32(REALISED), CUT, "bounds"),
-    ("cut", lambda: cut(2.0) / np.float32(REALISED), NORMAL, "kurtosis"),
-    ("cut, by its ends", lambda: cut(2.0) / np.float32(REALISED), NORMAL, "largest value"),
+    ("not cut", lambda: normals() * np.float32(Realized), CUT, "bounds"),
+    ("cut", lambda: cut(2.0) / np.float32(Realized), NORMAL, "kurtosis"),
+    ("cut, by its ends", lambda: cut(2.0) / np.float32(Realized), NORMAL, "largest value"),
     ("uniform 1 % wide", lambda: uniforms(1.01), UNIFORM, "bounds"),
     ("uniform 1 % narrow", lambda: uniforms(0.99), UNIFORM, "smallest value"),
     ("bounds 1 % wide", lambda: cut(2.02), CUT, "bounds"),
@@ -273,8 +273,8 @@ def test_complex_samples_are_judged_by_their_parts() -> None:
     [
         pytest.param(lambda: normals(seed=5) * np.float32(1.05), "variance", id="std 5 % off"),
         pytest.param(lambda: normals(seed=5) + np.float32(0.04), "mean", id="mean 0.04 std off"),
-        pytest.param(lambda: cut(2.0) / np.float32(REALISED), "kurtosis", id="cut"),
-        pytest.param(lambda: cut(2.0) / np.float32(REALISED), "largest value", id="cut, by its ends"),
+        pytest.param(lambda: cut(2.0) / np.float32(Realized), "kurtosis", id="cut"),
+        pytest.param(lambda: cut(2.0) / np.float32(Realized), "largest value", id="cut, by its ends"),
         pytest.param(lambda: unit_t(4.0), "Kolmogorov-Smirnov", id="t of 4 degrees"),
         pytest.param(lambda: unit_t(4.0), "Anderson-Darling", id="t of 4 degrees, by AD"),
         pytest.param(lambda: unit_t(2.5), "smallest value", id="t of 2.5 degrees"),

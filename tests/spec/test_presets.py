@@ -133,7 +133,7 @@ def test_fan_scaled_laws(
 def test_variance_scaling_has_the_variance_it_is_told(
     shape: tuple[int, ...], layout: str, sizes: Layout, fan_in: int, fan_out: int, distribution: str
 ) -> None:
-    """The realised variance is scale over the fan, in every mode and distribution."""
+    """The realized variance is scale over the fan, in every mode and distribution."""
     fans = {
         "fan_in": fan_in,
         "fan_out": fan_out,

@@ -25,7 +25,7 @@ NORMAL = ui.normal(0.0, 1.0)
 
 
 def test_a_law_narrower_than_its_parent_allows_is_refused() -> None:
-    """Where the realised std falls below 2**-90, float32 would need subnormal numbers."""
+    """Where the realized std falls below 2**-90, float32 would need subnormal numbers."""
     spec = ui.truncated_normal(0, 2.0**-85, 0, 1e-4)
     with refused(ui.UnifiedInitError):
         ui.draw(spec, 3, seed=1)

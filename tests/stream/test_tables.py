@@ -250,19 +250,19 @@ def test_a_64_bit_normal_loses_what_a_far_mean_takes(mean: float, std: float) ->
     [(-1.0, 1.0), (0.0, 1.0), (-0.25, 0.25), (0.0, 2.0**-60), (-3.0, 1.0), (5.0, 7.0), (-8.0, 0.0)],
 )
 def test_a_uniform_draws_its_equally_spaced_points(low: float, high: float) -> None:
-    """All 2**24 points are centre + half (2k + 1 - 2**24) / 2**24, rounded once.
+    """All 2**24 points are center + half (2k + 1 - 2**24) / 2**24, rounded once.
 
-    Off centre, the outermost points would round onto an end; to keep it open, the outermost 1024th
+    Off center, the outermost points would round onto an end; to keep it open, the outermost 1024th
     of each half is drawn in by at most one ulp of the larger end.
     """
     table = table_of(ui.uniform(low, high))
     k = np.arange(1 << 23, dtype=np.uint64)
     tail = (k << np.uint64(8)) | (k & np.uint64(255))  # the low bits of a word do not matter
-    centre, half = (low + high) / 2, (high - low) / 2
+    center, half = (low + high) / 2, (high - low) / 2
     point = (2.0 * k + 1.0 - 2.0**24) / 2.0**24  # exact in float64, as is what is made of it below
-    edge = 0 if centre == 0.0 else 1 << 13
+    edge = 0 if center == 0.0 else 1 << 13
     for upper, sign in ((False, 1), (True, -1)):
-        drawn, exact = drawn32(table, tail, upper=upper), (centre + sign * half * point).astype(np.float32)
+        drawn, exact = drawn32(table, tail, upper=upper), (center + sign * half * point).astype(np.float32)
         np.testing.assert_array_equal(drawn[edge:], exact[edge:])
         ulp = np.spacing(np.float32(max(abs(low), abs(high))))
         assert np.abs(drawn[:edge].astype(np.float64) - exact[:edge]).max(initial=0.0) <= ulp
@@ -347,7 +347,7 @@ def test_no_float64_lies_outside_the_open_interval(low: float, high: float) -> N
 
 
 def test_an_interval_without_a_number_is_refused() -> None:
-    """Neighbouring floats leave nothing between them; a wider type may."""
+    """Neighboring floats leave nothing between them; a wider type may."""
     spec = ui.uniform(1.0, 1.0 + 2.0**-23)
     with refused(ui.ArgumentValueError):
         ui.draw(spec, 3, seed=0)

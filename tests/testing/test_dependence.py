@@ -24,7 +24,7 @@ NORMAL = ui.normal(0.0, 1.0).resolve(())
 
 
 def unit(shape: tuple[int, ...], seed: int = 0) -> Array:
-    """Return standardised uniforms, as grades are."""
+    """Return standardized uniforms, as grades are."""
     return np.random.default_rng(seed).uniform(-math.sqrt(3.0), math.sqrt(3.0), shape)
 
 
@@ -67,7 +67,7 @@ def test_hashes_that_occur_twice_are_all_among_those_that_share(size: int) -> No
 
 
 def test_neighbours_across_axes_are_correlated_as_numpy_says() -> None:
-    """Every axis but the last, whose neighbours are those of the serial correlation."""
+    """Every axis but the last, whose neighbors are those of the serial correlation."""
     x = unit((12, 15, 20))
     first = float((x[1:] * x[:-1]).sum()) / math.sqrt(11 * 15 * 20)
     second = float((x[:, 1:] * x[:, :-1]).sum()) / math.sqrt(12 * 14 * 20)
@@ -78,7 +78,7 @@ def test_neighbours_across_axes_are_correlated_as_numpy_says() -> None:
 
 
 def test_means_of_slices_spread_as_chi_square() -> None:
-    """The sum of squares of the standardised means about their own mean, on both sides."""
+    """The sum of squares of the standardized means about their own mean, on both sides."""
     x = unit((12, 15, 20))
     for axis, found in enumerate(dependence.axes(x)[1:]):
         size = x.shape[axis]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def unit(spec: ui.Initializer) -> tuple[Array, Array]:
-    """Return the standardised values of a law and their weights."""
+    """Return the standardized values of a law and their weights."""
     population = population_of(spec.resolve(()), "float64")
     return (population.values - population.mean) / population.std, population.weights
 

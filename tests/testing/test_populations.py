@@ -63,7 +63,7 @@ def test_the_nodes_have_the_moments_of_the_law(name: str) -> None:
     population = population_of(law, "float64")
     assert not population.discrete
     assert population.weights.sum() == pytest.approx(1.0, abs=1e-15)
-    assert (np.diff(population.values) >= -1e-15).all()  # SciPy's quantiles, at neighbours next to an end
+    assert (np.diff(population.values) >= -1e-15).all()  # SciPy's quantiles, at neighbors next to an end
     near = 2.0**-20 if law.kind == "quantile" else 1e-9
     assert population.mean == pytest.approx(law.mean, abs=near * law.std)
     assert population.std == pytest.approx(law.std, rel=near)

@@ -102,7 +102,7 @@ def test_grades_of_equal_values_are_spread_over_their_cell() -> None:
 @pytest.mark.parametrize(("n", "m"), [(100, 100), (200, 130), (1000, 5000)])
 @pytest.mark.parametrize("decimals", [15, 1])
 def test_two_sample_statistics_are_those_of_scipy(n: int, m: int, decimals: int) -> None:
-    """Kolmogorov-Smirnov's distance, and anderson_ksamp's statistic before it is standardised.
+    """Kolmogorov-Smirnov's distance, and anderson_ksamp's statistic before it is standardized.
 
     SciPy returns (A - 1) / sigma, where sigma depends on the sizes alone (F. W. Scholz and M. A. Stephens,
     "K-sample Anderson-Darling tests", 1987): so two pairs of samples tell sigma, and a third is foretold.
@@ -122,7 +122,7 @@ def test_two_sample_statistics_are_those_of_scipy(n: int, m: int, decimals: int)
 
 
 def scipy_two_sample(a: Array, b: Array) -> float:
-    """Return SciPy's standardised statistic."""
+    """Return SciPy's standardized statistic."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of p-values outside its table, and of arguments to come
         return float(stats.anderson_ksamp([a, b], midrank=False).statistic)

@@ -45,7 +45,7 @@ def names_page() -> str:
     parts = [HEAD]
     for title, entries in FRAMEWORKS:
         rows = "".join(map(_row, entries))
-        parts.append(f"## {title}\n\n{_under(entries)}\n\n| theirs | ours | mind |\n|---|---|---|\n{rows}")
+        parts.append(f"## {title}\n\n{_under(entries)}\n\n| theirs | ours | note |\n|---|---|---|\n{rows}")
     parts.append(NEEDLESS + "".join(f"| `{name}` | {reason} |\n" for name, reason in EXCLUDED.items()))
     return "\n".join(parts)
 

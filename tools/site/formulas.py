@@ -15,13 +15,13 @@ REALIZED = (
 )
 
 TEX = {
-    "std[w] = sqrt(2 / fan_in) realised; the parent's is that over 0.8796": (
+    "std[w] = sqrt(2 / fan_in) realized; the parent's is that over 0.8796": (
         REALIZED % rf"\sqrt{{\frac{{2}}{{{IN}}}}}"
     ),
-    "std[w] = sqrt(1 / fan_in) realised; the parent's is that over 0.8796": (
+    "std[w] = sqrt(1 / fan_in) realized; the parent's is that over 0.8796": (
         REALIZED % rf"\sqrt{{\frac{{1}}{{{IN}}}}}"
     ),
-    "std[w] = sqrt(2 / (fan_in + fan_out)) realised; the parent's is that over 0.8796": (
+    "std[w] = sqrt(2 / (fan_in + fan_out)) realized; the parent's is that over 0.8796": (
         REALIZED % rf"\sqrt{{\frac{{2}}{{{IN} + {OUT}}}}}"
     ),
     "w ~ U(-b, b), b = sqrt(6 / (fan_in + fan_out))": rf"{BOUNDED}\sqrt{{\frac{{6}}{{{IN} + {OUT}}}}}",

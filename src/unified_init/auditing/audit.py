@@ -84,7 +84,7 @@ def audit(
     that occurs twice is missed once in 3,000 times.
 
     Args:
-        model: as for ``ui.inspect``; nothing is written, and it need not be initialised by this library.
+        model: as for ``ui.inspect``; nothing is written, and it need not be initialized by this library.
         recipe: what is expected. A parameter that none of its rules matches is a row, no error.
         alpha: the false-alarm rate over the whole model, in (0, 1).
         layers: as for ``ui.apply``.

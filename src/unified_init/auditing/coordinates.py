@@ -150,7 +150,7 @@ def coord_check(
         make_model: a function of the width that returns a ``torch.nn.Module``; it is trained.
         widths: two or more, such as (64, 128, 256, 512).
         batch: the model's argument, the same at every step; a tuple of several, or a dict of named ones.
-        recipe: initialises the models: a ``Recipe`` (standard parametrisation) or a ``MuP``, whose
+        recipe: initializes the models: a ``Recipe`` (standard parametrization) or a ``MuP``, whose
             learning rates and output multipliers are used too; None leaves the models as they are made.
         loss: a function of the model's output; None is the mean squared distance from 1.
         optimizer: "adam" or "sgd", or a function of the model that returns an optimizer.
@@ -231,7 +231,7 @@ def _counts(name: str, values: Sequence[int], *, least: int) -> tuple[int, ...]:
 def _prepare(
     recipe: Recipe | MuP | None, model: Any, seed: int
 ) -> tuple[dict[str, tuple[float, float]], dict[str, float]]:
-    """Initialise a model; return the learning-rate multipliers and those of layers' inputs, by path."""
+    """Initialize a model; return the learning-rate multipliers and those of layers' inputs, by path."""
     if isinstance(recipe, Recipe):
         apply(model, recipe, seed=seed)
     if not isinstance(recipe, MuP):
@@ -282,12 +282,12 @@ def _slope(widths: list[int], sizes: list[float]) -> float:
 def _coord_chart(check: CoordCheck, path: str | Path) -> None:
     """Draw the size of every layer's activations over the width, one panel per step."""
     figure, panels = charts.figure_of(check.steps + 1, width=2.5 * (check.steps + 1) + 2.0, shared=True)
-    colours: Any = importlib.import_module("matplotlib").colormaps["viridis"]
+    colors: Any = importlib.import_module("matplotlib").colormaps["viridis"]
     names = list(dict.fromkeys(curve.name for curve in check.curves))
     for step, axes in enumerate(panels):
         curves = [curve for curve in check.curves if curve.step == step]
         for curve in curves:
-            shade = colours(0.9 * names.index(curve.name) / max(1, len(names) - 1))
+            shade = colors(0.9 * names.index(curve.name) / max(1, len(names) - 1))
             label = curve.name or "(model)"
             axes.plot(check.widths, curve.sizes, marker="o", markersize=3, color=shade, label=label)
         slopes = [curve.slope for curve in curves if not math.isnan(curve.slope)]

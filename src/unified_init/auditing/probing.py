@@ -171,11 +171,9 @@ def _probe_chart(probe: Probe, path: str | Path) -> None:
     series = [("activations", charts.GOOD, [layer.variance for layer in probe])]
     if any(layer.gradient_variance is not None for layer in probe):
         series.append(("gradients", charts.WRONG, [layer.gradient_variance or math.nan for layer in probe]))
-    for label, colour, variances in series:
+    for label, color, variances in series:
         stds = [math.sqrt(value) if value > 0.0 else math.nan for value in variances]
-        axes.plot(
-            range(len(stds)), stds, marker="o", markersize=3.5, color=colour, label=label, linewidth=1.2
-        )
+        axes.plot(range(len(stds)), stds, marker="o", markersize=3.5, color=color, label=label, linewidth=1.2)
     axes.set_yscale("log")
     names = [layer.name or "(model)" for layer in probe]
     axes.set_xticks(range(len(names)), names, rotation=90, fontsize=charts.TEXT)

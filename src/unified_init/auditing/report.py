@@ -30,7 +30,7 @@ HEADINGS = (
     "path", "shape", "type", "kind", "role", "law", "expected std", "std", "ratio", "z mean", "z std", "min",
     "max", "kurtosis", "distinct", "verdict",
 )  # fmt: skip
-COLOURS = {"ok": "green", "left": "dim", "unexamined": "yellow", "no rule": "yellow"}
+COLORS = {"ok": "green", "left": "dim", "unexamined": "yellow", "no rule": "yellow"}
 SHORT = {"float32": "f32", "bfloat16": "bf16", "float16": "f16", "float64": "f64"}
 NAMED = 12  # up to so many bad parameters are named beside their points
 
@@ -61,7 +61,7 @@ class AuditRow:
         std: the standard deviation.
         low: the smallest value.
         high: the largest value.
-        kurtosis: the fourth standardised moment: 3 for a normal.
+        kurtosis: the fourth standardized moment: 3 for a normal.
         distinct: number of different values among those examined; of wider types than 16 bits, among the
             first 2**15 of them.
         z_mean: the mean's distance from the law's in standard errors; None where no statistics are made.
@@ -189,7 +189,7 @@ class Audit:
         return as_html(_head(self), [HEADINGS, *map(_cells, self)], _notes(self))
 
     def table(self) -> Any:
-        """Return the audit as a ``rich.table.Table``, in colour; needs the extra ``cli``."""
+        """Return the audit as a ``rich.table.Table``, in color; needs the extra ``cli``."""
         return _rich_table(self)
 
     def to_json(self, *, indent: int | None = None) -> str:
@@ -229,7 +229,7 @@ def _rich_table(audit: Audit) -> Any:
         table.add_column(heading, no_wrap=heading == "path")
     for row in audit:
         *cells, word = _cells(row)
-        table.add_row(*map(Text, cells), Text(word, style=COLOURS.get(row.verdict, "bold red")))
+        table.add_row(*map(Text, cells), Text(word, style=COLORS.get(row.verdict, "bold red")))
     return table
 
 
@@ -280,10 +280,10 @@ def _audit_chart(audit: Audit, path: str | Path) -> None:
     rows = sorted((row for row in audit if row.ratio > 0.0), key=lambda row: _natural(row.path))
     figure, (axes,) = charts.figure_of(1, width=min(14.0, 6.0 + 0.05 * len(rows)))
     groups = ((False, charts.GOOD, "as the law has it"), (True, charts.WRONG, "differs or faulty"))
-    for is_bad, colour, label in groups:
+    for is_bad, color, label in groups:
         points = [(index, row.ratio) for index, row in enumerate(rows) if (row.verdict in BAD) == is_bad]
         if points:
-            axes.scatter(*zip(*points, strict=True), s=18, color=colour, label=label, zorder=3)
+            axes.scatter(*zip(*points, strict=True), s=18, color=color, label=label, zorder=3)
     bad_rows = [(index, row) for index, row in enumerate(rows) if row.verdict in BAD]
     for index, row in bad_rows if len(bad_rows) <= NAMED else ():
         text = f"{row.path}  \N{MULTIPLICATION SIGN}{row.ratio:.3g}"

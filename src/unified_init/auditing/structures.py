@@ -69,7 +69,7 @@ def independent_draws(values: NDArray[Any], record: Record, piece: Piece, box: B
 
 
 def _once(values: NDArray[Any], record: Record, piece: Piece) -> Draws:
-    """Return the values of which each is held by several neighbouring outputs, once."""
+    """Return the values of which each is held by several neighboring outputs, once."""
     repeat = piece.law.repeat
     geometry = bind(piece.shape, record.layout, dict(record.sizes) or None)
     logical = to_logical(np, values, geometry)

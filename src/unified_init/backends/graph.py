@@ -274,7 +274,7 @@ def values64(ops: Ops, args: Arguments, x0: Any, x1: Any) -> Any:
     )
 
     def low_bits(count: int) -> Any:
-        # As a tensor: TensorFlow's NumPy behaviour takes a Python int for an int32.
+        # As a tensor: TensorFlow's NumPy behavior takes a Python int for an int32.
         return ops.constant(np.asarray((1 << count) - 1, dtype=np.int64))
 
     # x0 << 32 | x1; the mask removes the sign bits with which x1 was extended to 64.

@@ -181,7 +181,7 @@ def _check_memory(tensor: torch.Tensor) -> None:
     if wraps_others(tensor):
         msg = (
             f"`tensor` must be plain memory, got {type(tensor).__name__}: fill it before it is wrapped "
-            "(sharded, quantised or faked)."
+            "(sharded, quantized or faked)."
         )
         raise ArgumentTypeError(msg)
     if _overlaps_itself(tensor):

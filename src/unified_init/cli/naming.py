@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["rows_of", "text_of"]
 
 Row = tuple[str, str, str]
-HEADINGS = ("theirs", "ours", "mind")
+HEADINGS = ("theirs", "ours", "note")
 
 
 def rows_of(word: str) -> list[Row]:

@@ -155,5 +155,5 @@ def _add_names(app: "typer.Typer") -> None:
         """Say which initializer here is another framework's, and what differs under the same name."""
         with output.errors():
             rows = naming.rows_of(word)
-            tree = [dict(zip(("theirs", "ours", "mind"), row, strict=True)) for row in rows]
+            tree = [dict(zip(("theirs", "ours", "note"), row, strict=True)) for row in rows]
             output.show(naming.text_of(rows), tree, as_json=as_json)

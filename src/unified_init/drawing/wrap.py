@@ -146,7 +146,7 @@ def as_keras(
 
     Args:
         spec: the initializer.
-        seed: an int in [0, 2**64), which is serialised; required for a random law.
+        seed: an int in [0, 2**64), which is serialized; required for a random law.
         name: the parameter's name; required for a random law, since one name on two layers would give them
             the same values.
         layout: one letter per axis, "IO" for a Dense kernel; specs with a fan raise without it.
@@ -175,7 +175,7 @@ def as_keras(
     if spec.is_random or seed is not None:
         check_seed(seed, spec)
     if not (seed is None or isinstance(seed, int)):
-        msg = f"`seed` of a Keras initializer is serialised and must be an int, got {shown(seed)}."
+        msg = f"`seed` of a Keras initializer is serialized and must be an int, got {shown(seed)}."
         raise ArgumentTypeError(msg)
     try:
         with registry.one_import():

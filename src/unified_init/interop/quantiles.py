@@ -88,7 +88,7 @@ def from_quantile(
     if not std * RESOLUTION > 2.0 ** (exponent - 1):
         msg = (
             f"`quantile` has tails too heavy for 32-bit fixed point, or lies too far from 0: it reaches "
-            f"{largest!r}, {largest / std:.3g} standard deviations; truncate it, or centre it."
+            f"{largest!r}, {largest / std:.3g} standard deviations; truncate it, or center it."
         )
         raise ArgumentValueError(msg)
     encoded = base64.b64encode(np.concatenate(stored).astype("<i4").tobytes()).decode("ascii")

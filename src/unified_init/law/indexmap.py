@@ -77,7 +77,7 @@ def index_map(geometry: Geometry, index: object = None, *, repeat: int = 1) -> I
     Args:
         geometry: shape and roles.
         index: None for all, else what ``entries_of`` takes.
-        repeat: neighbouring outputs that share one logical index (see ``Law.repeat``).
+        repeat: neighboring outputs that share one logical index (see ``Law.repeat``).
     """
     return part_of(whole_map(geometry, repeat=repeat), entries_of(index, geometry.shape))
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["STREAM", "Fans", "Law"]
 
-# The version of the map from (seed, name, logical index) to words. It is in every serialised spec, since
+# The version of the map from (seed, name, logical index) to words. It is in every serialized spec, since
 # a spec's values are those of one stream; a released stream never changes.
 STREAM = "threefry-1"
 
@@ -34,9 +34,9 @@ class Law:
 
     Args:
         unit: what is drawn before location and scale, such as ``UnitUniform()``.
-        mean: the realised mean of a value; NaN where one number would say nothing (arrays of
+        mean: the realized mean of a value; NaN where one number would say nothing (arrays of
             constants, Fourier kernels).
-        std: the realised standard deviation; NaN where ``mean`` is.
+        std: the realized standard deviation; NaN where ``mean`` is.
         low: no value is below; ``-inf`` for an untruncated normal. Values that are given by a
             formula need not reach it, nor ``high``.
         high: no value is above; ``inf`` for an untruncated normal.
@@ -44,7 +44,7 @@ class Law:
         fan_out: the same, of the outputs.
         loc: the value that the unit variable's zero becomes.
         scale: the multiplier of the unit variable.
-        repeat: how many neighbouring outputs share one draw (sub-pixel convolutions); else 1.
+        repeat: how many neighboring outputs share one draw (sub-pixel convolutions); else 1.
 
     Example:
         >>> import unified_init as ui

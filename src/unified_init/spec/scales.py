@@ -165,7 +165,7 @@ class Gain:
 @public
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class VarianceScaling:
-    """The realised variance is ``scale / fan``.
+    """The realized variance is ``scale / fan``.
 
     Args:
         scale: the variance that a fan of 1 would have, positive; the square of PyTorch's gain.
@@ -191,14 +191,14 @@ class VarianceScaling:
         object.__setattr__(self, "mode", checks.choice("mode", self.mode, FAN_MODES))
 
     def std_of(self, fan_in: float | None, fan_out: float | None) -> float:
-        """The realised standard deviation."""
+        """The realized standard deviation."""
         return math.sqrt(self.scale / fan(self.mode, fan_in, fan_out))
 
 
 @public
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class InverseFan:
-    """The realised standard deviation is ``gain / fan``: it falls with the fan, not with its root.
+    """The realized standard deviation is ``gain / fan``: it falls with the fan, not with its root.
 
     Args:
         gain: the standard deviation that a fan of 1 would have, positive.
@@ -224,7 +224,7 @@ class InverseFan:
         object.__setattr__(self, "mode", checks.choice("mode", self.mode, FAN_MODES))
 
     def std_of(self, fan_in: float | None, fan_out: float | None) -> float:
-        """The realised standard deviation."""
+        """The realized standard deviation."""
         return self.gain / fan(self.mode, fan_in, fan_out)
 
 

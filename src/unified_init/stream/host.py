@@ -60,7 +60,7 @@ SCARCE = 1 << 20  # bytes; less is not asked for ahead
 
 
 def aligned_empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return an uninitialised array whose buffer frameworks can alias: 64-byte aligned."""
+    """Return an uninitialized array whose buffer frameworks can alias: 64-byte aligned."""
     return aligned(shape, dtype)[0]
 
 

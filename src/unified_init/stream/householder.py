@@ -1,6 +1,6 @@
 """Haar-distributed orthogonal matrices (Stewart 1980): products of Householder reflections.
 
-The reflections' vectors are drawn directly, so nothing is factorised. Blocks of reflections are
+The reflections' vectors are drawn directly, so nothing is factorized. Blocks of reflections are
 applied as matrix products (compact WY), in an order that depends only on the shape.
 """
 

@@ -46,7 +46,7 @@ def into(out: NDArray[Any], program: Program, root: tuple[int, int] | None) -> N
 
 
 def buffer(program: Program) -> NDArray[Any]:
-    """Return uninitialised memory for a program, which frameworks can alias."""
+    """Return uninitialized memory for a program, which frameworks can alias."""
     return host.aligned_empty(program.index.shape, program.dtype.numpy)
 
 

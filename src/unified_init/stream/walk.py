@@ -181,7 +181,7 @@ def _listed(runs: Sequence[range]) -> NDArray[np.int64]:
 def _collapse(
     dims: list[tuple[int, int] | NDArray[np.int64]],
 ) -> list[tuple[int, int] | NDArray[np.int64]]:
-    """Join neighbours that are one arithmetic progression; drop dimensions of length 1."""
+    """Join neighbors that are one arithmetic progression; drop dimensions of length 1."""
     result: list[tuple[int, int] | NDArray[np.int64]] = []
     for dim in dims:
         if isinstance(dim, tuple) and dim[0] == 1:

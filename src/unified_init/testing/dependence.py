@@ -74,7 +74,7 @@ def serial_finding(scores: Sequence[float]) -> Finding:
 
 
 def correlation(a: Array, b: Array) -> float:
-    """Return the correlation of standardised grades, in its standard errors."""
+    """Return the correlation of standardized grades, in its standard errors."""
     return float(np.vdot(a, b)) / math.sqrt(a.size)
 
 

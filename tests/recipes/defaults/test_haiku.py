@@ -12,7 +12,7 @@ from tests.helpers.messages import refused
 import unified_init as ui
 from unified_init import testing
 
-REALISED = 0.87962566103423978  # std of a unit normal cut at two sigmas
+Realized = 0.87962566103423978  # std of a unit normal cut at two sigmas
 
 
 def close(a: float, b: float) -> bool:
@@ -69,7 +69,7 @@ def test_kernels_are_cut_and_not_corrected(make: str, shape: tuple[int, ...], pa
     law = laws(model, ui.recipes.haiku_default())[path]
     assert law.kind == "truncated_normal"
     assert close(law.high, 2 / math.sqrt(fan))
-    assert close(law.std, REALISED / math.sqrt(fan))
+    assert close(law.std, Realized / math.sqrt(fan))
     ours, _ = ui.apply(model, ui.recipes.haiku_default(), seed=0)
     bundle, _, name = path.rpartition("/")
     testing.assert_same_law(ours.params[bundle][name], model.params[bundle][name], alpha=1e-6)
@@ -83,7 +83,7 @@ def test_the_corrected_kernels_have_the_std_that_is_documented(
     """1/sqrt(n) after the cut."""
     law = laws(made(make, *shape), ui.recipes.haiku_default_corrected())[path]
     assert close(law.std, 1 / math.sqrt(fan))
-    assert close(law.high, 2 / math.sqrt(fan) / REALISED)
+    assert close(law.high, 2 / math.sqrt(fan) / Realized)
 
 
 @pytest.mark.needs("haiku")
@@ -94,7 +94,7 @@ def test_an_lstm_counts_input_and_state() -> None:
     for half in ("input", "recurrent"):
         for gate in "ifgo":
             assert close(found[f"lstm/linear/w#{half}/{gate}"].high, 2 / math.sqrt(100))
-            assert close(found[f"lstm/linear/w#{half}/{gate}"].std, REALISED / 10)
+            assert close(found[f"lstm/linear/w#{half}/{gate}"].std, Realized / 10)
     assert [found[f"lstm/linear/b/{gate}"].mean for gate in "ifgo"] == [0.0, 1.0, 0.0, 0.0]
     ours, _ = ui.apply(model, ui.recipes.haiku_default(), seed=0)
     testing.assert_same_law(ours.params["lstm/linear"]["w"], model.params["lstm/linear"]["w"], alpha=1e-6)
@@ -108,7 +108,7 @@ def test_a_gru_is_corrected() -> None:
     found = laws(model, ui.recipes.haiku_default())
     for gate in "zrn":
         assert (found[f"gru/w_i/{gate}"].std, found[f"gru/w_h/{gate}"].std) == (0.1, 0.125)
-        assert close(found[f"gru/w_h/{gate}"].high, 0.25 / REALISED)
+        assert close(found[f"gru/w_h/{gate}"].high, 0.25 / Realized)
         assert found[f"gru/b/{gate}"].mean == 0.0
     ours, _ = ui.apply(model, ui.recipes.haiku_default(), seed=0)
     for name in ("w_i", "w_h"):
@@ -157,7 +157,7 @@ def test_a_table_is_cut_at_two() -> None:
     model = made("hk.Embed(300, 50)", 2, data="int32")
     law = laws(model, ui.recipes.haiku_default())["embed/embeddings"]
     assert (law.low, law.high) == (-2.0, 2.0)
-    assert close(law.std, REALISED)
+    assert close(law.std, Realized)
     assert close(laws(model, ui.recipes.haiku_default_corrected())["embed/embeddings"].std, 1.0)
     ours, _ = ui.apply(model, ui.recipes.haiku_default(), seed=0)
     testing.assert_same_law(

@@ -38,7 +38,7 @@ def test_a_resnet_is_what_timm_draws() -> None:
 
 
 def test_laws_of_a_resnet() -> None:
-    """sqrt(2 / (O k^2)) with all groups' outputs; the third normalisation of each block 0; a PyTorch head."""
+    """sqrt(2 / (O k^2)) with all groups' outputs; the third normalization of each block 0; a PyTorch head."""
     planned = ui.plan(small_resnet(zero=True, groups=2), recipes.resnet())
     assert law_of(planned, "conv1.weight").std == math.sqrt(2 / (64 * 49))
     shape = planned["layer1.0.conv2.weight"].record.shape

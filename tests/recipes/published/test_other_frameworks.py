@@ -13,7 +13,7 @@ from unified_init import recipes
 
 @pytest.mark.needs("jax", "haiku")
 def test_resnet_on_haiku() -> None:
-    """Haiku's ResNet has its stem, shortcuts, head and the last normalisation of each of its 8 blocks."""
+    """Haiku's ResNet has its stem, shortcuts, head and the last normalization of each of its 8 blocks."""
     import haiku as hk
     import jax
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.needs("torch", "transformers")
 
 
 def gpt2(**changes: Any) -> Any:
-    """Return a small GPT-2 as transformers initialises it."""
+    """Return a small GPT-2 as transformers initializes it."""
     from transformers import GPT2Config, GPT2LMHeadModel
 
     return GPT2LMHeadModel(
@@ -69,7 +69,7 @@ def llama(dtype: str = "float32") -> Any:
 
 
 def test_gpt2_has_two_sizes() -> None:
-    """Residual projections 0.02 / sqrt(2 L), all other matrices 0.02, biases 0, normalisations 1 and 0."""
+    """Residual projections 0.02 / sqrt(2 L), all other matrices 0.02, biases 0, normalizations 1 and 0."""
     planned = ui.plan(gpt2(), recipes.gpt2(n_layer=3))
     found = stds(planned)
     ends = {path for path in found if path.endswith("c_proj.weight")}
@@ -103,7 +103,7 @@ def test_gpt2_parts_are_drawn_apart() -> None:
 
 
 def nano_gpt() -> Any:
-    """Return a small GPT with nanoGPT's names: linear layers, a normalisation of its own, a tied head."""
+    """Return a small GPT with nanoGPT's names: linear layers, a normalization of its own, a tied head."""
     import torch
     from torch import nn
 
@@ -169,7 +169,7 @@ def test_bert_hf_is_what_transformers_draws() -> None:
 
 
 def test_bert_google_is_truncated() -> None:
-    """Matrices and embeddings have a parent of 0.02, cut at 0.04: a realised std of 0.0176."""
+    """Matrices and embeddings have a parent of 0.02, cut at 0.04: a realized std of 0.0176."""
     planned = ui.plan(bert(), recipes.bert_google())
     for one in planned:
         law = law_of(planned, one.record.path)

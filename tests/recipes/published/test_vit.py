@@ -18,7 +18,7 @@ pytestmark = pytest.mark.needs("torch", "torchvision", "timm")
 
 
 def vit(weight_init: str = "") -> Any:
-    """Return a small ViT of timm, as it initialises it."""
+    """Return a small ViT of timm, as it initializes it."""
     from timm.models.vision_transformer import VisionTransformer
 
     return VisionTransformer(

@@ -43,7 +43,7 @@ def test_a_gated_norm_is_a_norm() -> None:
 
 
 def test_normalisations_of_other_libraries_go_by_the_name_of_their_class() -> None:
-    """A frozen batch norm's buffers are a batch norm's; what else a normalisation holds is a parameter."""
+    """A frozen batch norm's buffers are a batch norm's; what else a normalization holds is a parameter."""
     import torch
 
     class FrozenBatchNorm2d(torch.nn.Module):

@@ -24,7 +24,7 @@ def equinox_default() -> Recipe:
 
     Linear, convolutions, transposed ones and the projections of attention: U(-1/sqrt(n), 1/sqrt(n)),
     weight and bias, with n the inputs that an output sees, 1 if there are none. LSTM and GRU cells: all
-    tensors the same with n = hidden. Embedding: N(0, 1). Normalisation: 1 and 0. PReLU: 0.25.
+    tensors the same with n = hidden. Embedding: N(0, 1). Normalization: 1 and 0. PReLU: 0.25.
 
     Layer scales, relative positions, loose tokens and adapters: as in ``torch_default``.
 

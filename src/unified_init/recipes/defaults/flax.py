@@ -67,7 +67,7 @@ def flax_linen_default() -> Recipe:
     with ``transpose_kernel`` counts its outputs, a dense layer with ``batch_dims`` and a local convolution
     all their groups, an einsum all axes of its kernel except the last. Embedding: N(0, 1/sqrt(D)). Recurrent
     kernels: one orthogonal matrix per gate; biases 0, a minimal gated unit's forget gate 1, a convolutional
-    LSTM's 1 in sum. Normalisation: 1 and 0. PReLU: 0.01. LoRA: He uniform and 0.
+    LSTM's 1 in sum. Normalization: 1 and 0. PReLU: 0.01. LoRA: He uniform and 0.
 
     Layers that Flax lacks: a bilinear layer has the product of its inputs as fan_in, a recurrent layer's
     projection is a dense kernel, the row of an embedding that stands for padding is 0. Layer scales, relative

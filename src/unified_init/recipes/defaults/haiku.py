@@ -86,7 +86,7 @@ def haiku_default() -> Recipe:
         dm-haiku 0.0.17, the layers of haiku/_src.
 
     Differs from:
-        ``haiku_default_corrected``: its realised std is 1 / sqrt(n), 1.137 times this one's.
+        ``haiku_default_corrected``: its realized std is 1 / sqrt(n), 1.137 times this one's.
         ``lecun_normal`` of Flax: the same ratio.
     """
     return Recipe("haiku_default", _rules(TRUNCATED, TRUNCATED_TABLE), SOURCE)
@@ -95,7 +95,7 @@ def haiku_default() -> Recipe:
 def haiku_default_corrected() -> Recipe:
     """Haiku's layer defaults with the std that its documentation gives: 1 / sqrt(n) after truncation.
 
-    Everything else is as in ``haiku_default``; an embedding's realised std is 1.
+    Everything else is as in ``haiku_default``; an embedding's realized std is 1.
 
     Returns:
         The recipe.

@@ -49,7 +49,7 @@ def keras_default() -> Recipe:
     groups; EinsumDense and attention the axes of their equation. Recurrent kernels: one orthogonal matrix
     of all gates. Biases 0, an LSTM's forget gate 1, also of a layer with ``unit_forget_bias=False``: that
     is an initializer, like ``kernel_initializer``, and records have none. Embedding: U(-0.05, 0.05), masked
-    row included. Normalisation: 1 and 0. PReLU: 0. Additive attention's scale of n: U(+-sqrt(3 / n)). LoRA:
+    row included. Normalization: 1 and 0. PReLU: 0. Additive attention's scale of n: U(+-sqrt(3 / n)). LoRA:
     He uniform and 0.
 
     Layers that Keras lacks: fused attention is drawn part by part, because Keras has separate queries, keys

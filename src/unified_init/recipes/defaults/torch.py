@@ -54,7 +54,7 @@ def torch_default() -> Recipe:
     weight times its window: a transposed convolution's n counts its outputs, a bilinear layer's only its
     first inputs. Recurrent layers: the same with n = hidden. Attention: the fused matrix
     U(+-sqrt(6 / 4d)), its output projection as a Linear, biases 0. Embedding: N(0, 1), the padding row
-    0. Normalisation: 1 and 0. PReLU: 0.25, the
+    0. Normalization: 1 and 0. PReLU: 0.25, the
     default of ``init=``: a layer made with another value gets 0.25 too.
 
     Beside layers, where PyTorch has no default: layer scales 1e-5, tables of relative positions and loose

@@ -1,4 +1,4 @@
-"""Published initialisations of convolutional networks."""
+"""Published initializations of convolutional networks."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ CONV = {"kind": "conv", "role": "kernel"}
 
 
 def resnet(*, zero_init_residual: bool = True) -> Recipe:
-    """ResNet as torchvision and timm initialise it.
+    """ResNet as torchvision and timm initialize it.
 
-    convolutions N(0, 2 / (outputs window)), all groups' outputs; the last normalisation of each residual
-    branch 0; other normalisations 1 and 0; the head as PyTorch's, U(-1/sqrt(fan_in), 1/sqrt(fan_in))
+    convolutions N(0, 2 / (outputs window)), all groups' outputs; the last normalization of each residual
+    branch 0; other normalizations 1 and 0; the head as PyTorch's, U(-1/sqrt(fan_in), 1/sqrt(fan_in))
 
     Args:
         zero_init_residual: whether branches start at 0: True as in timm, False is torchvision's default.
@@ -60,10 +60,10 @@ def resnet(*, zero_init_residual: bool = True) -> Recipe:
 
 
 def mobilenet() -> Recipe:
-    """MobileNet V2 and V3 as torchvision initialises them.
+    """MobileNet V2 and V3 as torchvision initializes them.
 
     convolutions N(0, 2 / (outputs window)), all groups' outputs, depthwise ones too; linear layers
-    N(0, 0.01^2); biases 0; normalisations 1 and 0
+    N(0, 0.01^2); biases 0; normalizations 1 and 0
 
     Returns:
         The recipe.
@@ -88,10 +88,10 @@ def mobilenet() -> Recipe:
 
 
 def efficientnet_tf() -> Recipe:
-    """EfficientNet, MnasNet and MobileNet V3 as Google's TensorFlow code and timm initialise them.
+    """EfficientNet, MnasNet and MobileNet V3 as Google's TensorFlow code and timm initialize them.
 
     convolutions N(0, 2 / (window outputs / groups)); linear layers U(-1/sqrt(outputs), 1/sqrt(outputs));
-    biases 0; normalisations 1 and 0
+    biases 0; normalizations 1 and 0
 
     Returns:
         The recipe.
@@ -211,7 +211,7 @@ def regnet_timm(*, zero_init_last: bool = True) -> Recipe:
 
 
 def fixup(n_blocks: int, n_layers: int = 2) -> Recipe:
-    """Fixup: residual networks without normalisation.
+    """Fixup: residual networks without normalization.
 
     in each branch the last convolution 0, the others N(0, 2 / (outputs window)) times
     n_blocks^(-1 / (2 n_layers - 2)); shortcuts N(0, 2 / (outputs window)); head 0; scalar multipliers 1,

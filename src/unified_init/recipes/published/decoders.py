@@ -1,4 +1,4 @@
-"""Published initialisations of decoder-only transformers."""
+"""Published initializations of decoder-only transformers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def gpt2(n_layer: int, std: float = 0.02) -> Recipe:
     """GPT-2: one normal for all weights, a smaller one for the matrices that end a residual branch.
 
     w ~ N(0, std^2); output projections of attention and feed-forward layers N(0, (std / sqrt(2 n_layer))^2);
-    biases 0, normalisations 1 and 0
+    biases 0, normalizations 1 and 0
 
     Args:
         n_layer: number of blocks, each with two residual branches.
@@ -58,7 +58,7 @@ def gpt2(n_layer: int, std: float = 0.02) -> Recipe:
 def megatron(n_layer: int, std: float = 0.02) -> Recipe:
     """Megatron-LM: ``init_method`` for all weights, ``output_layer_init_method`` where branches end.
 
-    w ~ N(0, std^2); output projections N(0, (std / sqrt(2 n_layer))^2); biases 0, normalisations 1 and 0
+    w ~ N(0, std^2); output projections N(0, (std / sqrt(2 n_layer))^2); biases 0, normalizations 1 and 0
 
     Args:
         n_layer: number of blocks.
@@ -90,9 +90,9 @@ def megatron(n_layer: int, std: float = 0.02) -> Recipe:
 
 
 def llama(std: float = 0.02) -> Recipe:
-    """Llama as transformers initialises it: one normal for all weights, whatever the depth.
+    """Llama as transformers initializes it: one normal for all weights, whatever the depth.
 
-    w ~ N(0, std^2), the padding row 0; normalisations 1; biases, where there are any, 0
+    w ~ N(0, std^2), the padding row 0; normalizations 1; biases, where there are any, 0
 
     Args:
         std: ``initializer_range``; 0.02 by default.
@@ -131,7 +131,7 @@ def olmo_mitchell(d_model: int) -> Recipe:
         d_model: width of the model.
 
     Returns:
-        The recipe; the stds are the parents', realised ones 0.98658 of them.
+        The recipe; the stds are the parents', realized ones 0.98658 of them.
 
     Raises:
         ArgumentValueError: ``d_model`` below 1.
@@ -170,7 +170,7 @@ def olmo_full_megatron(n_layer: int, std: float = 0.02) -> Recipe:
         std: ``init_std``; 0.02 by default.
 
     Returns:
-        The recipe; realised stds are 0.98658 of the parents'.
+        The recipe; realized stds are 0.98658 of the parents'.
 
     Raises:
         ArgumentValueError: ``n_layer`` below 1 or ``std`` not positive.
@@ -204,7 +204,7 @@ def olmo_full_megatron(n_layer: int, std: float = 0.02) -> Recipe:
 def small_init(d_model: int) -> Recipe:
     """SmallInit: one normal for all weights, the size Xavier gives to a feed-forward matrix (d, 4d).
 
-    w ~ N(0, 2 / (5 d_model)); biases 0, normalisations 1 and 0
+    w ~ N(0, 2 / (5 d_model)); biases 0, normalizations 1 and 0
 
     Args:
         d_model: width of the model.

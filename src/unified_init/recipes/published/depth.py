@@ -36,7 +36,7 @@ def deepnorm(n_encoder: int, n_decoder: int, encoder_gain: float = 0.87) -> Reci
 
     gain (8 n)^-1/4 where there is only an encoder or only a decoder; else in the encoder
     encoder_gain (n_encoder^4 n_decoder)^-1/16, in the decoder (12 n_decoder)^-1/4. Queries and keys have
-    gain 1; embeddings and an untied head N(0, 1 / d); biases 0, normalisations 1 and 0.
+    gain 1; embeddings and an untied head N(0, 1 / d); biases 0, normalizations 1 and 0.
 
     Args:
         n_encoder: number of encoder blocks; 0 for none.
@@ -87,7 +87,7 @@ def magneto(n_encoder: int, n_decoder: int) -> Recipe:
         n_decoder: number of decoder blocks; 0 for none.
 
     Returns:
-        The recipe; the additional normalisations are the model's.
+        The recipe; the additional normalizations are the model's.
 
     Raises:
         ArgumentValueError: no block at all, or a negative number.
@@ -124,7 +124,7 @@ def magneto(n_encoder: int, n_decoder: int) -> Recipe:
 
 
 def t_fixup(n_encoder: int, n_decoder: int, d_model: int) -> Recipe:
-    """T-Fixup: Xavier's uniform with gains that let transformers train without normalisation or warm-up.
+    """T-Fixup: Xavier's uniform with gains that let transformers train without normalization or warm-up.
 
     gain 0.67 n_encoder^-1/4 in the encoder and (9 n_decoder)^-1/4 in the decoder on values, attention's
     outputs and feed-forward layers; embeddings N(0, 1 / d_model) times (9 n)^-1/4; queries and keys have

@@ -1,4 +1,4 @@
-"""Published initialisations of BERT and T5."""
+"""Published initializations of BERT and T5."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["bert_google", "bert_hf", "t5"]
 def bert_google(std: float = 0.02) -> Recipe:
     """BERT as Google initializes it: a normal truncated at two sigmas, whose realized std is 0.8796 of it.
 
-    w ~ N(0, std^2) within +-2 std; biases 0, normalisations 1 and 0; a padding row is drawn
+    w ~ N(0, std^2) within +-2 std; biases 0, normalizations 1 and 0; a padding row is drawn
 
     Args:
         std: ``initializer_range``, of the parent normal; 0.02 as published.
@@ -44,7 +44,7 @@ def bert_google(std: float = 0.02) -> Recipe:
 def bert_hf(std: float = 0.02) -> Recipe:
     """BERT as transformers initializes it: a normal that is not truncated, and a padding row of 0.
 
-    w ~ N(0, std^2); biases 0, normalisations 1 and 0
+    w ~ N(0, std^2); biases 0, normalizations 1 and 0
 
     Args:
         std: ``initializer_range``; 0.02 by default.
@@ -77,7 +77,7 @@ def t5(d_model: int, d_kv: int, n_heads: int, d_ff: int, factor: float = 1.0) ->
 
     std, times ``factor``: queries (d_model d_kv)^-1/2; keys, values, inputs and gates of feed-forward
     layers and relative biases d_model^-1/2; attention's outputs (n_heads d_kv)^-1/2; feed-forward outputs
-    d_ff^-1/2; embedding and an untied head 1; normalisations ``factor``; biases 0
+    d_ff^-1/2; embedding and an untied head 1; normalizations ``factor``; biases 0
 
     Args:
         d_model: width of the model.

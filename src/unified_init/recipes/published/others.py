@@ -1,4 +1,4 @@
-"""Published initialisations of implicit representations and of adapters."""
+"""Published initializations of implicit representations and of adapters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Published initialisations of vision transformers, and of diffusion transformers."""
+"""Published initializations of vision transformers, and of diffusion transformers."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ TIMM = "timm 1.0, models/vision_transformer.py"
 
 
 def vit_timm(layer_scale: float = 1e-5) -> Recipe:
-    """ViT as timm initialises it by default.
+    """ViT as timm initializes it by default.
 
     matrices N(0, 0.02^2), the head too: timm's truncation at +-2, absolute, has no effect; the patch
     convolution as PyTorch's, U(-1/sqrt(fan_in), 1/sqrt(fan_in)), weight and bias; positions N(0, 0.02^2);
-    class and register tokens N(0, 1e-12), a std of 1e-6; other biases 0, normalisations 1 and 0
+    class and register tokens N(0, 1e-12), a std of 1e-6; other biases 0, normalizations 1 and 0
 
     Args:
         layer_scale: the value of layer scales, where the model has them: timm's ``init_values``.

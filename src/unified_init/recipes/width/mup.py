@@ -186,7 +186,7 @@ class MuP:
 
 
 def mup(recipe: Recipe, *, base: Inventory, delta: Inventory) -> MuP:
-    """Return a recipe that follows muP, the maximal update parametrisation, at any width.
+    """Return a recipe that follows muP, the maximal update parametrization, at any width.
 
     m = size here / size at the base, of the axes in which base and delta differ. Hidden matrices: std of
     the base / sqrt(m), Adam's rate / m, SGD's rate * m_out / m_in. Input layers, biases, scales,

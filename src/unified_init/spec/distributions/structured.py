@@ -157,7 +157,7 @@ class Sparse:
 @public
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Hadamard:
-    """ZerO: a partial identity, or a slice of a normalised Hadamard matrix where outputs are more.
+    """ZerO: a partial identity, or a slice of a normalized Hadamard matrix where outputs are more.
 
     Made by ``ui.hadamard()``, which has the formula and the source.
     """
@@ -186,7 +186,7 @@ class Stft:
     Args:
         side: "real" (the default) or "imag".
         window: "hann" (the default), "hamming", "blackman" or "boxcar"; None for no window.
-        scaling: "density" (the default) or "spectrum"; None for no normalisation.
+        scaling: "density" (the default) or "spectrum"; None for no normalization.
         periodic: whether the window is periodic; symmetric by default.
 
     Raises:

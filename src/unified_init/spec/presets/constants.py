@@ -80,4 +80,4 @@ def constant(value: float | Sequence[object]) -> Initializer:
         PyTorch ``constant_(val)`` and Keras ``Constant(value)``: equal, for one number only.
         JAX ``constant(value)``: equal, arrays too.
     """
-    return Initializer(Constant(value), Gain())  # type: ignore[arg-type]  # normalised by the constructor
+    return Initializer(Constant(value), Gain())  # type: ignore[arg-type]  # normalized by the constructor

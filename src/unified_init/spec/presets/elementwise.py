@@ -80,7 +80,7 @@ def truncated_normal(mean: float, std: float, lower: float = -2.0, upper: float 
 
     Args:
         mean: mean of the parent normal, finite.
-        std: standard deviation of the parent normal, positive. The realised one is smaller: at the
+        std: standard deviation of the parent normal, positive. The realized one is smaller: at the
             default bounds 0.8796 of it.
         lower: lower bound in sigmas from the mean; may be ``-inf``.
         upper: upper bound in sigmas from the mean; may be ``inf``.

@@ -1,6 +1,6 @@
 """Presets whose size follows from fans: the laws named after Glorot, He, LeCun and SIREN.
 
-``he_normal``, ``glorot_normal`` and ``lecun_normal`` are truncated at two sigmas, with the realised
+``he_normal``, ``glorot_normal`` and ``lecun_normal`` are truncated at two sigmas, with the realized
 standard deviation as stated (what Keras, TensorFlow and JAX mean). ``kaiming_normal`` and
 ``xavier_normal`` are never truncated (what PyTorch means). Variances are equal, tails are not.
 """
@@ -45,7 +45,7 @@ def variance_scaling(scale: float, mode: str, distribution: str) -> Initializer:
     Args:
         scale: the variance at a fan of 1, positive; the square of PyTorch's gain.
         mode: "fan_in", "fan_out", "fan_avg" ((in + out) / 2) or "fan_geo_avg" (sqrt(in out)).
-        distribution: "truncated_normal" (at two sigmas, the realised variance as stated),
+        distribution: "truncated_normal" (at two sigmas, the realized variance as stated),
             "untruncated_normal" or "uniform" (on +-sqrt(3 scale / fan)).
 
     Returns:
@@ -107,7 +107,7 @@ def glorot_uniform() -> Initializer:
 def glorot_normal() -> Initializer:
     """Draw from a normal truncated at two sigmas, with Glorot's variance.
 
-    std[w] = sqrt(2 / (fan_in + fan_out)) realised; the parent's is that over 0.8796
+    std[w] = sqrt(2 / (fan_in + fan_out)) realized; the parent's is that over 0.8796
 
     Returns:
         The spec; it needs a layout, or fans.
@@ -155,7 +155,7 @@ def he_uniform() -> Initializer:
 def he_normal() -> Initializer:
     """Draw from a normal truncated at two sigmas, with He's variance.
 
-    std[w] = sqrt(2 / fan_in) realised; the parent's is that over 0.8796
+    std[w] = sqrt(2 / fan_in) realized; the parent's is that over 0.8796
 
     Returns:
         The spec; it needs a layout, or fans.
@@ -202,7 +202,7 @@ def lecun_uniform() -> Initializer:
 def lecun_normal() -> Initializer:
     """Draw from a normal truncated at two sigmas, with LeCun's variance.
 
-    std[w] = sqrt(1 / fan_in) realised; the parent's is that over 0.8796
+    std[w] = sqrt(1 / fan_in) realized; the parent's is that over 0.8796
 
     Returns:
         The spec; it needs a layout, or fans.
@@ -220,7 +220,7 @@ def lecun_normal() -> Initializer:
     Differs from:
         PyTorch ``kaiming_normal_(nonlinearity="linear")`` is not truncated: same std, no bounds.
         Keras ``LecunNormal``, JAX and Flax ``lecun_normal``: equal. Haiku's layers by default have
-        the parent's std, not the realised one, at sqrt(1 / fan_in): 0.8796 of this.
+        the parent's std, not the realized one, at sqrt(1 / fan_in): 0.8796 of this.
     """
     return Initializer(AT_2_SIGMA, VarianceScaling(1.0, "fan_in"))
 

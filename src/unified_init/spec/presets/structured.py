@@ -190,7 +190,7 @@ def sparse(sparsity: float, std: float = 0.01) -> Initializer:
 
 
 def hadamard() -> Initializer:
-    """Fill as ZerO does: a partial identity, or a slice of a normalised Hadamard matrix.
+    """Fill as ZerO does: a partial identity, or a slice of a normalized Hadamard matrix.
 
     W = I where outputs <= inputs, else I H I / sqrt(p), p the power of two that covers the outputs
 
@@ -248,7 +248,7 @@ def stft(
     Args:
         side: "real" or "imag".
         window: "hann", "hamming", "blackman", "boxcar", or None for no window.
-        scaling: "density", "spectrum", or None for no normalisation.
+        scaling: "density", "spectrum", or None for no normalization.
         periodic: whether the window is periodic; symmetric by default.
 
     Returns:

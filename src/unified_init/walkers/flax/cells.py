@@ -146,7 +146,7 @@ def _axis_of_gates(leaf: Leaf, layout: str | None) -> int:
     if layout is None:
         msg = (
             f"{leaf.path!r} of shape {leaf.shape} has another shape where its cell uses it, so that no axis "
-            "is known to be that of the gates: initialise the cell without the transformation "
+            "is known to be that of the gates: initialize the cell without the transformation "
             "(nn.map_variables)."
         )
         raise ArgumentValueError(msg)

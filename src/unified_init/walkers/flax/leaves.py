@@ -18,7 +18,7 @@ class Layer:
     """The facts that a module's class and fields give about its layer.
 
     Args:
-        what: "dense", "einsum", "conv", "conv_transpose", "embed", a normalisation, "norm" (of a class that
+        what: "dense", "einsum", "conv", "conv_transpose", "embed", a normalization, "norm" (of a class that
             Flax does not have), "prelu", "lora", "attention", a cell of ``CELLS``, or "other".
         native: its class.
         lead: number of batch axes of a dense kernel, which come first; each index has its own matrix.

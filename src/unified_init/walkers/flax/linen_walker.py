@@ -153,7 +153,7 @@ def check(model: Linen, paths: Collection[str]) -> None:
         jax_arrays.check(path, _leaf(model, path))
         if path in wrapped:
             msg = (
-                f"{path!r} is normalised by {wrapped[path]} before its layer uses it, so that written values "
+                f"{path!r} is normalized by {wrapped[path]} before its layer uses it, so that written values "
                 f"would not be those of the layer: skip={path!r}."
             )
             raise ComputedError(msg)

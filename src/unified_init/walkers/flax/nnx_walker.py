@@ -277,7 +277,7 @@ def _check_variable(path: str, variable: Any, chain: list[tuple[Any, str]]) -> N
             else len(variable.get_value().shape) > 1
         ):
             msg = (
-                f"{path!r} is normalised by {type(node).__name__} before its layer uses it, so that written "
+                f"{path!r} is normalized by {type(node).__name__} before its layer uses it, so that written "
                 f"values would not be those of the layer: skip={path!r}, or apply before it is wrapped."
             )
             raise ComputedError(msg)

@@ -127,7 +127,7 @@ def loaded(model: Any) -> frozenset[str]:
 
 
 def check(model: Any, paths: Collection[str]) -> None:
-    """Refuse kernels that spectral normalisation replaces, and variables without memory."""
+    """Refuse kernels that spectral normalization replaces, and variables without memory."""
     if keras.config.backend() == "tensorflow" and _adapter().wants_graph(None):
         msg = (
             "a Keras model on TensorFlow is written eagerly: call apply() outside of any tf.function, and "
