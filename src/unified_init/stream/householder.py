@@ -27,44 +27,51 @@ def orthogonal(xp: Any, normals: Any) -> Any:  # noqa: ANN401  # of any framewor
     if groups * columns == 0:
         return normals
     width = min(max(columns // 8, NARROWEST), WIDEST)
-    # Vector k of a matrix is its column k from the diagonal down, pushed away from zero.
-    vectors = xp.tril(normals)
-    length = xp.sqrt(xp.sum(vectors * vectors, axis=1))  # (groups, columns)
-    pivot = xp.linalg.diagonal(normals)  # (groups, columns)
-    sign = xp.where(pivot < 0, xp.ones_like(pivot) * -1, xp.ones_like(pivot))
-    eye = xp.eye(rows, columns, dtype=normals.dtype)
-    vectors += eye[None] * (sign * length)[:, None, :]
-    weight = length * (length + xp.abs(pivot))  # half the squared norm of a vector
-    weight = xp.where(weight > 0, weight, xp.ones_like(weight))  # a vector of zeros reflects nothing
     result = None
     for start in reversed(range(0, columns, width)):
         stop = min(start + width, columns)
-        panel = vectors[:, start:, start:stop]
-        result = _apply(xp, panel, weight[:, start:stop], result)
-    # Reflection k maps the normals that made its vector to -sign * length times the k-th unit vector. With
-    # column k times -sign the product is the Q of a QR whose R has a positive diagonal; that Q is
-    # Haar-distributed.
+        head, tail = normals[:, start:stop, start:stop], normals[:, stop:, start:stop]
+        result = _apply(xp, _reflections(xp, head, tail), result)
     # Rounding may leave an entry a little beyond 1, which the law's ends exclude.
-    one = xp.ones_like(sign)[:, None, :]
-    return xp.minimum(xp.maximum(result * -sign[:, None, :], -one), one)
+    one = xp.ones_like(result[:, :1, :1])
+    return xp.minimum(xp.maximum(result, -one), one)
 
 
-def _apply(xp: Any, panel: Any, weight: Any, later_columns: Any) -> Any:  # noqa: ANN401
+def _reflections(xp: Any, head: Any, tail: Any) -> tuple[Any, Any, Any]:  # noqa: ANN401
+    """Return the vectors of a block of reflections, half their squared norms, and the signs of its columns.
+
+    Vector k is column k of the normals from the diagonal down, pushed away from zero. Its reflection maps them
+    to -sign * length times the k-th unit vector. With column k times -sign the product is the Q of a QR whose R
+    has a positive diagonal; that Q is Haar-distributed.
+    """
+    width = head.shape[2]
+    identity = xp.eye(width, width, dtype=head.dtype)
+    pivot = xp.linalg.diagonal(head)
+    head = xp.tril(head)
+    length = xp.sqrt(xp.sum(head * head, axis=1) + xp.sum(tail * tail, axis=1))
+    sign = xp.where(pivot < 0, xp.ones_like(pivot) * -1, xp.ones_like(pivot))
+    weight = length * (length + xp.abs(pivot))
+    weight = xp.where(weight > 0, weight, xp.ones_like(weight))  # a vector of zeros reflects nothing
+    head = head + identity[None] * (sign * length)[:, None, :]
+    return xp.concat([head, tail], axis=1), weight, -1 * sign
+
+
+def _apply(xp: Any, reflections: tuple[Any, Any, Any], later_columns: Any) -> Any:  # noqa: ANN401
     """Apply one block of reflections to the columns made so far, and to its own columns of the identity.
 
     The product of the block's reflections is I - V T^-1 V^T (compact WY): V has their vectors as columns, T
-    their inner products above the diagonal and half their squared norms on it.
+    their inner products above the diagonal and half their squared norms on it. Its own columns have their signs
+    from the beginning, which changes no other bit of them.
     """
+    panel, weight, signs = reflections
     groups, height, width = panel.shape
     dtype = panel.dtype
     transposed = xp.permute_dims(panel, (0, 2, 1))
-    head = transposed[:, :, :width]
     identity = xp.eye(width, width, dtype=dtype)
+    signed = identity[None] * signs[:, None, :]
+    head = transposed[:, :, :width] * signs[:, None, :]
     gram = xp.triu(xp.matmul(transposed, panel)) * (1 - identity)[None] + identity[None] * weight[:, None, :]
-    own_columns = xp.concat(
-        [xp.broadcast_to(identity[None], (groups, width, width)),
-         xp.zeros((groups, height - width, width), dtype=dtype)], axis=1
-    )  # fmt: skip
+    own_columns = xp.concat([signed, xp.zeros((groups, height - width, width), dtype=dtype)], axis=1)
     if later_columns is None:
         columns, inner_products = own_columns, head
     else:

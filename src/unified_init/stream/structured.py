@@ -150,9 +150,10 @@ def _normals(key: tuple[int, int], shape: tuple[int, ...], dtype: np.dtype[Any],
 def _orthogonal(unit: Orthogonal, scale: float, key: tuple[int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Orthogonal matrices, or convolution kernels that have one at the middle and zeros elsewhere."""
     normals = _normals(key, (unit.groups, unit.rows, unit.columns), dtype, 1.0)
-    # One matrix at a time: the bits of a batched product depend on the size of the batch.
-    matrix = np.concatenate([orthogonal(np, part[None]) for part in normals]) if unit.groups else normals
-    matrix = matrix * dtype.type(scale)
+    # One matrix at a time: the bits of a batched product depend on the size of the batch. One is not copied.
+    matrices = [orthogonal(np, part[None]) for part in normals]
+    matrix = matrices[0] if len(matrices) == 1 else np.concatenate([normals[:0], *matrices])
+    matrix *= dtype.type(scale)
     if not isinstance(unit, DeltaOrthogonalKernels):
         return matrix
     kernel = np.zeros((*matrix.shape, *unit.spatial), dtype=dtype)
