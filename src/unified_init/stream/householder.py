@@ -40,9 +40,9 @@ def orthogonal(xp: Any, normals: Any) -> Any:  # noqa: ANN401  # of any framewor
 def _reflections(xp: Any, head: Any, tail: Any) -> tuple[Any, Any, Any]:  # noqa: ANN401
     """Return the vectors of a block of reflections, half their squared norms, and the signs of its columns.
 
-    Vector k is column k of the normals from the diagonal down, pushed away from zero. Its reflection maps them
-    to -sign * length times the k-th unit vector. With column k times -sign the product is the Q of a QR whose R
-    has a positive diagonal; that Q is Haar-distributed.
+    Vector k is column k of the normals from the diagonal down, pushed away from zero. Its reflection maps
+    them to -sign * length times the k-th unit vector. With column k times -sign the product is the Q of a QR
+    whose R has a positive diagonal; that Q is Haar-distributed.
     """
     width = head.shape[2]
     identity = xp.eye(width, width, dtype=head.dtype)
@@ -60,8 +60,8 @@ def _apply(xp: Any, reflections: tuple[Any, Any, Any], later_columns: Any) -> An
     """Apply one block of reflections to the columns made so far, and to its own columns of the identity.
 
     The product of the block's reflections is I - V T^-1 V^T (compact WY): V has their vectors as columns, T
-    their inner products above the diagonal and half their squared norms on it. Its own columns have their signs
-    from the beginning, which changes no other bit of them.
+    their inner products above the diagonal and half their squared norms on it. Its own columns have their
+    signs from the beginning, which changes no other bit of them.
     """
     panel, weight, signs = reflections
     groups, height, width = panel.shape
