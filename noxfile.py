@@ -235,7 +235,7 @@ def docs(session: nox.Session) -> None:
     session.run(python, "-m", "pytest", *options, "src/unified_init", "tools/pages", *pages, env=QUIET)
 
 
-@nox.session(default=False)
+@nox.session
 def site(session: nox.Session) -> None:
     """Build the docs as a site in ``docs/_build/html``, and check every link inside it.
 

@@ -55,6 +55,16 @@ def test_the_class_is_registered_whichever_is_imported_first(order: str, tmp_pat
     assert done.stdout.splitlines() == ["7 SourceFileLoader SourceFileLoader", "True"], done.stderr
 
 
+def test_a_look_at_whether_keras_is_there_changes_nothing(tmp_path: Path) -> None:
+    """Libraries ask for the spec of Keras, once or often, and import it later or never."""
+    look = "import importlib.util, unified_init; print(importlib.util.find_spec('keras').name); "
+    done = run(
+        look + SCRIPT.format(order="importlib.util.find_spec('keras'); import keras"),
+        package(tmp_path, PACKAGE),
+    )
+    assert done.stdout.splitlines() == ["keras", "7 SourceFileLoader SourceFileLoader", "True"], done.stderr
+
+
 @pytest.mark.parametrize("order", ORDERS)
 def test_a_keras_that_is_another_is_imported_all_the_same(order: str, tmp_path: Path) -> None:
     """What a registration finds missing does not fail the import of Keras."""

@@ -45,3 +45,14 @@ def test_parts_of_a_factored_axis_survive_json() -> None:
     )
     inventory = ui.Inventory("torch", (record,))
     assert ui.inventory_from_json(ui.inventory_to_json(inventory)) == inventory
+
+
+def test_a_record_has_the_whole_name_of_its_type() -> None:
+    """Written by hand with a short one, it is equal to the record that a walker makes."""
+    records = [
+        ui.Record(name="w", path="w", shape=(3, 2), kind="linear", role="kernel", dtype=dtype)
+        for dtype in ("bf16", "bfloat16")
+    ]
+    assert records[0] == records[1]
+    recipe = ui.Recipe("x", (ui.Rule(spec=ui.normal(0, 1)),))
+    assert ui.plan(ui.Inventory("torch", (records[0],)), recipe)["w"].record.dtype == "bfloat16"

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from unified_init.testing.compiled import in_threads
 from unified_init.testing.dependence import repeated
 from unified_init.testing.figures import numpy_figures
 from unified_init.testing.populations import population_of
+from unified_init.testing.power_sums import power_sums_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -140,6 +142,18 @@ def test_moments_are_those_of_float64(kernels: Kernels, size: int, dtype: str) -
     for odd in (math.nan, math.inf):
         values[size // 2] = odd
         assert not math.isfinite(kernels.moments(values, 0.25, 0.5)[3])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+@pytest.mark.parametrize("size", [1000, 70_000])
+def test_values_of_nearly_no_spread_are_summed_without_a_warning(dtype: str, size: int) -> None:
+    """Their reciprocal is no float: the sums say that nothing can be told, and no warning is an error."""
+    tiny = np.finfo(dtype).smallest_subnormal
+    values = np.where(np.arange(size) % 2, tiny, 0).astype(dtype)
+    with np.errstate(all="raise"), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sums = power_sums_of(values)
+    assert (sums.low, sums.high) == (0.0, float(tiny))
 
 
 def test_jobs_in_threads_keep_their_order_and_raise() -> None:

@@ -80,7 +80,7 @@ def _shift(
 
 
 def _rotate(x: Any, distance: int) -> Any:
-    # Two shifts of unsigned words, which compilers know for a rotation.
+    # A shift left and a logical one right, which compilers know for a rotation.
     left, right = np.int32(distance), np.int32(32 - distance)
     return jax.lax.bitwise_or(jax.lax.shift_left(x, left), jax.lax.shift_right_logical(x, right))
 

@@ -37,8 +37,8 @@ __all__ = [
 
 CHUNK = 1 << 24  # bytes that are drawn and written at a time: a multiple of a block, and of every value
 WRITING = 4  # threads that write while others draw, so that neither the disk nor a processor waits
-# Chunks at the end of an interrupted file that are written again: a disk may have lost them. Half as many are
-# under way at a time.
+# Chunks at the end of an interrupted file that are written again: a disk may have lost them. At most half as
+# many are under way at a time, so that a hole is among them; eight threads draw more than most disks take.
 SUSPECT = 16
 INDEX = "model.safetensors.index.json"
 

@@ -17,8 +17,7 @@ def uncollected() -> Iterator[None]:
     """Let the garbage collector wait meanwhile, as it was before.
 
     What an import makes is there to stay. But so many objects make the collector look for garbage again and
-    again, among all that the process has: a seventh of the time of ``import torch``, and as long again for
-    the few modules of this package that are imported after it.
+    again, among all that the process has.
     """
     was_enabled = gc.isenabled()
     gc.disable()

@@ -11,6 +11,7 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -38,34 +39,42 @@ def _register() -> None:
 
 
 class KerasFinder(importlib.abc.MetaPathFinder):
-    """Finds Keras where it is, once, with a loader that registers the class when Keras is whole."""
+    """Finds Keras where it is, with a loader that registers the class when Keras is whole.
+
+    It stays until Keras is imported: others ask for the spec of Keras to see whether it is installed.
+    """
+
+    def __init__(self) -> None:
+        """Ask no other finder yet."""
+        self.asking = threading.local()
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         """Return the spec of Keras; None for any other module."""
-        if fullname != KERAS or path is not None:
+        if fullname != KERAS or path is not None or getattr(self.asking, "others", False):
             return None
-        with contextlib.suppress(ValueError):  # another thread has removed it
-            sys.meta_path.remove(self)
-        for finder in sys.meta_path:
-            spec = finder.find_spec(fullname, path, target) if hasattr(finder, "find_spec") else None
-            if spec is not None:
-                break
-        else:
-            sys.meta_path.insert(0, self)  # it may be installed later
-            return None
-        if spec.loader is not None:
-            spec.loader = RegisteringLoader(spec.loader)
+        self.asking.others = True  # this one comes first, and is asked by whoever looks for a spec
+        try:
+            finders = [
+                finder for finder in sys.meta_path if finder is not self and hasattr(finder, "find_spec")
+            ]
+            specs = (finder.find_spec(fullname, path, target) for finder in finders)
+            spec = next((spec for spec in specs if spec is not None), None)
+        finally:
+            self.asking.others = False
+        if spec is not None and spec.loader is not None:
+            spec.loader = RegisteringLoader(spec.loader, self)
         return spec
 
 
 class RegisteringLoader(importlib.abc.Loader):
     """Loads a module as its own loader does, and then registers the class."""
 
-    def __init__(self, loader: importlib.abc.Loader) -> None:
-        """Keep the loader."""
+    def __init__(self, loader: importlib.abc.Loader, finder: KerasFinder) -> None:
+        """Keep the loader, and the finder that is not needed once it has loaded."""
         self.loader = loader
+        self.finder = finder
 
     def __getattr__(self, name: str) -> object:
         """Be the loader in all else: pkgutil and inspect ask it for paths and sources."""
@@ -81,4 +90,6 @@ class RegisteringLoader(importlib.abc.Loader):
             module.__spec__.loader = self.loader
         module.__loader__ = self.loader
         self.loader.exec_module(module)
+        with contextlib.suppress(ValueError):  # another thread has removed it
+            sys.meta_path.remove(self.finder)
         _register()

@@ -66,8 +66,9 @@ STANDALONE: dict[Place, str] = {  # words that say enough without a context, the
     "patch": "patch_embed patch_embeddings patch_embedding patchify x_embedder",
     "stem": "stem conv_stem stem_conv initial_conv conv_init conv1_conv",
 }
-# Words of layers at the top of a model.
+# Layers of a block that BERT names after their places.
 BERT: dict[str, Place] = {"intermediate": "mlp.in", "output": "mlp.out"}
+# Words of layers at the top of a model.
 ROOTS: dict[str, Place] = {"fc": "head", "ff_out": "head", "conv1": "stem", "conv_proj": "patch"}
 WRAPPERS = re.compile(r"res_?net\d*|transformer|model|module|backbone|base_model")
 # Words that mean a projection of attention even if no word above them says attention.

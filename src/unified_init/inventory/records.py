@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from unified_init.core import checks
 from unified_init.core.public import public
 from unified_init.core.reprs import shown
+from unified_init.core.type_names import full_name
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.parts import Part, pairs_of
 from unified_init.inventory.vocabulary import KINDS, PLACES, ROLES
@@ -117,6 +118,7 @@ class Record:
         """Check the fields: a record may come from a file."""
         for field in ("name", "path", "dtype", "native", "doubt"):
             object.__setattr__(self, field, checks.text(field, getattr(self, field)))
+        object.__setattr__(self, "dtype", full_name(self.dtype))
         for field, words in (("kind", KINDS), ("role", ROLES), ("place", PLACES)):
             object.__setattr__(self, field, checks.choice(field, getattr(self, field), words))
         object.__setattr__(self, "shape", checks.shape_of(self.shape))

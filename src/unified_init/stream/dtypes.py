@@ -12,6 +12,7 @@ import numpy as np
 from unified_init.core import checks
 from unified_init.core.peers import attribute
 from unified_init.core.reprs import shown
+from unified_init.core.type_names import full_name
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
 
 if TYPE_CHECKING:
@@ -59,12 +60,6 @@ DTYPES: dict[str, DType] = {
               is_complex=True),
     )
 }  # fmt: skip
-# Short names that mean one type wherever they are used. "float" is none of them: it has 32 bits in torch and
-# 64 in NumPy.
-ALIASES = {
-    "bf16": "bfloat16", "fp16": "float16", "half": "float16", "fp32": "float32", "single": "float32",
-    "fp64": "float64", "double": "float64", "cfloat": "complex64", "cdouble": "complex128",
-}  # fmt: skip
 # The classes of NumPy's dtypes. A name of NumPy is put together each time that it is asked for.
 CONCRETE: dict[type, str] = {type(dtype.numpy): name for name, dtype in DTYPES.items()}
 
@@ -86,8 +81,7 @@ NO_TYPES = (tuple, list, dict, np.generic)
 def dtype_of(value: object) -> DType:
     """Return the element type for a name or for a framework's own dtype object."""
     if isinstance(value, str):
-        name = checks.plain(value) or ""
-        name = ALIASES.get(name, name)
+        name = full_name(checks.plain(value) or "")
     elif type(value).__module__ == "torch" and type(value).__name__ == "dtype":
         name = _torch_name(value)
     elif type(value) in CONCRETE:

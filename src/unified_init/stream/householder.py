@@ -27,7 +27,7 @@ def orthogonal(xp: Any, normals: Any) -> Any:  # noqa: ANN401  # of any framewor
     if groups * columns == 0:
         return normals
     width = min(max(columns // 8, NARROWEST), WIDEST)
-    result = None
+    result: Any = None
     for start in reversed(range(0, columns, width)):
         stop = min(start + width, columns)
         head, tail = normals[:, start:stop, start:stop], normals[:, stop:, start:stop]

@@ -1,8 +1,8 @@
 /*
 The compiled statistics of an audit: sums, counts and correlations of the values of one tensor.
 
-``survey.py`` explains what is computed, ``numpy_survey.py`` computes it in NumPy; the names here are those
-there. The build (``hatch_build.py``) compiles this file once for each instruction set that the processor's
+``survey.py`` explains what is computed; ``figures.py``, ``dependence.py`` and ``power_sums.py`` compute it in
+NumPy, under the names that it has here. The build (``hatch_build.py``) compiles this file once for each instruction set that the processor's
 family has, into the library of the C runner, and ``c_survey.py`` chooses one when it loads the library.
 
 Sums of floats go to LANES accumulators, which compilers keep in vector registers without being allowed to
@@ -23,7 +23,7 @@ reorder anything: the results are the same for every instruction set.
 
 enum { LANES = 16, BLOCK = 4096, TILE = 16, SHORT = 6, CHOOSING = 3 };
 enum { FLOAT32, BFLOAT16, FLOAT16, CODES }; /* what the values are; codes are cells already, int32 */
-enum { LAGS = 64, AXES = 64 };              /* at most; where the results are */
+enum { AXES = 64 }; /* at most */
 
 static const uint32_t SHORT_MULTIPLIER = UINT32_C(0x9E3779B1);
 static const uint32_t NEGATIVE_ZERO = UINT32_C(0x80000000);

@@ -50,7 +50,7 @@ class Cells:
     grades: NDArray[np.float32]
     low: float = 0.0
     per_unit: float = 0.0
-    ranks: NDArray[np.intp] | None = None
+    ranks: NDArray[np.int64] | None = None
 
     def of(self, values: NDArray[Any], law: Law) -> Index:
         """Return the cell of each value; those outside are in the first or the last."""
@@ -95,7 +95,7 @@ def lattice(population: Population) -> Cells:
     patterns = np.arange(1 << 8 * numpy.itemsize, dtype=f"u{numpy.itemsize}")
     with np.errstate(all="ignore"):  # patterns that are not numbers
         values = patterns.view(numpy).astype(np.float64)
-    ranks = np.searchsorted(population.values, values)
+    ranks = np.searchsorted(population.values, values).astype(np.int64)
     below = np.minimum(np.concatenate([[0.0], np.cumsum(population.weights)]), 1.0)
     below[-1] = 1.0
     return _cells_between(below, ranks=np.minimum(ranks, population.values.size - 1))

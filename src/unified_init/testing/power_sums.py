@@ -22,6 +22,7 @@ __all__ = ["PowerSums", "blocks_of", "power_sums_of"]
 
 BLOCK = 1 << 15  # values at a time: they stay in the processor's cache from one power to the next
 PIECE = 1 << 19  # values at a time of a thread
+LARGEST = 3e38  # of a float32
 NARROW = 4  # bytes below which a type has no arithmetic of its own
 
 
@@ -95,6 +96,9 @@ def blocks_of(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
         yield flat[start : start + BLOCK].astype(wide, copy=False)
 
 
+@np.errstate(
+    all="ignore"
+)  # values of nearly no spread: what overflows then is not finite, which is looked at
 def power_sums_of(values: NDArray[Any]) -> PowerSums:
     """Return the power sums of a real array that is not empty.
 
@@ -134,8 +138,10 @@ def _compiled_sums(kernels: Kernels, flat: NDArray[Any]) -> PowerSums | None:
     So also of those that begin with a constant, of which the first block does not tell the std.
     """
     mean, std = kernels.head(flat[:BLOCK])
-    middle, inverse = float(np.float32(mean)), float(np.float32(1.0 / (std or 1.0)))
-    if not math.isfinite(middle * inverse):
+    middle, inverse = float(np.float32(mean)), float(1.0 / (std or 1.0))
+    if inverse < LARGEST:
+        inverse = float(np.float32(inverse))
+    if not abs(middle * inverse) < LARGEST or not inverse < LARGEST:
         return None
     if flat.size <= PIECE:
         low, high, *sums = kernels.moments(flat, middle, inverse)
