@@ -5,7 +5,6 @@ from __future__ import annotations
 import nox
 
 nox.options.reuse_venv = "yes"
-PROJECT = nox.project.load_toml("pyproject.toml")
 BACKENDS = {
     "numpy": "numpy",
     "torch": "numpy,torch",
@@ -19,6 +18,6 @@ BACKENDS = {
 @nox.parametrize("extra", [nox.param(name, id=name) for name in BACKENDS])
 def tests(session: nox.Session, extra: str) -> None:
     """Test with one framework; a backend that an environment should have and lacks is a failure."""
-    package = "." if extra == "numpy" else f".[{extra}]"
-    session.install("-e", package, *nox.project.dependency_groups(PROJECT, "test"))
+    package = ".[test]" if extra == "numpy" else f".[{extra},test]"
+    session.install("-e", package)
     session.run("pytest", "--ui-backends", BACKENDS[extra], *session.posargs)

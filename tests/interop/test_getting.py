@@ -73,6 +73,12 @@ def test_another_kind_of_object_is_refused(source: Any) -> None:
         ui.get(source)
 
 
+def test_a_number_that_yaml_reads_as_a_text_is_named() -> None:
+    """``2e-2`` has no dot, without which YAML takes it for a text."""
+    with refused(ui.ArgumentTypeError):
+        ui.get({"name": "normal", "mean": 0, "std": "2e-2"})
+
+
 def test_a_spec_is_not_called() -> None:
     """A framework that is handed a spec calls it, and hears what to hand it."""
     for arguments in ((), ((3, 4),), ("key", (3, 4), "float32")):

@@ -97,6 +97,13 @@ def _preset(name: str, arguments: dict[str, Any]) -> Initializer:
             f"{{'name': {name!r}, {', '.join(f'{argument!r}: ...' for argument in missing)}}}."
         )
         raise ArgumentValueError(msg)
+    texts = [argument for argument, value in arguments.items() if _is_number(value)]
+    if texts:
+        msg = (
+            f"`source`: {texts[0]} of {name} must be a number, got the text {shown(arguments[texts[0]])}: "
+            "YAML reads 2e-2 as one, and 0.02 as a number."
+        )
+        raise ArgumentTypeError(msg)
     try:
         if "base" in arguments:  # of icnr, itself a spec
             arguments = {**arguments, "base": get(arguments["base"])}
@@ -105,3 +112,12 @@ def _preset(name: str, arguments: dict[str, Any]) -> Initializer:
         msg = f"`source`: {name}: {error}"
         raise type(error)(msg) from None
     return spec
+
+
+def _is_number(value: Any) -> bool:  # noqa: ANN401  # of a configuration
+    """Whether a value is a text that means a number."""
+    word = checks.plain(value)
+    try:
+        return word is not None and bool(float(word) or True)
+    except ValueError:
+        return False

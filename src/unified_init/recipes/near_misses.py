@@ -26,8 +26,19 @@ def hint(rule: Rule, inventory: Inventory) -> str:
     for field in ("kind", "role", "place"):
         words = sorted({getattr(record, field) for record in inventory} - {""})
         if getattr(rule, field) and not set(getattr(rule, field)) & set(words):
-            return f": the model has no such {field}, but {', '.join(words) or 'none at all'}."
+            advice = _taught(rule, inventory) if field == "place" else ""
+            return f": the model has no such {field}, but {', '.join(words) or 'none at all'}.{advice}"
     return "."
+
+
+def _taught(rule: Rule, inventory: Inventory) -> str:
+    """Return how to say which layers have the place of a rule, by a tensor whose place is not known."""
+    allowed = [(getattr(rule, field), field) for field in ("kind", "role")]
+    for record in inventory:
+        if not record.place and all(not words or getattr(record, field) in words for words, field in allowed):
+            place = rule.place[0] if rule.place else ""
+            return f" If {record.path!r} has it, say so: places={{{record.path!r}: {place!r}}}."
+    return ""
 
 
 def agreement(rule: Rule, record: Record) -> float:

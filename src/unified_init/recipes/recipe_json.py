@@ -120,7 +120,11 @@ def recipe_from_yaml(text: str) -> Recipe:
         raise BackendError(msg) from error
     try:
         _check_fields(yaml.compose(text, Loader=yaml.SafeLoader))
-        return _recipe(yaml.safe_load(text))
+        tree = yaml.safe_load(text)
+        if isinstance(tree, str):  # the path of a file is a word of YAML
+            msg = f"recipe: `text` must be the text of a recipe, got {shown(tree)}: read the file first."
+            raise ArgumentValueError(msg)
+        return _recipe(tree)
     except UnifiedInitError:
         raise
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none, anchors that loop
