@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.helpers.messages import refused
 
 import unified_init as ui
 import unified_init.kit.golden_files
@@ -403,6 +404,14 @@ def test_a_file_that_cannot_be_written_fails_the_run(
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(["golden digests in error: test_golden.golden.json: *the disk is full*"])
     assert not golden.exists()
+
+
+@pytest.mark.parametrize("text", BROKEN)
+def test_a_broken_file_is_refused(text: str, tmp_path: Path) -> None:
+    """With its name, and the reason in the words of Python."""
+    (tmp_path / "test_it.golden.json").write_text(text, encoding="utf-8")
+    with refused(ValueError, hidden="(?<=digests: ).*"):
+        unified_init.kit.golden_files.read_digests(tmp_path / "test_it.py")
 
 
 def test_writing_is_refused_with_several_processes(

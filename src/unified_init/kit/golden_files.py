@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-__all__ = ["Entry", "Golden", "GoldenFiles"]
+__all__ = ["Entry", "Golden", "GoldenFiles", "read_digests"]
 
 # ruff: noqa: ANN401  # tensors of any framework, and pytest's own items
 
@@ -57,7 +57,7 @@ class GoldenFiles:
     def compare(self, test_file: Path, entry: Entry, digest: str) -> str | None:
         """Note a digest; return what is wrong with it, or None."""
         try:
-            stored = _read(test_file)
+            stored = read_digests(test_file)
         except ValueError as error:
             return str(error)
         drawn = self._digests.setdefault(test_file, {})
@@ -104,7 +104,7 @@ class GoldenFiles:
                     session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _finish_file(self, test_file: Path, session: pytest.Session) -> None:
-        entries, drawn = _read(test_file), self._digests.get(test_file, {})
+        entries, drawn = read_digests(test_file), self._digests.get(test_file, {})
         owners = {test_of(item): _compares(item) for item in session.items if item.path == test_file}
         compared = {entry.test for entry in drawn}
         whole = test_file not in self.incomplete
@@ -186,7 +186,7 @@ def _compares(item: pytest.Item) -> bool:
     return "ui_golden" in getattr(item, "fixturenames", ())
 
 
-def _read(test_file: Path) -> dict[Entry, str]:
+def read_digests(test_file: Path) -> dict[Entry, str]:
     """Return what the file of a test file holds; a ValueError names a file that is no such file."""
     path = golden_file(test_file)
     if not path.exists():
