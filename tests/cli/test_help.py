@@ -157,7 +157,7 @@ def test_a_module_that_prints_does_not_spoil_json() -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("explain he_norml 3,4 OI", "Did you mean 'he_normal'?"),
+        ("explain he_norml 3,4 OI", "did you mean 'he_normal'?"),
         ("explain he_normal 3,4", "layout"),
         ("explain he_normal 3,four OI", "`SHAPE` must be integers"),
         ("explain he_normal 3,4 (BO)I --sizes B", "`--sizes` must be such as B=2"),
@@ -183,7 +183,24 @@ def test_a_module_that_prints_does_not_spoil_json() -> None:
         ("audit weights/model.safetensors --inventory model.json", "`--recipe` must say"),
         ("plan model.json --recipe lama", "Did you mean 'llama'?"),
         ("recipes lama", "Did you mean 'llama'?"),
-        ("recipes gpt2 --json", "does not take []"),
+        ("recipes gpt2 --json", "the recipe gpt2 needs n_layer: add --set n_layer=..."),
+        ("recipes wang_init --json", "needs n_layer, d_model: add --set n_layer=... --set d_model=..."),
+        ("recipes gpt2 --json --set n_layers=3", "has no argument 'n_layers'; it takes n_layer, std."),
+        ("recipes gpt2 --json --set n_layer=3 --set n_layer=4", "`--set` must give n_layer once"),
+        ("recipes gpt2 --json --set n_layer", "`--set` must be such as n_layer=32"),
+        ("recipes gpt2 --set n_layer=3", "`--set` changes what `recipes NAME --json` prints"),
+        ("recipes --json --set n_layer=3", "`--set` changes what `recipes NAME --json` prints"),
+        ("recipes recipe.json --json --set n_layer=3", "'recipe.json' is a file; got n_layer=3"),
+        ("plan model.json --recipe recipe.json --set n_layer=3", "'recipe.json' is a file; got n_layer=3"),
+        ("audit weights --set n_layer=3", "`--recipe` names none; got n_layer=3"),
+        ("explain he_uniform(**{'x':1}) 3,4 OI", "`SPEC` must be such as"),
+        ("explain normal(0,std=1,std=2) 3,4 OI", "`SPEC` must give std once"),
+        ("explain normal(0,1,std=2) 3,4 OI", "`SPEC` must give std once"),
+        ("explain torch.nn.init.normal_(std=1,std=2) 3,4 OI", "`SPEC` must give std once"),
+        ("explain normal(0) 3,4 OI", "`SPEC`: normal needs std: write normal(mean=..., std=...)"),
+        ("explain normal(0,1,2) 3,4 OI", "has 3 positional arguments; normal takes 2"),
+        ("explain he_normal 3,4 (BO)I --sizes B=2 --sizes B=3", "`--sizes` must give B once"),
+        ("explain he_normal 3,,4 OI", "`SHAPE` must be integers"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_line_and_status_2(line: str, words: str, folder: Path) -> None:
@@ -192,6 +209,8 @@ def test_bad_input_is_one_line_and_status_2(line: str, words: str, folder: Path)
     more = ui.Record(name="fc.more", path="fc.more", shape=(2,), kind="parameter", role="parameter")
     other = ui.Inventory("torch", (*records(), more))
     (folder / "other.json").write_text(ui.inventory_to_json(other), encoding="utf-8")
+    recipe = ui.recipe_to_json(ui.recipes.torch_default())
+    (folder / "recipe.json").write_text(recipe, encoding="utf-8")
     result = invoke(*line.split())
     assert result.exit_code == 2, result.output
     assert result.stdout == ""
@@ -208,6 +227,25 @@ def test_what_a_factory_raises_is_said_with_its_line() -> None:
     assert result.stderr.splitlines()[-1] == (
         "`SOURCE` 'model:broken' gave no model: RuntimeError: no data here (model.py, line 14)"
     )
+
+
+@pytest.mark.parametrize("code", ["os.chdir('weights')", "sys.path.clear()", "sys.path.insert(0, 'other')"])
+def test_a_factory_may_change_the_directory_and_the_path(
+    code: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own error is said; what it did to sys.path stays, and ours is gone from it."""
+    (folder / "mover.py").write_text(
+        f"import os, sys\n\ndef make():\n    {code}\n    raise RuntimeError('no data')\n", encoding="utf-8"
+    )
+    monkeypatch.delitem(sys.modules, "mover", raising=False)
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    result = invoke("inspect", "mover:make")
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "`SOURCE` 'mover:make' gave no model: RuntimeError: no data (mover.py, line 5)\n"
+    )
+    assert str(folder) not in sys.path
+    assert ("other" in sys.path) == ("other" in code)
 
 
 def test_python_m_is_the_command() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ import unified_init as ui
 from unified_init.checkpoints.safetensors_files import read_header
 from unified_init.cli import naming, sources, specs
 from unified_init.cli.spec_words import shape_of, sizes_of, spec_of
+from unified_init.stream.dtypes import DTYPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
         ("he_normal()", ui.he_normal()),
         ("normal(0, std=0.02)", ui.normal(0, 0.02)),
         ("uniform(-1, 1)", ui.uniform(-1, 1)),
+        ("uniform(high=1, low=-1)", ui.uniform(-1, 1)),
+        ("icnr('he_normal', 2)", ui.icnr(ui.he_normal(), 2)),
         ("kaiming_uniform(mode='fan_out')", ui.kaiming_uniform(mode="fan_out")),
         ("torch.nn.init.kaiming_normal_", ui.kaiming_normal()),
         ("keras.initializers.VarianceScaling(2.0)", ui.variance_scaling(2.0, "fan_in", "truncated_normal")),
@@ -40,7 +44,8 @@ def test_a_spec_is_typed_in_four_forms(text: str, spec: ui.Initializer) -> None:
 
 def test_shapes_and_sizes_are_typed() -> None:
     """With or without parentheses; a scalar has none."""
-    assert [shape_of(text) for text in ("3,4", "(3, 4)", "5", "()", "")] == [(3, 4), (3, 4), (5,), (), ()]
+    texts = ("3,4", "(3, 4)", "5", "(5,)", "()", "")
+    assert [shape_of(text) for text in texts] == [(3, 4), (3, 4), (5,), (5,), (), ()]
     assert sizes_of(["B=2"]) == {"B": 2}
     assert sizes_of([]) is None
 
@@ -51,9 +56,17 @@ def test_shapes_and_sizes_are_typed() -> None:
         lambda: spec_of("he_normal("),
         lambda: spec_of("he_norml"),
         lambda: spec_of("normal(1, 2, 3, 4)"),
+        lambda: spec_of("normal(1)"),
+        lambda: spec_of("normal(1, sd=2)"),
+        lambda: spec_of("normal(1, 2, std=3)"),
+        lambda: spec_of("normal(0, std=1, std=2)"),
+        lambda: spec_of("he_uniform(**{'x': 1})"),
         lambda: spec_of("uniform(2, 1)"),
         lambda: shape_of("3,four"),
+        lambda: shape_of("3,,4"),
         lambda: sizes_of(["B"]),
+        lambda: sizes_of(["B=two"]),
+        lambda: sizes_of(["B=2", "B=3"]),
         lambda: naming.rows_of("kaimin"),
         lambda: naming.rows_of("xyz"),
         lambda: specs.check_file(Path("w.png"), "float32"),
@@ -64,7 +77,13 @@ def test_shapes_and_sizes_are_typed() -> None:
         lambda: sources.model_from("x.json", Path("x.json")),
         lambda: sources.expected_recipe("nowhere", None, []),
         lambda: sources.recipe_from("lama", []),
+        lambda: sources.expected_recipe("nowhere", None, ["n_layer=3"]),
         lambda: sources.recipe_from("llama", ["depth=3"]),
+        lambda: sources.recipe_from("gpt2", []),
+        lambda: sources.refuse_settings(["n_layer=3"]),
+        lambda: sources.recipe_from("gpt2", ["n_layer"]),
+        lambda: sources.recipe_from("gpt2", ["n_layer=3", "n_layer=4"]),
+        lambda: sources.recipe_from("recipe.json", ["n_layer=3"]),
     ],
     ids=source_of,
 )
@@ -86,6 +105,41 @@ def test_draw_writes_the_values_that_draw_returns(tmp_path: Path) -> None:
     assert (entry.path, entry.shape, entry.dtype) == ("fc", (8, 6), "bfloat16")
     low = ui.draw(ui.he_normal(), (8, 6), layout="OI", seed=5, name="fc", dtype="bfloat16")
     assert (tmp_path / "w.safetensors").read_bytes()[begin:] == low.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [("w.npy", "numpy.save"), ("w.safetensors", "unified_init.checkpoints.safetensors_files.header_of")],
+)
+def test_a_draw_that_cannot_be_written_leaves_the_file_that_was_there(
+    name: str, step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is half a file left beside it."""
+    invoke("draw", "he_normal", "8,6", "OI", "--out", tmp_path / name)
+    before = (tmp_path / name).read_bytes()
+
+    def full(file: Any, *_: object) -> None:
+        if step == "numpy.save":  # of a path or of an open file: its beginning is written
+            Path(file if isinstance(file, Path) else file.name).write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "the disk is full")
+
+    monkeypatch.setattr(step, full)
+    result = invoke("draw", "zeros", "8,6", "--out", tmp_path / name)
+    assert result.exit_code == 2
+    assert "the disk is full" in result.stderr
+    assert (tmp_path / name).read_bytes() == before
+    assert list(tmp_path.iterdir()) == [tmp_path / name]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_npy_files_are_written_of_the_types_that_they_can_hold(dtype: str, tmp_path: Path) -> None:
+    """NumPy reads back the type that was written; another is refused and not written as bytes."""
+    path = tmp_path / "w.npy"
+    result = invoke("draw", "ones", "3", "--dtype", dtype, "--out", path)
+    readable = not dtype.startswith(("bfloat", "float8"))
+    assert (result.exit_code, path.exists()) == ((0, True) if readable else (2, False))
+    if readable:
+        assert np.load(path).dtype.name == dtype
 
 
 def test_explain_gives_its_numbers_as_json() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 ALL = ("numpy", "torch", "tensorflow", "jax")
 SPEC, SHAPE = ui.he_normal(), (700, 560)
 LAW = SPEC.resolve(SHAPE, layout="OI")
+
+
+class Pair(NamedTuple):
+    """What a function may return in place of a tuple."""
+
+    first: Any
+    second: Any
 
 
 def sample(seed: int = 0) -> Any:
@@ -56,21 +63,23 @@ def test_an_unknown_mode_is_refused() -> None:
     "name", [pytest.param(name, marks=pytest.mark.needs(name.partition(":")[0])) for name in mode_names(ALL)]
 )
 def test_a_mode_runs_functions_and_draws(name: str) -> None:
-    """Results are NumPy's, in dicts and tuples too; draws have the reference's bits; compiled means traced once."""
+    """Results are NumPy's, in dicts, tuples and namedtuples too; draws have the reference's bits; compiled means traced once."""
     mode = mode_of(name, ALL)
     calls = []
 
     def function() -> dict[str, Any]:
         calls.append(1)
         drawn = ui.draw(SPEC, (6, 5), layout="OI", seed=3, name="w", backend=mode.backend)
-        return {"w": drawn, "twice": (drawn + drawn, None)}
+        return {"w": drawn, "twice": Pair(drawn + drawn, None)}
 
     result = mode.run(function)
     expected = ui.draw(SPEC, (6, 5), layout="OI", seed=3, name="w", backend="numpy")
     assert isinstance(result["w"], np.ndarray)
     assert result["w"].tobytes() == expected.tobytes()
-    assert result["twice"][0].tobytes() == (expected + expected).tobytes()
-    assert result["twice"][1] is None
+    assert isinstance(result["twice"], Pair)
+    assert result["twice"].first.tobytes() == (expected + expected).tobytes()
+    assert result["twice"].second is None
+    assert mode.run(lambda: [(drawn := function())["w"], (drawn["w"],)])[1][0].tobytes() == expected.tobytes()
     assert mode.draw(SPEC, (6, 5), layout="OI", seed=3, name="w").tobytes() == expected.tobytes()
     assert mode.compiled == (":" in name)
 

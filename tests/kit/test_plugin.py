@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.metadata
 import json
 import os
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.helpers.messages import refused
 
 import unified_init as ui
 import unified_init.kit.golden_files
@@ -212,10 +214,11 @@ def test_digests_are_written_compared_and_seen_to_differ(
     assert not golden.with_name("test_without.golden.json").exists()
     result.stdout.fnmatch_lines(["golden digests wrote: test_golden.golden.json: test_kernel[[]1]/kernel, *"])
     tree = json.loads(golden.read_text(encoding="utf-8"))
-    assert list(tree["digests"]) == ["test_kernel[1]/kernel", "test_kernel[2]/kernel", "test_ones"]
+    names = {test: list(names) for test, names in tree["digests"].items()}
+    assert names == {"test_kernel[1]": ["kernel"], "test_kernel[2]": ["kernel"], "test_ones": [""]}
     assert tree["stream"] == ui.STREAM
     run().assert_outcomes(passed=4)
-    tree["digests"]["test_ones"] = "0" * 64
+    tree["digests"]["test_ones"][""] = "0" * 64
     golden.write_text(json.dumps(tree), encoding="utf-8")
     result = run()
     result.assert_outcomes(passed=3, failed=1)
@@ -254,7 +257,8 @@ def test_an_unused_entry_is_reported_and_then_removed(golden: Path, run: Run) ->
     """Of a test that is gone, of a name that is no longer compared; not where only some tests ran."""
     run("--ui-write-golden")
     entries = json.loads(golden.read_text(encoding="utf-8"))["digests"]
-    stale = {"test_gone": "0" * 64, "test_ones/more": "0" * 64}
+    ones = entries["test_ones"] | {"more": "0" * 64}
+    stale = {"test_gone": {"": "0" * 64}, "test_ones": ones}
     tree = {"stream": ui.STREAM, "digests": entries | stale}
     golden.write_text(json.dumps(tree), encoding="utf-8")
     result = run()
@@ -268,6 +272,63 @@ def test_an_unused_entry_is_reported_and_then_removed(golden: Path, run: Run) ->
     assert json.loads(golden.read_text(encoding="utf-8"))["digests"] == entries
 
 
+SLASHES = """
+    import unified_init as ui
+    import pytest
+
+    @pytest.mark.parametrize("case", ["a/b", "a/c"])
+    def test_it(ui_golden, case):
+        ui_golden(ui.draw(ui.ones(), (3,)), "b/c")
+
+    @pytest.mark.parametrize("other", ["torch", "numpy", "plain"])
+    @pytest.mark.parametrize("case", ["a-numpy-b", "numpy"])
+    def test_words(ui_golden, ui_mode, case, other):
+        ui_golden(ui.draw(ui.ones(), (3,)))
+"""
+FIRST = """
+    import pytest
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_generate_tests(metafunc):
+        if "ui_golden" in metafunc.fixturenames:
+            metafunc.parametrize("more", ["numpy"])
+"""
+
+
+@pytest.mark.usefixtures("numpy_only")
+def test_a_digest_of_a_test_that_is_skipped_stays(pytester: pytest.Pytester, run: Run) -> None:
+    """Also where ids and names have a slash, as entries have between them where people read them."""
+    file = pytester.makepyfile(test_slash=SLASHES).with_name("test_slash.golden.json")
+    run("--ui-write-golden").assert_outcomes(passed=8)
+    text = file.read_text(encoding="utf-8")
+    skipping = SLASHES.replace(
+        "        ui_golden", '        if case == "a/c": pytest.skip()\n        ui_golden', 1
+    )
+    pytester.makepyfile(test_slash=skipping)
+    result = run("--ui-write-golden")
+    result.assert_outcomes(passed=7, skipped=1)
+    assert file.read_text(encoding="utf-8") == text
+    assert "removed" not in result.stdout.str()
+
+
+@pytest.mark.usefixtures("numpy_only")
+def test_only_the_mode_is_left_out_of_an_id(pytester: pytest.Pytester, run: Run) -> None:
+    """Other words of an id may be equal to it, and other hooks may ask to be the first."""
+    file = pytester.makepyfile(test_slash=SLASHES).with_name("test_slash.golden.json")
+    words = [f"{case}-{other}" for case in ("a-numpy-b", "numpy") for other in ("torch", "numpy", "plain")]
+    run("--ui-write-golden", "-k", "test_words").assert_outcomes(passed=6, deselected=2)
+    tests = json.loads(file.read_text(encoding="utf-8"))["digests"]
+    assert sorted(tests) == sorted(f"test_words[{word}]" for word in words)
+    pytester.makeconftest(FIRST)
+    pytester.makepyfile(
+        test_slash=SLASHES.replace("case, other", "case, other, more").replace("n, case", "n, case, more")
+    )
+    run("--ui-write-golden").assert_outcomes(passed=8)
+    tests = json.loads(file.read_text(encoding="utf-8"))["digests"]
+    expected = [f"test_words[numpy-{word}]" for word in words]
+    assert sorted(tests) == sorted([*expected, "test_it[numpy-a/b]", "test_it[numpy-a/c]"])
+
+
 @pytest.mark.usefixtures("numpy_only")
 def test_a_run_with_failures_writes_nothing(golden: Path, pytester: pytest.Pytester, run: Run) -> None:
     """Digests of a broken state are not golden."""
@@ -276,13 +337,81 @@ def test_a_run_with_failures_writes_nothing(golden: Path, pytester: pytest.Pytes
     assert not golden.exists()
 
 
+BROKEN = ["[]", "{", '{"digests": []}', '{"digests": {"test_ones": "00"}}']
+
+
 @pytest.mark.usefixtures("numpy_only")
-def test_a_file_that_holds_no_digests_is_named(golden: Path, run: Run) -> None:
-    """Not a traceback of JSON's reader."""
-    golden.write_text("[]", encoding="utf-8")
-    result = run()
+@pytest.mark.parametrize("text", BROKEN)
+@pytest.mark.parametrize("options", [(), ("--ui-write-golden",)], ids=["compared", "written"])
+def test_a_file_that_holds_no_digests_is_named(
+    options: tuple[str, ...], text: str, golden: Path, run: Run
+) -> None:
+    """Not a traceback of JSON's reader; it stays as it is."""
+    golden.write_text(text, encoding="utf-8")
+    result = run(*options)
     result.assert_outcomes(failed=3)
     result.stdout.fnmatch_lines(["test_golden.golden.json is no file of golden digests: *"])
+    assert golden.read_text(encoding="utf-8") == text
+
+
+@pytest.mark.usefixtures("numpy_only")
+@pytest.mark.parametrize("text", BROKEN)
+@pytest.mark.parametrize(
+    "options", [(), ("-k", "fine"), ("--ui-write-golden",)], ids=["all", "some", "written"]
+)
+def test_a_file_of_others_is_not_read(
+    options: tuple[str, ...], text: str, golden: Path, pytester: pytest.Pytester, run: Run
+) -> None:
+    """Beside tests without digests it may be anybody's: no word of it, and it stays."""
+    pytester.makepyfile(test_golden="def test_fine(): pass\ndef test_more(): pass")
+    golden.write_text(text, encoding="utf-8")
+    result = run(*options)
+    assert result.ret == pytest.ExitCode.OK
+    assert "golden" not in result.stdout.str().replace("test_golden.py", "")
+    assert golden.read_text(encoding="utf-8") == text
+
+
+@pytest.mark.usefixtures("numpy_only")
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [((), pytest.ExitCode.OK), (("--ui-write-golden",), pytest.ExitCode.TESTS_FAILED)],
+    ids=["compared", "written"],
+)
+def test_a_broken_file_that_no_test_compared_is_named_at_the_end(
+    options: tuple[str, ...], status: int, golden: Path, pytester: pytest.Pytester, run: Run
+) -> None:
+    """No traceback of pytest's hooks; a run that was to write it fails."""
+    pytester.makepyfile(test_golden=GOLDEN.replace("drawn = ", "pytest.skip()\n        drawn = "))
+    golden.write_text("{", encoding="utf-8")
+    result = run(*options, "-k", "test_kernel")
+    assert result.ret == status
+    result.stdout.fnmatch_lines(
+        ["golden digests in error: *: test_golden.golden.json is no file of golden digests: *"]
+    )
+
+
+@pytest.mark.usefixtures("numpy_only")
+def test_a_file_that_cannot_be_written_fails_the_run(
+    golden: Path, monkeypatch: pytest.MonkeyPatch, run: Run
+) -> None:
+    """With a line, not a traceback."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "the disk is full")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    result = run("--ui-write-golden")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["golden digests in error: test_golden.golden.json: *the disk is full*"])
+    assert not golden.exists()
+
+
+@pytest.mark.parametrize("text", BROKEN)
+def test_a_broken_file_is_refused(text: str, tmp_path: Path) -> None:
+    """With its name, and the reason in the words of Python."""
+    (tmp_path / "test_it.golden.json").write_text(text, encoding="utf-8")
+    with refused(ValueError, hidden="(?<=digests: ).*"):
+        unified_init.kit.golden_files.read_digests(tmp_path / "test_it.py")
 
 
 def test_writing_is_refused_with_several_processes(

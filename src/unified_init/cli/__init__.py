@@ -2,9 +2,10 @@
 
 ``specs`` explains and draws single initializers, ``models`` looks at models, ``weights`` writes and proves
 files, ``demo`` and ``parity`` compare backends. ``sources`` turns the words of a command into a model or a
-recipe, ``spec_words`` into a spec. ``output`` has what is the same in all commands: ``--json`` prints one
-JSON document on standard output; an error of ours is one line on standard error and exit status 2; a
-negative verdict is exit status 1.
+recipe, ``spec_words`` into a spec. ``options`` has the options of several commands, ``output`` what is the
+same in all: ``--json`` prints one JSON document on standard output; an error of ours, also about an option
+that would have no effect, is one line on standard error and exit status 2; a negative verdict is exit
+status 1.
 
 It needs the extra ``cli`` (typer and rich), which is imported when a command runs; ``audit`` and ``parity``
 need ``testing`` (SciPy) too.

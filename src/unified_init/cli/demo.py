@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import unified_init as ui
 from unified_init.backends.registry import NAMES
-from unified_init.cli import output
+from unified_init.cli import options, output
 from unified_init.parity.demo import (
     DemoModel,
     Outcome,
@@ -32,20 +32,19 @@ def add(app: "typer.Typer") -> None:
     """Add the command to an application."""
     import typer  # the extra `cli`
 
-    json_option = output.json_option()
+    seed_option = options.seed_option()
+    json_option = options.json_option()
 
     @app.command(epilog=output.examples("unified-init demo --backend numpy --seed 1"))
     def demo(
         *,
-        seed: Annotated[
-            int, typer.Option(min=0, max=output.LARGEST_SEED, help="The seed of every tensor.")
-        ] = 0,
+        seed: Annotated[int, seed_option] = 0,
         backend: Annotated[
             list[str] | None,
             typer.Option(
                 metavar="NAME",
                 help=f"Of {', '.join(NAMES)}; repeatable. All installed ones.",
-                autocompletion=output.completion(lambda: NAMES),
+                autocompletion=options.completion(lambda: NAMES),
             ),
         ] = None,
         path: Annotated[

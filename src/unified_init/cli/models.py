@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import unified_init as ui
-from unified_init.cli import output, sources
+from unified_init.cli import options, output, sources
 from unified_init.core import checks
 from unified_init.core.text_table import aligned
 from unified_init.walkers.stored import Stored
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["add"]
 
-SET = "An argument of the recipe, such as n_layer=32; repeatable."
-RECIPE = "A published recipe such as llama, or a JSON or YAML file."
-INVENTORY = "What the tensors of safetensors files are."
-
 
 def add(app: "typer.Typer") -> None:
     """Add the commands to an application."""
@@ -30,17 +26,17 @@ def add(app: "typer.Typer") -> None:
 
 
 def _add_inspect(app: "typer.Typer") -> None:
-    import typer  # the extra `cli`
-
-    json_option = output.json_option()
+    source_argument = options.source_argument()
+    inventory_option = options.inventory_option()
+    json_option = options.json_option()
 
     @app.command(
         epilog=output.examples("unified-init inspect model:Net", "unified-init inspect weights --json")
     )
     def inspect(
-        source: Annotated[str, typer.Argument(help=f"{sources.SOURCES}.")],
+        source: Annotated[str, source_argument],
         *,
-        inventory: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help=INVENTORY)] = None,
+        inventory: Annotated[Path | None, inventory_option] = None,
         as_json: Annotated[bool, json_option] = False,
     ) -> None:
         """Say what the parameters of a model are. With --json: an inventory, which other commands take."""
@@ -50,18 +46,19 @@ def _add_inspect(app: "typer.Typer") -> None:
 
 
 def _add_plan(app: "typer.Typer") -> None:
-    import typer  # the extra `cli`
-
-    json_option = output.json_option()
-    recipe_option = typer.Option(help=RECIPE, autocompletion=output.completion(sources.recipe_names))
+    source_argument = options.source_argument()
+    recipe_option = options.recipe_option()
+    set_option = options.set_option()
+    inventory_option = options.inventory_option()
+    json_option = options.json_option()
 
     @app.command(epilog=output.examples("unified-init plan model:Net --recipe torch_default"))
     def plan(
-        source: Annotated[str, typer.Argument(help=f"{sources.SOURCES}.")],
+        source: Annotated[str, source_argument],
         *,
         recipe: Annotated[str, recipe_option],
-        options: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help=SET)] = None,
-        inventory: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help=INVENTORY)] = None,
+        settings: Annotated[list[str] | None, set_option] = None,
+        inventory: Annotated[Path | None, inventory_option] = None,
         as_json: Annotated[bool, json_option] = False,
     ) -> None:
         """Say which rule of a recipe gives which law to which parameter; nothing is drawn."""
@@ -69,7 +66,7 @@ def _add_plan(app: "typer.Typer") -> None:
             model = sources.model_from(source, inventory)
             result = ui.plan(
                 model.inventory if isinstance(model, Stored) else model,
-                sources.recipe_from(recipe, options or []),
+                sources.recipe_from(recipe, settings or []),
             )
             output.show(str(result), json.loads(result.to_json()), as_json=as_json)
 
@@ -77,8 +74,11 @@ def _add_plan(app: "typer.Typer") -> None:
 def _add_audit(app: "typer.Typer") -> None:
     import typer  # the extra `cli`
 
-    json_option = output.json_option()
-    recipe_option = typer.Option(help=RECIPE, autocompletion=output.completion(sources.recipe_names))
+    source_argument = options.source_argument()
+    recipe_option = options.recipe_option()
+    set_option = options.set_option()
+    inventory_option = options.inventory_option()
+    json_option = options.json_option()
 
     @app.command(
         epilog=output.examples(
@@ -86,11 +86,11 @@ def _add_audit(app: "typer.Typer") -> None:
         )
     )
     def audit(
-        source: Annotated[str, typer.Argument(help=f"{sources.SOURCES}.")],
+        source: Annotated[str, source_argument],
         *,
         recipe: Annotated[str | None, recipe_option] = None,
-        options: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help=SET)] = None,
-        inventory: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help=INVENTORY)] = None,
+        settings: Annotated[list[str] | None, set_option] = None,
+        inventory: Annotated[Path | None, inventory_option] = None,
         alpha: Annotated[float, typer.Option(help="How often a right model may fail.")] = 1e-9,
         as_json: Annotated[bool, json_option] = False,
     ) -> None:
@@ -101,7 +101,7 @@ def _add_audit(app: "typer.Typer") -> None:
         with output.errors():
             result = ui.audit(
                 sources.values_from(source, inventory),
-                sources.expected_recipe(source, recipe, options or []),
+                sources.expected_recipe(source, recipe, settings or []),
                 alpha=alpha,
             )
             tree = {"ok": result.ok, **json.loads(result.to_json())}
@@ -113,9 +113,10 @@ def _add_audit(app: "typer.Typer") -> None:
 def _add_recipes(app: "typer.Typer") -> None:
     import typer  # the extra `cli`
 
-    json_option = output.json_option()
+    set_option = options.set_option()
+    json_option = options.json_option()
     name_argument = typer.Argument(
-        help="One recipe; none lists all.", autocompletion=output.completion(sources.recipe_names)
+        help="One recipe; none lists all.", autocompletion=options.completion(sources.recipe_names)
     )
 
     @app.command(
@@ -128,18 +129,20 @@ def _add_recipes(app: "typer.Typer") -> None:
     def recipes(
         name: Annotated[str | None, name_argument] = None,
         *,
-        options: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help=SET)] = None,
+        settings: Annotated[list[str] | None, set_option] = None,
         as_json: Annotated[bool, json_option] = False,
     ) -> None:
         """List the published recipes, or describe one. With --json: its rules, as a file for --recipe."""
         with output.errors():
+            if name is None or not as_json:
+                sources.refuse_settings(settings or [])
             if name is None:
                 rows = [_row(word) for word in sources.recipe_names()]
                 tree = [dict(zip(("name", "arguments", "summary"), row, strict=True)) for row in rows]
                 output.show("\n".join(aligned(rows)), tree, as_json=as_json)
                 return
             if as_json:
-                recipe = sources.recipe_from(name, options or [], "NAME")
+                recipe = sources.recipe_from(name, settings or [], "NAME")
                 output.show("", json.loads(ui.recipe_to_json(recipe)), as_json=True)
                 return
             make: Any = getattr(ui.recipes, checks.choice("NAME", name, sources.recipe_names()))

@@ -1,31 +1,17 @@
-"""What all commands share: options, how a result is shown, and how an error ends a command."""
+"""What all commands share: how a result is shown, and how an error ends a command."""
 
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import unified_init as ui
 from unified_init.core import json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator
 
-__all__ = ["LARGEST_SEED", "completion", "errors", "examples", "json_option", "show"]
-
-LARGEST_SEED = 2**64 - 1
-
-
-def json_option() -> Any:  # noqa: ANN401  # typer is imported on demand
-    """Return the option ``--json`` of every command that has a result."""
-    import typer  # the extra `cli`
-
-    return typer.Option("--json", help="Print the result as JSON, and nothing else.")
-
-
-def completion(words: Callable[[], Sequence[str]]) -> Callable[[str], list[str]]:
-    """Return what completes one of some words in a shell; they are asked for then."""
-    return lambda incomplete: [word for word in words() if word.startswith(incomplete)]
+__all__ = ["errors", "examples", "show"]
 
 
 def examples(*lines: str) -> str:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
-from unified_init.cli import output
+from unified_init.cli import options, output
 from unified_init.parity.demo import INSTALL
 
 if TYPE_CHECKING:
@@ -22,15 +22,14 @@ def add(app: "typer.Typer") -> None:
     """Add the command to an application."""
     import typer  # the extra `cli`
 
-    json_option = output.json_option()
+    seed_option = options.seed_option()
+    json_option = options.json_option()
     example = "unified-init parity --preset he_normal --variant numpy --variant numpy:graph"
 
     @app.command(epilog=output.examples(example))
     def parity(
         *,
-        seed: Annotated[
-            int, typer.Option(min=0, max=output.LARGEST_SEED, help="The seed of every tensor.")
-        ] = 0,
+        seed: Annotated[int, seed_option] = 0,
         variant: Annotated[
             list[str] | None,
             typer.Option(
@@ -63,11 +62,16 @@ def _parity(
     import typer
     from rich.console import Console
 
-    from unified_init.parity import options, report  # noqa: PLC0415  # their specs take a while to make
+    from unified_init.parity import report  # noqa: PLC0415  # its specs take a while to make
+    from unified_init.parity.options import (  # noqa: PLC0415  # as above
+        false_alarms,
+        select_entries,
+        select_variants,
+    )
 
-    chosen, missing = options.select_variants(variants)
-    entries = options.select_entries(presets)
-    rate = options.false_alarms(alpha)
+    chosen, missing = select_variants(variants)
+    entries = select_entries(presets)
+    rate = false_alarms(alpha)
     matrix = report.measured(entries, chosen, missing=missing, seed=seed, alpha=rate)
     if as_json:
         output.show("", report.tree(matrix), as_json=True)

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 import unified_init as ui
 from unified_init.checkpoints.folder import FILE, read_origin
 from unified_init.checkpoints.stored_files import stored_of
+from unified_init.cli.spec_words import pairs_of
 from unified_init.core import checks
 from unified_init.errors import ArgumentValueError
 from unified_init.walkers.registry import inventory_of_config, walker_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from unified_init.checkpoints.folder import Origin
 
@@ -30,6 +31,7 @@ __all__ = [
     "model_from",
     "recipe_from",
     "recipe_names",
+    "refuse_settings",
     "values_from",
 ]
 
@@ -96,6 +98,9 @@ def expected_recipe(source: str, recipe: str | None, options: Sequence[str]) -> 
     """
     if recipe is not None:
         return recipe_from(recipe, options)
+    if options:
+        msg = f"`--set` gives arguments of a published recipe, and `--recipe` names none; got {options[0]}."
+        raise ArgumentValueError(msg)
     origin = _origin_of(source)
     if origin is None:
         msg = f"`--recipe` must say what is expected of {source!r}."
@@ -118,7 +123,8 @@ def _inventory_of_files(path: Path, inventory: Path | None) -> ui.Inventory:
 
 def _made(word: str, module: str, factory: str) -> Any:
     """Import a module, from the current directory too, and call its factory unless it is a model."""
-    sys.path.insert(0, str(Path.cwd()))
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
     try:
         target: Any = importlib.import_module(module)
         for name in factory.split("."):
@@ -133,7 +139,8 @@ def _made(word: str, module: str, factory: str) -> Any:
         msg = f"`SOURCE` {word!r} gave no model: {type(error).__name__}: {error}{where}"
         raise ArgumentValueError(msg) from error
     finally:
-        sys.path.remove(str(Path.cwd()))
+        if here in sys.path:  # the code of the user may have changed it, and the directory
+            sys.path.remove(here)
 
 
 def _is_model(target: object) -> bool:
@@ -161,19 +168,46 @@ def recipe_from(word: str, options: Sequence[str], argument: str = "--recipe") -
     """
     path = Path(word)
     if path.suffix in {".json", ".yaml", ".yml"}:
+        if options:
+            msg = f"`--set` gives arguments of a published recipe, and {word!r} is a file; got {options[0]}."
+            raise ArgumentValueError(msg)
         text = path.read_text(encoding="utf-8")
         return ui.recipe_from_json(text) if path.suffix == ".json" else ui.recipe_from_yaml(text)
     make = getattr(ui.recipes, checks.choice(argument, word, recipe_names()))
-    pairs = [option.partition("=") for option in options]
-    arguments: dict[str, Any] = {name: _value(value) for name, _, value in pairs}
-    try:
-        recipe: ui.Recipe = make(**arguments)
-    except ui.UnifiedInitError:
-        raise
-    except TypeError as error:
-        msg = f"`--set`: the recipe {word} does not take {sorted(arguments)}: {error}."
-        raise ArgumentValueError(msg) from error
+    pairs = pairs_of("--set", options, "n_layer=32")
+    _check_arguments(word, make, pairs)
+    recipe: ui.Recipe = make(**{name: _value(value) for name, value in pairs.items()})
     return recipe
+
+
+def refuse_settings(options: Sequence[str]) -> None:
+    """Refuse arguments of a recipe where ``recipes`` lists or describes, and makes none.
+
+    Raises:
+        ArgumentValueError: there are some.
+    """
+    if options:
+        msg = f"`--set` changes what `recipes NAME --json` prints, and nothing else; got {options[0]}."
+        raise ArgumentValueError(msg)
+
+
+def _check_arguments(recipe: str, make: Callable[..., ui.Recipe], names: Collection[str]) -> None:
+    """Refuse arguments that a recipe does not take, and say which are missing."""
+    parameters = inspect.signature(make).parameters
+    for name in names:
+        if name not in parameters:
+            listing = f"it takes {', '.join(parameters) or 'none'}."
+            msg = f"`--set`: the recipe {recipe} has no argument {name!r}; {listing}"
+            raise ArgumentValueError(msg)
+    missing = [
+        name
+        for name, parameter in parameters.items()
+        if parameter.default is parameter.empty and name not in names
+    ]
+    if missing:
+        words = " ".join(f"--set {name}=..." for name in missing)
+        msg = f"`--set`: the recipe {recipe} needs {', '.join(missing)}: add {words}"
+        raise ArgumentValueError(msg)
 
 
 def _value(text: str) -> Any:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import ast
-from typing import Any
+import collections
+import inspect
+from typing import TYPE_CHECKING, Any
 
 import unified_init as ui
-from unified_init.core import checks
 from unified_init.errors import ArgumentValueError
+from unified_init.interop.getting import preset_of
 from unified_init.spec import presets
 
-__all__ = ["shape_of", "sizes_of", "spec_of"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["pairs_of", "shape_of", "sizes_of", "spec_of"]
 
 FORMS = "he_normal, normal(0, 0.02), torch.nn.init.kaiming_normal_, or a spec's JSON"
 
@@ -18,7 +23,7 @@ FORMS = "he_normal, normal(0, 0.02), torch.nn.init.kaiming_normal_, or a spec's 
 def spec_of(text: str) -> ui.Initializer:
     """Return the spec that a text names: a preset, another library's initializer, or JSON.
 
-    Arguments are literals. A dotted name is read as ``ui.from_native`` reads it.
+    Arguments are literals. A dotted name is read as ``ui.from_native`` reads it, another as ``ui.get`` does.
 
     Raises:
         ArgumentValueError: the text has another form, or names nothing that is known.
@@ -33,15 +38,22 @@ def spec_of(text: str) -> ui.Initializer:
     name, args, kwargs = _call(text)
     if "." in name:
         return ui.from_native(name, *args, **kwargs)
-    make = getattr(ui, checks.choice("SPEC", name, presets.__all__))
-    try:
-        spec: ui.Initializer = make(*args, **kwargs)
-    except ui.UnifiedInitError:
-        raise
-    except TypeError as error:
-        msg = f"`SPEC` {text!r}: {error}."
-        raise ArgumentValueError(msg) from error
-    return spec
+    if name in presets.__all__:
+        names = tuple(inspect.signature(getattr(presets, name)).parameters)
+        if len(args) > len(names):
+            msg = f"`SPEC` {text!r} has {len(args)} positional arguments; {name} takes {len(names)}."
+            raise ArgumentValueError(msg)
+        _once("SPEC", text, [*names[: len(args)], *kwargs])
+        kwargs |= dict(zip(names, args, strict=False))
+    return preset_of("SPEC", name, kwargs)
+
+
+def _once(argument: str, text: str, names: Sequence[str]) -> None:
+    """Refuse a name that is given twice: the last would win, and nobody would see it."""
+    twice = [name for name, count in collections.Counter(names).items() if count > 1]
+    if twice:
+        msg = f"`{argument}` must give {twice[0]} once; got {text!r}."
+        raise ArgumentValueError(msg)
 
 
 def _call(text: str) -> tuple[str, list[Any], dict[str, Any]]:
@@ -51,11 +63,24 @@ def _call(text: str) -> tuple[str, list[Any], dict[str, Any]]:
         function, args, keywords = (
             (node.func, node.args, node.keywords) if isinstance(node, ast.Call) else (node, [], [])
         )
-        values = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in keywords if keyword.arg}
-        return _dotted(function), [ast.literal_eval(arg) for arg in args], values
+        names = [_name_of(keyword) for keyword in keywords]
+        values = [ast.literal_eval(keyword.value) for keyword in keywords]
+        call = (
+            _dotted(function),
+            [ast.literal_eval(arg) for arg in args],
+            dict(zip(names, values, strict=True)),
+        )
     except (SyntaxError, ValueError, RecursionError) as error:
         msg = f"`SPEC` must be such as {FORMS}; got {text!r}."
         raise ArgumentValueError(msg) from error
+    _once("SPEC", text, names)
+    return call
+
+
+def _name_of(keyword: ast.keyword) -> str:
+    if keyword.arg is None:  # of **
+        raise ValueError
+    return keyword.arg
 
 
 def _dotted(node: ast.expr) -> str:
@@ -73,9 +98,9 @@ def shape_of(text: str) -> tuple[int, ...]:
     Raises:
         ArgumentValueError: no integers with commas between them.
     """
-    words = text.strip().removeprefix("(").removesuffix(")").split(",")
+    words = text.strip().removeprefix("(").removesuffix(")").strip().removesuffix(",")
     try:
-        return tuple(int(word) for word in words if word.strip())
+        return tuple(int(word) for word in words.split(",")) if words else ()
     except ValueError as error:
         msg = f"`SHAPE` must be integers with commas between them, such as 64,3,7,7; got {text!r}."
         raise ArgumentValueError(msg) from error
@@ -87,8 +112,23 @@ def sizes_of(pairs: list[str]) -> dict[str, int] | None:
     Raises:
         ArgumentValueError: another form.
     """
+    words = pairs_of("--sizes", pairs, "B=2")
     try:
-        return {axis: int(size) for axis, _, size in (pair.partition("=") for pair in pairs)} or None
+        return {axis: int(size) for axis, size in words.items()} or None
     except ValueError as error:
         msg = f"`--sizes` must be such as B=2, got {', '.join(pairs)}."
         raise ArgumentValueError(msg) from error
+
+
+def pairs_of(option: str, pairs: Sequence[str], example: str) -> dict[str, str]:
+    """Return the values of a repeated option such as "B=2" by their names.
+
+    Raises:
+        ArgumentValueError: another form, or a name that is given twice.
+    """
+    words = [pair.partition("=") for pair in pairs]
+    if not all(name and sign for name, sign, _ in words):
+        msg = f"`{option}` must be such as {example}, got {', '.join(pairs)}."
+        raise ArgumentValueError(msg)
+    _once(option, ", ".join(pairs), [name for name, _, _ in words])
+    return {name: value for name, _, value in words}

@@ -4,18 +4,18 @@
 
 import json
 import math
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import unified_init as ui
 from unified_init.checkpoints import safetensors_files
-from unified_init.cli import naming, output
-from unified_init.cli.spec_words import FORMS, shape_of, sizes_of, spec_of
+from unified_init.cli import naming, options, output
+from unified_init.cli.spec_words import shape_of, sizes_of, spec_of
 from unified_init.errors import ArgumentValueError
 from unified_init.interop.native_calls import native_calls
 from unified_init.law.layout import bind
-from unified_init.spec import presets
-from unified_init.stream.dtypes import dtype_of
+from unified_init.stream.dtypes import DTYPES, dtype_of
 
 if TYPE_CHECKING:
     import typer
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["add", "check_file"]
 
 NUMBERS = ("mean", "std", "low", "high", "fan_in", "fan_out")
-BY_NUMPY = frozenset({"float64", "float32", "float16", "complex64", "complex128"})
+BY_NUMPY = frozenset(name for name, dtype in DTYPES.items() if dtype.numpy.isbuiltin == 1)  # 2: by ml_dtypes
 
 
 def add(app: "typer.Typer") -> None:
@@ -35,10 +35,9 @@ def add(app: "typer.Typer") -> None:
 def _add_explain(app: "typer.Typer") -> None:
     import typer  # the extra `cli`
 
-    spec_argument = typer.Argument(
-        help=f"Such as {FORMS}.", autocompletion=output.completion(lambda: presets.__all__)
-    )
-    json_option = output.json_option()
+    spec_argument = options.spec_argument()
+    sizes_option = options.sizes_option()
+    json_option = options.json_option()
 
     @app.command(epilog=output.examples("unified-init explain he_normal 64,3,7,7 OIHW"))
     def explain(
@@ -46,9 +45,7 @@ def _add_explain(app: "typer.Typer") -> None:
         shape: Annotated[str, typer.Argument(help="Such as 64,3,7,7.")],
         layout: Annotated[str | None, typer.Argument(help="A letter per axis, such as OIHW.")] = None,
         *,
-        sizes: Annotated[
-            list[str] | None, typer.Option(metavar="AXIS=SIZE", help="How a merged axis splits; repeatable.")
-        ] = None,
+        sizes: Annotated[list[str] | None, sizes_option] = None,
         as_json: Annotated[bool, json_option] = False,
     ) -> None:
         """Say what an initializer does to a shape: fans, std, bounds, and each framework's own call."""
@@ -75,10 +72,10 @@ def _number(value: float | None) -> float | str | None:
 def _add_draw(app: "typer.Typer") -> None:
     import typer  # the extra `cli`
 
-    spec_argument = typer.Argument(
-        help=f"Such as {FORMS}.", autocompletion=output.completion(lambda: presets.__all__)
-    )
-    json_option = output.json_option()
+    spec_argument = options.spec_argument()
+    sizes_option = options.sizes_option()
+    seed_option = options.seed_option()
+    json_option = options.json_option()
 
     @app.command(
         epilog=output.examples("unified-init draw he_normal 64,3,7,7 OIHW --seed 0 --name conv1 --out w.npy")
@@ -89,11 +86,9 @@ def _add_draw(app: "typer.Typer") -> None:
         layout: Annotated[str | None, typer.Argument(help="A letter per axis, such as OIHW.")] = None,
         *,
         out: Annotated[Path, typer.Option(help="The file to write: .npy or .safetensors.")],
-        seed: Annotated[int, typer.Option(min=0, max=output.LARGEST_SEED)] = 0,
+        seed: Annotated[int, seed_option] = 0,
         name: Annotated[str, typer.Option(help="The name of the parameter, which picks its stream.")] = "",
-        sizes: Annotated[
-            list[str] | None, typer.Option(metavar="AXIS=SIZE", help="How a merged axis splits; repeatable.")
-        ] = None,
+        sizes: Annotated[list[str] | None, sizes_option] = None,
         dtype: Annotated[str, typer.Option(help="Such as bfloat16.")] = "float32",
         as_json: Annotated[bool, json_option] = False,
     ) -> None:
@@ -128,21 +123,27 @@ def check_file(path: Path, dtype: str) -> None:
 
 
 def _write(path: Path, name: str, array: Any) -> None:  # noqa: ANN401  # of NumPy, which is imported on demand
+    """Write a file; a reader sees what was there before, or all of it."""
     import numpy as np  # noqa: PLC0415  # as above
 
-    if path.suffix == ".npy":
-        np.save(path, array)
-        return
-    entries = safetensors_files.ordered({name: (array.shape, dtype_of(array.dtype).name)})
-    with path.open("wb") as file:
-        file.write(safetensors_files.header_of(entries, {}))
-        file.write(np.ascontiguousarray(array).tobytes())
+    part = path.with_name(f"{path.name}.{os.getpid()}.tmp")  # a .part is that of an interrupted `save`
+    try:
+        with part.open("wb") as file:
+            if path.suffix == ".npy":
+                np.save(file, array)
+            else:
+                entries = safetensors_files.ordered({name: (array.shape, dtype_of(array.dtype).name)})
+                file.write(safetensors_files.header_of(entries, {}))
+                file.write(np.ascontiguousarray(array).tobytes())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _add_names(app: "typer.Typer") -> None:
     import typer  # the extra `cli`
 
-    json_option = output.json_option()
+    json_option = options.json_option()
 
     @app.command(epilog=output.examples("unified-init names kaiming_normal_"))
     def names(

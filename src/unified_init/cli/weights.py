@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import unified_init as ui
 from unified_init.checkpoints.comparing import differences
-from unified_init.cli import output, sources
+from unified_init.cli import options, output, sources
 
 if TYPE_CHECKING:
     import typer
@@ -45,26 +45,23 @@ def _add_inventory(app: "typer.Typer") -> None:
 def _add_save(app: "typer.Typer") -> None:
     import typer  # the extra `cli`
 
-    json_option = output.json_option()
-    recipe_option = typer.Option(
-        help="A published recipe such as llama, or a JSON or YAML file.",
-        autocompletion=output.completion(sources.recipe_names),
-    )
+    source_argument = options.source_argument()
+    recipe_option = options.recipe_option()
+    set_option = options.set_option()
+    seed_option = options.seed_option()
+    json_option = options.json_option()
 
     @app.command("init", hidden=True)  # its earlier name
     @app.command(
         epilog=output.examples("unified-init save model.json --recipe torch_default --seed 0 --out weights")
     )
     def save(
-        source: Annotated[str, typer.Argument(help=f"{sources.SOURCES}.")],
+        source: Annotated[str, source_argument],
         *,
         recipe: Annotated[str, recipe_option],
         out: Annotated[Path, typer.Option(help="The folder to write.")],
-        seed: Annotated[int, typer.Option(min=0, max=output.LARGEST_SEED)] = 0,
-        options: Annotated[
-            list[str] | None,
-            typer.Option("--set", metavar="NAME=VALUE", help="An argument of it, such as n_layer=32."),
-        ] = None,
+        seed: Annotated[int, seed_option] = 0,
+        settings: Annotated[list[str] | None, set_option] = None,
         dtype: Annotated[str | None, typer.Option(help="Of all tensors, such as bfloat16.")] = None,
         max_shard_size: Annotated[str, typer.Option(help="Of one file.")] = "5GB",
         layout: Annotated[str, typer.Option("--format", help="safetensors, or dcp.")] = "safetensors",
@@ -75,7 +72,7 @@ def _add_save(app: "typer.Typer") -> None:
         with output.errors():
             model = sources.model_from(source)
             files = ui.save(
-                model, sources.recipe_from(recipe, options or []), out, seed=seed, dtype=dtype,
+                model, sources.recipe_from(recipe, settings or []), out, seed=seed, dtype=dtype,
                 max_shard_size=max_shard_size, format=layout, overwrite=overwrite, progress=True,
             )  # fmt: skip
             count = len(ui.inspect(model))
@@ -86,7 +83,7 @@ def _add_save(app: "typer.Typer") -> None:
 def _add_verify(app: "typer.Typer") -> None:
     import typer  # the extra `cli`
 
-    json_option = output.json_option()
+    json_option = options.json_option()
 
     @app.command(epilog=output.examples("unified-init verify weights"))
     def verify(
@@ -107,7 +104,7 @@ def _add_verify(app: "typer.Typer") -> None:
 def _add_diff(app: "typer.Typer") -> None:
     import typer  # the extra `cli`
 
-    json_option = output.json_option()
+    json_option = options.json_option()
 
     @app.command(epilog=output.examples("unified-init diff weights weights"))
     def diff(

@@ -15,7 +15,7 @@ from unified_init.spec.initializer import Initializer
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["get"]
+__all__ = ["get", "preset_of"]
 
 
 def get(source: Initializer | str | Mapping[str, Any]) -> Initializer:
@@ -49,7 +49,7 @@ def get(source: Initializer | str | Mapping[str, Any]) -> Initializer:
         return source
     word = checks.plain(source)
     if word is not None:
-        return _preset(word, {})
+        return preset_of("source", word, {})
     entries = checks.items(source)
     if entries is None:
         msg = (
@@ -67,15 +67,19 @@ def get(source: Initializer | str | Mapping[str, Any]) -> Initializer:
             f"got {shown(source)}."
         )
         raise ArgumentValueError(msg)
-    return _preset(name, fields)
+    return preset_of("source", name, fields)
 
 
-def _preset(name: str, arguments: dict[str, Any]) -> Initializer:
-    """Return what a preset gives for its arguments."""
+def preset_of(source: str, name: str, arguments: Mapping[str, Any]) -> Initializer:
+    """Return what a preset gives for its arguments; ``source`` is what messages call them.
+
+    Raises:
+        ArgumentValueError: a name that no preset has, an argument that it does not take or that is missing.
+    """
     if name not in presets.__all__:
         hint = checks.nearest(name, presets.__all__) or "dir(unified_init) lists the presets."
         dotted = " from_native() reads names of other libraries." if "." in name else ""
-        msg = f"`source` {name!r} is not the name of a preset: {hint}{dotted}"
+        msg = f"`{source}` {name!r} is not the name of a preset: {hint}{dotted}"
         raise ArgumentValueError(msg)
     preset = getattr(presets, name)
     parameters = inspect.signature(preset).parameters
@@ -84,17 +88,16 @@ def _preset(name: str, arguments: dict[str, Any]) -> Initializer:
             listing = (
                 checks.nearest(argument, tuple(parameters)) or f"it takes {', '.join(parameters) or 'none'}."
             )
-            msg = f"`source`: {name} has no argument {argument!r}; {listing}"
+            msg = f"`{source}`: {name} has no argument {argument!r}; {listing}"
             raise ArgumentValueError(msg)
-    missing = [
-        parameter.name
-        for parameter in parameters.values()
-        if parameter.default is parameter.empty and parameter.name not in arguments
-    ]
+    needed = [word for word, parameter in parameters.items() if parameter.default is parameter.empty]
+    missing = [word for word in needed if word not in arguments]
     if missing:
+        call = ", ".join(f"{word}=..." for word in needed)
+        mapping = ", ".join(f"{word!r}: ..." for word in needed)
         msg = (
-            f"`source`: {name} needs {', '.join(missing)}: write a mapping such as "
-            f"{{'name': {name!r}, {', '.join(f'{argument!r}: ...' for argument in missing)}}}."
+            f"`{source}`: {name} needs {', '.join(missing)}: write {name}({call}), or a mapping such as "
+            f"{{'name': {name!r}, {mapping}}}."
         )
         raise ArgumentValueError(msg)
     texts = [argument for argument, value in arguments.items() if _is_number(value)]
@@ -109,7 +112,7 @@ def _preset(name: str, arguments: dict[str, Any]) -> Initializer:
             arguments = {**arguments, "base": get(arguments["base"])}
         spec: Initializer = preset(**arguments)
     except UnifiedInitError as error:
-        msg = f"`source`: {name}: {error}"
+        msg = f"`{source}`: {name}: {error}"
         raise type(error)(msg) from None
     return spec
 

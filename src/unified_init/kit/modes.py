@@ -111,6 +111,7 @@ def _as_numpy(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _as_numpy(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
-        return type(value)([_as_numpy(entry) for entry in value])
+        entries = [_as_numpy(entry) for entry in value]
+        return type(value)(*entries) if hasattr(value, "_fields") else type(value)(entries)  # a namedtuple
     owner = registry.backend_of(value)
     return value if owner is None else registry.get(owner).to_numpy(value)

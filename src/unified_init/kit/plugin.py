@@ -9,11 +9,15 @@ import pytest
 from unified_init.backends.registry import NAMES, backends
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from unified_init.kit.golden_files import Golden, GoldenFiles
     from unified_init.kit.modes import Mode
     from unified_init.kit.statistics import Statistics
 
-__all__: list[str] = []
+__all__ = ["WRITE_GOLDEN"]
+
+WRITE_GOLDEN = "--ui-write-golden"
 
 MARKER = (
     "ui_modes(*names, compiled=None): run ui_mode in these backends or modes, such as 'torch' or 'jax:jit'; "
@@ -31,7 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="comma-separated: the backends that ui_mode runs; all installed by default",
     )
     group.addoption(
-        "--ui-write-golden", action="store_true", help="write the digests that ui_golden compares, and pass"
+        WRITE_GOLDEN, action="store_true", help="write the digests that ui_golden compares, and pass"
     )
 
 
@@ -40,15 +44,23 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", MARKER)
     if config.getoption("--ui-backends") is not None:
         _chosen_backends(config)
-    if config.getoption("--ui-write-golden") and config.getoption("numprocesses", default=None):
-        msg = "--ui-write-golden writes files from one process: leave out -n"
+    if config.getoption(WRITE_GOLDEN) and config.getoption("numprocesses", default=None):
+        msg = f"{WRITE_GOLDEN} writes files from one process: leave out -n"
         raise pytest.UsageError(msg)
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that asks for ``ui_mode`` once per backend and mode."""
-    if "ui_mode" not in metafunc.fixturenames:
-        return
+@pytest.hookimpl(hookwrapper=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> Iterator[None]:
+    """Run a test that asks for ``ui_mode`` once per backend and mode.
+
+    As a wrapper it comes before all other parametrizations: the mode is the first word of a test's id.
+    """
+    if "ui_mode" in metafunc.fixturenames:
+        _parametrize(metafunc)
+    yield
+
+
+def _parametrize(metafunc: pytest.Metafunc) -> None:
     from unified_init.kit import modes  # noqa: PLC0415  # on demand
 
     marker = metafunc.definition.get_closest_marker("ui_modes")
@@ -133,4 +145,4 @@ def _chosen_backends(config: pytest.Config) -> tuple[str, ...]:
 def _golden_files(config: pytest.Config) -> GoldenFiles:
     from unified_init.kit.golden_files import GoldenFiles  # noqa: PLC0415  # on demand
 
-    return config.stash.setdefault(GOLDEN, GoldenFiles(write=config.getoption("--ui-write-golden")))
+    return config.stash.setdefault(GOLDEN, GoldenFiles(write=config.getoption(WRITE_GOLDEN)))
