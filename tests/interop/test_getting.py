@@ -79,6 +79,12 @@ def test_a_number_that_yaml_reads_as_a_text_is_named() -> None:
         ui.get({"name": "normal", "mean": 0, "std": "2e-2"})
 
 
+def test_the_path_of_a_yaml_file_is_no_recipe() -> None:
+    """A path is a word of YAML: the refusal says that the text is wanted."""
+    with refused(ui.ArgumentValueError):
+        ui.recipe_from_yaml("recipes/mine.yaml")
+
+
 def test_a_spec_is_not_called() -> None:
     """A framework that is handed a spec calls it, and hears what to hand it."""
     for arguments in ((), ((3, 4),), ("key", (3, 4), "float32")):
