@@ -898,3 +898,14 @@ def test_names_are_read_without_a_wrapper() -> None:
     wrapped, _ = ui.apply(wrapped, named, seed=0, strip="net")
     assert not ui.audit(wrapped, named).ok
     assert ui.audit(wrapped, named, strip="net").ok
+
+
+def test_weights_of_nearly_no_size_are_audited() -> None:
+    """The reciprocal of their std is no float32: they differ from their law, and that is what the audit says."""
+    import torch
+
+    model = torch.nn.Sequential(linear(64, 80))
+    ui.apply(model, recipe(ui.normal(0.0, 0.1)), seed=0)
+    with torch.no_grad():
+        model[0].weight.mul_(1e-38)
+    assert ui.audit(model, recipe(ui.normal(0.0, 0.1)))["0.weight"].verdict == "differs"

@@ -7,6 +7,7 @@ import itertools
 import os
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -240,3 +241,33 @@ def test_bits_are_compared_of_values_of_any_width() -> None:
         others = np.array([-0.0, np.nan], dtype).view(values.dtype)
         assert values.size == 2
         assert (values != others).tolist() == [True, False]
+
+
+def test_calls_at_the_same_time_write_one_after_the_other(tmp_path: Path) -> None:
+    """Of two seeds one is refused, and the folder has the other's weights whole; of one seed both succeed."""
+    for trial in range(6):
+        for seeds in ((1, 2), (1, 1)):
+            folder, start = tmp_path / f"{trial}{seeds}", threading.Barrier(2)
+
+            def write(seed: int, folder: Path = folder, start: threading.Barrier = start) -> bool:
+                start.wait()
+                try:
+                    ui.save(mixed(), RECIPE, folder, seed=seed)
+                except ui.ArgumentValueError:
+                    return False
+                return True
+
+            with ThreadPoolExecutor(2) as threads:
+                written = list(threads.map(write, seeds))
+            assert sum(written) == (2 if seeds == (1, 1) else 1)
+            assert ui.verify(folder).ok
+
+
+def test_bytes_after_the_tensors_are_seen(tmp_path: Path) -> None:
+    """Other readers refuse such a file."""
+    ui.save(mixed(), RECIPE, tmp_path, seed=1)
+    path = next(iter(tmp_path.glob("*.safetensors")))
+    with path.open("ab") as file:
+        file.write(bytes(8))
+    with pytest.raises(ui.ArgumentValueError, match="8 bytes after its tensors"):
+        ui.verify(tmp_path)

@@ -175,6 +175,9 @@ def test_a_module_that_prints_does_not_spoil_json() -> None:
         ("inspect nowhere:f", "gave no model: ModuleNotFoundError: No module named 'nowhere'\n"),
         ("inspect json:dumps.nothing", "gave no model: AttributeError"),
         ("inspect collections:OrderedDict", "OrderedDict"),
+        ("inspect sys:exit", "gave no model: SystemExit"),
+        ("inspect latin.json", "must be a text in UTF-8"),
+        ("plan model.json --recipe latin.json", "must be a text in UTF-8"),
         ("inspect model.json --inventory model.json", "`--inventory` describes"),
         ("inspect empty", "`--inventory` must say"),
         ("inspect empty --inventory model.json", "has no safetensors files"),
@@ -211,6 +214,7 @@ def test_bad_input_is_one_line_and_status_2(line: str, words: str, folder: Path)
     (folder / "other.json").write_text(ui.inventory_to_json(other), encoding="utf-8")
     recipe = ui.recipe_to_json(ui.recipes.torch_default())
     (folder / "recipe.json").write_text(recipe, encoding="utf-8")
+    (folder / "latin.json").write_bytes(b"\xff\xfe")
     result = invoke(*line.split())
     assert result.exit_code == 2, result.output
     assert result.stdout == ""

@@ -79,6 +79,14 @@ def test_a_number_that_yaml_reads_as_a_text_is_named() -> None:
         ui.get({"name": "normal", "mean": 0, "std": "2e-2"})
 
 
+def test_a_base_without_an_end_is_refused() -> None:
+    """A mapping that is its own base."""
+    source: dict[str, Any] = {"name": "icnr", "factor": 2}
+    source["base"] = source
+    with refused(ui.ArgumentValueError):
+        ui.get(source)
+
+
 def test_the_path_of_a_yaml_file_is_no_recipe() -> None:
     """A path is a word of YAML: the refusal says that the text is wanted."""
     with refused(ui.ArgumentValueError):

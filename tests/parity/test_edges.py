@@ -68,6 +68,8 @@ def test_torch_targets_that_cannot_be_written_are_refused() -> None:
         ui.fill(torch.zeros(2, 2).to_sparse(), NORMAL, seed=0, name="w")
     with refused(ui.UnifiedInitError):
         ui.fill(torch.nn.LazyLinear(3).weight, NORMAL, seed=0, name="w")
+    with refused(ui.UnifiedInitError):
+        ui.fill(torch._efficientzerotensor((6, 4)), NORMAL, seed=0, name="w")
     with torch.inference_mode():
         made = torch.zeros(3)
         assert ui.fill(made, NORMAL, seed=0, name="w") is made

@@ -157,7 +157,10 @@ def check_target(tensor: object) -> None:
 
 
 def _check_storage(tensor: torch.Tensor, subject: str = "`tensor`") -> None:
-    """Refuse a tensor whose memory has been given back."""
+    """Refuse a tensor whose memory has been given back, or that never had any."""
+    if tensor._is_zerotensor():  # noqa: SLF001  # torch has no public name for it
+        msg = f"{subject} must have memory, got zeros that torch keeps without any: clone() it."
+        raise ArgumentValueError(msg)
     if _is_freed(tensor):
         msg = (
             f"{subject} of shape {tuple(tensor.shape)} has a storage of {tensor.untyped_storage().nbytes()} "

@@ -99,7 +99,7 @@ def read_origin(folder: Path) -> Origin:
             tree["dtype"],
             tuple(tree["drawn"]),
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         msg = (
             f"{shown(str(path))} must be the file that save() writes last, and is not: "
             f"{type(error).__name__}: {error}. A folder that was interrupted is finished by the same save()."

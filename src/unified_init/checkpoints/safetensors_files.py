@@ -120,7 +120,11 @@ def read_header(path: Path) -> tuple[dict[str, str], tuple[Entry, ...], int]:
                 Entry(name, tuple(facts["shape"]), NAMES[facts["dtype"]], facts["data_offsets"][0])
                 for name, facts in tree.items()
             ]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            end = LENGTH + length + max((facts["data_offsets"][1] for facts in tree.values()), default=0)
+            if path.stat().st_size > end:
+                msg = f"it has {path.stat().st_size - end:,} bytes after its tensors"
+                raise ValueError(msg)  # noqa: TRY301  # as above
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = f"{type(error).__name__}: {error}"
         msg = f"{shown(str(path))} must be a safetensors file, which it is not: {reason}."
         raise ArgumentValueError(msg) from error

@@ -21,6 +21,7 @@ from unified_init.checkpoints.file_jobs import (
     write_index,
 )
 from unified_init.checkpoints.folder import FILE, Origin, folder_of, write_origin
+from unified_init.checkpoints.folder_lock import locked
 from unified_init.checkpoints.progress_bar import progress_bar
 from unified_init.checkpoints.safetensors_files import Entry
 from unified_init.core import checks
@@ -139,28 +140,43 @@ def _save_files(
 ) -> None:
     """Write safetensors files, or what an interrupted call has not."""
     try:
-        check_space(target, jobs, overwrite=overwrite)
+        check_space(target, jobs, overwrite=overwrite)  # first of all: a folder that is refused is not made
         target.mkdir(parents=True, exist_ok=True)
-        # Other weights stay whole until all of these are.
-        late = [*strangers(target, jobs)]
-        is_late = bool(late) or replaces(jobs)
-        for job in jobs:
-            write_file(job, writes, report)
-            if not is_late:
-                put_in_place(job)
-        if is_late:
-            for path in (target / FILE, *late):
-                path.unlink(missing_ok=True)
-            for job in jobs:
-                put_in_place(job)
-        write_index(target, jobs)
-        write_origin(target, origin)
+        with locked(target):  # another call may be writing, of these weights or of others
+            _write_files(target, jobs, writes, origin, report, overwrite=overwrite)
     except OSError as error:
         msg = (
             f"`folder` {shown(str(target))} could not be written: {error}. What is written stays; the same "
             "call goes on from there."
         )
         raise ArgumentValueError(msg) from error
+
+
+def _write_files(
+    target: Path,
+    jobs: list[Job],
+    writes: Mapping[str, Write],
+    origin: Origin,
+    report: Callable[[int], None],
+    *,
+    overwrite: bool,
+) -> None:
+    """Write the files of a folder that nobody else writes now."""
+    check_space(target, jobs, overwrite=overwrite)
+    # Other weights stay whole until all of these are.
+    late = [*strangers(target, jobs)]
+    is_late = bool(late) or replaces(jobs)
+    for job in jobs:
+        write_file(job, writes, report)
+        if not is_late:
+            put_in_place(job)
+    if is_late:
+        for path in (target / FILE, *late):
+            path.unlink(missing_ok=True)
+        for job in jobs:
+            put_in_place(job)
+    write_index(target, jobs)
+    write_origin(target, origin)
 
 
 def _save_dcp(

@@ -81,8 +81,17 @@ def values_from(word: str, inventory: Path | None = None) -> Any:
 
 def inventory_from(path: Path) -> ui.Inventory:
     """Return the inventory in a file, or that of the model that a config.json of transformers describes."""
-    text = path.read_text(encoding="utf-8")
+    text = _text_of(path)
     return ui.inventory_from_json(text) if '"records"' in text else inventory_of_config(path)
+
+
+def _text_of(path: Path) -> str:
+    """Return the text of a file."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        msg = f"{str(path)!r} must be a text in UTF-8: {error}."
+        raise ArgumentValueError(msg) from error
 
 
 def _origin_of(word: str) -> Origin | None:
@@ -132,7 +141,7 @@ def _made(word: str, module: str, factory: str) -> Any:
         if isinstance(target, ui.Inventory) or (not inspect.isclass(target) and _is_model(target)):
             return target
         return target()
-    except Exception as error:  # whatever the code of the user raises
+    except (Exception, SystemExit) as error:  # whatever the code of the user raises
         frame = traceback.extract_tb(error.__traceback__)[-1]
         theirs = frame.filename != __file__ and not frame.filename.startswith("<")
         where = f" ({Path(frame.filename).name}, line {frame.lineno})" if theirs else ""
@@ -171,7 +180,7 @@ def recipe_from(word: str, options: Sequence[str], argument: str = "--recipe") -
         if options:
             msg = f"`--set` gives arguments of a published recipe, and {word!r} is a file; got {options[0]}."
             raise ArgumentValueError(msg)
-        text = path.read_text(encoding="utf-8")
+        text = _text_of(path)
         return ui.recipe_from_json(text) if path.suffix == ".json" else ui.recipe_from_yaml(text)
     make = getattr(ui.recipes, checks.choice(argument, word, recipe_names()))
     pairs = pairs_of("--set", options, "n_layer=32")

@@ -180,7 +180,10 @@ def as_keras(
     try:
         with registry.one_import():
             from unified_init.drawing.keras_initializer import UnifiedInitializer  # noqa: PLC0415  # imports Keras
-    except ImportError as error:
+    except (
+        ImportError,
+        AttributeError,
+    ) as error:  # the second of another Keras than 3
         msg = (
             f"as_keras() needs Keras 3, which cannot be imported ({error}): "
             'install it with `pip install "unified-init[keras]"`.'

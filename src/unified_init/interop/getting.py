@@ -111,6 +111,9 @@ def preset_of(source: str, name: str, arguments: Mapping[str, Any]) -> Initializ
         if "base" in arguments:  # of icnr, itself a spec
             arguments = {**arguments, "base": get(arguments["base"])}
         spec: Initializer = preset(**arguments)
+    except RecursionError:
+        msg = f"`{source}`: {name} has a base that has a base, and so on without an end."
+        raise ArgumentValueError(msg) from None
     except UnifiedInitError as error:
         msg = f"`{source}`: {name}: {error}"
         raise type(error)(msg) from None

@@ -96,9 +96,7 @@ def blocks_of(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
         yield flat[start : start + BLOCK].astype(wide, copy=False)
 
 
-@np.errstate(
-    all="ignore"
-)  # values of nearly no spread: what overflows then is not finite, which is looked at
+@np.errstate(all="ignore")  # of values of nearly no spread something overflows, which is looked at
 def power_sums_of(values: NDArray[Any]) -> PowerSums:
     """Return the power sums of a real array that is not empty.
 
@@ -120,6 +118,10 @@ def power_sums_of(values: NDArray[Any]) -> PowerSums:
     head = next(blocks_of(values))
     mean, std = _mean_and_std(head)
     middle, inverse = head.dtype.type(mean), head.dtype.type(1.0 / (std or high - low))
+    if not np.isfinite(inverse):  # the type has no reciprocal of the spread
+        if head.dtype == np.float64:
+            return PowerSums(values.size, low, high, low, 1.0, (0.0, 0.0, 0.0, 0.0))
+        return power_sums_of(values.astype(np.float64))
     first = second = third = fourth = 0.0
     for block in blocks_of(values):
         standard = (block - middle) * inverse
