@@ -22,7 +22,7 @@ nox.needs_version = ">=2025.5.1"
 nox.options.default_venv_backend = "virtualenv"  # never uv: it does not see wheels that pip finds on disk
 nox.options.reuse_venv = "yes"
 nox.options.sessions = [
-    "lint", "types", "core-3.11", "parity", "triton", "tools", "javascript", "docs", "library", "site",
+    "lint", "types", "core-3.11", "parity", "triton", "tools", "javascript", "docs", "library",
 ]  # fmt: skip
 
 PROJECT = nox.project.load_toml("pyproject.toml")
@@ -235,7 +235,7 @@ def docs(session: nox.Session) -> None:
     session.run(python, "-m", "pytest", *options, "src/unified_init", "tools/pages", *pages, env=QUIET)
 
 
-@nox.session
+@nox.session(default=False)
 def site(session: nox.Session) -> None:
     """Build the docs as a site in ``docs/_build/html``, and check every link inside it.
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from tests.checkpoints.test_saving import digests
+from tests.helpers.messages import refused
 
 import unified_init as ui
 from unified_init.checkpoints import block_file, file_jobs, proving
@@ -269,5 +270,5 @@ def test_bytes_after_the_tensors_are_seen(tmp_path: Path) -> None:
     path = next(iter(tmp_path.glob("*.safetensors")))
     with path.open("ab") as file:
         file.write(bytes(8))
-    with pytest.raises(ui.ArgumentValueError, match="8 bytes after its tensors"):
+    with refused(ui.ArgumentValueError, hidden=r"'.*?'"):
         ui.verify(tmp_path)

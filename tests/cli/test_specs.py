@@ -173,6 +173,9 @@ def test_files_that_say_nothing_of_themselves_are_refused(tmp_path: Path) -> Non
     for call in (sources.model_from, sources.values_from):
         with refused(ui.ArgumentValueError, hidden="'/.*?'"):
             call(str(tmp_path if call is sources.model_from else path))
+    path.write_bytes(b"\xff\xfe")
+    with refused(ui.ArgumentValueError, hidden="'/.*?'"):
+        sources.inventory_from(path)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
 import unified_init as ui
-from unified_init.backends import _jax
+from unified_init.backends import jax_ops
 from unified_init.stream import run
 
 if TYPE_CHECKING:
@@ -465,7 +465,7 @@ def traced() -> Iterator[tuple[str, str]]:
         }
         if way == "out_shardings" and kind == "Explicit":
             continue  # where the type says how an array is sharded, and an output has no say
-        rolled = mock.patch.object(_jax, "_vectorizes_tables", return_value=vectorizes)
+        rolled = mock.patch.object(jax_ops, "_vectorizes_tables", return_value=vectorizes)
         with rolled, jax.set_mesh(sharding.mesh):
             options = {"out_shardings": sharding} if way == "out_shardings" else {}
             program = jax.jit(calls[way], **options).lower(key).compile()

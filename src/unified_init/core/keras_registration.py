@@ -78,9 +78,8 @@ class RegisteringLoader(importlib.abc.Loader):
 
     def __getattr__(self, name: str) -> object:
         """Be the loader in all else: pkgutil and inspect ask it for paths and sources."""
-        if name == "loader":  # a copy that is being made has none yet
-            raise AttributeError(name)
-        return getattr(self.loader, name)
+        loader = object.__getattribute__(self, "loader")  # which a copy that is being made has not yet
+        return getattr(loader, name)
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
         """Return the module of the loader."""
