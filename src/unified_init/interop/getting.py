@@ -107,13 +107,16 @@ def preset_of(source: str, name: str, arguments: Mapping[str, Any]) -> Initializ
             "YAML reads 2e-2 as one, and 0.02 as a number."
         )
         raise ArgumentTypeError(msg)
+    base = arguments.get("base")  # of icnr, itself a spec
+    if name in {
+        checks.plain(value) for key, value in checks.items(base) or () if checks.plain(key) == "name"
+    }:
+        msg = f"`{source}`: the base of {name} must be another initializer, got {shown(base)}."
+        raise ArgumentValueError(msg)
     try:
-        if "base" in arguments:  # of icnr, itself a spec
+        if "base" in arguments:
             arguments = {**arguments, "base": get(arguments["base"])}
         spec: Initializer = preset(**arguments)
-    except RecursionError:
-        msg = f"`{source}`: {name} has a base that has a base, and so on without an end."
-        raise ArgumentValueError(msg) from None
     except UnifiedInitError as error:
         msg = f"`{source}`: {name}: {error}"
         raise type(error)(msg) from None
