@@ -122,7 +122,7 @@ def test_wrong_arguments_end_with_status_2(
     out = tmp_path / "out"
     for arguments, words in (
         (("--recipe", "lama"), "Did you mean 'llama'"),
-        (("--recipe", "llama", "--set", "depth=3"), "does not take ['depth']"),
+        (("--recipe", "llama", "--set", "depth=3"), "has no argument 'depth'"),
         (("--recipe", "llama", "--set", "std=wide"), "`std` must be a real number"),
         (("--recipe", "Recipe"), "--recipe"),
         (("--recipe", recipe, "--dtype", "int8"), "`dtype` must be one of"),
