@@ -81,6 +81,7 @@ if _typing.TYPE_CHECKING:
     from unified_init.spec.distributions import Constant as Constant
     from unified_init.spec.distributions import DeltaOrthogonal as DeltaOrthogonal
     from unified_init.spec.distributions import Dirac as Dirac
+    from unified_init.spec.distributions import Formula as Formula
     from unified_init.spec.distributions import Hadamard as Hadamard
     from unified_init.spec.distributions import Identity as Identity
     from unified_init.spec.distributions import Normal as Normal
@@ -88,6 +89,7 @@ if _typing.TYPE_CHECKING:
     from unified_init.spec.distributions import Quantile as Quantile
     from unified_init.spec.distributions import Sparse as Sparse
     from unified_init.spec.distributions import Stft as Stft
+    from unified_init.spec.distributions import Transform as Transform
     from unified_init.spec.distributions import TruncatedNormal as TruncatedNormal
     from unified_init.spec.distributions import Uniform as Uniform
     from unified_init.spec.gains import calculate_gain as calculate_gain
@@ -118,8 +120,8 @@ _HOMES = {
     "errors": "ArgumentTypeError ArgumentValueError BackendError UnifiedInitError",
     "law.law": "STREAM Law",
     "spec.distributions": (
-        "BilinearUpsampling Constant DeltaOrthogonal Dirac Hadamard Identity Normal Orthogonal "
-        "Quantile Sparse Stft TruncatedNormal Uniform"
+        "BilinearUpsampling Constant DeltaOrthogonal Dirac Formula Hadamard Identity Normal Orthogonal "
+        "Quantile Sparse Stft Transform TruncatedNormal Uniform"
     ),
     "spec.gains": "calculate_gain depth_factor",
     "spec.initializer": "Initializer",

@@ -405,6 +405,14 @@ CALLS: dict[str, Call] = {
     "Quantile": Call(lambda: dataclasses.asdict(quantile())),
     "Orthogonal": Call(), "DeltaOrthogonal": Call(), "Identity": Call(), "Dirac": numbers(groups=2),
     "Sparse": numbers(sparsity=0.5), "Hadamard": Call(), "BilinearUpsampling": Call(),
+    "Formula": Call(
+        lambda: {"name": "zigzag", "arguments": (0.0, 1.0)},
+        {"arguments[1]": lambda value: {"arguments": (0.0, value)}},
+    ),
+    "Transform": Call(
+        lambda: {"name": "lru_nu_log", "arguments": (0.25, 0.75)},
+        {"arguments[0]": lambda value: {"arguments": (value, 0.75)}},
+    ),
     "Stft": numbers(side="imag", window="hann", scaling="density", periodic=False),
     "Fixed": numbers(std=1.0, mean=0.0), "Between": numbers(std=1.0, mean=0.0, low=-1.0, high=1.0),
     "Interval": numbers(low=-1.0, high=1.0), "Gain": numbers(gain=1.0),
@@ -418,13 +426,18 @@ CALLS: dict[str, Call] = {
         name: Call()
         for name in (
             "bilinear_upsampling", "glorot_normal", "glorot_uniform", "hadamard", "he_normal", "he_uniform",
-            "lecun_normal", "lecun_uniform", "ones", "zeros", "backends", "recipe_schema",
+            "hippo_b", "hippo_legs", "hippo_legt", "lecun_normal", "lecun_uniform", "ones", "rwkv_time_first",
+            "s4d_inv", "s4d_lin", "s4d_real", "zeros", "backends", "recipe_schema",
         )
     },
     "constant": Call(
         lambda: {"value": 1.0},
         {"value[0]": lambda value: {"value": (1.0, value)}, "value[0][0]": lambda value: {"value": [[value, 1.0]]}},
     ),
+    "lru_gamma_log": numbers(r_min=0.25, r_max=0.75), "lru_nu_log": numbers(r_min=0.25, r_max=0.75),
+    "lru_theta_log": numbers(max_phase=3.0), "mamba2_a_log": numbers(low=1.0, high=16.0),
+    "mamba_dt_bias": numbers(shortest=0.001, longest=0.1), "rwkv_time_decay": numbers(layer=1, n_layer=4),
+    "rwkv_time_mix": numbers(layer=1, n_layer=4, of="value"),
     "delta_orthogonal": numbers(gain=1.0), "dirac": numbers(groups=2), "identity": numbers(gain=1.0),
     "orthogonal": numbers(gain=1.0), "normal": numbers(mean=0.0, std=1.0), "sparse": numbers(sparsity=0.5, std=1.0),
     "kaiming_normal": numbers(a=0.5, mode="fan_in", nonlinearity="leaky_relu"),

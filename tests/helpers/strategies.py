@@ -49,7 +49,16 @@ quantiles = st.builds(
     st.sampled_from([triangular, skewed]),
     fan_scales | st.builds(ui.Gain, positives),
 )
-elementwise = normals | truncated | uniforms | quantiles
+transforms = st.builds(
+    lambda name, first, width, gain: ui.Initializer(
+        ui.Transform(name, (first, first + width)), ui.Gain(gain)
+    ),
+    st.sampled_from(["log_of_uniform", "inverse_softplus_of_log_uniform", "lru_nu_log"]),
+    st.floats(0.001, 0.5),
+    st.floats(0.001, 0.5),
+    positives,
+)
+elementwise = normals | truncated | uniforms | quantiles | transforms
 structured = st.one_of(
     st.builds(ui.orthogonal, positives),
     st.builds(ui.delta_orthogonal, positives),
@@ -58,6 +67,16 @@ structured = st.one_of(
     st.builds(ui.sparse, st.floats(0, 1) | st.sampled_from([0, 1]), positives),
     st.just(ui.hadamard()),
     st.just(ui.bilinear_upsampling()),
+    st.sampled_from([ui.hippo_legs(), ui.hippo_b(), ui.s4d_inv(), ui.rwkv_time_first()]),
+    st.builds(
+        lambda start, span, exponent, excluded: ui.Initializer(
+            ui.Formula("power_ramp", (start, span, exponent, excluded))
+        ),
+        numbers,
+        numbers,
+        st.floats(0, 4),
+        st.sampled_from([0, 1]),
+    ),
     st.builds(
         ui.stft,
         st.sampled_from(["real", "imag"]),

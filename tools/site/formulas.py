@@ -85,6 +85,41 @@ TEX = {
         r"\left(1 - \left|\tfrac{x}{f} - m\right|\right), "
         r"\quad f = \lceil k / 2 \rceil, \quad m = \frac{2 f - 1 - f \bmod 2}{2 f}"
     ),
+    "A[n, k] = -sqrt((2n + 1)(2k + 1)) where n > k, -(n + 1) where n = k, else 0": (
+        r"A_{n,k} = \begin{cases} -\sqrt{(2n + 1)(2k + 1)} & n > k \\ -(n + 1) & n = k \\ 0 & n < k "
+        r"\end{cases}"
+    ),
+    "A[n, k] = -sqrt((2n + 1)(2k + 1)), times (-1)^(n - k) where n < k": (
+        r"A_{n,k} = -\sqrt{(2n + 1)(2k + 1)} \cdot \begin{cases} 1 & n \ge k \\ (-1)^{n - k} & n < k "
+        r"\end{cases}"
+    ),
+    "B[..., n] = sqrt(2n + 1)": r"B_n = \sqrt{2n + 1}",
+    "w[..., n] = pi n, of A[n] = -1/2 + i pi n": r"w_n = \pi n, \qquad A_n = -\tfrac{1}{2} + i \pi n",
+    "w[..., n] = N/pi (N / (2n + 1) - 1) for N/2 values, of A[n] = -1/2 + i w[n]": (
+        r"w_n = \frac{N}{\pi} \left(\frac{N}{2n + 1} - 1\right), \quad n < \tfrac{N}{2}, \qquad "
+        r"A_n = -\tfrac{1}{2} + i w_n"
+    ),
+    "w[..., n] = log(n + 1), of A[n] = -(n + 1)": r"w_n = \log(n + 1), \qquad A_n = -(n + 1)",
+    "w = log(-log(U(r_min^2, r_max^2)) / 2), so that abs(lambda) = exp(-exp(w))": (
+        r"w = \log\left(-\tfrac{1}{2} \log u\right), \quad u \sim \mathcal{U}(r_\min^2,\ r_\max^2), \qquad "
+        r"|\lambda| = e^{-e^w}"
+    ),
+    "w = log(U(0, max_phase))": r"w = \log \theta, \qquad \theta \sim \mathcal{U}(0,\ \mathrm{max\_phase})",
+    "w = log(1 - abs(lambda)^2) / 2 where abs(lambda)^2 ~ U(r_min^2, r_max^2)": (
+        r"w = \tfrac{1}{2} \log(1 - |\lambda|^2), \qquad |\lambda|^2 \sim \mathcal{U}(r_\min^2,\ r_\max^2)"
+    ),
+    "softplus(w) = exp(U(log shortest, log longest))": (
+        r"\log(1 + e^w) = e^v, \qquad v \sim \mathcal{U}(\log \mathrm{shortest},\ \log \mathrm{longest})"
+    ),
+    "w = log(U(low, high))": r"w = \log v, \qquad v \sim \mathcal{U}(\mathrm{low},\ \mathrm{high})",
+    "w[..., h] = -5 + 8 (h / (H - 1))^(0.7 + 1.3 l / (L - 1))": (
+        r"w_h = -5 + 8 \left(\frac{h}{H - 1}\right)^{0.7 + 1.3 \frac{l}{L - 1}}"
+    ),
+    "w[..., h] = log(0.3) + ((h + 1) mod 3 - 1) / 2": r"w_h = \log 0.3 + \tfrac{1}{2} ((h + 1) \bmod 3 - 1)",
+    "w[..., i] = (i / C)^r, r = 1 - l / L; 0.3 l / (L - 1) more for values, r / 2 for receptances": (
+        r"w_i = \left(\frac{i}{C}\right)^{1 - l / L} \quad \text{(values: } + 0.3 \tfrac{l}{L - 1} "
+        r"\text{; receptances: half the exponent)}"
+    ),
     "W[t, 0, f] = window[t] cos(2 pi t f / F) / norm for the real side, -sin for the imaginary one": (
         r"W_{t,0,f} = \frac{\mathrm{window}_t}{\mathrm{norm}} \cos\frac{2 \pi t f}{F} "
         r"\ \text{ (real side; } -\sin \text{ for the imaginary one)}"

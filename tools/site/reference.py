@@ -36,10 +36,14 @@ GROUPS = {
     "Structured initializers": (
         "orthogonal delta_orthogonal identity dirac sparse hadamard bilinear_upsampling stft icnr"
     ),
+    "State-space and sequence models": (
+        "hippo_legs hippo_legt hippo_b s4d_lin s4d_inv s4d_real lru_nu_log lru_theta_log lru_gamma_log "
+        "mamba_dt_bias mamba2_a_log rwkv_time_decay rwkv_time_first rwkv_time_mix"
+    ),
     "What a spec is made of": (
         "Initializer Law Normal Uniform TruncatedNormal Quantile Constant Orthogonal DeltaOrthogonal "
-        "Identity Dirac Sparse Hadamard BilinearUpsampling Stft Fixed Between Interval Gain VarianceScaling "
-        "InverseFan calculate_gain depth_factor from_quantile"
+        "Identity Dirac Sparse Hadamard BilinearUpsampling Stft Formula Transform Fixed Between Interval "
+        "Gain VarianceScaling InverseFan calculate_gain depth_factor from_quantile"
     ),
     "Whole models": (
         "inspect plan apply audit probe coord_check plot match verify_match transfer read digests unfilled "

@@ -16,12 +16,14 @@ from unified_init.law.unit_values import (
     BilinearKernels,
     ConstantValues,
     DiracKernels,
+    FormulaValues,
     FourierKernels,
     HadamardKernels,
     IdentityMatrices,
 )
 from unified_init.stream.arrange import selected, to_storage
-from unified_init.stream.kernels import bilinear_filter, later_middle
+from unified_init.stream.formulas import along_last
+from unified_init.stream.kernels import bilinear_filter, later_middle, whole_kernel
 from unified_init.stream.structured import structured
 
 if TYPE_CHECKING:
@@ -42,7 +44,9 @@ def draw(ops: Ops, program: Program) -> Any:
     unit, geometry, entries = program.law.unit, program.geometry, program.entries
     if isinstance(unit, FourierKernels):
         return ops.constant(structured(program, None).astype(program.dtype.numpy))
-    if isinstance(unit, ConstantValues):
+    if isinstance(unit, FormulaValues):
+        tensor = selected(ops.xp, to_storage(ops.xp, _formula(ops, unit, program), geometry), entries)
+    elif isinstance(unit, ConstantValues):
         values = ops.constant(_rounded(np.asarray(unit.value, dtype=np.float64), program))
         if isinstance(unit.value, float):
             tensor = ops.xp.broadcast_to(values, program.index.shape)
@@ -96,6 +100,15 @@ def _kernels(ops: Ops, unit: Kernels, program: Program) -> Any:
             matrix = ops.xp.where(is_diagonal, _constant(ops, filter_, program), zero)
     positions = 1 if isinstance(unit, IdentityMatrices) else math.prod(unit.spatial)
     return ops.xp.broadcast_to(matrix, (unit.groups, unit.rows, unit.columns, positions))
+
+
+def _formula(ops: Ops, unit: FormulaValues, program: Program) -> Any:
+    """Return the values of a formula: one row as a constant, broadcast to the others; a matrix whole."""
+    shape = program.geometry.logical_shape
+    row = along_last(unit)
+    if row is None:
+        return ops.constant(_rounded(whole_kernel(unit, program.geometry), program))
+    return ops.xp.broadcast_to(ops.constant(_rounded(row, program)), shape)
 
 
 def _constant(ops: Ops, positions: NDArray[np.float64], program: Program) -> Any:

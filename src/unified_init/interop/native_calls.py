@@ -15,11 +15,13 @@ from unified_init.spec.distributions import (
     DeltaOrthogonal,
     Dirac,
     Distribution,
+    Formula,
     Identity,
     Normal,
     Orthogonal,
     Sparse,
     Stft,
+    Transform,
     TruncatedNormal,
     Uniform,
 )
@@ -344,5 +346,7 @@ def _word(dist: Distribution) -> str:
             return "array of constants that a short call could show"
         case Stft():
             return "Fourier kernels"
+        case Formula() | Transform():
+            return dist.name
         case _:
             return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(dist).__name__).lower()

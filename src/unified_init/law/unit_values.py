@@ -10,11 +10,14 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar
 
+from unified_init.law.named_values import FormulaValues, UnitTransform
+
 __all__ = [
     "BilinearKernels",
     "ConstantValues",
     "DeltaOrthogonalKernels",
     "DiracKernels",
+    "FormulaValues",
     "FourierKernels",
     "HadamardKernels",
     "IdentityMatrices",
@@ -25,6 +28,7 @@ __all__ = [
     "Structured",
     "UnitNormal",
     "UnitQuantile",
+    "UnitTransform",
     "UnitTruncatedNormal",
     "UnitUniform",
     "UnitValues",
@@ -163,7 +167,7 @@ class FourierKernels:
     periodic: bool
 
 
-Independent = UnitNormal | UnitTruncatedNormal | UnitUniform | UnitQuantile
+Independent = UnitNormal | UnitTruncatedNormal | UnitUniform | UnitQuantile | UnitTransform
 Orthogonal = OrthogonalMatrices | DeltaOrthogonalKernels
 # Laws that draw nothing: no seed changes their values.
 Unrandom = (
@@ -173,6 +177,7 @@ Unrandom = (
     | HadamardKernels
     | BilinearKernels
     | FourierKernels
+    | FormulaValues
 )  # fmt: skip
 Structured = Orthogonal | SparseMatrices | Unrandom
 UnitValues = Independent | Structured

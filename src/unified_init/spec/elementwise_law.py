@@ -6,8 +6,22 @@ import dataclasses
 from typing import assert_never
 
 from unified_init.law.law import Law
-from unified_init.law.unit_values import UnitNormal, UnitQuantile, UnitTruncatedNormal, UnitUniform
-from unified_init.spec.distributions import Elementwise, Normal, Quantile, TruncatedNormal, Uniform
+from unified_init.law.named_values import transform_ends
+from unified_init.law.unit_values import (
+    UnitNormal,
+    UnitQuantile,
+    UnitTransform,
+    UnitTruncatedNormal,
+    UnitUniform,
+)
+from unified_init.spec.distributions import (
+    Elementwise,
+    Normal,
+    Quantile,
+    Transform,
+    TruncatedNormal,
+    Uniform,
+)
 from unified_init.spec.scales import Between, Fixed, Gain, Interval, InverseFan, Scale, VarianceScaling
 
 __all__ = ["elementwise_law"]
@@ -47,6 +61,12 @@ def elementwise_law(
                 std=scale * dist.std,
                 low=loc + scale * dist.low,
                 high=loc + scale * dist.high,
+            )
+        case Transform(name, arguments):
+            unit = UnitTransform(name, arguments)
+            low, high = (scale * end for end in transform_ends(unit))
+            return dataclasses.replace(
+                law, unit=unit, mean=scale * dist.unit_mean, std=scale * dist.unit_std, low=low, high=high
             )
         case _:
             assert_never(dist)

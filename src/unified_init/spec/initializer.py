@@ -19,6 +19,7 @@ from unified_init.spec.distributions import (
     Dirac,
     Distribution,
     Elementwise,
+    Formula,
     Hadamard,
     Identity,
     Normal,
@@ -26,6 +27,7 @@ from unified_init.spec.distributions import (
     Quantile,
     Sparse,
     Stft,
+    Transform,
     TruncatedNormal,
     Uniform,
 )
@@ -47,6 +49,7 @@ RULES: dict[type, tuple[type, ...]] = {
     TruncatedNormal: (Fixed, Between, VarianceScaling, InverseFan),
     Uniform: (Interval, VarianceScaling, InverseFan),
     Quantile: (Gain, VarianceScaling, InverseFan),
+    Transform: (Gain,),
     Sparse: (Fixed,),
     Constant: (Gain,),
     Orthogonal: (Gain,),
@@ -56,6 +59,7 @@ RULES: dict[type, tuple[type, ...]] = {
     Hadamard: (Gain,),
     BilinearUpsampling: (Gain,),
     Stft: (Gain,),
+    Formula: (Gain,),
 }
 
 
@@ -273,7 +277,9 @@ class Initializer:
     @property
     def label(self) -> str:
         """The preset's name where this is one, else the name of the distribution."""
-        return LABELS.get((self.distribution, self.scale), type(self.distribution).__name__)
+        kind = type(self.distribution).__name__
+        word = self.distribution.name if isinstance(self.distribution, (Formula, Transform)) else kind
+        return LABELS.get((self.distribution, self.scale), word)
 
     def _elementwise_law(self, dist: Elementwise, geometry: Geometry, fans: Fans | None) -> Law:
         fan_in, fan_out = fans_on(geometry, fans, needs=self.needs, label=self.label)

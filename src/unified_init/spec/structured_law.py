@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentValueError
 from unified_init.law.law import Law
+from unified_init.law.named_values import MATRICES, formula_ends
 from unified_init.law.unit_values import (
     BilinearKernels,
     ConstantValues,
     DeltaOrthogonalKernels,
     DiracKernels,
+    FormulaValues,
     FourierKernels,
     HadamardKernels,
     IdentityMatrices,
@@ -27,6 +29,7 @@ from unified_init.spec.distributions import (
     Constant,
     DeltaOrthogonal,
     Dirac,
+    Formula,
     Hadamard,
     Identity,
     Orthogonal,
@@ -143,6 +146,19 @@ def _bilinear(dist: BilinearUpsampling, geometry: Geometry, gain: float) -> Law:
     return Law(unit=unit, mean=NAN, std=NAN, low=0.0, high=gain, scale=gain)
 
 
+def _formula(dist: Formula, geometry: Geometry, gain: float) -> Law:
+    rows, columns = (1, 1, *geometry.logical_shape)[-2:]
+    if dist.name in MATRICES and "".join(digit.role for digit in geometry.digits[-2:]) not in {"", "OI"}:
+        msg = (
+            f"{dist.name} fills matrices: pass a layout of B, O and I, or none, got shape {geometry.shape} "
+            f"with layout {geometry.layout!r}."
+        )
+        raise ArgumentValueError(msg)
+    unit = FormulaValues(dist.name, dist.arguments, rows, columns)
+    low, high = (gain * end for end in formula_ends(unit))
+    return Law(unit=unit, mean=NAN, std=NAN, low=low, high=high, scale=gain)
+
+
 LAWS: dict[type, Callable[[Any, Geometry, float], Law]] = {
     Constant: _constant,
     Stft: _stft,
@@ -153,6 +169,7 @@ LAWS: dict[type, Callable[[Any, Geometry, float], Law]] = {
     Dirac: _dirac,
     Hadamard: _hadamard,
     BilinearUpsampling: _bilinear,
+    Formula: _formula,
 }
 
 

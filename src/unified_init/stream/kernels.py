@@ -13,11 +13,13 @@ import numpy as np
 from unified_init.law.unit_values import (
     BilinearKernels,
     DiracKernels,
+    FormulaValues,
     FourierKernels,
     HadamardKernels,
     IdentityMatrices,
 )
 from unified_init.stream import elementary
+from unified_init.stream.formulas import formula_at
 from unified_init.stream.walk import walk
 
 if TYPE_CHECKING:
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from unified_init.law.indexmap import IndexMap
     from unified_init.law.layout import Geometry
 
-    Coordinates = tuple[NDArray[np.intp], ...]
 
 __all__ = [
     "Kernels",
@@ -41,7 +42,7 @@ __all__ = [
     "whole_kernel",
 ]
 
-Pointwise = IdentityMatrices | DiracKernels | HadamardKernels | BilinearKernels
+Pointwise = IdentityMatrices | DiracKernels | HadamardKernels | BilinearKernels | FormulaValues
 Kernels = Pointwise | FourierKernels
 BLOCK = 1 << 16  # positions at a time
 
@@ -74,24 +75,28 @@ def whole_kernel(unit: Kernels, geometry: Geometry) -> NDArray[Any]:
             return _bilinear(unit)
         case FourierKernels():
             return _fourier(unit, geometry)
+        case FormulaValues():
+            values = formula_at(unit, np.arange(math.prod(geometry.shape)))
+            return values.reshape(geometry.logical_shape)
         case _:
             assert_never(unit)
 
 
 def values_at(unit: Pointwise, index: IndexMap, scale: float, dtype: np.dtype[Any]) -> NDArray[Any]:
     """Return the values of a kernel at the positions of an index map, as one axis, without the others."""
-    shape = (unit.groups, unit.rows, unit.columns, *getattr(unit, "spatial", ()))
     values, way = np.empty(index.size, dtype), walk(index)
     for start in range(0, index.size, BLOCK):
         stop = min(start + BLOCK, index.size)
-        coordinates = np.unravel_index(way.logical(start, stop), shape)
-        values[start:stop] = _at(unit, coordinates[1:]) * scale
+        values[start:stop] = _at(unit, way.logical(start, stop)) * scale
     return values
 
 
-def _at(unit: Pointwise, coordinates: Coordinates) -> NDArray[Any]:
-    """Return the values at rows, columns and spatial positions: those that ``whole_kernel`` has there."""
-    row, column, *spatial = coordinates
+def _at(unit: Pointwise, index: NDArray[np.intp]) -> NDArray[Any]:
+    """Return the values at logical indices: those that ``whole_kernel`` has there."""
+    if isinstance(unit, FormulaValues):
+        return formula_at(unit, index)
+    shape = (unit.groups, unit.rows, unit.columns, *getattr(unit, "spatial", ()))
+    _, row, column, *spatial = np.unravel_index(index, shape)
     match unit:
         case IdentityMatrices():
             return (row == column).astype(np.float64)

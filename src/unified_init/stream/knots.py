@@ -17,8 +17,15 @@ import numpy as np
 
 from unified_init.errors import ArgumentValueError
 from unified_init.law.unit_normal import tail
-from unified_init.law.unit_values import UnitNormal, UnitQuantile, UnitTruncatedNormal, UnitUniform
+from unified_init.law.unit_values import (
+    UnitNormal,
+    UnitQuantile,
+    UnitTransform,
+    UnitTruncatedNormal,
+    UnitUniform,
+)
 from unified_init.stream.elementary import normal_quantile
+from unified_init.stream.transforms import transform_quantiles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -128,6 +135,8 @@ def halves(unit: Independent, form: Format) -> Halves:
                 )
                 raise ArgumentValueError(msg)
             return _tabulated(encoded, exponent)
+        case UnitTransform():
+            return transform_quantiles(unit, probabilities(form))
         case _:
             assert_never(unit)
 

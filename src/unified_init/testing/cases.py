@@ -69,6 +69,11 @@ ELEMENTWISE: dict[str, Initializer] = {
     "kaiming_normal": presets.kaiming_normal(mode="fan_out", nonlinearity="relu"),
     "siren": presets.siren(30.0),
     "siren first": presets.siren(first=True),
+    "lru_nu_log": presets.lru_nu_log(0.4, 0.99),
+    "lru_theta_log": presets.lru_theta_log(),
+    "lru_gamma_log": presets.lru_gamma_log(),
+    "mamba_dt_bias": presets.mamba_dt_bias(),
+    "mamba2_a_log": presets.mamba2_a_log(),
     "from_quantile": from_quantile(
         lambda p: (2 * p) ** 0.5 - 1, lambda p: 1 - (2 * p) ** 0.5, low=-1.0, high=1.0
     ),
@@ -88,6 +93,15 @@ STRUCTURED: dict[str, tuple[Initializer, tuple[Case, ...]]] = {
     "hadamard": (presets.hadamard(), CASES[:5]),
     "bilinear_upsampling": (presets.bilinear_upsampling(), CASES[:2]),
     "stft": (presets.stft(), (Case((16, 1, 9), "WIO"),)),
+    "hippo_legs": (presets.hippo_legs(), CASES[2:4]),
+    "hippo_legt": (presets.hippo_legt() * 0.3, CASES[2:4]),
+    "hippo_b": (presets.hippo_b(), CASES[2:4]),
+    "s4d_lin": (presets.s4d_lin(), CASES[2:4]),
+    "s4d_inv": (presets.s4d_inv(), CASES[2:4]),
+    "s4d_real": (presets.s4d_real(), CASES),
+    "rwkv_time_decay": (presets.rwkv_time_decay(2, 7), CASES[-1:]),
+    "rwkv_time_first": (presets.rwkv_time_first(), CASES[-1:]),
+    "rwkv_time_mix": (presets.rwkv_time_mix(2, 7, "value"), CASES[2:4]),
 }
 ORTHOGONAL: dict[str, tuple[Initializer, tuple[Case, ...]]] = {
     "orthogonal": (presets.orthogonal(1.3), CASES[:5]),

@@ -17,11 +17,13 @@ from unified_init.law.unit_values import (
     Independent,
     UnitNormal,
     UnitQuantile,
+    UnitTransform,
     UnitTruncatedNormal,
     UnitUniform,
 )
 from unified_init.stream.dtypes import DTYPES
 from unified_init.stream.knots import FORMAT32, halves, probabilities
+from unified_init.stream.transforms import transform_quantiles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -152,6 +154,8 @@ def _unit_quantiles(p: Array, unit: Independent) -> tuple[Array, Array]:
             return stats.truncnorm.ppf(p, lower, upper), stats.truncnorm.isf(p, lower, upper)
         case UnitUniform():
             return 2.0 * p - 1.0, 1.0 - 2.0 * p
+        case UnitTransform():
+            return transform_quantiles(unit, p)
         case UnitQuantile():
             knots, from_below, from_above = _tabulated(unit)
             return np.interp(p, knots, from_below), np.interp(p, knots, from_above)
@@ -174,6 +178,8 @@ def _unit_below(z: Array, unit: Independent) -> Array:
             return np.asarray((inner - first) / (last - first), dtype=np.float64)
         case UnitUniform():
             return np.minimum(np.maximum((z + 1.0) / 2.0, 0.0), 1.0)
+        case UnitTransform():
+            return _transform_below(z, unit)
         case UnitQuantile():
             knots, lower, upper = _tabulated(unit)
             values = np.concatenate([lower, upper[::-1]])
@@ -182,6 +188,23 @@ def _unit_below(z: Array, unit: Independent) -> Array:
             return below
         case _:
             assert_never(unit)
+
+
+def _transform_below(z: Array, unit: UnitTransform) -> Array:
+    """Distribution function of a named function of a uniform variable: the uniform's, at the inverse."""
+    first, last = unit.arguments
+    with np.errstate(over="ignore", divide="ignore"):
+        match unit.name:
+            case "log_of_uniform":
+                below = (np.exp(z) - first) / (last - first)
+            case "inverse_softplus_of_log_uniform":
+                below = (np.log(np.logaddexp(0.0, z)) - np.log(first)) / (np.log(last) - np.log(first))
+            case _:
+                # 1 - |lambda|^2, which increases.
+                rest = -np.expm1(-2.0 * np.exp(z))
+                below = (rest - (1.0 - last) * (1.0 + last)) / ((last - first) * (last + first))
+    inside: Array = np.minimum(np.maximum(below, 0.0), 1.0)
+    return inside
 
 
 def _independent(law: Law) -> Independent:

@@ -16,6 +16,7 @@ from unified_init.spec.distributions.elementwise import (
     TruncatedNormal,
     Uniform,
 )
+from unified_init.spec.distributions.named import Formula, Transform
 from unified_init.spec.distributions.structured import (
     BilinearUpsampling,
     Constant,
@@ -39,6 +40,7 @@ __all__ = [
     "Dirac",
     "Distribution",
     "Elementwise",
+    "Formula",
     "Hadamard",
     "Identity",
     "Normal",
@@ -47,6 +49,7 @@ __all__ = [
     "Sparse",
     "Stft",
     "Structured",
+    "Transform",
     "TruncatedNormal",
     "Uniform",
 ]

@@ -18,6 +18,7 @@ from unified_init.core.public import public
 from unified_init.core.reprs import call_repr, literal, shown
 from unified_init.errors import ArgumentValueError
 from unified_init.law.unit_normal import tail, truncated_moments
+from unified_init.spec.distributions.named import Transform
 
 __all__ = [
     "AT_2_SIGMA",
@@ -231,4 +232,4 @@ class Quantile:
 # What Keras, TensorFlow and JAX mean by a truncated normal.
 AT_2_SIGMA = TruncatedNormal(-2.0, 2.0)
 
-Elementwise = Normal | TruncatedNormal | Uniform | Quantile
+Elementwise = Normal | TruncatedNormal | Uniform | Quantile | Transform

@@ -11,6 +11,7 @@ from unified_init.core.peers import attribute
 from unified_init.core.public import public
 from unified_init.core.reprs import call_repr, shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.spec.distributions.named import Formula
 
 __all__ = [
     "BilinearUpsampling",
@@ -219,7 +220,16 @@ class Stft:
 
 
 Structured = (
-    Constant | Orthogonal | DeltaOrthogonal | Identity | Dirac | Sparse | Hadamard | BilinearUpsampling | Stft
+    Constant
+    | Orthogonal
+    | DeltaOrthogonal
+    | Identity
+    | Dirac
+    | Sparse
+    | Hadamard
+    | BilinearUpsampling
+    | Stft
+    | Formula
 )
 
 

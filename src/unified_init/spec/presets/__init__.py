@@ -2,7 +2,7 @@
 
 Each checks its arguments and returns a spec. ``fan_scaled`` has those whose size follows from fans,
 ``elementwise`` those whose size is given, ``structured`` matrices and kernels whose entries depend on each
-other, ``constants`` those that draw nothing.
+other, ``sequence`` those of state-space and sequence models, ``constants`` those that draw nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +23,22 @@ from unified_init.spec.presets.fan_scaled import (
     variance_scaling,
     xavier_normal,
     xavier_uniform,
+)
+from unified_init.spec.presets.sequence import (
+    hippo_b,
+    hippo_legs,
+    hippo_legt,
+    lru_gamma_log,
+    lru_nu_log,
+    lru_theta_log,
+    mamba2_a_log,
+    mamba_dt_bias,
+    rwkv_time_decay,
+    rwkv_time_first,
+    rwkv_time_mix,
+    s4d_inv,
+    s4d_lin,
+    s4d_real,
 )
 from unified_init.spec.presets.structured import (
     bilinear_upsampling,
@@ -46,15 +62,29 @@ __all__ = [
     "hadamard",
     "he_normal",
     "he_uniform",
+    "hippo_b",
+    "hippo_legs",
+    "hippo_legt",
     "icnr",
     "identity",
     "kaiming_normal",
     "kaiming_uniform",
     "lecun_normal",
     "lecun_uniform",
+    "lru_gamma_log",
+    "lru_nu_log",
+    "lru_theta_log",
+    "mamba2_a_log",
+    "mamba_dt_bias",
     "normal",
     "ones",
     "orthogonal",
+    "rwkv_time_decay",
+    "rwkv_time_first",
+    "rwkv_time_mix",
+    "s4d_inv",
+    "s4d_lin",
+    "s4d_real",
     "siren",
     "sparse",
     "stft",
