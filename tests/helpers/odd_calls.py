@@ -392,7 +392,7 @@ FILL_PLACES: Inside = {
 RULE_FIELDS: Arguments = {
     "spec": ui.he_normal(), "kind": "linear", "role": ("kernel", "bias"), "place": None, "name": "fc*", "path": "fc*",
     "shape": (3, 4), "block": 1, "depthwise": False, "fused": True, "predicate": bool, "fans": "own", "unit": "part",
-    "layout": "(BO)I", "sizes": {"B": 1}, "index": slice(1, None), "parts": (("q", ui.zeros()),), "padding": "drawn", "by_block": 0.5, "optional": True, "note": "why",
+    "layout": "(BO)I", "sizes": {"B": 1}, "index": slice(1, None), "stream": ("gamma", "nu"), "parts": (("q", ui.zeros()),), "padding": "drawn", "by_block": 0.5, "optional": True, "note": "why",
 }  # fmt: skip
 
 CALLS: dict[str, Call] = {
@@ -654,6 +654,9 @@ CALLS: dict[str, Call] = {
     "recipes.fixup": numbers(n_blocks=2, n_layers=2),
     "recipes.magneto": numbers(n_encoder=2, n_decoder=2),
     "recipes.resnet": numbers(zero_init_residual=True),
+    "recipes.lru": numbers(r_min=0.25, r_max=0.75, max_phase=3.0), "recipes.normformer": Call(),
+    "recipes.rwkv": numbers(n_layer=2, d_model=8, vocab_size=11, d_attention=12, d_ff=16),
+    "recipes.s4d": numbers(inverse=True, shortest=0.001, longest=0.1),
     "recipes.siren": numbers(first="0.*", omega=30.0),
     "recipes.t5": numbers(d_model=64, d_kv=8, n_heads=8, d_ff=128, factor=1.0),
     "recipes.t_fixup": numbers(n_encoder=2, n_decoder=2, d_model=64),

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from scipy import integrate, stats
+from tests.helpers.messages import refused
 
 import unified_init as ui
 from unified_init import testing
 from unified_init.law.named_values import FORMULAS, MATRICES, TRANSFORMS, UnitTransform, transform_ends
+from unified_init.stream.elementary import exp, log
 from unified_init.stream.formulas import ROWS
 from unified_init.stream.transforms import transform_quantiles
 
@@ -250,3 +253,60 @@ def test_gamma_under_the_name_of_nu_belongs_to_it(radii: tuple[float, float], dt
     tolerance = 2e-6 if dtype == "float32" else 2e-11
     np.testing.assert_allclose(gamma, expected, rtol=tolerance, atol=tolerance)
     assert ui.lru_gamma_log(*radii).resolve((3,)).std > 0.0
+
+
+def test_exp_and_log_have_the_precision_of_float64() -> None:
+    """Against Python's decimal arithmetic, to a relative error of some units in the last place."""
+    x = np.linspace(-9.0, 3.0, 241)
+    with localcontext() as context:
+        context.prec = 40
+        powers = [Decimal(float(value)).exp() for value in x]
+        logs = [Decimal(float(value)).ln() for value in exp(x)]
+    for ours, exact in zip(exp(x), powers, strict=True):
+        assert abs(Decimal(float(ours)) - exact) <= Decimal(2) ** -51 * exact
+    for ours, exact in zip(log(exp(x)), logs, strict=True):
+        assert abs(Decimal(float(ours)) - exact) <= Decimal(2) ** -51 * max(abs(exact), Decimal(1) / 8)
+
+
+FAULTS: dict[str, Callable[[], object]] = {
+    "no name": lambda: ui.Formula("hippo"),
+    "a number for a name": lambda: ui.Transform(1, (0.0, 1.0)),  # type: ignore[arg-type]
+    "too few numbers": lambda: ui.Formula("zigzag", (1.0,)),
+    "numbers where there are none": lambda: ui.Formula("hippo_b", (1.0,)),
+    "no tuple": lambda: ui.Formula("zigzag", 1.0),  # type: ignore[arg-type]
+    "infinite": lambda: ui.Formula("zigzag", (0.0, math.inf)),
+    "a negative exponent": lambda: ui.Formula("power_ramp", (0.0, 1.0, -1.0, 0.0)),
+    "two positions fewer": lambda: ui.Formula("power_ramp", (0.0, 1.0, 1.0, 2.0)),
+    "a radius above 1": lambda: ui.lru_nu_log(0.5, 1.5),
+    "radii that do not increase": lambda: ui.lru_gamma_log(0.5, 0.5),
+    "a step of 0": lambda: ui.mamba_dt_bias(0.0, 0.1),
+    "no phase": lambda: ui.lru_theta_log(0.0),
+    "a layer too many": lambda: ui.rwkv_time_decay(12, 12),
+    "a table that there is not": lambda: ui.rwkv_time_mix(0, 12, "gate"),
+    "a vector for a matrix": lambda: ui.hippo_legs().resolve((3,)),
+    "a kernel for a matrix": lambda: ui.hippo_legt().resolve((3, 3, 5), layout="OIW"),
+    "a law past the largest number": lambda: ui.draw(ui.s4d_real() * 1e38, (99,)),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_names_and_numbers_are_checked(fault: str) -> None:
+    """Each fault is refused when the spec is made, or when it meets a shape that it does not fit."""
+    with refused(ui.UnifiedInitError):
+        FAULTS[fault]()
+
+
+def test_specs_of_named_functions_are_values() -> None:
+    """Equal, hashable, JSON and back; the repr is a call that gives it."""
+    for spec in (
+        ui.rwkv_time_decay(1, 4),
+        ui.lru_nu_log(0.5, 0.9) * 2.0,
+        ui.hippo_legs(),
+        ui.mamba_dt_bias(),
+    ):
+        assert ui.from_json(ui.to_json(spec)) == spec == eval(repr(spec), vars(ui))  # noqa: S307  # our own repr
+        assert hash(ui.from_json(ui.to_json(spec))) == hash(spec)
+    assert ui.to_dict(ui.rwkv_time_first())["distribution"] == {
+        "kind": "Formula", "name": "zigzag", "arguments": [math.log(0.3), 0.5],
+    }  # fmt: skip
+    assert "jax.nn.initializers has no zigzag" in ui.rwkv_time_first().explain((9,))

@@ -81,12 +81,13 @@ def check_rules(recipe: Recipe, inventory: Inventory, rule_indices: Sequence[int
         raise ArgumentValueError(msg)
 
 
-def check_streams(assignments: Sequence[Assignment]) -> None:
-    """Refuse two random pieces with one stream name: they would have the same values."""
+def check_streams(assignments: Sequence[Assignment], recipe: Recipe) -> None:
+    """Refuse two random pieces with one stream name that no rule shares: they would have the same values."""
     seen: dict[str, str] = {}
     for assignment in assignments:
+        is_shared = recipe.rules[assignment.rule].stream is not None
         for piece in assignment.pieces:
-            if not piece.law.random:
+            if is_shared or not piece.law.random:
                 continue
             if piece.name in seen:
                 msg = (

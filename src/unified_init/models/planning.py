@@ -17,6 +17,7 @@ from unified_init.models.names import texts
 from unified_init.models.plan_checks import check_labels, check_rules, check_streams, check_unmatched
 from unified_init.models.plan_notes import notes_of
 from unified_init.models.plan_text import rows_of, tree
+from unified_init.models.shared_streams import stream_of_other
 from unified_init.recipes.assignment import assign_by, deciding_rule
 from unified_init.recipes.recipe import Recipe
 
@@ -136,12 +137,14 @@ def plan_inventory(
         if record.path in chosen_paths
     ]
     assignments = tuple(
-        assign_by(index, record, recipe, streams) for record, index in pairs if index is not None
+        assign_by(index, record, recipe, streams, stream_of_other(record, recipe, index, named_inventory))
+        for record, index in pairs
+        if index is not None
     )
     undecided = [record for record, index in pairs if index is None]
     unmatched = [record for record in undecided if record.path not in frozen]
     check_unmatched(recipe, unmatched, len(named_inventory))
-    check_streams(assignments)
+    check_streams(assignments, recipe)
     skipped = tuple(record.path for record in named_inventory if record.path not in chosen_paths)
     left_frozen = tuple(record.path for record in undecided if record.path in frozen)
     return Plan(recipe, named_inventory, assignments, skipped, left_frozen)

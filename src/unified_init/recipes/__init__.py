@@ -43,6 +43,7 @@ from unified_init.recipes.published.depth import deepnorm, magneto, t_fixup
 from unified_init.recipes.published.encoders import bert_google, bert_hf, t5
 from unified_init.recipes.published.hugging_face import clip, deit_hf, whisper
 from unified_init.recipes.published.others import lora, siren
+from unified_init.recipes.published.sequence import lru, normformer, rwkv, s4d
 from unified_init.recipes.published.state_space import mamba, mamba2
 from unified_init.recipes.published.vision import convnext, deit, swin
 from unified_init.recipes.published.vit import dit, vit_jax, vit_jax_nlhb, vit_moco, vit_timm
@@ -73,17 +74,21 @@ __all__ = [
     "keras_default_corrected",
     "llama",
     "lora",
+    "lru",
     "magneto",
     "mamba",
     "mamba2",
     "megatron",
     "mobilenet",
     "mup",
+    "normformer",
     "olmo_full_megatron",
     "olmo_mitchell",
     "regnet",
     "regnet_timm",
     "resnet",
+    "rwkv",
+    "s4d",
     "siren",
     "small_init",
     "swin",

@@ -99,9 +99,16 @@ def assign(record: Record, recipe: Recipe, names: Mapping[str, str] | None = Non
 
 
 def assign_by(
-    index: int, record: Record, recipe: Recipe, names: Mapping[str, str] | None = None
+    index: int,
+    record: Record,
+    recipe: Recipe,
+    names: Mapping[str, str] | None = None,
+    stream: str | None = None,
 ) -> Assignment:
-    """Return the assignment of the rule that is known to decide a record; see ``assign``."""
+    """Return the assignment of the rule that is known to decide a record; see ``assign``.
+
+    ``stream`` replaces the stream name of the record, where its rule says that it is another parameter's.
+    """
     rule = recipe.rules[index]
     if rule.spec is None or record.size == 0:
         return Assignment(record, index, ())
@@ -113,7 +120,8 @@ def assign_by(
         if rule.layout is not None:
             record = with_layout(record, rule.layout, dict(rule.sizes))
         box = _box(record, rule)
-        pieces = tuple(_pieces(record, rule, rule.spec, names or {}))
+        drawn = record if stream is None else dataclasses.replace(record, name=stream)
+        pieces = tuple(_pieces(drawn, rule, rule.spec, names or {}))
     except UnifiedInitError as error:
         msg = f"{record.path!r}, by rule {index} of recipe {recipe.name!r} ({rule}): {_of_a_rule(str(error))}"
         raise ArgumentValueError(msg) from None

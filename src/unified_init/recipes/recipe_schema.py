@@ -81,6 +81,7 @@ def recipe_schema() -> dict[str, Any]:
                 "type": "array",
                 "items": {"type": "array", "items": end, "minItems": 2, "maxItems": 2},
             },
+            "stream": {"type": "array", "items": text, "minItems": 2, "maxItems": 2},
             "parts": {"type": "object", "additionalProperties": {"$ref": "#/$defs/spec"}},
             "padding": {"enum": list(PADDINGS)},
             "by_block": {"type": "number"},

@@ -64,6 +64,9 @@ class Rule:
         index: the region that is drawn, as slices of the native axes, such as ``slice(10, None)`` for the
             rows from 10 on; the rest is left as it is. The values are those that the same rule without an
             index gives there.
+        stream: a pair (old, new): the values are drawn under the stream name of the parameter whose native
+            path has ``new`` in place of ``old``. The same random words decide both: so ``ui.lru_gamma_log``
+            belongs to a ``nu_log``, and an orthogonal matrix may be another one's transpose, by ``layout``.
         parts: (label, spec) pairs: the specs of single parts, in place of ``spec``.
         padding: "zero" sets the row of an embedding that stands for padding to 0.
         by_block: the values are multiplied by (block + 1) ** by_block.
@@ -97,6 +100,7 @@ class Rule:
     layout: str | None = None
     sizes: Named = ()
     index: slice | tuple[slice | tuple[int | None, int | None], ...] = ()
+    stream: tuple[str, str] | None = None
     parts: tuple[tuple[str, Initializer], ...] = ()
     padding: Padding = "drawn"
     by_block: float = 0.0
@@ -157,6 +161,7 @@ class Rule:
             object.__setattr__(self, "fans", explicit_fans(self.fans))
         object.__setattr__(self, "unit", checks.choice("unit", self.unit, UNITS))
         self._check_axes()
+        self._check_stream()
         object.__setattr__(self, "padding", checks.choice("padding", self.padding, PADDINGS))
         pairs = _labelled(self.parts)
         object.__setattr__(self, "parts", pairs)
@@ -165,6 +170,19 @@ class Rule:
             raise ArgumentValueError(msg)
         object.__setattr__(self, "by_block", checks.finite("by_block", self.by_block))
         object.__setattr__(self, "note", checks.text("note", self.note))
+
+    def _check_stream(self) -> None:
+        if self.stream is None:
+            return
+        words = checks.entries(self.stream) or ()
+        if len(words) != 2:  # noqa: PLR2004  # a pair
+            msg = f"`stream` of a rule must be a pair of texts (old, new), got {shown(self.stream)}."
+            raise ArgumentTypeError(msg)
+        old, new = (checks.text("stream", word) for word in words)
+        if not old or old == new:
+            msg = f"`stream` of a rule must replace a text by another one, got {shown(self.stream)}."
+            raise ArgumentValueError(msg)
+        object.__setattr__(self, "stream", (old, new))
 
     def _check_axes(self) -> None:
         if self.layout is not None:

@@ -148,7 +148,8 @@ def _bilinear(dist: BilinearUpsampling, geometry: Geometry, gain: float) -> Law:
 
 def _formula(dist: Formula, geometry: Geometry, gain: float) -> Law:
     rows, columns = (1, 1, *geometry.logical_shape)[-2:]
-    if dist.name in MATRICES and "".join(digit.role for digit in geometry.digits[-2:]) not in {"", "OI"}:
+    roles = [digit.role for digit in geometry.digits[-2:]]
+    if dist.name in MATRICES and roles not in (["", ""], ["O", "I"]):
         msg = (
             f"{dist.name} fills matrices: pass a layout of B, O and I, or none, got shape {geometry.shape} "
             f"with layout {geometry.layout!r}."

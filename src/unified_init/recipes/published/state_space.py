@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING
 
 from unified_init.core import checks
-from unified_init.interop.step_biases import step_biases
 from unified_init.recipes.defaults.beside_layers import BOUND
 from unified_init.recipes.published.shared_rules import may, must, rest, tables
 from unified_init.recipes.recipe import Recipe
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from unified_init.recipes.rule import Rule
 
 __all__ = ["mamba", "mamba2"]
-
-STEPS = (0.001, 0.1)  # the shortest and the longest, between which they are log-uniform
 
 
 def mamba(state_size: int = 16, *, std: float = 0.1, n_layer: int | None = None) -> Recipe:
@@ -60,7 +57,7 @@ def mamba(state_size: int = 16, *, std: float = 0.1, n_layer: int | None = None)
     states = checks.count("state_size", state_size)
     rules = (
         *_states(states),
-        must(step_biases(*STEPS), kind="linear", role="bias", path="*dt_proj*"),
+        must(presets.mamba_dt_bias(), kind="linear", role="bias", path="*dt_proj*"),
         must(BOUND, kind="linear", role="kernel", path="*dt_proj*"),
         *_others(std, n_layer),
     )
@@ -98,7 +95,7 @@ def mamba2(n_heads: int, *, std: float = 0.1, n_layer: int | None = None) -> Rec
         The paper's code (state-spaces/mamba), which draws A uniformly between 1 and 16.
     """
     heads = checks.count("n_heads", n_heads)
-    rules = (*_states(heads), must(step_biases(*STEPS), path="*dt_bias"), *_others(std, n_layer))
+    rules = (*_states(heads), must(presets.mamba_dt_bias(), path="*dt_bias"), *_others(std, n_layer))
     return Recipe("mamba2", rules, "Dao, Gu 2024; transformers 5.24.0 Mamba2PreTrainedModel._init_weights")
 
 
