@@ -277,6 +277,7 @@ FAULTS: dict[str, Callable[[], object]] = {
     "infinite": lambda: ui.Formula("zigzag", (0.0, math.inf)),
     "a negative exponent": lambda: ui.Formula("power_ramp", (0.0, 1.0, -1.0, 0.0)),
     "two positions fewer": lambda: ui.Formula("power_ramp", (0.0, 1.0, 1.0, 2.0)),
+    "numbers that do not increase": lambda: ui.Transform("log_of_uniform", (2.0, 1.0)),
     "a radius above 1": lambda: ui.lru_nu_log(0.5, 1.5),
     "radii that do not increase": lambda: ui.lru_gamma_log(0.5, 0.5),
     "a step of 0": lambda: ui.mamba_dt_bias(0.0, 0.1),

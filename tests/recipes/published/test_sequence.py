@@ -160,6 +160,12 @@ def test_s4d_has_its_laws() -> None:
     assert ui.plan(records(**S4D), recipes.s4d())["layers.1.A_imag"].pieces[0].spec == ui.s4d_lin()
 
 
+def test_steps_of_s4d_increase() -> None:
+    """A shortest step that is the longest leaves nothing to draw."""
+    with refused(ui.ArgumentValueError):
+        recipes.s4d(shortest=0.1, longest=0.1)
+
+
 def test_normformer_is_ones() -> None:
     """A factor per head and one per channel; the rest is left."""
     inventory = records(c_attn=(4,), w_resid=(24,), other=(3,))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 
 from unified_init.core import checks
+from unified_init.core.reprs import shown
+from unified_init.errors import ArgumentValueError
 from unified_init.recipes.published.shared_rules import may, must, rest
 from unified_init.recipes.recipe import Recipe
 from unified_init.spec import presets
@@ -117,9 +119,12 @@ def s4d(*, inverse: bool = False, shortest: float = 0.001, longest: float = 0.1)
         state-spaces/s4 models/s4/s4.py, which has more choices and another scale of C.
     """
     checks.switch("inverse", inverse)
-    ends = math.log(checks.positive("shortest", shortest)), math.log(checks.positive("longest", longest))
+    first, last = checks.positive("shortest", shortest), checks.positive("longest", longest)
+    if first >= last:
+        msg = f"`shortest` must be less than `longest`, got {shown(shortest)} and {shown(longest)}."
+        raise ArgumentValueError(msg)
     rules = (
-        must(presets.uniform(*ends), path="*log_dt"),
+        must(presets.uniform(math.log(first), math.log(last)), path="*log_dt"),
         must(presets.constant(math.log(0.5)), path="*log_A_real"),
         must(presets.s4d_inv() if inverse else presets.s4d_lin(), path="*A_imag"),
         must(presets.normal(0.0, math.sqrt(0.5)), kind="parameter", path=r"re:(.*[./])?C"),

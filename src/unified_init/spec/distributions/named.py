@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING
 
 from unified_init.core import checks
@@ -96,7 +97,7 @@ class Transform:
         _check(self, TRANSFORMS)
         first, last = self.arguments
         least = 2.0**-90 if self.name == "inverse_softplus_of_log_uniform" else 0.0
-        most = {"lru_nu_log": 1.0, "inverse_softplus_of_log_uniform": 700.0}.get(self.name, 2.0**90)
+        most = {"lru_nu_log": 1.0, "inverse_softplus_of_log_uniform": 700.0}.get(self.name, math.inf)
         if not least <= first < last <= most:
             msg = (
                 f"`arguments` of {self.name} must be two numbers that increase, from {least!r} to {most!r}, "

@@ -201,7 +201,7 @@ def lru_nu_log(r_min: float = 0.0, r_max: float = 1.0) -> Initializer:
     Differs from:
         PyTorch, Keras and JAX have none. The logarithm of a float32 uniform, as code has it, may be infinite.
     """
-    return Initializer(Transform("lru_nu_log", (r_min, r_max)))
+    return Initializer(Transform("lru_nu_log", _ring(r_min, r_max)))
 
 
 def lru_theta_log(max_phase: float = 2.0 * math.pi) -> Initializer:
@@ -267,7 +267,7 @@ def lru_gamma_log(r_min: float = 0.0, r_max: float = 1.0) -> Initializer:
     Differs from:
         PyTorch, Keras and JAX have none. Code that computes it from float32 moduli near 1 loses its digits.
     """
-    first, last = Transform("lru_nu_log", (r_min, r_max)).arguments
+    first, last = _ring(r_min, r_max)
     ends = ((1.0 - last) * (1.0 + last), (1.0 - first) * (1.0 + first))
     return Initializer(Transform("log_of_uniform", ends), Gain(0.5))
 
@@ -302,7 +302,8 @@ def mamba_dt_bias(shortest: float = 0.001, longest: float = 0.1) -> Initializer:
         PyTorch, Keras and JAX have none. state-spaces/mamba raises steps below 1e-4 to that, which its
         defaults never are.
     """
-    return Initializer(Transform("inverse_softplus_of_log_uniform", (shortest, longest)))
+    steps = _increasing({"shortest": shortest, "longest": longest}, 2.0**-90, 700.0)
+    return Initializer(Transform("inverse_softplus_of_log_uniform", steps))
 
 
 def mamba2_a_log(low: float = 1.0, high: float = 16.0) -> Initializer:
@@ -333,7 +334,7 @@ def mamba2_a_log(low: float = 1.0, high: float = 16.0) -> Initializer:
     Differs from:
         PyTorch, Keras and JAX have none. transformers fills log(1), ..., log(H): ``ui.s4d_real()``.
     """
-    return Initializer(Transform("log_of_uniform", (low, high)))
+    return Initializer(Transform("log_of_uniform", _increasing({"low": low, "high": high}, 0.0, math.inf)))
 
 
 def rwkv_time_decay(layer: int, n_layer: int) -> Initializer:
@@ -426,6 +427,24 @@ def rwkv_time_mix(layer: int, n_layer: int, of: str = "key") -> Initializer:
     start = 0.3 * depth if word == "value" else 0.0
     exponent = 0.5 * rest if word == "receptance" else rest
     return Initializer(Formula("power_ramp", (start, 1.0, exponent, 0.0)))
+
+
+def _ring(r_min: float, r_max: float) -> tuple[float, float]:
+    """Return the radii of a ring of states."""
+    return _increasing({"r_min": r_min, "r_max": r_max}, 0.0, 1.0)
+
+
+def _increasing(ends: dict[str, float], least: float, most: float) -> tuple[float, float]:
+    """Return two arguments as floats; they must increase, between two numbers."""
+    first, last = (checks.finite(name, value) for name, value in ends.items())
+    if not least <= first < last <= most:
+        low, high = ends
+        msg = (
+            f"`{low}` must be less than `{high}`, and both from {least!r} to {most!r}, "
+            f"got {shown(ends[low])} and {shown(ends[high])}."
+        )
+        raise ArgumentValueError(msg)
+    return first, last
 
 
 def _ratios(layer: int, n_layer: int) -> tuple[float, float]:
