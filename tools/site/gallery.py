@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import unified_init as ui
+from unified_init.law.named_values import UnitTransform
+from unified_init.testing.populations import population_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,6 +68,20 @@ SPECS = {
     "bilinear_upsampling": "ui.bilinear_upsampling()",
     "stft": "ui.stft()",
     "icnr": "ui.icnr(ui.he_normal(), 2)",
+    "lru_nu_log": "ui.lru_nu_log(0.4, 0.99)",
+    "lru_theta_log": "ui.lru_theta_log()",
+    "lru_gamma_log": "ui.lru_gamma_log(0.4, 0.99)",
+    "mamba_dt_bias": "ui.mamba_dt_bias()",
+    "mamba2_a_log": "ui.mamba2_a_log()",
+    "hippo_legs": "ui.hippo_legs()",
+    "hippo_legt": "ui.hippo_legt()",
+    "hippo_b": "ui.hippo_b()",
+    "s4d_lin": "ui.s4d_lin()",
+    "s4d_inv": "ui.s4d_inv()",
+    "s4d_real": "ui.s4d_real()",
+    "rwkv_time_decay": "ui.rwkv_time_decay(2, 12)",
+    "rwkv_time_first": "ui.rwkv_time_first()",
+    "rwkv_time_mix": "ui.rwkv_time_mix(2, 12)",
 }
 FLAT, KERNEL = (1024, 512), "OI"
 HISTOGRAMS = {
@@ -80,6 +96,11 @@ HISTOGRAMS = {
     "glorot_uniform": "The std of `glorot_normal`, from a uniform distribution.",
     "lecun_normal": "The std is sqrt(1 / fan_in).",
     "siren": "Hidden layers of networks with sine activations.",
+    "lru_nu_log": "States of an LRU whose squared moduli are uniform.",
+    "lru_theta_log": "The logarithm of a uniform phase: its lower tail is exponential.",
+    "lru_gamma_log": "What an LRU multiplies its inputs by, of the states of `lru_nu_log`.",
+    "mamba_dt_bias": "Step sizes are log-uniform behind a softplus.",
+    "mamba2_a_log": "The logarithm of a uniform variable between 1 and 16.",
 }
 STRUCTURED = {
     "orthogonal": (
@@ -107,6 +128,15 @@ STRUCTURED = {
         "OIHW",
         "Groups of four outputs are equal, so that a sub-pixel convolution has no checkerboard.",
     ),
+    "hippo_legs": ((32, 32), "OI", "The state matrix of HiPPO-LegS: triangular, and larger further down."),
+    "hippo_legt": ((32, 32), "OI", "The state matrix of HiPPO-LegT, with signs that alternate above."),
+    "hippo_b": ((8, 32), "OI", "The input vector of HiPPO, the same in each row: a square root."),
+    "s4d_lin": ((8, 32), "OI", "Imaginary parts of S4D-Lin: equal steps of pi."),
+    "s4d_inv": ((8, 32), "OI", "Imaginary parts of S4D-Inv: few large ones."),
+    "s4d_real": ((8, 32), "OI", "Logarithms of the states, as Mamba keeps them."),
+    "rwkv_time_decay": ((8, 32), "OI", "Decay speeds of a layer of RWKV-4, from -5 to 3."),
+    "rwkv_time_first": ((8, 32), "OI", "The bonus of the current token in RWKV-4: a zigzag of period 3."),
+    "rwkv_time_mix": ((8, 32), "OI", "The share of the current token in RWKV-4, from 0 on."),
 }
 
 
@@ -206,9 +236,11 @@ def histogram(figure: Figure, picture: Picture) -> None:
 
 
 def density(law: ui.Law, points: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return the exact density of a normal, truncated or not, or of a uniform."""
+    """Return the exact density of a normal, truncated or not, or of a uniform; of others the slope of its CDF."""
     from scipy import stats
 
+    if isinstance(law.unit, UnitTransform):
+        return np.gradient(population_of(law, "float64").below(points), points)  # type: ignore[no-any-return]
     if law.kind == "uniform":
         exact = stats.uniform(law.low, law.high - law.low)
     else:

@@ -175,7 +175,7 @@ def test_kernels_stored_outputs_first_are_those_of_flax() -> None:
 
 TRIAL = {
     "n_layer": 2, "d_model": 64, "n_blocks": 4, "n_encoder": 2, "n_decoder": 2, "d_kv": 8, "n_heads": 8,
-    "d_ff": 128, "num_classes": 10, "first": "0.*", "n_text": 2, "n_vision": 2,
+    "d_ff": 128, "num_classes": 10, "first": "0.*", "n_text": 2, "n_vision": 2, "vocab_size": 101,
 }  # fmt: skip
 
 
