@@ -236,11 +236,11 @@ def histogram(figure: Figure, picture: Picture) -> None:
 
 
 def density(law: ui.Law, points: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return the exact density of a normal, truncated or not, or of a uniform; of others the slope of its CDF."""
+    """Return the exact density of a normal, truncated or not, of a uniform, or of a function of one."""
     from scipy import stats
 
     if isinstance(law.unit, UnitTransform):
-        return np.gradient(population_of(law, "float64").below(points), points)  # type: ignore[no-any-return]
+        return np.gradient(population_of(law, "float64").below(points), points)
     if law.kind == "uniform":
         exact = stats.uniform(law.low, law.high - law.low)
     else:

@@ -61,7 +61,7 @@ def test_text_of_a_docstring_is_not_markup() -> None:
 def test_a_line_is_the_density_of_the_values(name: str) -> None:
     """Its integral is 1, and its mean and std are the law's: to 1e-3, and a line 1 % too wide is off by more."""
     law = gallery.spec_of(name).resolve(gallery.FLAT, layout=gallery.KERNEL)
-    low, high = max(law.low, law.mean - 9 * law.std), min(law.high, law.mean + 9 * law.std)
+    low, high = max(law.low, law.mean - 16 * law.std), min(law.high, law.mean + 16 * law.std)
     edges = np.linspace(low, high, 20001)
     points, step = (edges[1:] + edges[:-1]) / 2, (high - low) / 20000
     weights = gallery.density(law, points) * step
