@@ -194,7 +194,7 @@ def test_moments_with_a_closed_form() -> None:
     assert law.std == pytest.approx(math.pi / math.sqrt(6.0), rel=1e-15)
 
 
-@EACH
+@pytest.mark.parametrize(("name", "arguments"), [CASES[1], CASES[2], CASES[4]])
 def test_draws_follow_their_law(name: str, arguments: tuple[float, float]) -> None:
     """A draw of a million values passes; one that is 1 % wider fails."""
     spec = ui.Initializer(ui.Transform(name, arguments))
@@ -310,4 +310,5 @@ def test_specs_of_named_functions_are_values() -> None:
     assert ui.to_dict(ui.rwkv_time_first())["distribution"] == {
         "kind": "Formula", "name": "zigzag", "arguments": [math.log(0.3), 0.5],
     }  # fmt: skip
+    assert ui.mamba_dt_bias().label == "mamba_dt_bias"
     assert "jax.nn.initializers has no zigzag" in ui.rwkv_time_first().explain((9,))

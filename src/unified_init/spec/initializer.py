@@ -331,4 +331,10 @@ LABELS: dict[tuple[Distribution, Scale], str] = {
     (DeltaOrthogonal(), Gain()): "delta_orthogonal",
     (Identity(), Gain()): "identity",
     (Hadamard(), Gain()): "hadamard",
+    (Formula("hippo_legs_a"), Gain()): "hippo_legs",
+    (Formula("hippo_legt_a"), Gain()): "hippo_legt",
+    (Formula("s4d_lin_imag"), Gain()): "s4d_lin",
+    (Formula("s4d_inv_imag"), Gain()): "s4d_inv",
+    (Formula("log_index"), Gain()): "s4d_real",
+    (Transform("inverse_softplus_of_log_uniform", (0.001, 0.1)), Gain()): "mamba_dt_bias",
 }
