@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import safetensors.numpy
 from tests.helpers.messages import refused
 from tests.helpers.published import law_of
 
@@ -125,6 +124,8 @@ def lru_layer() -> Any:
 @pytest.mark.needs("torch")
 def test_gamma_of_an_lru_belongs_to_its_nu(tmp_path: Any) -> None:
     """In a model, and in the file that save writes and verify proves; the layer beside it is left."""
+    import safetensors.numpy
+
     model = lru_layer()
     before = model[1].weight.detach().clone()
     recipe = recipes.lru(r_min=0.4, r_max=0.99)
