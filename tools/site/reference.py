@@ -34,12 +34,14 @@ GROUPS = {
         "xavier_uniform kaiming_normal kaiming_uniform variance_scaling uniform_unit_scaling siren"
     ),
     "Structured initializers": (
-        "orthogonal delta_orthogonal identity dirac sparse hadamard bilinear_upsampling stft icnr"
+        "orthogonal glorot_orthogonal delta_orthogonal convolutional_orthogonal identity dirac sparse "
+        "hadamard bilinear_upsampling fcn_upsampling stft icnr with_norm"
     ),
     "What a spec is made of": (
         "Initializer Law Normal Uniform TruncatedNormal Quantile Constant Orthogonal DeltaOrthogonal "
-        "Identity Dirac Sparse Hadamard BilinearUpsampling Stft Fixed Between Interval Gain VarianceScaling "
-        "InverseFan calculate_gain depth_factor from_quantile"
+        "ConvolutionalOrthogonal Identity Dirac Sparse Hadamard BilinearUpsampling FcnUpsampling Stft "
+        "Normed Fixed Between Interval Gain VarianceScaling InverseFan FanInterval FanMoments "
+        "calculate_gain depth_factor from_quantile"
     ),
     "Whole models": (
         "inspect plan apply audit probe coord_check plot match verify_match transfer read digests unfilled "

@@ -76,10 +76,10 @@ def _numbers(spec: Initializer, law: Law) -> Iterator[tuple[str, str]]:
         if value is not None:
             yield label, _short(value)
     match spec.scale:
-        case VarianceScaling(_, mode):
+        case VarianceScaling(_, mode) if law.random:
             gain = law.std * math.sqrt(fan(mode, law.fan_in, law.fan_out))
             yield "gain", f"{_short(gain)} (std * sqrt({mode}))"
-        case InverseFan(_, mode):
+        case InverseFan(_, mode) if law.random:
             gain = law.std * fan(mode, law.fan_in, law.fan_out)
             yield "gain", f"{_short(gain)} (std * {mode})"
     for label, value in (("mean", law.mean), ("std", law.std)):

@@ -39,7 +39,7 @@ NO_EQUIVALENT = "no equivalent"
 NAMED = {
     (rule.scale, rule.mode, dist): label
     for (dist, rule), label in LABELS.items()
-    if isinstance(rule, VarianceScaling) and dist != Normal()
+    if isinstance(rule, VarianceScaling) and isinstance(dist, TruncatedNormal | Uniform)
 }
 # The distributions that Keras and JAX scale with a fan, in the words of each.
 KERAS_WORDS: dict[Distribution, str] = {

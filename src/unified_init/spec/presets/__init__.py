@@ -8,6 +8,11 @@ other, ``constants`` those that draw nothing.
 from __future__ import annotations
 
 from unified_init.spec.presets.constants import constant, ones, zeros
+from unified_init.spec.presets.convolutional import (
+    bilinear_upsampling,
+    convolutional_orthogonal,
+    fcn_upsampling,
+)
 from unified_init.spec.presets.elementwise import normal, trunc_normal, truncated_normal, uniform
 from unified_init.spec.presets.fan_scaled import (
     glorot_normal,
@@ -24,8 +29,8 @@ from unified_init.spec.presets.fan_scaled import (
     xavier_normal,
     xavier_uniform,
 )
+from unified_init.spec.presets.scaled import glorot_orthogonal, with_norm
 from unified_init.spec.presets.structured import (
-    bilinear_upsampling,
     delta_orthogonal,
     dirac,
     hadamard,
@@ -39,9 +44,12 @@ from unified_init.spec.presets.structured import (
 __all__ = [
     "bilinear_upsampling",
     "constant",
+    "convolutional_orthogonal",
     "delta_orthogonal",
     "dirac",
+    "fcn_upsampling",
     "glorot_normal",
+    "glorot_orthogonal",
     "glorot_uniform",
     "hadamard",
     "he_normal",
@@ -63,6 +71,7 @@ __all__ = [
     "uniform",
     "uniform_unit_scaling",
     "variance_scaling",
+    "with_norm",
     "xavier_normal",
     "xavier_uniform",
     "zeros",
