@@ -83,4 +83,4 @@ def with_norm(base: Initializer, norm: str, value: float = 1.0) -> Initializer:
         PyTorch ``spectral_norm`` and Keras ``SpectralNormalization`` divide at every step of training.
         PyTorch, Keras and JAX have no such initializer.
     """
-    return Initializer(Normed(base, norm), Gain(value))
+    return Initializer(Normed(base, norm), Gain(checks.positive("value", value)))
