@@ -28,7 +28,7 @@ def glorot_orthogonal(scale: float = 2.0) -> Initializer:
 
     Example:
         >>> import unified_init as ui
-        >>> ui.glorot_orthogonal().resolve((40, 10), layout="OI").std
+        >>> round(ui.glorot_orthogonal().resolve((40, 10), layout="OI").std, 6)
         0.2
 
     Reference:
