@@ -85,7 +85,7 @@ def _numbers(spec: Initializer, law: Law) -> Iterator[tuple[str, str]]:
     for label, value in (("mean", law.mean), ("std", law.std)):
         if not math.isnan(value):
             yield label, _short(value)
-    if law.low == law.high:
+    if law.low == law.high or (math.isnan(law.std) and math.isinf(law.high)):
         return
     if math.isnan(law.std):  # values that a formula gives, which need not reach the ends
         yield "interval", f"{_short(law.low)} to {_short(law.high)} (no value lies outside)"

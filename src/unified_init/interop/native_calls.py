@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from unified_init.core.reprs import literal
 from unified_init.interop.native_fans import jax_axes, jax_fans, keras_fans, torch_fans
+from unified_init.law.unit_values import NORM_NAMES
 from unified_init.spec.distributions import (
     AT_2_SIGMA,
     Constant,
@@ -17,6 +18,7 @@ from unified_init.spec.distributions import (
     Distribution,
     Identity,
     Normal,
+    Normed,
     Orthogonal,
     Sparse,
     Stft,
@@ -344,5 +346,7 @@ def _word(dist: Distribution) -> str:
             return "array of constants that a short call could show"
         case Stft():
             return "Fourier kernels"
+        case Normed(_, norm):
+            return f"matrix of a given {NORM_NAMES[norm]}"
         case _:
             return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(dist).__name__).lower()

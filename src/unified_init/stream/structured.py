@@ -103,7 +103,7 @@ def scratch(program: Program) -> int:
         case NormedValues():
             base = base_program(unit, program.geometry, name="", dtype=program.dtype)
             of_base = host.scratch(size, itemsize) if base.table is not None else scratch(base)
-            return of_base + NORMED_BYTES * size
+            return itemsize * size + max(of_base, NORMED_BYTES * size)  # one after the other
         case ConstantValues():
             return 0
         case _:
