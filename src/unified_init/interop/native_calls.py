@@ -38,7 +38,7 @@ __all__ = ["NO_EQUIVALENT", "native_calls"]
 NO_EQUIVALENT = "no equivalent"
 # The fan-scaled presets that Keras and JAX have under our names. Presets of an untruncated normal are left
 # out: their names are PyTorch's, and JAX gives those names to truncated laws.
-NAMED = {
+NAMED: dict[tuple[float, str, Distribution], str] = {
     (rule.scale, rule.mode, dist): label
     for (dist, rule), label in LABELS.items()
     if isinstance(rule, VarianceScaling) and isinstance(dist, TruncatedNormal | Uniform)
