@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 from typing import Any, cast
 
 import numpy as np
@@ -250,3 +253,25 @@ def test_a_frobenius_norm_needs_no_matrix() -> None:
     """A kernel of any shape has one."""
     spec = ui.with_norm(ui.uniform(-1, 1), "frobenius")
     assert_follows(ui.draw(spec, (3, 3, 5, 7), seed=0, name="w"), spec.resolve((3, 3, 5, 7)))
+
+
+DIGESTS = """
+import unified_init as ui
+for norm in ("frobenius", "spectral", "spectral_radius"):
+    print(ui.digest(ui.draw(ui.with_norm(ui.normal(0.0, 1.0), norm), (130, 130), seed=0, name="w")))
+"""
+
+
+def test_norms_do_not_depend_on_threads() -> None:
+    """Those of the draw, and those of LAPACK, whose last bits are rounded away."""
+    texts = [
+        subprocess.run(
+            [sys.executable, "-c", DIGESTS],
+            env={**os.environ, "UNIFIED_INIT_NUM_THREADS": count, "OPENBLAS_NUM_THREADS": count},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for count in ("1", "3")
+    ]
+    assert texts[0] == texts[1] != ""
