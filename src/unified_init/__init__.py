@@ -79,12 +79,15 @@ if _typing.TYPE_CHECKING:
     from unified_init.recipes.rule import Rule as Rule
     from unified_init.spec.distributions import BilinearUpsampling as BilinearUpsampling
     from unified_init.spec.distributions import Constant as Constant
+    from unified_init.spec.distributions import ConvolutionalOrthogonal as ConvolutionalOrthogonal
     from unified_init.spec.distributions import DeltaOrthogonal as DeltaOrthogonal
     from unified_init.spec.distributions import Dirac as Dirac
+    from unified_init.spec.distributions import FcnUpsampling as FcnUpsampling
     from unified_init.spec.distributions import Formula as Formula
     from unified_init.spec.distributions import Hadamard as Hadamard
     from unified_init.spec.distributions import Identity as Identity
     from unified_init.spec.distributions import Normal as Normal
+    from unified_init.spec.distributions import Normed as Normed
     from unified_init.spec.distributions import Orthogonal as Orthogonal
     from unified_init.spec.distributions import Quantile as Quantile
     from unified_init.spec.distributions import Sparse as Sparse
@@ -97,6 +100,8 @@ if _typing.TYPE_CHECKING:
     from unified_init.spec.initializer import Initializer as Initializer
     from unified_init.spec.presets import *
     from unified_init.spec.scales import Between as Between
+    from unified_init.spec.scales import FanInterval as FanInterval
+    from unified_init.spec.scales import FanMoments as FanMoments
     from unified_init.spec.scales import Fixed as Fixed
     from unified_init.spec.scales import Gain as Gain
     from unified_init.spec.scales import Interval as Interval
@@ -120,12 +125,12 @@ _HOMES = {
     "errors": "ArgumentTypeError ArgumentValueError BackendError UnifiedInitError",
     "law.law": "STREAM Law",
     "spec.distributions": (
-        "BilinearUpsampling Constant DeltaOrthogonal Dirac Formula Hadamard Identity Normal Orthogonal "
-        "Quantile Sparse Stft Transform TruncatedNormal Uniform"
+        "BilinearUpsampling Constant ConvolutionalOrthogonal DeltaOrthogonal Dirac FcnUpsampling Formula "
+        "Hadamard Identity Normal Normed Orthogonal Quantile Sparse Stft Transform TruncatedNormal Uniform"
     ),
     "spec.gains": "calculate_gain depth_factor",
     "spec.initializer": "Initializer",
-    "spec.scales": "Between Fixed Gain Interval InverseFan VarianceScaling",
+    "spec.scales": "Between FanInterval FanMoments Fixed Gain Interval InverseFan VarianceScaling",
 }
 _OTHER_HOMES = {
     "drawing.digests": "digest",

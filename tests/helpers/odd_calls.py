@@ -404,7 +404,8 @@ CALLS: dict[str, Call] = {
     ),
     "Quantile": Call(lambda: dataclasses.asdict(quantile())),
     "Orthogonal": Call(), "DeltaOrthogonal": Call(), "Identity": Call(), "Dirac": numbers(groups=2),
-    "Sparse": numbers(sparsity=0.5), "Hadamard": Call(), "BilinearUpsampling": Call(),
+    "Sparse": numbers(sparsity=0.5), "Hadamard": Call(), "BilinearUpsampling": Call(), "FcnUpsampling": Call(),
+    "ConvolutionalOrthogonal": Call(), "Normed": Call(lambda: {"base": ui.normal(0.0, 1.0), "norm": "spectral"}),
     "Formula": Call(
         lambda: {"name": "zigzag", "arguments": (0.0, 1.0)},
         {"arguments[1]": lambda value: {"arguments": (0.0, value)}},
@@ -417,15 +418,23 @@ CALLS: dict[str, Call] = {
     "Fixed": numbers(std=1.0, mean=0.0), "Between": numbers(std=1.0, mean=0.0, low=-1.0, high=1.0),
     "Interval": numbers(low=-1.0, high=1.0), "Gain": numbers(gain=1.0),
     "VarianceScaling": numbers(scale=2.0, mode="fan_in"), "InverseFan": numbers(gain=2.0, mode="fan_in"),
+    "FanInterval": numbers(low=0.0, high=1.0, mode="fan_in", power=0.5),
+    "FanMoments": numbers(std=1.0, mean=0.5, mode="fan_in", power=0.5, mean_power=1.0),
     "VarianceScaling.std_of": Call(
         lambda: {"fan_in": 4, "fan_out": 3}, on=lambda: ui.VarianceScaling(2.0, "fan_avg")
+    ),
+    "FanInterval.ends_of": Call(
+        lambda: {"fan_in": 4, "fan_out": 3}, on=lambda: ui.FanInterval(0.0, 1.0, "fan_avg")
+    ),
+    "FanMoments.moments_of": Call(
+        lambda: {"fan_in": 4, "fan_out": 3}, on=lambda: ui.FanMoments(1.0, 0.5, "fan_avg")
     ),
     "InverseFan.std_of": Call(lambda: {"fan_in": 4, "fan_out": 3}, on=lambda: ui.InverseFan(2.0, "fan_geo_avg")),
     # presets
     **{
         name: Call()
         for name in (
-            "bilinear_upsampling", "glorot_normal", "glorot_uniform", "hadamard", "he_normal", "he_uniform",
+            "bilinear_upsampling", "fcn_upsampling", "glorot_normal", "glorot_uniform", "hadamard", "he_normal", "he_uniform",
             "hippo_b", "hippo_legs", "hippo_legt", "lecun_normal", "lecun_uniform", "ones", "rwkv_time_first",
             "s4d_inv", "s4d_lin", "s4d_real", "zeros", "backends", "recipe_schema",
         )
@@ -438,7 +447,10 @@ CALLS: dict[str, Call] = {
     "lru_theta_log": numbers(max_phase=3.0), "mamba2_a_log": numbers(low=1.0, high=16.0),
     "mamba_dt_bias": numbers(shortest=0.001, longest=0.1), "rwkv_time_decay": numbers(layer=1, n_layer=4),
     "rwkv_time_mix": numbers(layer=1, n_layer=4, of="value"),
-    "delta_orthogonal": numbers(gain=1.0), "dirac": numbers(groups=2), "identity": numbers(gain=1.0),
+    "delta_orthogonal": numbers(gain=1.0), "convolutional_orthogonal": numbers(gain=1.0),
+    "glorot_orthogonal": numbers(scale=2.0),
+    "with_norm": Call(lambda: {"base": ui.normal(0.0, 1.0), "norm": "spectral", "value": 1.0}),
+    "dirac": numbers(groups=2), "identity": numbers(gain=1.0),
     "orthogonal": numbers(gain=1.0), "normal": numbers(mean=0.0, std=1.0), "sparse": numbers(sparsity=0.5, std=1.0),
     "kaiming_normal": numbers(a=0.5, mode="fan_in", nonlinearity="leaky_relu"),
     "kaiming_uniform": numbers(a=0.5, mode="fan_in", nonlinearity="leaky_relu"),

@@ -44,6 +44,8 @@ HEAD = (
 NAMED: dict[str, tuple[str, ...]] = {
     "Initializer.__truediv__": ("factor",),
     "InverseFan.std_of": ("mode",),
+    "FanInterval.ends_of": ("mode",),
+    "FanMoments.moments_of": ("mode",),
     "Layer": ("labels", "layout", "role"),
     "Part": ("shape",),
     "Rule.region": ("index",),

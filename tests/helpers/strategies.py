@@ -58,7 +58,11 @@ transforms = st.builds(
     st.floats(0.001, 0.5),
     positives,
 )
-elementwise = normals | truncated | uniforms | quantiles | transforms
+moments = st.builds(ui.FanMoments, positives, numbers, MODES)
+moving = st.builds(
+    ui.Initializer, st.sampled_from([ui.Normal(), ui.Uniform(), ui.TruncatedNormal(-1, 3)]), moments
+)
+elementwise = normals | truncated | uniforms | quantiles | transforms | moving
 structured = st.one_of(
     st.builds(ui.orthogonal, positives),
     st.builds(ui.delta_orthogonal, positives),
@@ -77,10 +81,16 @@ structured = st.one_of(
         st.floats(0, 4),
         st.sampled_from([0, 1]),
     ),
+    st.just(ui.fcn_upsampling()),
+    st.builds(ui.convolutional_orthogonal, positives),
+    st.builds(ui.glorot_orthogonal, positives),
+    st.builds(
+        ui.Initializer, st.sampled_from([ui.Sparse(0.5), ui.Orthogonal(), ui.Constant(2.0)]), fan_scales
+    ),
     st.builds(
         ui.stft,
         st.sampled_from(["real", "imag"]),
-        st.sampled_from(["hann", "hamming", "blackman", "boxcar", None]),
+        st.sampled_from(["hann", "hamming", "blackman", "taylor", (0.5, 1.0), None]),
         st.sampled_from(["density", "spectrum", None]),
         st.booleans(),
     ),
@@ -108,11 +118,15 @@ presets = st.one_of(
     st.builds(ui.kaiming_normal, numbers, MODES),
     st.builds(ui.uniform_unit_scaling, positives),
 )
+normed = st.builds(
+    ui.with_norm, elementwise | st.builds(ui.sparse, st.floats(0, 1)),
+    st.sampled_from(["frobenius", "spectral", "spectral_radius"]), positives,
+)  # fmt: skip
 icnrs = st.builds(ui.icnr, elementwise, st.integers(1, 4))
 # Every kind of spec, scaled or not.
 specs = st.builds(
     lambda spec, factor: spec if factor is None else spec * factor,
-    elementwise | structured | presets | icnrs,
+    elementwise | structured | presets | icnrs | normed,
     st.none() | positives,
 )
 

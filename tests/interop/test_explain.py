@@ -129,6 +129,7 @@ def test_lines_that_would_say_nothing_are_left_out() -> None:
         (ui.stft() * 2.0, (8, 1, 5), None, "-2 to 2"),
         (ui.bilinear_upsampling(), (3, 3, 4, 4), "IOHW", "0 to 1"),
         (ui.constant([-3.0, 3.0]), (2,), None, "-3 to 3"),
+        (ui.with_norm(ui.normal(0.0, 1.0), "spectral", 2.0), (3, 4), None, "-2 to 2"),
     ],
 )
 def test_values_by_formula_have_an_interval_and_no_bound(
@@ -138,6 +139,14 @@ def test_values_by_formula_have_an_interval_and_no_bound(
     text = spec.explain(shape, layout=layout)
     assert f"interval  {ends} (no value lies outside)\n" in text
     assert "\nbound" not in text
+
+
+def test_a_spectral_radius_says_nothing_of_an_entry() -> None:
+    """Neither a std nor an end is known; the frameworks' lines say what they lack."""
+    lines = ui.with_norm(ui.normal(0.0, 1.0), "spectral_radius").explain((3, 3)).splitlines()
+    assert lines[0] == "Normal by spectral radius on (3, 3)"
+    assert [line.split()[0] for line in lines[1:]] == list(FRAMEWORKS)
+    assert lines[1].endswith("no equivalent: torch.nn.init has no matrix of a given spectral radius")
 
 
 def test_the_gain_of_a_law_that_falls_with_the_fan_is_over_the_fan_itself() -> None:

@@ -14,7 +14,7 @@ from unified_init.spec import presets
 # A value for each parameter that has no default.
 REQUIRED: dict[str, Any] = {
     "value": 2.0, "base": "he_normal", "factor": 2, "mean": 0.5, "std": 0.02, "low": -0.1, "high": 0.2,
-    "sparsity": 0.5, "scale": 2.0, "mode": "fan_avg", "distribution": "uniform",
+    "sparsity": 0.5, "norm": "spectral", "scale": 2.0, "mode": "fan_avg", "distribution": "uniform",
     "layer": 1, "n_layer": 4,
 }  # fmt: skip
 

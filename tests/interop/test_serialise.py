@@ -211,7 +211,7 @@ NORMAL = {"kind": "Normal"}
         edited(factor=0),
         HE_NORMAL.replace('"factor": 1.0', '"factor": NaN'),
         edited(upscale=1.5),
-        edited(distribution={"kind": "Orthogonal"}),
+        edited(distribution=NORMAL, scale={"kind": "Gain", "gain": 1.0}),
     ],
     ids=itertools.count(),
 )

@@ -294,8 +294,8 @@ def test_resolve_is_pure() -> None:
 @pytest.mark.parametrize(
     ("distribution", "scale"),
     [
-        (ui.Orthogonal(), ui.Fixed(1.0)),
-        (ui.Identity(), ui.VarianceScaling(1.0, "fan_in")),
+        (ui.Orthogonal(), ui.Interval(0, 1)),
+        (ui.Identity(), ui.Fixed(1.0)),
         (ui.Normal(), ui.Gain(2.0)),
         (ui.Normal(), ui.Interval(0, 1)),
         (ui.TruncatedNormal(-2, 2), None),

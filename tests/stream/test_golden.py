@@ -76,7 +76,14 @@ SPECS: dict[str, tuple[ui.Initializer, tuple[dict[str, Any], ...], tuple[str, ..
     "rwkv_time_decay": (ui.rwkv_time_decay(2, 7), (MATRIX,), FLOATS),
     "rwkv_time_first": (ui.rwkv_time_first(), (MATRIX,), FLOATS),
     "rwkv_time_mix": (ui.rwkv_time_mix(2, 7, "receptance"), (MATRIX,), FLOATS),
+    "fcn_upsampling": (ui.fcn_upsampling(), (KERNEL,), FLOATS),
+    "uniform, ends from a fan": (ui.Initializer(ui.Uniform(), ui.FanInterval(0.0, 1.0, "fan_in")), (KERNEL,), FLOATS),
+    "normal, moments from a fan": (ui.Initializer(ui.Normal(), ui.FanMoments(0.5, 2.0, "fan_out")), (KERNEL,), FLOATS),
+    "sparse, by a fan": (ui.Initializer(ui.Sparse(0.25), ui.VarianceScaling(1.0, "fan_in")), (KERNEL,), FLOATS),
+    "with_norm": (ui.with_norm(ui.normal(0.0, 1.0), "frobenius", 2.0), (MATRIX, GROUPED), FLOATS),
     "stft": (ui.stft(), (WAVES,), FLOATS),
+    "stft, taylor": (ui.stft(window="taylor"), (WAVES,), FLOATS),
+    "stft, numbers": (ui.stft(window=[0.5, 1.0] * 8, scaling=None), (WAVES,), FLOATS),
     "stft, imaginary": (ui.stft("imag", "blackman", "spectrum", periodic=True), (WAVES,), FLOATS),
 }  # fmt: skip
 # A preset that is not listed above is drawn on one shape, as its case in the package has it.
@@ -85,7 +92,7 @@ SPECS |= {
     for name, spec in ELEMENTWISE.items()
     if name in presets.__all__ and name not in SPECS
 }
-NOT_GOLDEN = {"orthogonal", "delta_orthogonal"}
+NOT_GOLDEN = {"orthogonal", "glorot_orthogonal", "delta_orthogonal", "convolutional_orthogonal"}
 CASES = [
     (name, position, dtype)
     for name, (_, shapes, dtypes) in SPECS.items()

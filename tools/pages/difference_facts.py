@@ -19,7 +19,9 @@ OUTSIDE_2 = math.erfc(math.sqrt(2))
 STRUCTURE = Topic(
     "Centers and zeros",
     "`dirac_` and `delta_orthogonal` take different kernel positions for the center where a width is even; "
-    "here each does as its namesake. A sparsity is rounded up, column by column.",
+    "here each does as its namesake. A sparsity is rounded up, column by column. `bilinear_upsampling` is "
+    "the kernel of MXNet and Paddle, which Caffe had first: its top is off the middle unless the width or "
+    "the width less 1 is a multiple of 4. `fcn_upsampling` is that of FCN's code, symmetric at every width.",
     (
         FactRow("jax.delta_orthogonal", JAX + "delta_orthogonal()(key, (4, 4, 8, 8))",
                 "position (k - 1) // 2", "delta_orthogonal()", "center of a width of 4", 1, 2,

@@ -65,6 +65,18 @@ TEX = {
         r"W W^\top = \mathrm{gain}^2 I \ \text{ with fewer outputs than inputs,} \quad "
         r"W^\top W = \mathrm{gain}^2 I \ \text{ otherwise}"
     ),
+    "E[w^2] = scale / (fan_in + fan_out)": rf"\mathbb{{E}}[w^2] = \frac{{\mathrm{{scale}}}}{{{IN} + {OUT}}}",
+    "W = value V / norm(V), V drawn by ``base``": (
+        r"W = \mathrm{value}\ \frac{V}{\lVert V \rVert}, \qquad V \text{ drawn by the base}"
+    ),
+    "W = gain Q * [P_1, 1 - P_1] * [P_2, 1 - P_2] * ..., Q^T Q = I, P_i^2 = P_i = P_i^T": (
+        r"W = \mathrm{gain}\ Q * [P_1, 1 - P_1] * [P_2, 1 - P_2] * \ldots, \qquad Q^\top Q = I, \quad "
+        r"P_i^2 = P_i = P_i^\top"
+    ),
+    "W[c, c, y, x] = (1 - abs(y - m) / f) (1 - abs(x - m) / f), f = ceil(k / 2), m = (k - 1) / 2": (
+        r"W_{c,c,y,x} = \left(1 - \frac{|y - m|}{f}\right) \left(1 - \frac{|x - m|}{f}\right), \qquad "
+        r"f = \left\lceil \frac{k}{2} \right\rceil, \quad m = \frac{k - 1}{2}"
+    ),
     "W[(k - 1) // 2] = gain Q, Q^T Q = I": (
         r"W_{\lfloor (k - 1) / 2 \rfloor} = \mathrm{gain}\ Q, \qquad Q^\top Q = I"
     ),

@@ -61,11 +61,15 @@ SPECS = {
     "siren": "ui.siren()",
     "sparse": "ui.sparse(0.5)",
     "orthogonal": "ui.orthogonal()",
+    "glorot_orthogonal": "ui.glorot_orthogonal()",
     "delta_orthogonal": "ui.delta_orthogonal()",
+    "convolutional_orthogonal": "ui.convolutional_orthogonal()",
+    "with_norm": 'ui.with_norm(ui.sparse(0.8), "spectral", 0.9)',
     "identity": "ui.identity()",
     "dirac": "ui.dirac()",
     "hadamard": "ui.hadamard()",
     "bilinear_upsampling": "ui.bilinear_upsampling()",
+    "fcn_upsampling": "ui.fcn_upsampling()",
     "stft": "ui.stft()",
     "icnr": "ui.icnr(ui.he_normal(), 2)",
     "lru_nu_log": "ui.lru_nu_log(0.4, 0.99)",
@@ -113,6 +117,17 @@ STRUCTURED = {
         "OIHW",
         "An orthogonal matrix at the center of the kernel, zeros around it.",
     ),
+    "glorot_orthogonal": (
+        (256, 128),
+        "OI",
+        "An orthogonal matrix whose entries have the variance 2 / (fan_in + fan_out).",
+    ),
+    "convolutional_orthogonal": (
+        (16, 1, 5, 1),
+        "OIHW",
+        "It keeps the norm of its input. Rows are 16 outputs of one input, columns are 5 positions.",
+    ),
+    "with_norm": ((48, 48), "OI", "A sparse matrix, scaled so that its largest singular value is 0.9."),
     "sparse": ((48, 32), "OI", "Exactly half of each column is zero."),
     "identity": ((24, 32), "OI", "The identity, cut to the shape of the matrix."),
     "dirac": (
@@ -122,6 +137,7 @@ STRUCTURED = {
     ),
     "hadamard": ((64, 32), "OI", "Rows of plus and minus the same number; no random numbers are used."),
     "bilinear_upsampling": ((1, 1, 8, 8), "IOHW", "The kernel that upsamples by 4, bilinearly."),
+    "fcn_upsampling": ((1, 1, 7, 7), "IOHW", "Symmetric at every size, odd ones too."),
     "stft": ((64, 1, 33), "WIO", "A window times cosines: the real side of a short-time Fourier transform."),
     "icnr": (
         (16, 8, 1, 1),
@@ -199,7 +215,7 @@ def painter(name: str) -> Callable[[Figure, Picture], None]:
     """Return what draws a picture into a figure."""
     if name in HISTOGRAMS:
         return histogram
-    return singular_values if name in {"orthogonal", "delta_orthogonal"} else matrix
+    return singular_values if name in {"orthogonal", "glorot_orthogonal", "delta_orthogonal"} else matrix
 
 
 def save(path: Path, paint: Callable[[Figure, Picture], None], picture: Picture) -> None:

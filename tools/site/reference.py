@@ -34,7 +34,8 @@ GROUPS = {
         "xavier_uniform kaiming_normal kaiming_uniform variance_scaling uniform_unit_scaling siren"
     ),
     "Structured initializers": (
-        "orthogonal delta_orthogonal identity dirac sparse hadamard bilinear_upsampling stft icnr"
+        "orthogonal glorot_orthogonal delta_orthogonal convolutional_orthogonal identity dirac sparse "
+        "hadamard bilinear_upsampling fcn_upsampling stft icnr with_norm"
     ),
     "State-space and sequence models": (
         "hippo_legs hippo_legt hippo_b s4d_lin s4d_inv s4d_real lru_nu_log lru_theta_log lru_gamma_log "
@@ -42,8 +43,9 @@ GROUPS = {
     ),
     "What a spec is made of": (
         "Initializer Law Normal Uniform TruncatedNormal Quantile Constant Orthogonal DeltaOrthogonal "
-        "Identity Dirac Sparse Hadamard BilinearUpsampling Stft Formula Transform Fixed Between Interval "
-        "Gain VarianceScaling InverseFan calculate_gain depth_factor from_quantile"
+        "ConvolutionalOrthogonal Identity Dirac Sparse Hadamard BilinearUpsampling FcnUpsampling Stft "
+        "Normed Formula Transform Fixed Between Interval Gain VarianceScaling InverseFan FanInterval "
+        "FanMoments calculate_gain depth_factor from_quantile"
     ),
     "Whole models": (
         "inspect plan apply audit probe coord_check plot match verify_match transfer read digests unfilled "

@@ -24,6 +24,7 @@ from unified_init.auditing.expectations import (
     read_tensor,
     unused_rules,
 )
+from unified_init.auditing.normed import normed_findings
 from unified_init.auditing.report import Audit, AuditRow
 from unified_init.auditing.structures import Draws, independent_draws, structural_fault
 from unified_init.auditing.values import Observed, far_values, findings_of, law_of_reals, measure
@@ -32,6 +33,7 @@ from unified_init.core import checks
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
 from unified_init.inventory.quantized import quantized_reasons
+from unified_init.law.unit_values import NormedValues
 from unified_init.models.names import without_prefixes
 from unified_init.models.packed import packed_left
 from unified_init.models.reading import described, edited
@@ -210,6 +212,8 @@ def _judge(expectation: Expectation, values: NDArray[Any], rate: float, context:
         return _row(expectation, expectation.why, observed, notes=reasons)
     if measured.sums is None:
         return _row(expectation, "ok", observed)
+    if isinstance(piece.law.unit, NormedValues):
+        return _normed(expectation, values, measured, padding, rate)
     draws = independent_draws(values, expectation.record, piece, expectation.box)
     if draws is not None and draws.values.size and not draws.fault:
         return _tested(expectation, draws, measured, padding, rate=rate, context=context)
@@ -221,6 +225,33 @@ def _judge(expectation: Expectation, values: NDArray[Any], rate: float, context:
     reason = f"no test is known for {piece.spec.label} in {values.dtype.name}" if fault is None else fault
     notes = (*padding, *filter(None, [reason]), *faithful_note(expectation))
     return _row(expectation, word, observed, notes=notes)
+
+
+def _normed(
+    expectation: Expectation, values: NDArray[Any], measured: Measured, padding: tuple[str, ...], rate: float
+) -> AuditRow:
+    """Return the row of a tensor that was scaled to a norm."""
+    piece = expectation.piece
+    assert piece is not None  # noqa: S101  # the caller has looked at its law
+    unit = piece.law.unit
+    assert isinstance(unit, NormedValues)  # noqa: S101
+    if expectation.box is not None or values.shape != piece.shape:
+        reason = "a part of a tensor says nothing of its norm"
+        return _row(expectation, "unexamined", measured.observed, notes=(reason,))
+    try:
+        findings = normed_findings(values, expectation.record, piece, unit)
+    except UnifiedInitError as error:
+        return _row(expectation, "unexamined", measured.observed, notes=(str(error),))
+    failed = verdict(findings, rate)
+    notes = [_said(finding) for finding in failed[:2]]
+    word = "differs" if failed or padding else "ok"
+    return _row(
+        expectation, word, measured.observed, findings, (*padding, *notes, *faithful_note(expectation))
+    )
+
+
+def _said(finding: Finding) -> str:
+    return f"{finding.name}: {finding.observed:.6g} where {finding.expected:.6g} is due"
 
 
 def _tested(
@@ -250,10 +281,7 @@ def _tested(
         notes += causes or filter(None, [far])
         notes += clamped_note(measured.reals, law, context.framework) if is_few else ()
     if failed and not notes:
-        notes = [
-            f"{finding.name}: {finding.observed:.6g} where {finding.expected:.6g} is due"
-            for finding in failed[:2]
-        ]
+        notes = [_said(finding) for finding in failed[:2]]
     constant = observed.std == 0.0 and observed.size > 1
     word = "faulty" if low_precision or constant else "differs" if failed or padding else "ok"
     return _row(expectation, word, observed, findings, tuple(notes))

@@ -14,6 +14,7 @@ import numpy as np
 from unified_init.law.layout import bind
 from unified_init.law.unit_values import (
     ConstantValues,
+    ConvolutionalOrthogonalKernels,
     DeltaOrthogonalKernels,
     OrthogonalMatrices,
     SparseMatrices,
@@ -120,13 +121,19 @@ def structural_fault(
         return ""  # without an array of the expected values
     if not law.random:
         return _unequal(values, _expected(values, record, piece, box))
-    if box is not None:
-        return None
+    return None if box is not None else _fault_of_random(values, record, piece)
+
+
+def _fault_of_random(values: NDArray[Any], record: Record, piece: Piece) -> str | None:
+    """Return the fault of values that are drawn, and have a structure; None if no test is known."""
+    law = piece.law
     match law.unit:
         case OrthogonalMatrices() as unit:
             return _not_orthogonal(_matrices(values, record, piece, unit), law.scale)
         case DeltaOrthogonalKernels() as unit:
             return _not_delta_orthogonal(values, record, piece, unit)
+        case ConvolutionalOrthogonalKernels() as unit:
+            return _not_isometric(values, record, piece, unit)
         case _:
             return None
 
@@ -170,6 +177,32 @@ def _not_delta_orthogonal(
     return _not_orthogonal(matrices, piece.law.scale)
 
 
+def _not_isometric(
+    values: NDArray[Any], record: Record, piece: Piece, unit: ConvolutionalOrthogonalKernels
+) -> str:
+    """Return how far kernels are from ones that keep the norm of their input; "" if within tolerance.
+
+    A convolution is a matrix for each frequency. Twice as many of them as kernel positions see every shift.
+    """
+    geometry = bind(piece.shape, record.layout, dict(record.sizes) or None)
+    kernels = to_logical(np, values, geometry)
+    largest, tolerance = 0.0, _tolerance(values)
+    for kernel in kernels.reshape(unit.groups, unit.rows, unit.columns, *unit.spatial).astype(np.float64):
+        axes = tuple(range(2, kernel.ndim))
+        waves = np.fft.fftn(kernel, s=[2 * size for size in unit.spatial], axes=axes)
+        waves = np.moveaxis(waves, (0, 1), (-2, -1)).reshape(-1, unit.rows, unit.columns)
+        for wave in waves:
+            gram = wave.conj().T @ wave / piece.law.scale**2
+            largest = max(largest, float(np.abs(gram - np.eye(unit.columns)).max(initial=0.0)))
+    if largest <= tolerance:
+        return ""
+    return f"not an isometry: norms of outputs are off by {largest:.3g} (allowed {tolerance:.3g})"
+
+
+def _tolerance(values: NDArray[Any]) -> float:
+    return max(LOOSE, 2.0 * EPSILONS.get(values.dtype.name, 0.0))
+
+
 def _not_orthogonal(matrices: NDArray[Any], gain: float) -> str:
     """Return how far the vectors of the shorter side are from orthonormal ones; "" if within tolerance."""
     largest = 0.0
@@ -179,7 +212,7 @@ def _not_orthogonal(matrices: NDArray[Any], gain: float) -> str:
         rows = rows[np.arange(count) * len(rows) // count]  # whole vectors: a part of one has another norm
         gram = rows @ rows.T / gain**2
         largest = max(largest, float(np.abs(gram - np.eye(len(gram))).max()))
-    tolerance = max(LOOSE, 2.0 * EPSILONS.get(matrices.dtype.name, 0.0))
+    tolerance = _tolerance(matrices)
     if largest <= tolerance:
         return ""
     return f"not orthogonal: products of its vectors are off by {largest:.3g} (allowed {tolerance:.3g})"

@@ -10,21 +10,25 @@ import numpy as np
 
 from unified_init.backends import graph, unrandom
 from unified_init.backends.graph import arguments, block, counters, named_key, signed
+from unified_init.backends.graph_norms import check_traceable, scaled_to_norm
 from unified_init.law.indexmap import IndexMap
 from unified_init.law.unit_values import (
     ConstantValues,
+    ConvolutionalOrthogonalKernels,
     DeltaOrthogonalKernels,
     FourierKernels,
+    NormedValues,
     Orthogonal,
     SparseMatrices,
 )
 from unified_init.stream import host
-from unified_init.stream.arrange import selected, to_storage
+from unified_init.stream.arrange import selected, to_logical, to_storage
+from unified_init.stream.convolutional import isometry, matrix_count
 from unified_init.stream.dtypes import DTYPES
 from unified_init.stream.householder import orthogonal
 from unified_init.stream.kernels import earlier_middle
 from unified_init.stream.knots import FORMAT64
-from unified_init.stream.program import normal_law
+from unified_init.stream.program import base_program, normal_law
 from unified_init.stream.structured import mask_name, sequence
 from unified_init.stream.structured import prepare as structured_prepare
 from unified_init.stream.table import compile_table
@@ -58,6 +62,8 @@ def prepare(program: Program) -> None:
     index = program.index
     host.check_axes(index.shape)
     if program.table is None:
+        if isinstance(program.law.unit, NormedValues):
+            check_traceable(program.law.unit)
         if isinstance(program.law.unit, FourierKernels):
             structured_prepare(program)
         if isinstance(program.law.unit, ConstantValues):
@@ -96,7 +102,14 @@ def draw(
     dtype = "float64" if program.dtype.bits == FORMAT64.bits else "float32"
     unit, scale = program.law.unit, program.law.scale
     stream_key = named_key(ops, key, program.name)
-    if isinstance(unit, SparseMatrices):
+    if isinstance(unit, NormedValues):
+        base = base_program(unit, program.geometry, name=program.name, dtype=program.dtype)
+        logical = to_logical(ops.xp, draw(ops, base, key, run), program.geometry)
+        logical = scaled_to_norm(ops, logical, unit, scale, dtype)
+    elif isinstance(unit, ConvolutionalOrthogonalKernels):
+        mask = named_key(ops, key, mask_name(program.name))
+        logical = _convolutional(ops, unit, scale, stream_key, mask, dtype, run)
+    elif isinstance(unit, SparseMatrices):
         mask = named_key(ops, key, mask_name(program.name))
         logical = _sparse(ops, unit, scale, stream_key, mask, dtype, run)
     else:
@@ -134,3 +147,24 @@ def _sparse(ops: Ops, unit: SparseMatrices, scale: float, key: Key, mask: Key, d
     # The argsort of an argsort is each entry's rank in its column; the lowest ranks are zero.
     rank = xp.argsort(xp.argsort(word, axis=1, stable=True), axis=1, stable=True)
     return xp.where(rank >= unit.zeros, values, xp.zeros_like(values))
+
+
+def _convolutional(
+    ops: Ops, unit: ConvolutionalOrthogonalKernels, scale: float, key: Key, mask: Key, dtype: str, run: Run
+) -> Any:
+    xp, count, rows = ops.xp, matrix_count(unit), unit.rows
+    shape = (unit.groups, rows, unit.columns, *unit.spatial)
+    if 0 in shape:
+        return xp.zeros(shape, dtype=ops.constant(np.zeros(0, dtype=dtype)).dtype)
+    of_matrices = (unit.groups * count, rows, rows)
+    normals = _normals(key, math.prod(of_matrices), 1.0, dtype, run)
+    (matrices,) = ops.call(_reflected, normals, shape=of_matrices)
+    x0, x1 = block(ops, mask, *counters(ops, sequence(unit.groups * (count - 1) * rows)))
+    kept = xp.reshape(ops.cast((x0 ^ x1) < 0, dtype), (unit.groups * (count - 1), 1, rows))
+    kernels = []
+    for group in range(unit.groups):
+        own = [matrices[group * count + number] for number in range(count)]
+        masks = [kept[group * (count - 1) + number] for number in range(count - 1)]
+        kernels.append(xp.reshape(isometry(xp, own, masks, unit), (1, *shape[1:])))
+    kernel = kernels[0] if len(kernels) == 1 else xp.concat(kernels, axis=0)
+    return kernel * ops.constant(np.asarray(scale, dtype=dtype))

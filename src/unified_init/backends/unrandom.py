@@ -96,7 +96,7 @@ def _kernels(ops: Ops, unit: Kernels, program: Program) -> Any:
             odd = _parity(ops, row & column) > 0
             matrix = ops.xp.where(odd, _constant(ops, negative, program), _constant(ops, entry, program))
         case BilinearKernels():
-            filter_ = bilinear_filter(unit.spatial).reshape(-1)
+            filter_ = bilinear_filter(unit).reshape(-1)
             matrix = ops.xp.where(is_diagonal, _constant(ops, filter_, program), zero)
     positions = 1 if isinstance(unit, IdentityMatrices) else math.prod(unit.spatial)
     return ops.xp.broadcast_to(matrix, (unit.groups, unit.rows, unit.columns, positions))

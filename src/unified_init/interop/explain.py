@@ -76,16 +76,16 @@ def _numbers(spec: Initializer, law: Law) -> Iterator[tuple[str, str]]:
         if value is not None:
             yield label, _short(value)
     match spec.scale:
-        case VarianceScaling(_, mode):
+        case VarianceScaling(_, mode) if law.random:
             gain = law.std * math.sqrt(fan(mode, law.fan_in, law.fan_out))
             yield "gain", f"{_short(gain)} (std * sqrt({mode}))"
-        case InverseFan(_, mode):
+        case InverseFan(_, mode) if law.random:
             gain = law.std * fan(mode, law.fan_in, law.fan_out)
             yield "gain", f"{_short(gain)} (std * {mode})"
     for label, value in (("mean", law.mean), ("std", law.std)):
         if not math.isnan(value):
             yield label, _short(value)
-    if law.low == law.high:
+    if law.low == law.high or (math.isnan(law.std) and math.isinf(law.high)):
         return
     if math.isnan(law.std):  # values that a formula gives, which need not reach the ends
         yield "interval", f"{_short(law.low)} to {_short(law.high)} (no value lies outside)"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from unified_init.core.reprs import literal
 from unified_init.interop.native_fans import jax_axes, jax_fans, keras_fans, torch_fans
+from unified_init.law.unit_values import NORM_NAMES
 from unified_init.spec.distributions import (
     AT_2_SIGMA,
     Constant,
@@ -18,6 +19,7 @@ from unified_init.spec.distributions import (
     Formula,
     Identity,
     Normal,
+    Normed,
     Orthogonal,
     Sparse,
     Stft,
@@ -38,10 +40,10 @@ __all__ = ["NO_EQUIVALENT", "native_calls"]
 NO_EQUIVALENT = "no equivalent"
 # The fan-scaled presets that Keras and JAX have under our names. Presets of an untruncated normal are left
 # out: their names are PyTorch's, and JAX gives those names to truncated laws.
-NAMED = {
+NAMED: dict[tuple[float, str, Distribution], str] = {
     (rule.scale, rule.mode, dist): label
     for (dist, rule), label in LABELS.items()
-    if isinstance(rule, VarianceScaling) and dist != Normal()
+    if isinstance(rule, VarianceScaling) and isinstance(dist, TruncatedNormal | Uniform)
 }
 # The distributions that Keras and JAX scale with a fan, in the words of each.
 KERAS_WORDS: dict[Distribution, str] = {
@@ -348,5 +350,7 @@ def _word(dist: Distribution) -> str:
             return "Fourier kernels"
         case Formula() | Transform():
             return dist.name
+        case Normed(_, norm):
+            return f"matrix of a given {NORM_NAMES[norm]}"
         case _:
             return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(dist).__name__).lower()

@@ -68,14 +68,7 @@ def to_dict(spec: Initializer) -> dict[str, Any]:
     if not isinstance(spec, Initializer):
         msg = f"`spec` must be an Initializer, got {shown(spec)}."
         raise ArgumentTypeError(msg)
-    return {
-        "schema": SCHEMA,
-        "stream": STREAM,
-        "distribution": _fields(spec.distribution),
-        "scale": _fields(spec.scale),
-        "factor": spec.factor,
-        "upscale": spec.upscale,
-    }
+    return {"schema": SCHEMA, "stream": STREAM, **_parts(spec)}
 
 
 def from_json(text: str) -> Initializer:
@@ -125,11 +118,15 @@ def from_dict(data: Any) -> Initializer:
     if checks.plain(data["stream"]) != STREAM:
         msg = f"spec.stream: must be {STREAM!r}, got {shown(data['stream'])}."
         raise ArgumentValueError(msg)
-    parts = {name: _object(data[name], name) for name in ("distribution", "scale")}
+    return _initializer(data, "spec")
+
+
+def _initializer(data: dict[str, Any], path: str) -> Initializer:
+    parts = {name: _object(data[name], name, path) for name in ("distribution", "scale")}
     try:
         return Initializer(factor=data["factor"], upscale=data["upscale"], **parts)
     except UnifiedInitError as error:
-        msg = f"spec: {error}"
+        msg = f"{path}: {error}"
         raise ArgumentValueError(msg) from None
 
 
@@ -138,14 +135,25 @@ def _fields(part: Any) -> dict[str, Any]:
     return {"kind": type(part).__name__, **values}
 
 
+def _parts(spec: Initializer) -> dict[str, Any]:
+    return {
+        "distribution": _fields(spec.distribution),
+        "scale": _fields(spec.scale),
+        "factor": spec.factor,
+        "upscale": spec.upscale,
+    }
+
+
 def _plain(value: Any) -> Any:
+    if isinstance(value, Initializer):
+        return _parts(value)
     if isinstance(value, float) and math.isinf(value):
         return str(value)
     return [_plain(entry) for entry in value] if isinstance(value, tuple) else value
 
 
-def _object(data: Any, name: str) -> Any:
-    path = f"spec.{name}"
+def _object(data: Any, name: str, parent: str) -> Any:
+    path = f"{parent}.{name}"
     tree: dict[str, Any] = dict(checks.items(data) or ()) if isinstance(data, dict) else {}
     if "kind" not in tree:
         msg = f"{path}: must be an object with a kind, got {shown(data)}."
@@ -158,11 +166,19 @@ def _object(data: Any, name: str) -> Any:
         raise ArgumentValueError(msg) from None
     fields = tuple(field.name for field in dataclasses.fields(cls))
     tree = _expect(data, ("kind", *fields), path)
+    values = {field: _value(tree[field], cls, field, path) for field in fields}
     try:
-        return cls(**{field: _number(tree[field], cls, field) for field in fields})
+        return cls(**values)
     except UnifiedInitError as error:
         msg = f"{path}: {error}"
         raise ArgumentValueError(msg) from None
+
+
+def _value(value: Any, cls: type[Any], field: str, path: str) -> Any:
+    if cls is distributions.Normed and field == "base":
+        inner = f"{path}.{field}"
+        return _initializer(_expect(value, FIELDS[2:], inner), inner)
+    return _number(value, cls, field)
 
 
 def _number(value: Any, cls: type[Any], field: str) -> Any:

@@ -8,13 +8,18 @@ columns (inputs, with the kernel positions where a kernel is seen as a matrix), 
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from unified_init.law.law import Law
 
 from unified_init.law.named_values import FormulaValues, UnitTransform
 
 __all__ = [
+    "NORM_NAMES",
     "BilinearKernels",
     "ConstantValues",
+    "ConvolutionalOrthogonalKernels",
     "DeltaOrthogonalKernels",
     "DiracKernels",
     "FormulaValues",
@@ -22,6 +27,7 @@ __all__ = [
     "HadamardKernels",
     "IdentityMatrices",
     "Independent",
+    "NormedValues",
     "Orthogonal",
     "OrthogonalMatrices",
     "SparseMatrices",
@@ -102,6 +108,17 @@ class DeltaOrthogonalKernels:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class ConvolutionalOrthogonalKernels:
+    """Convolution kernels that keep the norm of their input, made from projections."""
+
+    kind: ClassVar[str] = "convolutional_orthogonal"
+    groups: int
+    rows: int
+    columns: int
+    spatial: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class SparseMatrices:
     """Unit normals of which each column has some entries set to zero."""
 
@@ -110,6 +127,27 @@ class SparseMatrices:
     rows: int
     columns: int
     zeros: int  # of each column
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class NormedValues:
+    """Draws of another law, each group of which is divided by the norm of its matrix."""
+
+    base: Law
+    norm: str  # frobenius, spectral or spectral_radius
+    groups: int
+    rows: int
+    columns: int
+
+    @property
+    def kind(self) -> str:
+        """Both laws in words."""
+        return f"{self.base.kind} by {NORM_NAMES[self.norm]}"
+
+
+NORM_NAMES = {
+    "frobenius": "Frobenius norm", "spectral": "spectral norm", "spectral_radius": "spectral radius",
+}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -147,13 +185,14 @@ class HadamardKernels:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class BilinearKernels:
-    """Kernels of transposed convolutions that interpolate linearly."""
+    """Kernels of transposed convolutions: a tent along each axis, of the half width ceil(size / 2)."""
 
     kind: ClassVar[str] = "bilinear"
     groups: int
     rows: int
     columns: int
     spatial: tuple[int, ...]
+    middles: tuple[float, ...]  # where the tents have their tops, in half widths
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -162,7 +201,7 @@ class FourierKernels:
 
     kind: ClassVar[str] = "stft"
     side: str
-    window: str | None
+    window: str | tuple[float, ...] | None
     scaling: str | None
     periodic: bool
 
@@ -179,5 +218,5 @@ Unrandom = (
     | FourierKernels
     | FormulaValues
 )  # fmt: skip
-Structured = Orthogonal | SparseMatrices | Unrandom
+Structured = Orthogonal | ConvolutionalOrthogonalKernels | SparseMatrices | NormedValues | Unrandom
 UnitValues = Independent | Structured

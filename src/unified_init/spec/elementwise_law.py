@@ -22,7 +22,17 @@ from unified_init.spec.distributions import (
     TruncatedNormal,
     Uniform,
 )
-from unified_init.spec.scales import Between, Fixed, Gain, Interval, InverseFan, Scale, VarianceScaling
+from unified_init.spec.scales import (
+    Between,
+    FanInterval,
+    FanMoments,
+    Fixed,
+    Gain,
+    Interval,
+    InverseFan,
+    Scale,
+    VarianceScaling,
+)
 
 __all__ = ["elementwise_law"]
 
@@ -52,6 +62,8 @@ def elementwise_law(
             low, high = loc - scale, loc + scale
             if isinstance(rule, Interval):  # its own ends, to the last digit
                 low, high = rule.low * factor, rule.high * factor
+            if isinstance(rule, FanInterval):
+                low, high = (end * factor for end in rule.ends_of(fan_in, fan_out))
             return dataclasses.replace(law, unit=UnitUniform(), std=scale * dist.unit_std, low=low, high=high)
         case Quantile():
             return dataclasses.replace(
@@ -81,9 +93,27 @@ def _location_and_scale(
             return mean, std
         case Interval(low, high):
             return low / 2 + high / 2, high / 2 - low / 2
+        case FanInterval():
+            low, high = rule.ends_of(fan_in, fan_out)
+            return low / 2 + high / 2, high / 2 - low / 2
+        case FanMoments():
+            mean, std = rule.moments_of(fan_in, fan_out)
+            scale = std / dist.unit_std
+            return mean - scale * _unit_mean(dist), scale
         case Gain(gain):
             return 0.0, gain
         case VarianceScaling() | InverseFan():
             return 0.0, rule.std_of(fan_in, fan_out) / dist.unit_std
         case _:
             assert_never(rule)
+
+
+def _unit_mean(dist: Elementwise) -> float:
+    """Mean of the unit variable."""
+    match dist:
+        case TruncatedNormal():
+            return dist.unit_mean
+        case Quantile():
+            return dist.mean
+        case _:
+            return 0.0

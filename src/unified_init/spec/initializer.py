@@ -15,14 +15,17 @@ from unified_init.spec.distributions import (
     AT_2_SIGMA,
     BilinearUpsampling,
     Constant,
+    ConvolutionalOrthogonal,
     DeltaOrthogonal,
     Dirac,
     Distribution,
     Elementwise,
+    FcnUpsampling,
     Formula,
     Hadamard,
     Identity,
     Normal,
+    Normed,
     Orthogonal,
     Quantile,
     Sparse,
@@ -33,8 +36,21 @@ from unified_init.spec.distributions import (
 )
 from unified_init.spec.elementwise_law import elementwise_law
 from unified_init.spec.fans import fans_on
-from unified_init.spec.scales import Between, Fixed, Gain, Interval, InverseFan, Scale, VarianceScaling
-from unified_init.spec.structured_law import structured_law
+from unified_init.spec.labels import label_of
+from unified_init.spec.normed_law import normed_law
+from unified_init.spec.scales import (
+    Between,
+    FanInterval,
+    FanMoments,
+    Fixed,
+    Gain,
+    Interval,
+    InverseFan,
+    Scale,
+    ScaledByFan,
+    VarianceScaling,
+)
+from unified_init.spec.structured_law import scaled_law
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,23 +59,29 @@ if TYPE_CHECKING:
 
 __all__ = ["LABELS", "Initializer"]
 
+# The distributions that draw something.
+RANDOM = Elementwise | Orthogonal | DeltaOrthogonal | ConvolutionalOrthogonal | Sparse | Normed
+
 # Which scale rules give which distributions their size.
 RULES: dict[type, tuple[type, ...]] = {
-    Normal: (Fixed, VarianceScaling, InverseFan),
-    TruncatedNormal: (Fixed, Between, VarianceScaling, InverseFan),
-    Uniform: (Interval, VarianceScaling, InverseFan),
-    Quantile: (Gain, VarianceScaling, InverseFan),
+    Normal: (Fixed, VarianceScaling, InverseFan, FanMoments),
+    TruncatedNormal: (Fixed, Between, VarianceScaling, InverseFan, FanMoments),
+    Uniform: (Interval, VarianceScaling, InverseFan, FanInterval, FanMoments),
+    Quantile: (Gain, VarianceScaling, InverseFan, FanMoments),
     Transform: (Gain,),
-    Sparse: (Fixed,),
-    Constant: (Gain,),
-    Orthogonal: (Gain,),
-    DeltaOrthogonal: (Gain,),
-    Identity: (Gain,),
-    Dirac: (Gain,),
-    Hadamard: (Gain,),
-    BilinearUpsampling: (Gain,),
+    Sparse: (Fixed, VarianceScaling, InverseFan),
+    Constant: (Gain, VarianceScaling, InverseFan),
+    Orthogonal: (Gain, Fixed, VarianceScaling, InverseFan),
+    DeltaOrthogonal: (Gain, Fixed, VarianceScaling, InverseFan),
+    ConvolutionalOrthogonal: (Gain, Fixed, VarianceScaling, InverseFan),
+    Identity: (Gain, VarianceScaling, InverseFan),
+    Dirac: (Gain, VarianceScaling, InverseFan),
+    Hadamard: (Gain, VarianceScaling, InverseFan),
+    BilinearUpsampling: (Gain, VarianceScaling, InverseFan),
+    FcnUpsampling: (Gain, VarianceScaling, InverseFan),
     Stft: (Gain,),
     Formula: (Gain,),
+    Normed: (Gain,),
 }
 
 
@@ -109,8 +131,13 @@ class Initializer:
                 f"`scale` of a {type(self.distribution).__name__} must be {listing}, got {shown(self.scale)}."
             )
             raise ArgumentTypeError(msg)
-        if isinstance(self.scale, Fixed) and self.scale.mean and isinstance(self.distribution, Sparse):
-            msg = f"`mean` of a sparse initializer must be 0, got {shown(self.scale.mean)}."
+        if (
+            isinstance(self.scale, Fixed)
+            and self.scale.mean
+            and not isinstance(self.distribution, Elementwise)
+        ):
+            word = type(self.distribution).__name__
+            msg = f"`mean` of a {word} initializer must be 0, got {shown(self.scale.mean)}."
             raise ArgumentValueError(msg)
         self._check_ends()
         object.__setattr__(self, "factor", checks.positive("factor", self.factor))
@@ -185,7 +212,9 @@ class Initializer:
     @property
     def needs(self) -> tuple[str, ...]:
         """The fans that the scale rule needs: none, ``fan_in``, ``fan_out`` or both."""
-        if not isinstance(self.scale, (VarianceScaling, InverseFan)):
+        if isinstance(self.distribution, Normed):
+            return self.distribution.base.needs
+        if not isinstance(self.scale, ScaledByFan):
             return ()
         mode = self.scale.mode
         return (mode,) if mode in {"fan_in", "fan_out"} else ("fan_in", "fan_out")
@@ -193,7 +222,7 @@ class Initializer:
     @property
     def is_random(self) -> bool:
         """Whether a draw needs a seed."""
-        return isinstance(self.distribution, Elementwise | Orthogonal | DeltaOrthogonal | Sparse)
+        return isinstance(self.distribution, RANDOM)
 
     def resolve(
         self,
@@ -236,12 +265,14 @@ class Initializer:
             raise ArgumentTypeError(msg)
         if isinstance(self.distribution, Elementwise):
             return self._elementwise_law(self.distribution, geometry, fans)
+        if isinstance(self.distribution, Normed):
+            assert isinstance(self.scale, Gain)  # noqa: S101  # RULES has no other for it
+            base = self.distribution.base.law(geometry, fans)
+            return normed_law(self.distribution.norm, base, geometry, self.factor * self.scale.gain)
         fan_in, fan_out = fans_on(geometry, fans, needs=self.needs, label=self.label)
-        assert isinstance(self.scale, (Gain, Fixed))  # noqa: S101  # RULES has no other for these
-        gain = self.factor * (self.scale.gain if isinstance(self.scale, Gain) else self.scale.std)
-        checks.positive("gain", gain)
-        law = structured_law(self.distribution, geometry, gain)
-        return dataclasses.replace(law, fan_in=fan_in, fan_out=fan_out)
+        return scaled_law(
+            self.distribution, self.scale, geometry, factor=self.factor, fan_in=fan_in, fan_out=fan_out
+        )
 
     def explain(
         self,
@@ -277,9 +308,7 @@ class Initializer:
     @property
     def label(self) -> str:
         """The preset's name where this is one, else the name of the distribution."""
-        kind = type(self.distribution).__name__
-        word = self.distribution.name if isinstance(self.distribution, (Formula, Transform)) else kind
-        return LABELS.get((self.distribution, self.scale), word)
+        return LABELS.get((self.distribution, self.scale)) or label_of(self.distribution, self.scale)
 
     def _elementwise_law(self, dist: Elementwise, geometry: Geometry, fans: Fans | None) -> Law:
         fan_in, fan_out = fans_on(geometry, fans, needs=self.needs, label=self.label)
@@ -328,7 +357,10 @@ LABELS: dict[tuple[Distribution, Scale], str] = {
     (Constant(0.0), Gain()): "zeros",
     (Constant(1.0), Gain()): "ones",
     (Orthogonal(), Gain()): "orthogonal",
+    (Orthogonal(), VarianceScaling(1.0, "fan_avg")): "glorot_orthogonal",
     (DeltaOrthogonal(), Gain()): "delta_orthogonal",
+    (ConvolutionalOrthogonal(), Gain()): "convolutional_orthogonal",
+    (FcnUpsampling(), Gain()): "fcn_upsampling",
     (Identity(), Gain()): "identity",
     (Hadamard(), Gain()): "hadamard",
     (Formula("hippo_legs_a"), Gain()): "hippo_legs",

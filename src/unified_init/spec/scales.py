@@ -17,11 +17,14 @@ from unified_init.errors import ArgumentValueError
 __all__ = [
     "FAN_MODES",
     "Between",
+    "FanInterval",
+    "FanMoments",
     "Fixed",
     "Gain",
     "Interval",
     "InverseFan",
     "Scale",
+    "ScaledByFan",
     "VarianceScaling",
     "fan",
 ]
@@ -228,7 +231,121 @@ class InverseFan:
         return self.gain / fan(self.mode, fan_in, fan_out)
 
 
-Scale = Fixed | Between | Interval | Gain | VarianceScaling | InverseFan
+@public
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class FanInterval:
+    """The two ends of a uniform distribution: ``low / fan**power`` and ``high / fan**power``.
+
+    For intervals that are not symmetric. ``VarianceScaling`` is for those that are.
+
+    Args:
+        low: the lower end that a fan of 1 would have, finite.
+        high: the upper end that a fan of 1 would have, finite; ``high - low`` is a size.
+        mode: as for ``VarianceScaling``.
+        power: 0.5, 1, 1.5 or 2; 0.5 (the square root of the fan) by default.
+
+    Raises:
+        ArgumentTypeError: an end or a power that is not a number.
+        ArgumentValueError: ``low >= high``, an end that is not finite, or a mode or power that is not listed.
+
+    Example:
+        >>> import unified_init as ui
+        >>> spec = ui.Initializer(ui.Uniform(), ui.FanInterval(0.0, 1.0, "fan_in"))
+        >>> law = spec.resolve((8, 16), layout="OI")
+        >>> law.low, law.high
+        (0.0, 0.25)
+    """
+
+    low: float
+    high: float
+    mode: str
+    power: float = 0.5
+    __repr__ = call_repr
+
+    def __post_init__(self) -> None:
+        """Check the ends, the mode and the power."""
+        ends = Interval(self.low, self.high)
+        object.__setattr__(self, "low", ends.low)
+        object.__setattr__(self, "high", ends.high)
+        object.__setattr__(self, "mode", checks.choice("mode", self.mode, FAN_MODES))
+        object.__setattr__(self, "power", _power("power", self.power))
+
+    def ends_of(self, fan_in: float | None, fan_out: float | None) -> tuple[float, float]:
+        """The two ends."""
+        divisor = _raised(fan(self.mode, fan_in, fan_out), self.power)
+        return self.low / divisor, self.high / divisor
+
+
+@public
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class FanMoments:
+    """A realized standard deviation and a realized mean that both fall with the fan.
+
+    The standard deviation is ``std / fan**power``, the mean ``mean / fan**mean_power``. After any truncation:
+    unlike ``Fixed``, which has the moments of the parent normal.
+
+    Args:
+        std: the standard deviation that a fan of 1 would have, positive.
+        mean: the mean that a fan of 1 would have, finite.
+        mode: as for ``VarianceScaling``; one fan for both.
+        power: of the standard deviation: 0.5, 1, 1.5 or 2; 0.5 (the square root of the fan) by default.
+        mean_power: of the mean, one of the same; 1 by default, so that the sum over a fan keeps its mean.
+
+    Raises:
+        ArgumentTypeError: something other than numbers.
+        ArgumentValueError: ``std`` is not positive, ``mean`` is not finite, or a mode or power that is not
+            listed.
+
+    Example:
+        >>> import unified_init as ui
+        >>> spec = ui.Initializer(ui.Normal(), ui.FanMoments(0.5, 2.0, "fan_in"))
+        >>> law = spec.resolve((8, 16), layout="OI")
+        >>> law.mean, law.std
+        (0.125, 0.125)
+    """
+
+    std: float
+    mean: float
+    mode: str
+    power: float = 0.5
+    mean_power: float = 1.0
+    __repr__ = call_repr
+
+    def __post_init__(self) -> None:
+        """Check all five."""
+        object.__setattr__(self, "std", checks.positive("std", self.std))
+        object.__setattr__(self, "mean", checks.finite("mean", self.mean))
+        object.__setattr__(self, "mode", checks.choice("mode", self.mode, FAN_MODES))
+        object.__setattr__(self, "power", _power("power", self.power))
+        object.__setattr__(self, "mean_power", _power("mean_power", self.mean_power))
+
+    def moments_of(self, fan_in: float | None, fan_out: float | None) -> tuple[float, float]:
+        """The realized mean and standard deviation."""
+        size = fan(self.mode, fan_in, fan_out)
+        return self.mean / _raised(size, self.mean_power), self.std / _raised(size, self.power)
+
+
+Scale = Fixed | Between | Interval | Gain | VarianceScaling | InverseFan | FanInterval | FanMoments
+ScaledByFan = VarianceScaling | InverseFan | FanInterval | FanMoments  # the rules that need a fan
+
+# Powers of a fan that are the same number on every platform: products, and a square root.
+POWERS = (0.5, 1.0, 1.5, 2.0)
+
+
+def _power(name: str, value: object) -> float:
+    power = checks.finite(name, value)
+    if power not in POWERS:
+        msg = f"`{name}` must be 0.5, 1, 1.5 or 2, got {shown(value)}."
+        raise ArgumentValueError(msg)
+    return power
+
+
+def _raised(size: float, power: float) -> float:
+    """Return a fan to one of the powers."""
+    product = size if power >= 1.0 else 1.0
+    if power == 2.0:  # noqa: PLR2004  # a square
+        return product * size
+    return product if power == 1.0 else product * math.sqrt(size)
 
 
 def fan(mode: str, fan_in: float | None, fan_out: float | None) -> float:

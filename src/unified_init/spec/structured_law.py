@@ -5,9 +5,11 @@ A kernel is one matrix per independent group (``B``): outputs by inputs, or by i
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import TYPE_CHECKING, Any
 
+from unified_init.core import checks
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentValueError
 from unified_init.law.law import Law
@@ -15,6 +17,7 @@ from unified_init.law.named_values import MATRICES, formula_ends
 from unified_init.law.unit_values import (
     BilinearKernels,
     ConstantValues,
+    ConvolutionalOrthogonalKernels,
     DeltaOrthogonalKernels,
     DiracKernels,
     FormulaValues,
@@ -27,8 +30,10 @@ from unified_init.law.unit_values import (
 from unified_init.spec.distributions import (
     BilinearUpsampling,
     Constant,
+    ConvolutionalOrthogonal,
     DeltaOrthogonal,
     Dirac,
+    FcnUpsampling,
     Formula,
     Hadamard,
     Identity,
@@ -37,16 +42,62 @@ from unified_init.spec.distributions import (
     Stft,
     Structured,
 )
+from unified_init.spec.scales import Fixed, Gain, InverseFan, VarianceScaling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from unified_init.law.layout import Geometry
+    from unified_init.spec.scales import Scale
 
-__all__ = ["structured_law"]
+__all__ = ["matrix_sizes", "scaled_law", "structured_law"]
 
 NAN = math.nan
 MATRIX_RANK = 2
+FLATTOP_PEAK = 1.000000004  # its coefficients have the sum 1.000000003
+
+
+def scaled_law(
+    dist: Structured,
+    rule: Scale,
+    geometry: Geometry,
+    *,
+    factor: float,
+    fan_in: float | None,
+    fan_out: float | None,
+) -> Law:
+    """Return the law of a structured distribution under a scale rule; the fans that it needs are known.
+
+    A rule that says a variance is met by the entries of what is random: of orthogonal matrices, and of sparse
+    ones with their zeros. What a formula gives is multiplied by the root of that variance.
+
+    Raises:
+        ArgumentValueError: the distribution has no meaning on the geometry, or no variance to scale.
+    """
+    match rule:
+        case Gain(gain):
+            pass
+        case Fixed(std):  # of the entries of a sparse matrix that are not zero
+            gain = std if isinstance(dist, Sparse) else _gain_of_std(dist, geometry, std)
+        case _:
+            assert isinstance(rule, VarianceScaling | InverseFan)  # noqa: S101  # no other fits
+            gain = _gain_of_std(dist, geometry, rule.std_of(fan_in, fan_out))
+    law = structured_law(dist, geometry, checks.positive("gain", factor * gain))
+    return dataclasses.replace(law, fan_in=fan_in, fan_out=fan_out)
+
+
+def _gain_of_std(dist: Structured, geometry: Geometry, std: float) -> float:
+    """Return what multiplies the natural size of a distribution so that its entries have a std."""
+    natural = structured_law(dist, geometry, 1.0)
+    if not natural.random or not math.prod(geometry.shape):
+        return std
+    if natural.std == 0.0:
+        msg = (
+            "a sparse initializer whose entries are all zero has no variance to scale, got "
+            f"{dist!r} on shape {geometry.shape}."
+        )
+        raise ArgumentValueError(msg)
+    return std / natural.std
 
 
 def structured_law(dist: Structured, geometry: Geometry, gain: float) -> Law:
@@ -76,12 +127,23 @@ def _stft(dist: Stft, geometry: Geometry, gain: float) -> Law:
             f"got shape {shape} with layout {geometry.layout!r}."
         )
         raise ArgumentValueError(msg)
+    peak = 1.0
+    if isinstance(dist.window, tuple):
+        if len(dist.window) != shape[0]:
+            msg = (
+                f"`window` of stft has {len(dist.window)} numbers, and the window length of shape {shape} is "
+                f"{shape[0]}: they must be equal."
+            )
+            raise ArgumentValueError(msg)
+        peak = max(map(abs, dist.window), default=1.0) if dist.scaling is None else 1.0
+    elif dist.window == "flattop" and dist.scaling is None:
+        peak = FLATTOP_PEAK
     unit = FourierKernels(dist.side, dist.window, dist.scaling, dist.periodic)
-    return Law(unit=unit, mean=NAN, std=NAN, low=-gain, high=gain, scale=gain)
+    return Law(unit=unit, mean=NAN, std=NAN, low=-gain * peak, high=gain * peak, scale=gain)
 
 
 def _sparse(dist: Sparse, geometry: Geometry, gain: float) -> Law:
-    groups, rows, columns = _matrix(geometry, "sparse")
+    groups, rows, columns = matrix_sizes(geometry, "sparse")
     zeros = math.ceil(dist.sparsity * rows)
     nonzero = 1.0 - zeros / rows if rows else 0.0
     unit = SparseMatrices(groups, rows, columns, zeros)
@@ -90,29 +152,43 @@ def _sparse(dist: Sparse, geometry: Geometry, gain: float) -> Law:
 
 def _orthogonal(dist: Orthogonal, geometry: Geometry, gain: float) -> Law:
     del dist
-    unit = OrthogonalMatrices(*_matrix(geometry, "orthogonal"))
+    unit = OrthogonalMatrices(*matrix_sizes(geometry, "orthogonal"))
     std = gain / math.sqrt(max(unit.rows, unit.columns, 1))
     return Law(unit=unit, mean=0.0, std=std, low=-gain, high=gain, scale=gain)
 
 
 def _delta_orthogonal(dist: DeltaOrthogonal, geometry: Geometry, gain: float) -> Law:
     del dist
-    spatial = _spatial(geometry, "delta_orthogonal")
+    return _isometry(geometry, "delta_orthogonal", DeltaOrthogonalKernels, gain)
+
+
+def _convolutional_orthogonal(dist: ConvolutionalOrthogonal, geometry: Geometry, gain: float) -> Law:
+    del dist
+    return _isometry(geometry, "convolutional_orthogonal", ConvolutionalOrthogonalKernels, gain)
+
+
+def _isometry(
+    geometry: Geometry,
+    name: str,
+    kernels: type[DeltaOrthogonalKernels | ConvolutionalOrthogonalKernels],
+    gain: float,
+) -> Law:
+    spatial = _spatial(geometry, name)
     outputs, inputs = geometry.extent("O"), geometry.extent("I")
     if outputs < inputs:
         msg = (
-            "delta_orthogonal needs at least as many outputs as inputs, "
+            f"{name} needs at least as many outputs as inputs, "
             f"got {outputs} and {inputs} for shape {geometry.shape}."
         )
         raise ArgumentValueError(msg)
     std = gain / math.sqrt(max(outputs * math.prod(spatial), 1))
-    unit = DeltaOrthogonalKernels(geometry.extent("B"), outputs, inputs, spatial)
+    unit = kernels(geometry.extent("B"), outputs, inputs, spatial)
     return Law(unit=unit, mean=0.0, std=std, low=-gain, high=gain, scale=gain)
 
 
 def _identity(dist: Identity, geometry: Geometry, gain: float) -> Law:
     del dist
-    unit = IdentityMatrices(*_matrix(geometry, "identity"))
+    unit = IdentityMatrices(*matrix_sizes(geometry, "identity"))
     if geometry.spatial():
         msg = f"identity fills matrices: use dirac() for a convolution, got shape {geometry.shape}."
         raise ArgumentValueError(msg)
@@ -131,7 +207,7 @@ def _dirac(dist: Dirac, geometry: Geometry, gain: float) -> Law:
 
 def _hadamard(dist: Hadamard, geometry: Geometry, gain: float) -> Law:
     del dist
-    groups, outputs, _ = _matrix(geometry, "hadamard")
+    groups, outputs, _ = matrix_sizes(geometry, "hadamard")
     if geometry.spatial():
         _spatial(geometry, "hadamard")
     inputs = geometry.extent("I") if geometry.layout is not None else geometry.shape[1]
@@ -141,8 +217,29 @@ def _hadamard(dist: Hadamard, geometry: Geometry, gain: float) -> Law:
 
 def _bilinear(dist: BilinearUpsampling, geometry: Geometry, gain: float) -> Law:
     del dist
-    spatial = _spatial(geometry, "bilinear_upsampling")
-    unit = BilinearKernels(geometry.extent("B"), geometry.extent("O"), geometry.extent("I"), spatial)
+    return _tents(geometry, "bilinear_upsampling", _caffe_middle, gain)
+
+
+def _fcn(dist: FcnUpsampling, geometry: Geometry, gain: float) -> Law:
+    del dist
+    return _tents(geometry, "fcn_upsampling", _middle, gain)
+
+
+def _caffe_middle(size: int) -> float:
+    """Where Caffe's first bilinear filler has its top, in half widths: not always the middle."""
+    half = (size + 1) // 2
+    return (2.0 * half - 1.0 - half % 2) / (2.0 * half)
+
+
+def _middle(size: int) -> float:
+    return (size - 1) / (2.0 * ((size + 1) // 2))
+
+
+def _tents(geometry: Geometry, name: str, middle: Callable[[int], float], gain: float) -> Law:
+    spatial = _spatial(geometry, name)
+    unit = BilinearKernels(
+        geometry.extent("B"), geometry.extent("O"), geometry.extent("I"), spatial, tuple(map(middle, spatial))
+    )
     return Law(unit=unit, mean=NAN, std=NAN, low=0.0, high=gain, scale=gain)
 
 
@@ -166,15 +263,17 @@ LAWS: dict[type, Callable[[Any, Geometry, float], Law]] = {
     Sparse: _sparse,
     Orthogonal: _orthogonal,
     DeltaOrthogonal: _delta_orthogonal,
+    ConvolutionalOrthogonal: _convolutional_orthogonal,
     Identity: _identity,
     Dirac: _dirac,
     Hadamard: _hadamard,
     BilinearUpsampling: _bilinear,
     Formula: _formula,
+    FcnUpsampling: _fcn,
 }
 
 
-def _matrix(geometry: Geometry, name: str) -> tuple[int, int, int]:
+def matrix_sizes(geometry: Geometry, name: str) -> tuple[int, int, int]:
     """Groups, rows (outputs) and columns (inputs and kernel positions) of a kernel seen as matrices."""
     if geometry.layout is None:
         if len(geometry.shape) != MATRIX_RANK:

@@ -21,6 +21,7 @@ from unified_init.law.unit_values import (
 from unified_init.stream import elementary
 from unified_init.stream.formulas import formula_at
 from unified_init.stream.walk import walk
+from unified_init.stream.windows import window_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,8 +109,8 @@ def _at(unit: Pointwise, index: NDArray[np.intp]) -> NDArray[Any]:
             return np.where(_is_middle(unit.spatial, spatial), _hadamard_at(unit, row, column), 0.0)
         case BilinearKernels():
             product = np.ones(row.shape)
-            for size, position in zip(unit.spatial, spatial, strict=True):
-                product = product * _bilinear_filter(size)[position]
+            for size, middle, position in zip(unit.spatial, unit.middles, spatial, strict=True):
+                product = product * _bilinear_filter(size, middle)[position]
             return np.where(row == column, product, 0.0)
         case _:
             assert_never(unit)
@@ -150,21 +151,20 @@ def _hadamard_at(unit: HadamardKernels, row: NDArray[np.intp], column: NDArray[n
 def _bilinear(unit: BilinearKernels) -> NDArray[Any]:
     kernel = np.zeros((unit.groups, unit.rows, unit.columns, *unit.spatial))
     channel = np.arange(min(unit.rows, unit.columns))
-    kernel[:, channel, channel] = bilinear_filter(unit.spatial)
+    kernel[:, channel, channel] = bilinear_filter(unit)
     return kernel
 
 
-def bilinear_filter(spatial: tuple[int, ...]) -> NDArray[np.float64]:
+def bilinear_filter(unit: BilinearKernels) -> NDArray[np.float64]:
     """Return the filter that interpolates linearly along each axis."""
     filter_ = np.ones(())
-    for size in spatial:
-        filter_ = filter_[..., None] * _bilinear_filter(size)
+    for size, middle in zip(unit.spatial, unit.middles, strict=True):
+        filter_ = filter_[..., None] * _bilinear_filter(size, middle)
     return filter_
 
 
-def _bilinear_filter(size: int) -> NDArray[np.float64]:
+def _bilinear_filter(size: int, middle: float) -> NDArray[np.float64]:
     factor = (size + 1) // 2
-    middle = (2.0 * factor - 1.0 - factor % 2) / (2.0 * factor)
     filter_: NDArray[np.float64] = 1.0 - np.abs(np.arange(size) / factor - middle)
     return filter_
 
@@ -176,27 +176,13 @@ def _fourier(unit: FourierKernels, geometry: Geometry) -> NDArray[Any]:
     turns = (np.arange(length)[:, None] * np.arange(frequencies)[None, :] % period) / period
     wave = elementary.cos_turns(turns) if unit.side == "real" else elementary.sin_turns(-turns)
     if unit.window is not None:
-        taper = _window(unit.window, length, periodic=unit.periodic)
+        if isinstance(unit.window, tuple):
+            taper = np.array(unit.window, dtype=np.float64)
+        else:
+            taper = window_values(unit.window, length, periodic=unit.periodic)
         if unit.scaling == "density":
             taper /= math.sqrt(math.fsum(taper * taper)) or 1.0
         elif unit.scaling == "spectrum":
             taper /= math.fsum(np.abs(taper)) or 1.0
         wave *= taper[:, None]
     return wave[:, None, :] if geometry.layout is None else wave.T[:, None, :]
-
-
-# Cosine series of the windows: a0 - a1 cos + a2 cos(2 .).
-WINDOWS = {
-    "boxcar": (1.0, 0.0, 0.0),
-    "hann": (0.5, 0.5, 0.0),
-    "hamming": (0.54, 0.46, 0.0),
-    "blackman": (0.42, 0.5, 0.08),
-}
-
-
-def _window(name: str, length: int, *, periodic: bool) -> NDArray[np.float64]:
-    if length <= 1:
-        return np.ones(length)
-    turns = np.arange(length) / (length if periodic else length - 1)
-    a0, a1, a2 = WINDOWS[name]
-    return a0 - a1 * elementary.cos_turns(turns) + a2 * elementary.cos_turns(2.0 * turns)

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 from unified_init.errors import ArgumentValueError
 from unified_init.law.indexmap import Entries, IndexMap, between, entries_of, part_of, whole_map
 from unified_init.law.law import Law
-from unified_init.law.unit_values import FourierKernels, Orthogonal, SparseMatrices, UnitNormal
+from unified_init.law.unit_values import (
+    ConvolutionalOrthogonalKernels,
+    FourierKernels,
+    NormedValues,
+    Orthogonal,
+    SparseMatrices,
+    UnitNormal,
+)
+from unified_init.stream.dtypes import DTYPES
 from unified_init.stream.table import Table, compile_table
 
 if TYPE_CHECKING:
@@ -18,9 +26,11 @@ if TYPE_CHECKING:
     from unified_init.law.layout import Geometry
     from unified_init.stream.dtypes import DType
 
-__all__ = ["Program", "indexed", "make_program", "named", "normal_law", "sliced"]
+__all__ = ["Program", "base_program", "indexed", "make_program", "named", "normal_law", "sliced"]
 
-REAL = Orthogonal | SparseMatrices | FourierKernels  # no complex draw of these is defined
+REAL = (
+    Orthogonal | ConvolutionalOrthogonalKernels | SparseMatrices | NormedValues | FourierKernels
+)  # no complex draw of these is defined
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +62,8 @@ def make_program(law: Law, geometry: Geometry, *, index: object, name: str, dtyp
         if dtype.is_complex and isinstance(law.unit, REAL):
             msg = f"`dtype` of {law.kind} must be real, got {dtype.name}."
             raise ArgumentValueError(msg)
+        if isinstance(law.unit, NormedValues):
+            base_program(law.unit, geometry, name=name, dtype=dtype)
         magnitude = _largest(law)
     if magnitude > dtype.largest:
         msg = (
@@ -60,6 +72,12 @@ def make_program(law: Law, geometry: Geometry, *, index: object, name: str, dtyp
         )
         raise ArgumentValueError(msg)
     return Program(law, geometry, entries, mapping, name, dtype, table)
+
+
+def base_program(unit: NormedValues, geometry: Geometry, *, name: str, dtype: DType) -> Program:
+    """Return the program of what is scaled to a norm: whole, in the type in which that is computed."""
+    wide = DTYPES["float64" if dtype.bits == 64 else "float32"]  # noqa: PLR2004
+    return make_program(unit.base, geometry, index=None, name=name, dtype=wide)
 
 
 def indexed(program: Program, entries: Entries) -> Program:
@@ -104,6 +122,8 @@ def _largest(law: Law) -> float:
     """Return the largest magnitude that a structured law can give."""
     if isinstance(law.unit, SparseMatrices):  # a normal, as far as the stream reaches
         return compile_table(normal_law(law.scale), 32).magnitude
+    if isinstance(law.unit, NormedValues):  # a spectral radius bounds no entry: the draw looks at them
+        return law.scale
     return max(abs(law.low), abs(law.high))
 
 

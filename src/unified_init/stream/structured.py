@@ -13,18 +13,22 @@ import numpy as np
 from unified_init.law.indexmap import AxisMap, IndexMap
 from unified_init.law.unit_values import (
     ConstantValues,
+    ConvolutionalOrthogonalKernels,
     DeltaOrthogonalKernels,
     FourierKernels,
+    NormedValues,
     Orthogonal,
     OrthogonalMatrices,
     SparseMatrices,
     Unrandom,
 )
 from unified_init.stream import host, numpy_runner, threefry
-from unified_init.stream.arrange import selected, to_storage
+from unified_init.stream.arrange import selected, to_logical, to_storage
+from unified_init.stream.convolutional import isometry, matrix_count
 from unified_init.stream.householder import orthogonal
 from unified_init.stream.kernels import Pointwise, at_middle, earlier_middle, values_at, whole_kernel
-from unified_init.stream.program import normal_law
+from unified_init.stream.norms import scaled_to_norm
+from unified_init.stream.program import base_program, normal_law
 from unified_init.stream.table import compile_table
 from unified_init.stream.walk import walk
 
@@ -65,7 +69,7 @@ def structured(program: Program, root: tuple[int, int] | None) -> NDArray[Any]:
 
 # Bytes per value of the whole tensor at the peak of a draw; of matrices, how many of them. Measured:
 # ``tests/stream/test_memory.py`` compares them with what is used.
-MATRICES, SPARSE_BYTES, FOURIER_BYTES, KERNEL_BYTES = 8, 40, 60, 24
+MATRICES, SPARSE_BYTES, FOURIER_BYTES, KERNEL_BYTES, NORMED_BYTES = 8, 40, 60, 24, 32
 SLICE_BYTES = 24  # per value of a slice that is computed alone, with the indices of a long row
 
 
@@ -91,14 +95,19 @@ def scratch(program: Program) -> int:
         case OrthogonalMatrices() | DeltaOrthogonalKernels():
             matrices = MATRICES * unit.groups * unit.rows * unit.columns
             return itemsize * (matrices + size) + host.scratch(size, itemsize)
+        case ConvolutionalOrthogonalKernels():
+            drawn = unit.groups * matrix_count(unit) * unit.rows**2
+            return itemsize * (MATRICES * unit.rows**2 + drawn + 8 * size) + host.scratch(drawn, itemsize)
         case SparseMatrices():
             return SPARSE_BYTES * size + host.scratch(size, itemsize)
-        case FourierKernels():
-            return FOURIER_BYTES * size
+        case NormedValues():
+            base = base_program(unit, program.geometry, name="", dtype=program.dtype)
+            of_base = host.scratch(size, itemsize) if base.table is not None else scratch(base)
+            return itemsize * size + max(of_base, NORMED_BYTES * size)  # one after the other
         case ConstantValues():
             return 0
         case _:
-            return KERNEL_BYTES * size
+            return size * (FOURIER_BYTES if isinstance(unit, FourierKernels) else KERNEL_BYTES)
 
 
 def costs_the_box(program: Program) -> bool:
@@ -131,13 +140,59 @@ def _whole(program: Program, root: tuple[int, int] | None) -> NDArray[Any]:
         return np.asarray(to_storage(np, logical.astype(dtype), geometry), order="C")
     assert root is not None  # noqa: S101  # the front door asks a random law for a seed
     key = threefry.named_key(root, program.name)
-    if isinstance(unit, SparseMatrices):
+    if isinstance(unit, NormedValues):
+        logical = _normed(program, unit, root)
+    elif isinstance(unit, ConvolutionalOrthogonalKernels):
+        mask = threefry.named_key(root, mask_name(program.name))
+        logical = _convolutional(unit, law.scale, key, mask, dtype)
+    elif isinstance(unit, SparseMatrices):
         mask = threefry.named_key(root, mask_name(program.name))
         logical = _sparse(unit, law.scale, key, mask, dtype)
     else:
         assert isinstance(unit, Orthogonal)  # noqa: S101  # independent draws come from a table
         logical = _orthogonal(unit, law.scale, key, dtype)
     return np.asarray(to_storage(np, logical, geometry), order="C")
+
+
+def _convolutional(
+    unit: ConvolutionalOrthogonalKernels,
+    scale: float,
+    key: tuple[int, int],
+    mask: tuple[int, int],
+    dtype: np.dtype[Any],
+) -> NDArray[Any]:
+    """Isometries: orthogonal matrices from the stream, and projections on columns that the mask keeps."""
+    count, rows = matrix_count(unit), unit.rows
+    kernels = np.empty((unit.groups, rows, unit.columns, *unit.spatial), dtype=dtype)
+    if not kernels.size:
+        return kernels
+    normals = _normals(key, (unit.groups, count, 1, rows, rows), dtype, 1.0)
+    kept = kept_columns(mask, (unit.groups, count - 1, 1, rows)).astype(dtype)
+    for group, drawn in enumerate(normals):
+        matrices = [orthogonal(np, matrix)[0] for matrix in drawn]
+        kernels[group] = isometry(np, matrices, kept[group], unit)
+    kernels *= dtype.type(scale)
+    return kernels
+
+
+def kept_columns(mask: tuple[int, int], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return which columns span a projection: those whose word has its top bit set."""
+    size = math.prod(shape)
+    x0, x1 = numpy_runner.words(mask, walk(sequence(size)).logical(0, size))
+    kept: NDArray[np.bool_] = ((x0 ^ x1) >> 31).reshape(shape) == 1
+    return kept
+
+
+def _normed(program: Program, unit: NormedValues, root: tuple[int, int]) -> NDArray[Any]:
+    """What the base draws under the same name, scaled."""
+    base = base_program(unit, program.geometry, name=program.name, dtype=program.dtype)
+    if base.table is None:
+        values = structured(base, root)
+    else:
+        values = np.empty(base.index.shape, dtype=base.dtype.numpy)
+        host.fill(values, index=base.index, key=threefry.named_key(root, base.name), table=base.table)
+    matrices = to_logical(np, values, program.geometry).reshape(unit.groups, unit.rows, unit.columns)
+    return scaled_to_norm(matrices, unit, program.law.scale, program.dtype.largest)
 
 
 def _normals(key: tuple[int, int], shape: tuple[int, ...], dtype: np.dtype[Any], std: float) -> NDArray[Any]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from unified_init.interop.quantiles import from_quantile
 from unified_init.spec import presets
-
-if TYPE_CHECKING:
-    from unified_init.spec.initializer import Initializer
+from unified_init.spec.distributions import TruncatedNormal, Uniform
+from unified_init.spec.initializer import Initializer
+from unified_init.spec.scales import FanInterval, FanMoments
 
 __all__ = ["CASES", "ELEMENTWISE", "ICNR", "ORTHOGONAL", "SAMPLE", "STRUCTURED", "Case"]
 
@@ -79,6 +79,8 @@ ELEMENTWISE: dict[str, Initializer] = {
     ),
     "from_quantile skewed": from_quantile(lambda p: p**2, lambda p: (1 - p) ** 2, low=0.0, high=1.0),
     "scaled": presets.he_normal() * 0.3,
+    "FanInterval": Initializer(Uniform(), FanInterval(0.0, 1.0, "fan_in")),
+    "FanMoments": Initializer(TruncatedNormal(-1.0, 3.0), FanMoments(0.5, 2.0, "fan_out")),
 }
 
 # The other presets, each with the cases on which it has a meaning.
@@ -92,6 +94,7 @@ STRUCTURED: dict[str, tuple[Initializer, tuple[Case, ...]]] = {
     "dirac grouped": (presets.dirac(2), CASES[:2]),
     "hadamard": (presets.hadamard(), CASES[:5]),
     "bilinear_upsampling": (presets.bilinear_upsampling(), CASES[:2]),
+    "fcn_upsampling": (presets.fcn_upsampling(), CASES[:2]),
     "stft": (presets.stft(), (Case((16, 1, 9), "WIO"),)),
     "hippo_legs": (presets.hippo_legs(), CASES[2:4]),
     "hippo_legt": (presets.hippo_legt() * 0.3, CASES[2:4]),
@@ -106,5 +109,9 @@ STRUCTURED: dict[str, tuple[Initializer, tuple[Case, ...]]] = {
 ORTHOGONAL: dict[str, tuple[Initializer, tuple[Case, ...]]] = {
     "orthogonal": (presets.orthogonal(1.3), CASES[:5]),
     "delta_orthogonal": (presets.delta_orthogonal(), CASES[:2]),
+    "convolutional_orthogonal": (presets.convolutional_orthogonal(), CASES[:2]),
+    "glorot_orthogonal": (presets.glorot_orthogonal(), CASES[:5]),
+    "with_norm spectral": (presets.with_norm(presets.sparse(0.35), "spectral", 0.9), CASES[:5]),
+    "with_norm frobenius": (presets.with_norm(presets.uniform(0.0, 1.0), "frobenius"), CASES[:5]),
 }
 ICNR = (presets.icnr(presets.he_normal(), 2), CASES[:2])

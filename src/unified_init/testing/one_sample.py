@@ -13,11 +13,13 @@ from unified_init.core.reprs import shown
 from unified_init.drawing.digests import values_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.law.law import Law
+from unified_init.law.unit_values import NormedValues
 from unified_init.stream.dtypes import DTYPES
 from unified_init.testing import dependence
 from unified_init.testing.findings import Finding, finding, weighed
 from unified_init.testing.goodness import MEDIAN, anderson_darling, grades, kolmogorov_smirnov
 from unified_init.testing.inversion import Inverted, mean_of
+from unified_init.testing.norms import examine_normed, matrices_of
 from unified_init.testing.populations import Population, clean, population_of
 
 if TYPE_CHECKING:
@@ -56,13 +58,16 @@ def examine(sample: Any, law: Law) -> tuple[Finding, ...]:  # noqa: ANN401  # an
     Bounds; mean, variance and kurtosis by the exact distribution of the sums; Kolmogorov-Smirnov and
     Anderson-Darling; the smallest and the largest value; distinct values; runs of values that repeat;
     correlation in the order of storage, between neighbors across axes, and the means of slices. In a
-    narrow element type the law is first made discrete, by its rounding cells.
+    narrow element type the law is first made discrete, by its rounding cells. Of matrices that were scaled to
+    a norm (``with_norm``), the norm, and what the law that was scaled says about all except the size.
 
     Args:
         sample: an array of any framework, of a real floating type (or complex, for a normal law of mean
             0), with 100 to 2**26 values. It is read as NumPy values; nothing of the framework is set.
         law: what ``Initializer.resolve`` returns for the shape; ``law.kind`` is normal,
-            truncated_normal, uniform or quantile.
+            truncated_normal, uniform or quantile, or one of these or a sparse one scaled to a norm. The
+            matrices of such a law have rows and columns, and a sample of several has the shape (groups, rows,
+            columns).
 
     Returns:
         The findings, with shares of the false-alarm rate that sum to 1. ``family_p`` judges them together.
@@ -86,6 +91,8 @@ def examine(sample: Any, law: Law) -> tuple[Finding, ...]:  # noqa: ANN401  # an
 
 def _findings(sample: Any, law: Law) -> tuple[Finding, ...]:  # noqa: ANN401  # as above
     values, law = real_values("sample", sample, law)
+    if isinstance(law.unit, NormedValues):
+        return examine_normed(matrices_of(values, law.unit), law, law.unit, examine)
     population = population_of(law, values.dtype.name)
     if population.discrete and population.weights.max() == 1.0:
         msg = (
@@ -124,6 +131,8 @@ def _check_law(law: object) -> None:
     if not isinstance(law, Law):
         msg = f"`law` must be a Law, as spec.resolve(shape, layout=...) returns it, got {shown(law)}."
         raise ArgumentTypeError(msg)
+    if isinstance(law.unit, NormedValues):
+        return
     if not law.independent:
         msg = (
             f"`law` must be of independent draws, got one of kind {shown(law.kind)}: compare such a tensor "

@@ -16,34 +16,41 @@ from unified_init.spec.distributions.elementwise import (
     TruncatedNormal,
     Uniform,
 )
+from unified_init.spec.distributions.fourier import WINDOW_NAMES, Stft
 from unified_init.spec.distributions.named import Formula, Transform
+from unified_init.spec.distributions.normed import NORMS, Normed
 from unified_init.spec.distributions.structured import (
     BilinearUpsampling,
     Constant,
+    ConvolutionalOrthogonal,
     DeltaOrthogonal,
     Dirac,
+    FcnUpsampling,
     Hadamard,
     Identity,
     Orthogonal,
     Sparse,
-    Stft,
-    Structured,
 )
 
 __all__ = [
     "AT_2_SIGMA",
+    "NORMS",
     "STD_TRUNCATED_AT_2",
     "STD_UNIT_UNIFORM",
+    "WINDOW_NAMES",
     "BilinearUpsampling",
     "Constant",
+    "ConvolutionalOrthogonal",
     "DeltaOrthogonal",
     "Dirac",
     "Distribution",
     "Elementwise",
+    "FcnUpsampling",
     "Formula",
     "Hadamard",
     "Identity",
     "Normal",
+    "Normed",
     "Orthogonal",
     "Quantile",
     "Sparse",
@@ -54,4 +61,18 @@ __all__ = [
     "Uniform",
 ]
 
-Distribution = Elementwise | Structured
+Structured = (
+    Constant
+    | Orthogonal
+    | DeltaOrthogonal
+    | ConvolutionalOrthogonal
+    | Identity
+    | Dirac
+    | Sparse
+    | Hadamard
+    | BilinearUpsampling
+    | FcnUpsampling
+    | Stft
+    | Formula
+)
+Distribution = Elementwise | Structured | Normed

@@ -11,19 +11,19 @@ from unified_init.core.peers import attribute
 from unified_init.core.public import public
 from unified_init.core.reprs import call_repr, shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.spec.distributions.named import Formula
 
 __all__ = [
     "BilinearUpsampling",
     "Constant",
+    "ConvolutionalOrthogonal",
     "DeltaOrthogonal",
     "Dirac",
+    "FcnUpsampling",
     "Hadamard",
     "Identity",
     "Orthogonal",
     "Sparse",
-    "Stft",
-    "Structured",
+    "nested",
 ]
 
 MOST_ENTRIES = 1 << 31
@@ -56,7 +56,7 @@ class Constant:
     def __post_init__(self) -> None:
         """Convert nested sequences and arrays to nested tuples of floats."""
         try:
-            object.__setattr__(self, "value", _nested(self.value))
+            object.__setattr__(self, "value", nested(self.value))
             _rectangular(self.value)
         except RecursionError:  # it may hold itself
             msg = "`value` is nested too deeply to be an array."
@@ -80,6 +80,17 @@ class DeltaOrthogonal:
     """A convolution kernel that is zero except for an orthogonal matrix at its center position.
 
     Made by ``ui.delta_orthogonal()``, which has the formula and the source.
+    """
+
+    __repr__ = call_repr
+
+
+@public
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class ConvolutionalOrthogonal:
+    """A convolution kernel that keeps the norm of its input, at every kernel position.
+
+    Made by ``ui.convolutional_orthogonal()``, which has the formula and the source.
     """
 
     __repr__ = call_repr
@@ -169,7 +180,7 @@ class Hadamard:
 @public
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class BilinearUpsampling:
-    """The kernel of a transposed convolution that interpolates each channel linearly.
+    """The kernel of a transposed convolution that interpolates each channel linearly, as Caffe first had it.
 
     Made by ``ui.bilinear_upsampling()``, which has the formula and the source.
     """
@@ -179,74 +190,29 @@ class BilinearUpsampling:
 
 @public
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
-class Stft:
-    """Windowed Fourier kernels of shape (window length, 1, frequencies).
+class FcnUpsampling:
+    """The kernel of a transposed convolution that interpolates each channel linearly, symmetrically.
 
-    Made by ``ui.stft()``, which has the formula.
-
-    Args:
-        side: "real" (the default) or "imag".
-        window: "hann" (the default), "hamming", "blackman" or "boxcar"; None for no window.
-        scaling: "density" (the default) or "spectrum"; None for no normalization.
-        periodic: whether the window is periodic; symmetric by default.
-
-    Raises:
-        ArgumentTypeError: ``periodic`` is not a bool.
-        ArgumentValueError: a choice that is not listed.
-
-    Example:
-        >>> import unified_init as ui
-        >>> ui.Stft("imag", window=None) == ui.stft("imag", None).distribution
-        True
+    Made by ``ui.fcn_upsampling()``, which has the formula and the source.
     """
 
-    side: str = "real"
-    window: str | None = "hann"
-    scaling: str | None = "density"
-    periodic: bool = False
     __repr__ = call_repr
 
-    def __post_init__(self) -> None:
-        """Check the choices."""
-        for field, words in (
-            ("side", ("real", "imag")),
-            ("window", ("hann", "hamming", "blackman", "boxcar")),
-            ("scaling", ("density", "spectrum")),
-        ):
-            word = getattr(self, field)
-            if word is not None or field == "side":
-                object.__setattr__(self, field, checks.choice(field, word, words))
-        checks.switch("periodic", self.periodic)
 
-
-Structured = (
-    Constant
-    | Orthogonal
-    | DeltaOrthogonal
-    | Identity
-    | Dirac
-    | Sparse
-    | Hadamard
-    | BilinearUpsampling
-    | Stft
-    | Formula
-)
-
-
-def _nested(value: object) -> float | tuple[object, ...]:
+def nested(value: object, name: str = "value") -> float | tuple[object, ...]:
     """Return a number as a float; an array, or sequences inside each other, as nested tuples of floats."""
     if type(value) in {int, float}:  # first, and without `_listed`, which torch.compile does not follow
-        return checks.finite("value", value)
-    listed = value if type(value) in {tuple, list} else _listed(value)
+        return checks.finite(name, value)
+    listed = value if type(value) in {tuple, list} else _listed(value, name)
     if isinstance(listed, (tuple, list)):
-        return tuple(_nested(entry) for entry in listed)
+        return tuple(nested(entry, name) for entry in listed)
     if not isinstance(listed, numbers.Real) or isinstance(listed, bool):
-        msg = f"`value` must be a real number or an array of real numbers, got {shown(value)}."
+        msg = f"`{name}` must be a real number or an array of real numbers, got {shown(value)}."
         raise ArgumentTypeError(msg)
-    return checks.finite("value", listed)
+    return checks.finite(name, listed)
 
 
-def _listed(value: object) -> object:
+def _listed(value: object, name: str) -> object:
     """Return the entries of an array or a sequence as a list; a single value as it is."""
     tolist = None if isinstance(value, memoryview) else attribute(value, "tolist")
     try:
@@ -258,9 +224,9 @@ def _listed(value: object) -> object:
     except RecursionError:
         raise
     except Exception as error:  # of the class of the array
-        msg = f"`value` must be an array whose values are known, got {shown(value)}."
+        msg = f"`{name}` must be an array whose values are known, got {shown(value)}."
         raise ArgumentTypeError(msg) from error
-    msg = f"`value` must have at most 2**31 entries along an axis, got {len(entries)}."
+    msg = f"`{name}` must have at most 2**31 entries along an axis, got {len(entries)}."
     raise ArgumentValueError(msg)
 
 

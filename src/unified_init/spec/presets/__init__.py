@@ -8,6 +8,11 @@ other, ``sequence`` those of state-space and sequence models, ``constants`` thos
 from __future__ import annotations
 
 from unified_init.spec.presets.constants import constant, ones, zeros
+from unified_init.spec.presets.convolutional import (
+    bilinear_upsampling,
+    convolutional_orthogonal,
+    fcn_upsampling,
+)
 from unified_init.spec.presets.elementwise import normal, trunc_normal, truncated_normal, uniform
 from unified_init.spec.presets.fan_scaled import (
     glorot_normal,
@@ -24,6 +29,7 @@ from unified_init.spec.presets.fan_scaled import (
     xavier_normal,
     xavier_uniform,
 )
+from unified_init.spec.presets.scaled import glorot_orthogonal, with_norm
 from unified_init.spec.presets.sequence import (
     hippo_b,
     hippo_legs,
@@ -41,7 +47,6 @@ from unified_init.spec.presets.sequence import (
     s4d_real,
 )
 from unified_init.spec.presets.structured import (
-    bilinear_upsampling,
     delta_orthogonal,
     dirac,
     hadamard,
@@ -55,9 +60,12 @@ from unified_init.spec.presets.structured import (
 __all__ = [
     "bilinear_upsampling",
     "constant",
+    "convolutional_orthogonal",
     "delta_orthogonal",
     "dirac",
+    "fcn_upsampling",
     "glorot_normal",
+    "glorot_orthogonal",
     "glorot_uniform",
     "hadamard",
     "he_normal",
@@ -93,6 +101,7 @@ __all__ = [
     "uniform",
     "uniform_unit_scaling",
     "variance_scaling",
+    "with_norm",
     "xavier_normal",
     "xavier_uniform",
     "zeros",

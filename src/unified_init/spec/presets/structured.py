@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING, cast
 
 from unified_init.core import checks
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError
 from unified_init.spec.distributions import (
-    BilinearUpsampling,
     DeltaOrthogonal,
     Dirac,
     Hadamard,
@@ -20,8 +20,10 @@ from unified_init.spec.distributions import (
 from unified_init.spec.initializer import Initializer
 from unified_init.spec.scales import Fixed, Gain
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 __all__ = [
-    "bilinear_upsampling",
     "delta_orthogonal",
     "dirac",
     "hadamard",
@@ -212,32 +214,9 @@ def hadamard() -> Initializer:
     return Initializer(Hadamard(), Gain())
 
 
-def bilinear_upsampling() -> Initializer:
-    """Fill with the kernel of a transposed convolution that interpolates each channel linearly.
-
-    W[c, c, y, x] = (1 - abs(y / f - m)) (1 - abs(x / f - m)), f = ceil(k / 2), m = (2f - 1 - f % 2) / 2f
-
-    Returns:
-        The spec; it needs a layout with spatial axes, and no seed.
-
-    Example:
-        >>> import unified_init as ui
-        >>> ui.bilinear_upsampling().resolve((3, 3, 4, 4), layout="IOHW").high
-        1.0
-
-    Reference:
-        Long, Shelhamer, Darrell, "Fully Convolutional Networks for Semantic Segmentation", 2015.
-
-    Differs from:
-        PyTorch, Keras and JAX have none. MXNet and Paddle ``Bilinear`` repeat one kernel over all
-        pairs of channels; here different channels do not mix.
-    """
-    return Initializer(BilinearUpsampling(), Gain())
-
-
 def stft(
     side: str = "real",
-    window: str | None = "hann",
+    window: str | Sequence[float] | None = "hann",
     scaling: str | None = "density",
     periodic: bool = False,  # noqa: FBT001, FBT002  # Keras' order
 ) -> Initializer:
@@ -247,7 +226,11 @@ def stft(
 
     Args:
         side: "real" or "imag".
-        window: "hann", "hamming", "blackman", "boxcar", or None for no window.
+        window: a window that SciPy has under a name alone, or an alias of it: "hann", "hamming", "blackman",
+            "boxcar", "barthann", "bartlett", "blackmanharris", "bohman", "cosine", "exponential", "flattop",
+            "lanczos", "nuttall", "parzen", "taylor", "triang" or "tukey"; the window's values, an array or
+            sequence of as many numbers as the shape has window length, such as
+            ``scipy.signal.windows.kaiser(64, 8.0)``; None for no window.
         scaling: "density", "spectrum", or None for no normalization.
         periodic: whether the window is periodic; symmetric by default.
 
@@ -255,8 +238,8 @@ def stft(
         The spec, for shapes (window length, 1, frequencies); it needs no seed.
 
     Raises:
-        ArgumentValueError: a choice that is not listed.
-        ArgumentTypeError: ``periodic`` is not a bool.
+        ArgumentValueError: a choice that is not listed, or a window of more than one axis.
+        ArgumentTypeError: ``periodic`` is not a bool, or ``window`` neither a name nor numbers.
 
     Example:
         >>> import unified_init as ui
@@ -264,9 +247,10 @@ def stft(
         False
 
     Differs from:
-        Keras ``STFT``: equal. PyTorch and JAX have none.
+        Keras ``STFT``: equal, computed in float64 and rounded once. It takes the same windows, and windows
+        whose names need numbers as their values. PyTorch and JAX have none.
     """
-    return Initializer(Stft(side, window, scaling, periodic), Gain())
+    return Initializer(Stft(side, cast("str", window), scaling, periodic), Gain())  # checked there
 
 
 def icnr(base: Initializer, factor: int) -> Initializer:
