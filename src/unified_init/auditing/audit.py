@@ -35,6 +35,7 @@ from unified_init.inventory.quantized import quantized_reasons
 from unified_init.models.names import without_prefixes
 from unified_init.models.packed import packed_left
 from unified_init.models.reading import described, edited
+from unified_init.recipes.block_counts import block_notes
 from unified_init.recipes.recipe import Recipe
 from unified_init.stream.dtypes import name_of
 from unified_init.testing.findings import least_p, verdict
@@ -127,7 +128,7 @@ def audit(
     deciding = deciding_rules(inventory, recipe)
     unused = unused_rules(inventory, recipe, deciding)
     expectations = tuple(expectations_of(inventory, recipe, deciding))
-    context = context_of(inventory, expectations)
+    context = context_of(inventory, expectations, recipe)
     rows: list[AuditRow] = []
     quantized = quantized_reasons(inventory.records, inventory.left)
     unique: dict[int, NDArray[Any]] = {}  # by row, the values that no other tensor should hold
@@ -155,7 +156,8 @@ def audit(
         rows.append(row)
     mark_duplicates(rows, unique, expectations)
     rows = [*_with_broken_ties(walker, model, rows), *_packed_rows(walker, model, inventory)]
-    return Audit(recipe.name, inventory.framework, rate, tuple(rows), unused)
+    notes = tuple(block_notes(recipe, inventory))
+    return Audit(recipe.name, inventory.framework, rate, tuple(rows), unused, notes)
 
 
 def _with_broken_ties(walker: Walker, model: Any, rows: Sequence[AuditRow]) -> Iterator[AuditRow]:

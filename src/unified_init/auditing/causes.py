@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from unified_init.errors import UnifiedInitError
 from unified_init.recipes.assignment import assign, law_with_fans
+from unified_init.recipes.block_counts import block_counts
 from unified_init.recipes.defaults.equinox import equinox_default
 from unified_init.recipes.defaults.flax import flax_linen_default, flax_nnx_default
 from unified_init.recipes.defaults.haiku import haiku_default
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from unified_init.inventory.records import Record
     from unified_init.law.law import Fans, Law
     from unified_init.recipes.assignment import Piece
+    from unified_init.recipes.block_counts import BlockCount
+    from unified_init.recipes.recipe import Recipe
     from unified_init.spec.initializer import Initializer
     from unified_init.testing.findings import Finding
 
@@ -49,6 +52,7 @@ ERRORS = 4.0  # standard errors within which a cause explains a std
 ROUNDING = 5e-4
 SAME = 1e-6
 FAR = 5.0  # standard errors
+DEPTH_POWERS = (0.5, 1.0, 0.25)  # of the number of blocks, by which recipes divide a std
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,9 +62,10 @@ class Context:
     blocks: int
     framework: str
     others: Mapping[float, str]
+    counts: tuple[BlockCount, ...] = ()
 
 
-def context_of(inventory: Inventory, expectations: Sequence[Expectation]) -> Context:
+def context_of(inventory: Inventory, expectations: Sequence[Expectation], recipe: Recipe) -> Context:
     """Return the context of a model's parameters and of what a recipe expects of them."""
     others = {
         expectation.piece.law.std: f"rule {expectation.rule}, which gives {expectation.path!r} its std"
@@ -68,7 +73,7 @@ def context_of(inventory: Inventory, expectations: Sequence[Expectation]) -> Con
         if expectation.piece is not None and expectation.piece.law.random
     }
     blocks = 1 + max((record.block for record in inventory if record.block is not None), default=-1)
-    return Context(blocks, inventory.framework, others)
+    return Context(blocks, inventory.framework, others, tuple(block_counts(recipe, inventory)))
 
 
 def causes_of(expectation: Expectation, observed: Observed, law: Law, context: Context) -> Iterator[str]:
@@ -114,6 +119,12 @@ def _hypotheses(record: Record, piece: Piece, context: Context) -> Iterator[tupl
     if blocks:
         yield std * math.sqrt(2 * blocks), f"that without the depth factor 1/sqrt(2 * {blocks})"
         yield std / math.sqrt(2 * blocks), f"that with a depth factor 1/sqrt(2 * {blocks})"
+    for count in context.counts if record.block is not None else ():
+        for power in DEPTH_POWERS:
+            cause = (
+                f"that of a recipe for {count.counted} blocks, as the model has; this is for {count.expected}"
+            )
+            yield std * (count.expected / count.counted) ** power, cause
     if record.block is not None:
         layer = record.block + 1
         yield std / math.sqrt(layer), f"that divided by sqrt({layer}), the number of the layer"
