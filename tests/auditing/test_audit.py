@@ -110,6 +110,36 @@ def test_low_precision_draws_are_named() -> None:
     assert ui.audit(layer, recipe(ui.lecun_normal())).ok
 
 
+@pytest.mark.parametrize(("dtype", "size"), [("bfloat16", (500, 300)), ("float16", (3000, 2000))])
+def test_an_end_that_a_narrow_sampler_never_reaches_is_named(dtype: str, size: tuple[int, int]) -> None:
+    """PyTorch's own default in a narrow type: its uniform_ takes steps from the low end, without the high one."""
+    import torch
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        layer = linear(*size, dtype=getattr(torch, dtype))
+    audit = ui.audit(layer, ui.recipes.torch_default())
+    assert audit["weight"].verdict == "faulty"
+    assert f"is never reached: drawn in {dtype} itself" in notes(audit, "weight")
+    ui.apply(layer, ui.recipes.torch_default(), seed=0)
+    assert ui.audit(layer, ui.recipes.torch_default()).ok
+
+
+@pytest.mark.parametrize("factor", [0.995, 1.5])
+def test_another_interval_is_not_taken_for_a_narrow_sampler(factor: float) -> None:
+    """Of values that are rounded from float32, neither the ends nor the mean blame the type."""
+    import torch
+
+    layer = linear(500, 300, dtype=torch.bfloat16)
+    law = ui.uniform(-0.05, 0.05)
+    ui.apply(layer, recipe(law * factor), seed=0)
+    audit = ui.audit(layer, recipe(law))
+    assert audit["weight"].verdict == "differs"
+    assert "itself" not in notes(audit, "weight")
+    ui.apply(layer, recipe(ui.uniform(-0.03, 0.07)), seed=0)
+    assert "itself" not in notes(ui.audit(layer, recipe(law)), "weight")
+
+
 def test_fans_of_a_depthwise_kernel_are_named() -> None:
     """Keras' depthwise fans give 1/8 of the std at 64 channels: faithful by name, a fault by the true fans."""
     import torch

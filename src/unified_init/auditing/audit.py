@@ -242,7 +242,7 @@ def _tested(
     except UnifiedInitError as error:
         return _row(expectation, "unexamined", observed, notes=(str(error),))
     failed = verdict(findings, rate)
-    low_precision = tuple(low_precision_notes(findings, failed, dtype))
+    low_precision = tuple(low_precision_notes(failed, law, dtype))
     notes = [*padding, *faithful_note(expectation), *low_precision]
     if failed:
         count, far = far_values(measured.reals, law, expectation.zero_row)

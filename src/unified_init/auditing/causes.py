@@ -52,6 +52,7 @@ ERRORS = 4.0  # standard errors within which a cause explains a std
 ROUNDING = 5e-4
 SAME = 1e-6
 FAR = 5.0  # standard errors
+NEAR_STEPS = 4.0  # steps of a narrow type, in standard deviations, by which a mean drawn in it may be off
 DEPTH_POWERS = (0.5, 1.0, 0.25)  # of the number of blocks, by which recipes divide a std
 
 
@@ -245,15 +246,28 @@ def faithful_note(expectation: Expectation) -> Iterator[str]:
     )
 
 
-def low_precision_notes(findings: Sequence[Finding], failed: Sequence[Finding], dtype: str) -> Iterator[str]:
-    """Yield notes if values were drawn in a narrow type: few distinct ones, and a mean that is off."""
+def low_precision_notes(failed: Sequence[Finding], law: Law, dtype: str) -> Iterator[str]:
+    """Yield notes if values were drawn in a narrow type: few distinct ones, a mean or an end that is off.
+
+    A uniform sampler takes steps of 2**-8 of the interval in bfloat16, from its low end on: it never reaches
+    the high one, and its mean is half a step too low.
+    """
     if dtype not in DTYPES or not DTYPES[dtype].narrow:
         return
-    for finding in findings:
-        if finding in failed and finding.name == "distinct values":
+    step = 2.0 ** -(DTYPES[dtype].mantissa + 1)
+    is_low_end_there = law.kind == "uniform" and all(finding.name != "smallest value" for finding in failed)
+    for finding in failed:
+        distance = abs(finding.observed - finding.expected)
+        if finding.name == "distinct values":
             yield (
                 f"{finding.observed:.0f} distinct values, where {dtype} rounded from float32 has about "
                 f"{finding.expected:.0f}: drawn in {dtype} itself"
             )
-        if finding in failed and finding.name == "mean":
+        if finding.name == "mean" and distance < NEAR_STEPS * step * law.std:
             yield f"the mean is {finding.z:+.1f} standard errors off, as draws in {dtype} itself are"
+        is_a_step = is_low_end_there and distance <= step * (law.high - law.low)
+        if finding.name == "largest value" and is_a_step:
+            yield (
+                f"the largest value is {finding.observed:.6g}, and the end {finding.expected:.6g} is never "
+                f"reached: drawn in {dtype} itself, as PyTorch's uniform_ does, and not rounded from float32"
+            )
