@@ -141,9 +141,13 @@ def test_other_fixtures_may_use_the_mode(pytester: pytest.Pytester, run: Run) ->
     [
         ("torch", '*--ui-backends: torch is not installed; pip install "unified-init[[]torch]"*'),
         ("numpy,cupy", "*--ui-backends must be of numpy,torch,tensorflow,jax, got 'cupy'*"),
+        (
+            "pytorch",
+            "*--ui-backends must be of numpy,torch,tensorflow,jax, got 'pytorch'; did you mean 'torch'[?]",
+        ),
         ("", "*--ui-backends must be of numpy,torch,tensorflow,jax, got ''*"),
     ],
-    ids=["missing", "unknown", "empty"],
+    ids=["missing", "unknown", "near", "empty"],
 )
 def test_a_backend_that_is_chosen_and_missing_fails_the_run(
     option: str, words: str, pytester: pytest.Pytester, run: Run
