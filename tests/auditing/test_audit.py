@@ -149,11 +149,13 @@ def test_fans_of_a_depthwise_kernel_are_named() -> None:
     layer, _ = ui.apply(layer, keras, seed=0)
     faithful = ui.audit(layer, keras)
     assert faithful.ok
-    assert "std is 0.125 of what the group-correct fans give" in notes(faithful, "weight")
+    assert "With the group-correct fans (fan_in 25, fan_out 25) it would be 8x as large" in notes(
+        faithful, "weight"
+    )
     corrected = ui.audit(layer, recipe(ui.he_normal()))
     assert corrected["weight"].verdict == "differs"
     assert corrected["weight"].ratio == pytest.approx(0.125, rel=0.1)
-    assert "that of Keras' fans (fan_in 1600, fan_out 25)" in notes(corrected, "weight")
+    assert "computed with Keras' fans (fan_in 1600, fan_out 25)" in notes(corrected, "weight")
 
 
 def test_a_fused_attention_matrix_is_named() -> None:
@@ -162,7 +164,7 @@ def test_a_fused_attention_matrix_is_named() -> None:
 
     torch.manual_seed(0)
     layer = torch.nn.MultiheadAttention(64, 4)
-    assert "std is 0.707 of what the true fans give" in notes(
+    assert "With the true fans (fan_in 64, fan_out 64) it would be 1.41x as large" in notes(
         ui.audit(layer, ui.recipes.torch_default()), "in_proj_weight/q"
     )
     audit = ui.audit(layer, ui.recipes.torch_default_corrected())
@@ -192,7 +194,7 @@ def test_a_projection_without_the_depth_factor_is_named() -> None:
     assert len(audit.failed) == 6
     for row in audit.failed:
         assert row.path.endswith("c_proj.weight")
-        assert "without the depth factor 1/sqrt(2 * 3)" in row.notes[0]
+        assert "the depth factor 1/sqrt(2 * 3) is missing" in row.notes[0]
     assert audit["transformer.wte.weight"].ties == ("lm_head.weight",)
     assert "- transformer.wte.weight: the same memory as lm_head.weight" in str(audit)
 
@@ -201,15 +203,19 @@ def test_a_projection_without_the_depth_factor_is_named() -> None:
     ("made", "expected", "cause"),
     [
         (ui.lecun_normal(), ui.he_normal(), "LeCun's, with the true fans"),
-        (by_fan("fan_out"), by_fan("fan_in"), "that of fan_out of the true fans"),
-        (ui.uniform(-0.02, 0.02), ui.normal(0.0, 0.02), "a std was taken for a half-width"),
-        (ui.normal(0.0, 0.02), ui.normal(0.0, 0.02**0.5), "a variance was taken for a std"),
-        (ui.truncated_normal(0.0, 0.02), ui.normal(0.0, 0.02), "without the correction for truncation"),
-        (ui.normal(0.0, 0.777), ui.normal(0.0, 0.02), "std 0.7"),
+        (by_fan("fan_out"), by_fan("fan_in"), "computed with fan_out and the true fans"),
+        (ui.uniform(-0.02, 0.02), ui.normal(0.0, 0.02), "the std was taken as the bound"),
+        (ui.normal(0.0, 0.02), ui.normal(0.0, 0.02**0.5), "the variance was taken as the std"),
+        (
+            ui.truncated_normal(0.0, 0.02),
+            ui.normal(0.0, 0.02),
+            "the correction for truncation at 2 sigma is missing",
+        ),
+        (ui.normal(0.0, 0.777), ui.normal(0.0, 0.02), "the std is 0.7"),
         (
             ui.uniform(-0.1, 0.1),
             ui.normal(0.0, 0.02),
-            "that of PyTorch's own default for this layer (fan_in 100, fan_out 400)",
+            "PyTorch's own default for this layer (fan_in 100, fan_out 400)",
         ),
         (
             ui.uniform(-(3**0.5), 3**0.5),
@@ -414,7 +420,7 @@ def test_constants_are_compared_exactly() -> None:
     norm.num_batches_tracked.fill_(3)
     audit = ui.audit(norm, ui.recipes.torch_default())
     assert {row.path for row in audit.failed} == {"weight", "num_batches_tracked"}
-    assert notes(audit, "weight").startswith("1 of 8 values are not those of the law: at (5,)")
+    assert notes(audit, "weight").startswith("1 of 8 values differ from the law: the first is")
 
 
 def test_orthogonal_matrices_are_multiplied_out() -> None:
@@ -688,7 +694,7 @@ def test_an_outlier_is_named_before_the_moments_that_it_moves() -> None:
         .startswith("2 of 700,000 values are outliers: -2 at (601, 7)")
     )
     layer.weight.data *= 1.1
-    assert ui.audit(layer, mine)["weight"].notes[0].startswith("std 0.022")
+    assert ui.audit(layer, mine)["weight"].notes[0].startswith("the std is 0.022")
 
 
 def test_outliers_are_counted_beside_the_padding() -> None:
@@ -720,7 +726,7 @@ def test_complex_values_are_audited_by_their_parts() -> None:
     layer.weight.data *= math.sqrt(2.0)
     audit = ui.audit(layer, mine)
     assert audit["weight"].verdict == "differs"
-    assert "std 0.5" in notes(audit, "weight")
+    assert "the std is 0.5" in notes(audit, "weight")
     layer, _ = ui.apply(layer, mine, seed=0)
     layer.weight.data.imag.zero_()
     assert not ui.audit(layer, mine).ok
@@ -842,7 +848,7 @@ def test_laws_without_known_fans_have_causes_too() -> None:
     ):
         audit = ui.audit(table, expected)
         assert audit["weight"].verdict == "differs"
-        assert "std 0.5" in notes(audit, "weight") or "std 0.49" in notes(audit, "weight")
+        assert "the std is 0.5" in notes(audit, "weight") or "the std is 0.49" in notes(audit, "weight")
     given = recipe(ui.he_normal(), fans=(10.0, 10.0))
     table, _ = ui.apply(table, given, seed=0)
     assert ui.audit(table, given)["weight"].notes == ()
@@ -889,7 +895,7 @@ def test_a_keras_model_follows_keras_defaults() -> None:
     audit = ui.audit(model, ui.recipes.keras_default())
     assert audit.ok, str(audit)
     (depthwise,) = [row for row in audit if row.kind == "conv" and row.fan_in == 144 and row.fan_out == 9]
-    assert any("of what the group-correct fans give" in note for note in depthwise.notes)
+    assert any("With the group-correct fans" in note for note in depthwise.notes)
 
 
 def test_a_table_of_padding_alone_is_right() -> None:

@@ -149,9 +149,9 @@ def test_the_gain_of_a_law_that_falls_with_the_fan_is_over_the_fan_itself() -> N
     ("spec", "shape", "layout", "framework", "text"),
     [
         (ui.orthogonal(2.0), (8, 3, 3, 3), "OIHW", "keras",
-         "Orthogonal takes the last axis alone for the outputs"),
-        (ui.orthogonal(), (3, 3, 4, 8), "HWIO", "torch", "orthogonal_ takes axis 0 alone for the rows"),
-        (ui.orthogonal(), (3, 4, 8), "BIO", "jax", "orthogonal takes one axis alone for the outputs"),
+         "Orthogonal takes only the last axis for the outputs"),
+        (ui.orthogonal(), (3, 3, 4, 8), "HWIO", "torch", "orthogonal_ takes only axis 0 for the rows"),
+        (ui.orthogonal(), (3, 4, 8), "BIO", "jax", "orthogonal takes only one axis for the outputs"),
         (ui.orthogonal(), (4, 8), None, "numpy", "numpy.random.Generator has no orthogonal"),
         (ui.identity(2.0), (4, 8), None, "torch", "eye_ fills one matrix, without a gain"),
         (ui.identity(), (2, 4, 8), "BOI", "keras", "Identity fills one matrix"),

@@ -354,7 +354,7 @@ def test_a_file_that_holds_no_digests_is_named(
     golden.write_text(text, encoding="utf-8")
     result = run(*options)
     result.assert_outcomes(failed=3)
-    result.stdout.fnmatch_lines(["test_golden.golden.json is no file of golden digests: *"])
+    result.stdout.fnmatch_lines(["test_golden.golden.json is not a file of golden digests: *"])
     assert golden.read_text(encoding="utf-8") == text
 
 
@@ -390,7 +390,7 @@ def test_a_broken_file_that_no_test_compared_is_named_at_the_end(
     result = run(*options, "-k", "test_kernel")
     assert result.ret == status
     result.stdout.fnmatch_lines(
-        ["golden digests in error: *: test_golden.golden.json is no file of golden digests: *"]
+        ["golden digests in error: *: test_golden.golden.json is not a file of golden digests: *"]
     )
 
 

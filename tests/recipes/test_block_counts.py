@@ -154,7 +154,7 @@ def test_a_report_and_an_audit_say_it() -> None:
     ui.apply(model, ui.recipes.gpt2(2), seed=0)
     assert not ui.audit(model, ui.recipes.gpt2(2)).notes
     (cause,) = ui.audit(model, ui.recipes.gpt2(12))["h.0.mlp.c_proj.weight"].notes
-    assert cause.endswith(": that of a recipe for 2 blocks, as the model has; this is for 12")
+    assert cause.endswith(". Likely cause: the recipe is for 12 blocks, the values for 2, as the model has")
 
 
 def test_the_numbers_are_read_back_and_checked() -> None:

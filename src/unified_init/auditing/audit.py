@@ -119,7 +119,7 @@ def audit(
         raise ArgumentTypeError(msg)
     rate = checks.number("alpha", alpha)
     if not 0.0 < rate < 1.0:
-        msg = f"`alpha` must lie between 0 and 1, got {shown(rate)}."
+        msg = f"`alpha` must be between 0 and 1, got {shown(rate)}."
         raise ArgumentValueError(msg)
     walker = walker_of(model)
     own = walker.inspect(model)
@@ -253,7 +253,7 @@ def _tested(
         notes += clamped_note(measured.reals, law, context.framework) if is_few else ()
     if failed and not notes:
         notes = [
-            f"{finding.name}: {finding.observed:.6g} where {finding.expected:.6g} is due"
+            f"{finding.name}: {finding.observed:.6g}, expected {finding.expected:.6g}"
             for finding in failed[:2]
         ]
     constant = observed.std == 0.0 and observed.size > 1

@@ -107,8 +107,8 @@ def causes_of(expectation: Expectation, observed: Observed, law: Law, context: C
             ),
             None,
         )
-        text = f"std {observed.std:.4g} is {ratio:.3g} of the {expected:.4g} of the law"
-        yield f"{text}: {cause}" if cause else text
+        text = f"the std is {observed.std:.4g}, expected {expected:.4g} ({ratio:.3g}x)"
+        yield f"{text}. Likely cause: {cause}" if cause else text
     yield from _shape(piece, observed)
 
 
@@ -118,25 +118,28 @@ def _hypotheses(record: Record, piece: Piece, context: Context) -> Iterator[tupl
     yield from _default_hypotheses(record, piece, context.framework)
     yield from _fan_hypotheses(record, piece, context.framework)
     if blocks:
-        yield std * math.sqrt(2 * blocks), f"that without the depth factor 1/sqrt(2 * {blocks})"
-        yield std / math.sqrt(2 * blocks), f"that with a depth factor 1/sqrt(2 * {blocks})"
+        yield std * math.sqrt(2 * blocks), f"the depth factor 1/sqrt(2 * {blocks}) is missing"
+        yield (
+            std / math.sqrt(2 * blocks),
+            f"a depth factor 1/sqrt(2 * {blocks}), which the recipe does not have",
+        )
     for count in context.counts if record.block is not None else ():
         for power in DEPTH_POWERS:
             cause = (
-                f"that of a recipe for {count.counted} blocks, as the model has; this is for {count.expected}"
+                f"the recipe is for {count.expected} blocks, the values for {count.counted}, as the model has"
             )
             yield std * (count.expected / count.counted) ** power, cause
     if record.block is not None:
         layer = record.block + 1
-        yield std / math.sqrt(layer), f"that divided by sqrt({layer}), the number of the layer"
-        yield std / math.sqrt(2 * layer), f"that divided by sqrt(2 * {layer}), the number of the layer"
+        yield std / math.sqrt(layer), f"divided by sqrt({layer}), the number of the layer"
+        yield std / math.sqrt(2 * layer), f"divided by sqrt(2 * {layer}), the number of the layer"
     for other_std, source in others.items():
-        yield other_std, f"that of {source}"
-    yield std * STD_TRUNCATED_AT_2, "that without the correction for truncation at 2 sigma"
-    yield std / STD_TRUNCATED_AT_2, "that with a correction for truncation which the law does not have"
-    yield std / math.sqrt(3), "a std was taken for a half-width"
-    yield std * math.sqrt(3), "a half-width was taken for a std"
-    yield std**2, "a variance was taken for a std"
+        yield other_std, f"the std of {source}"
+    yield std * STD_TRUNCATED_AT_2, "the correction for truncation at 2 sigma is missing"
+    yield std / STD_TRUNCATED_AT_2, "a correction for truncation, which the law does not have"
+    yield std / math.sqrt(3), "the std was taken as the bound"
+    yield std * math.sqrt(3), "the bound was taken as the std"
+    yield std**2, "the variance was taken as the std"
     yield math.sqrt(std), "the square root of the std"
 
 
@@ -150,7 +153,7 @@ def _default_hypotheses(record: Record, piece: Piece, framework: str) -> Iterato
     for other in assignment.pieces if assignment else ():
         if other.label == piece.label:
             fans = f"fan_in {_number(other.law.fan_in)}, fan_out {_number(other.law.fan_out)}"
-            yield other.law.std, f"that of {owner}'s own default for this layer ({fans})"
+            yield other.law.std, f"{owner}'s own default for this layer ({fans})"
 
 
 def _fan_hypotheses(record: Record, piece: Piece, framework: str) -> Iterator[tuple[float, str]]:
@@ -169,14 +172,16 @@ def _fan_hypotheses(record: Record, piece: Piece, framework: str) -> Iterator[tu
         tables.append(((fan_in * record.groups, fan_out * record.groups), "the fans of all groups together"))
     if piece.spec.needs:
         for fans, description in tables:
-            yield from _std_with_fans(record, piece, piece.spec, fans, f"that of {description}")
+            yield from _std_with_fans(record, piece, piece.spec, fans, f"computed with {description}")
     yield from _framework_hypotheses(tables)
     if isinstance(piece.spec.scale, (VarianceScaling, InverseFan)):
         for mode in FAN_MODES:
             scale = dataclasses.replace(piece.spec.scale, mode=mode)
             spec = dataclasses.replace(piece.spec, scale=scale)
             for fans, description in tables:
-                yield from _std_with_fans(record, piece, spec, fans, f"that of {mode} of {description}")
+                yield from _std_with_fans(
+                    record, piece, spec, fans, f"computed with {mode} and {description}"
+                )
 
 
 def _framework_hypotheses(tables: Sequence[tuple[Fans, str]]) -> Iterator[tuple[float, str]]:
@@ -241,8 +246,8 @@ def faithful_note(expectation: Expectation) -> Iterator[str]:
     rule_fans = f"fan_in {_number(piece.law.fan_in)}, fan_out {_number(piece.law.fan_out)}"
     ratio = piece.law.std / true_fans_std[0]
     yield (
-        f"as its rule says, the std is {ratio:.3g} of what the {fans_word} fans give:{true_fans_std[1]}, "
-        f"not ({rule_fans})"
+        f"the rule computes its std with {rule_fans}. With the {fans_word} fans{true_fans_std[1]} it "
+        f"would be {1.0 / ratio:.3g}x as large"
     )
 
 

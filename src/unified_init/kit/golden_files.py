@@ -197,7 +197,7 @@ def read_digests(test_file: Path) -> dict[Entry, str]:
             Entry(test, name): digest for test, names in tests.items() for name, digest in names.items()
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        msg = f"{path.name} is no file of golden digests: {error!r}"
+        msg = f"{path.name} is not a file of golden digests: {error!r}"
         raise ValueError(msg) from error
     return digests
 

@@ -92,7 +92,7 @@ def values_needed(law: Law, *, sees: float, alpha: float = ALPHA) -> int:
 
     for name, value in (("sees", sees), ("alpha", alpha)):
         if not 0.0 < checks.number(name, value) < 1.0:
-            msg = f"`{name}` must lie between 0 and 1, got {shown(value)}."
+            msg = f"`{name}` must be between 0 and 1, got {shown(value)}."
             raise ArgumentValueError(msg)
     population = population_of(law, "float32")
     scores = (population.values - population.mean) / population.std

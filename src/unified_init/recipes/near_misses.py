@@ -27,7 +27,7 @@ def hint(rule: Rule, inventory: Inventory) -> str:
         words = sorted({getattr(record, field) for record in inventory} - {""})
         if getattr(rule, field) and not set(getattr(rule, field)) & set(words):
             advice = _taught(rule, inventory) if field == "place" else ""
-            return f": the model has no such {field}, but {', '.join(words) or 'none at all'}.{advice}"
+            return f": the model has no such {field}; it has {', '.join(words) or 'none'}.{advice}"
     return "."
 
 

@@ -142,7 +142,7 @@ def _check_fields(node: Any) -> None:
     for entry in node.value:
         key, value = entry if isinstance(entry, tuple) else (None, entry)
         if key is not None and key.value in names:
-            msg = f"the field {key.value!r} stands twice"
+            msg = f"the field {key.value!r} is given twice"
             raise ValueError(msg)
         names |= set() if key is None else {str(key.value)}
         _check_fields(value)

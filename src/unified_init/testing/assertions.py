@@ -178,7 +178,7 @@ def assert_independent(*samples: Any, alpha: float = ALPHA) -> None:  # noqa: AN
 def _rate(alpha: object) -> float:
     rate = checks.number("alpha", alpha)
     if not 0.0 < rate < 1.0:
-        msg = f"`alpha` must lie between 0 and 1, got {shown(rate)}."
+        msg = f"`alpha` must be between 0 and 1, got {shown(rate)}."
         raise ArgumentValueError(msg)
     return rate
 
