@@ -216,7 +216,9 @@ def test_digests_are_written_compared_and_seen_to_differ(
     result = run("--ui-write-golden")
     result.assert_outcomes(passed=4)
     assert not golden.with_name("test_without.golden.json").exists()
-    result.stdout.fnmatch_lines(["golden digests wrote: test_golden.golden.json: test_kernel[[]1]/kernel, *"])
+    result.stdout.fnmatch_lines(
+        ["golden digests written to: test_golden.golden.json: test_kernel[[]1]/kernel, *"]
+    )
     tree = json.loads(golden.read_text(encoding="utf-8"))
     names = {test: list(names) for test, names in tree["digests"].items()}
     assert names == {"test_kernel[1]": ["kernel"], "test_kernel[2]": ["kernel"], "test_ones": [""]}

@@ -84,7 +84,8 @@ def _add_save(app: "typer.Typer") -> None:
                 overwrite=overwrite, progress=True,
             )  # fmt: skip
             count = len(ui.inspect(model))
-            text = f"{count} parameters in {len(files)} files; `unified-init verify {out}` proves them"
+            number = "1 file" if len(files) == 1 else f"{len(files)} files"
+            text = f"{count} parameters in {number}; `unified-init verify {out}` proves them"
             output.show(text, {"parameters": count, "files": list(files)}, as_json=as_json)
 
 

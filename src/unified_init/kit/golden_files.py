@@ -116,7 +116,7 @@ class GoldenFiles:
         if self.write and (drawn or unused):
             kept = {entry: digest for entry, digest in entries.items() if entry not in unused}
             _write(test_file, kept | drawn)
-            self._notes.append(("wrote", test_file, tuple(map(str, drawn))))
+            self._notes.append(("written to", test_file, tuple(map(str, drawn))))
         if unused:
             self._notes.append(("removed" if self.write else "unused", test_file, tuple(map(str, unused))))
 
