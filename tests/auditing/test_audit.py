@@ -105,6 +105,7 @@ def test_low_precision_draws_are_named() -> None:
     assert row.z_mean is not None
     assert row.z_mean < -8
     assert "128 distinct values" in notes(audit, "weight")
+    assert "standard errors off, as draws in bfloat16 itself are" in notes(audit, "weight")
     assert "drawn in bfloat16 itself" in notes(audit, "weight")
     ui.apply(layer, recipe(ui.lecun_normal()), seed=0)
     assert ui.audit(layer, recipe(ui.lecun_normal())).ok

@@ -52,7 +52,7 @@ ERRORS = 4.0  # standard errors within which a cause explains a std
 ROUNDING = 5e-4
 SAME = 1e-6
 FAR = 5.0  # standard errors
-NEAR_STEPS = 4.0  # steps of a narrow type, in standard deviations, by which a mean drawn in it may be off
+NEAR_STEPS = 16.0  # steps of a narrow type, in standard deviations, by which a mean drawn in it may be off
 DEPTH_POWERS = (0.5, 1.0, 0.25)  # of the number of blocks, by which recipes divide a std
 
 
