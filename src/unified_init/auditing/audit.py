@@ -29,6 +29,7 @@ from unified_init.auditing.structures import Draws, independent_draws, structura
 from unified_init.auditing.values import Observed, far_values, findings_of, law_of_reals, measure
 from unified_init.backends.memory import SpreadError
 from unified_init.core import checks
+from unified_init.core.rates import ALPHA
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
 from unified_init.inventory.quantized import quantized_reasons
@@ -53,11 +54,10 @@ if TYPE_CHECKING:
     from unified_init.testing.findings import Finding
     from unified_init.walkers.protocol import Tying, Walker
 
-__all__ = ["ALPHA", "audit"]
+__all__ = ["audit"]
 
 # ruff: noqa: ANN401  # models of any framework
 
-ALPHA = 1e-9
 NUMBERS = tuple(field.name for field in dataclasses.fields(Observed))
 FEW, FEW_OF = 3, 1e-3  # so many values, and such a share of all, are outliers and not another law
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import unified_init as ui
 from unified_init.cli import options, output, sources
 from unified_init.core import checks
+from unified_init.core.rates import ALPHA
 from unified_init.core.text_table import aligned
 from unified_init.walkers.stored import Stored
 
@@ -98,7 +99,7 @@ def _add_audit(app: "typer.Typer") -> None:
         settings: Annotated[list[str] | None, set_option] = None,
         inventory: Annotated[Path | None, inventory_option] = None,
         places: Annotated[list[str] | None, places_option] = None,
-        alpha: Annotated[float, typer.Option(help="How often a right model may fail.")] = 1e-9,
+        alpha: Annotated[float, typer.Option(help="How often a right model may fail.")] = ALPHA,
         as_json: Annotated[bool, json_option] = False,
     ) -> None:
         """Compare a model's values with a recipe; the exit status is 1 if any parameter is not as it says.

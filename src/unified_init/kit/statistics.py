@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from unified_init import testing
 from unified_init.core import checks
+from unified_init.core.rates import ALPHA
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentValueError
 from unified_init.testing.populations import population_of
@@ -18,7 +19,6 @@ __all__ = ["Statistics", "values_needed"]
 
 # ruff: noqa: ANN401  # arrays of any framework
 
-ALPHA = 1e-9
 MISSED = 1e-4  # a tenth of what is stated: the variance of a sample is skew, and the formula is normal
 STATISTICS = 16  # at most so many share the false-alarm rate
 
