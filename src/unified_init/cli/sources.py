@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import unified_init as ui
+from unified_init.checkpoints.files_as_model import stored_of
 from unified_init.checkpoints.folder import FILE, read_origin
-from unified_init.checkpoints.stored_files import stored_of
 from unified_init.cli.spec_words import globs_of, pairs_of
 from unified_init.core import checks
 from unified_init.errors import ArgumentValueError
