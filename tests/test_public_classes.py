@@ -47,6 +47,20 @@ def test_a_pickle_names_no_module_inside_the_package() -> None:
     ]
 
 
+@pytest.mark.parametrize("source", ["ui.get('he_normal')", "ui.recipe_from_json(text)"])
+def test_a_repr_is_read_in_a_process_that_has_used_no_name(source: str) -> None:
+    """``vars`` does not ask the package for a name; whoever has an object finds its class there."""
+    text = ui.recipe_to_json(ui.recipes.torch_default())
+    code = (
+        f"import sys, unified_init as ui; text = sys.stdin.read(); value = {source}; "
+        "assert eval(repr(value), vars(ui)) == value"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=text, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_law_is_the_same_again() -> None:
     """By the same release: what it draws (``law.unit``) is of no public class, and made anew from the spec."""
     law = ui.orthogonal().resolve((4, 3), layout="OI")

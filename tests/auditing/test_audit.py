@@ -105,9 +105,40 @@ def test_low_precision_draws_are_named() -> None:
     assert row.z_mean is not None
     assert row.z_mean < -8
     assert "128 distinct values" in notes(audit, "weight")
+    assert "standard errors off, as draws in bfloat16 itself are" in notes(audit, "weight")
     assert "drawn in bfloat16 itself" in notes(audit, "weight")
     ui.apply(layer, recipe(ui.lecun_normal()), seed=0)
     assert ui.audit(layer, recipe(ui.lecun_normal())).ok
+
+
+@pytest.mark.parametrize(("dtype", "size"), [("bfloat16", (500, 300)), ("float16", (3000, 2000))])
+def test_an_end_that_a_narrow_sampler_never_reaches_is_named(dtype: str, size: tuple[int, int]) -> None:
+    """PyTorch's own default in a narrow type: its uniform_ takes steps from the low end, without the high one."""
+    import torch
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        layer = linear(*size, dtype=getattr(torch, dtype))
+    audit = ui.audit(layer, ui.recipes.torch_default())
+    assert audit["weight"].verdict == "faulty"
+    assert f"is never reached: drawn in {dtype} itself" in notes(audit, "weight")
+    ui.apply(layer, ui.recipes.torch_default(), seed=0)
+    assert ui.audit(layer, ui.recipes.torch_default()).ok
+
+
+@pytest.mark.parametrize("factor", [0.995, 1.5])
+def test_another_interval_is_not_taken_for_a_narrow_sampler(factor: float) -> None:
+    """Of values that are rounded from float32, neither the ends nor the mean blame the type."""
+    import torch
+
+    layer = linear(500, 300, dtype=torch.bfloat16)
+    law = ui.uniform(-0.05, 0.05)
+    ui.apply(layer, recipe(law * factor), seed=0)
+    audit = ui.audit(layer, recipe(law))
+    assert audit["weight"].verdict == "differs"
+    assert "itself" not in notes(audit, "weight")
+    ui.apply(layer, recipe(ui.uniform(-0.03, 0.07)), seed=0)
+    assert "itself" not in notes(ui.audit(layer, recipe(law)), "weight")
 
 
 def test_fans_of_a_depthwise_kernel_are_named() -> None:
@@ -119,11 +150,13 @@ def test_fans_of_a_depthwise_kernel_are_named() -> None:
     layer, _ = ui.apply(layer, keras, seed=0)
     faithful = ui.audit(layer, keras)
     assert faithful.ok
-    assert "std is 0.125 of what the group-correct fans give" in notes(faithful, "weight")
+    assert "With the group-correct fans (fan_in 25, fan_out 25) it would be 8x as large" in notes(
+        faithful, "weight"
+    )
     corrected = ui.audit(layer, recipe(ui.he_normal()))
     assert corrected["weight"].verdict == "differs"
     assert corrected["weight"].ratio == pytest.approx(0.125, rel=0.1)
-    assert "that of Keras' fans (fan_in 1600, fan_out 25)" in notes(corrected, "weight")
+    assert "computed with Keras' fans (fan_in 1600, fan_out 25)" in notes(corrected, "weight")
 
 
 def test_a_fused_attention_matrix_is_named() -> None:
@@ -132,7 +165,7 @@ def test_a_fused_attention_matrix_is_named() -> None:
 
     torch.manual_seed(0)
     layer = torch.nn.MultiheadAttention(64, 4)
-    assert "std is 0.707 of what the true fans give" in notes(
+    assert "With the true fans (fan_in 64, fan_out 64) it would be 1.41x as large" in notes(
         ui.audit(layer, ui.recipes.torch_default()), "in_proj_weight/q"
     )
     audit = ui.audit(layer, ui.recipes.torch_default_corrected())
@@ -162,7 +195,7 @@ def test_a_projection_without_the_depth_factor_is_named() -> None:
     assert len(audit.failed) == 6
     for row in audit.failed:
         assert row.path.endswith("c_proj.weight")
-        assert "without the depth factor 1/sqrt(2 * 3)" in row.notes[0]
+        assert "the depth factor 1/sqrt(2 * 3) is missing" in row.notes[0]
     assert audit["transformer.wte.weight"].ties == ("lm_head.weight",)
     assert "- transformer.wte.weight: the same memory as lm_head.weight" in str(audit)
 
@@ -171,15 +204,19 @@ def test_a_projection_without_the_depth_factor_is_named() -> None:
     ("made", "expected", "cause"),
     [
         (ui.lecun_normal(), ui.he_normal(), "LeCun's, with the true fans"),
-        (by_fan("fan_out"), by_fan("fan_in"), "that of fan_out of the true fans"),
-        (ui.uniform(-0.02, 0.02), ui.normal(0.0, 0.02), "a std was taken for a half-width"),
-        (ui.normal(0.0, 0.02), ui.normal(0.0, 0.02**0.5), "a variance was taken for a std"),
-        (ui.truncated_normal(0.0, 0.02), ui.normal(0.0, 0.02), "without the correction for truncation"),
-        (ui.normal(0.0, 0.777), ui.normal(0.0, 0.02), "std 0.7"),
+        (by_fan("fan_out"), by_fan("fan_in"), "computed with fan_out and the true fans"),
+        (ui.uniform(-0.02, 0.02), ui.normal(0.0, 0.02), "the std was taken as the bound"),
+        (ui.normal(0.0, 0.02), ui.normal(0.0, 0.02**0.5), "the variance was taken as the std"),
+        (
+            ui.truncated_normal(0.0, 0.02),
+            ui.normal(0.0, 0.02),
+            "the correction for truncation at 2 sigma is missing",
+        ),
+        (ui.normal(0.0, 0.777), ui.normal(0.0, 0.02), "the std is 0.7"),
         (
             ui.uniform(-0.1, 0.1),
             ui.normal(0.0, 0.02),
-            "that of PyTorch's own default for this layer (fan_in 100, fan_out 400)",
+            "PyTorch's own default for this layer (fan_in 100, fan_out 400)",
         ),
         (
             ui.uniform(-(3**0.5), 3**0.5),
@@ -384,7 +421,7 @@ def test_constants_are_compared_exactly() -> None:
     norm.num_batches_tracked.fill_(3)
     audit = ui.audit(norm, ui.recipes.torch_default())
     assert {row.path for row in audit.failed} == {"weight", "num_batches_tracked"}
-    assert notes(audit, "weight").startswith("1 of 8 values are not those of the law: at (5,)")
+    assert notes(audit, "weight").startswith("1 of 8 values differ from the law: the first is")
 
 
 def test_orthogonal_matrices_are_multiplied_out() -> None:
@@ -658,7 +695,7 @@ def test_an_outlier_is_named_before_the_moments_that_it_moves() -> None:
         .startswith("2 of 700,000 values are outliers: -2 at (601, 7)")
     )
     layer.weight.data *= 1.1
-    assert ui.audit(layer, mine)["weight"].notes[0].startswith("std 0.022")
+    assert ui.audit(layer, mine)["weight"].notes[0].startswith("the std is 0.022")
 
 
 def test_outliers_are_counted_beside_the_padding() -> None:
@@ -690,7 +727,7 @@ def test_complex_values_are_audited_by_their_parts() -> None:
     layer.weight.data *= math.sqrt(2.0)
     audit = ui.audit(layer, mine)
     assert audit["weight"].verdict == "differs"
-    assert "std 0.5" in notes(audit, "weight")
+    assert "the std is 0.5" in notes(audit, "weight")
     layer, _ = ui.apply(layer, mine, seed=0)
     layer.weight.data.imag.zero_()
     assert not ui.audit(layer, mine).ok
@@ -812,7 +849,7 @@ def test_laws_without_known_fans_have_causes_too() -> None:
     ):
         audit = ui.audit(table, expected)
         assert audit["weight"].verdict == "differs"
-        assert "std 0.5" in notes(audit, "weight") or "std 0.49" in notes(audit, "weight")
+        assert "the std is 0.5" in notes(audit, "weight") or "the std is 0.49" in notes(audit, "weight")
     given = recipe(ui.he_normal(), fans=(10.0, 10.0))
     table, _ = ui.apply(table, given, seed=0)
     assert ui.audit(table, given)["weight"].notes == ()
@@ -859,7 +896,7 @@ def test_a_keras_model_follows_keras_defaults() -> None:
     audit = ui.audit(model, ui.recipes.keras_default())
     assert audit.ok, str(audit)
     (depthwise,) = [row for row in audit if row.kind == "conv" and row.fan_in == 144 and row.fan_out == 9]
-    assert any("of what the group-correct fans give" in note for note in depthwise.notes)
+    assert any("With the group-correct fans" in note for note in depthwise.notes)
 
 
 def test_a_table_of_padding_alone_is_right() -> None:

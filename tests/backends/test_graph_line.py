@@ -32,7 +32,7 @@ def test_a_line_gives_the_values_of_its_table(ends: tuple[float, float]) -> None
     random = np.random.default_rng(0).integers(2**32, size=1 << 16, dtype=np.uint32)
     words = np.concatenate([edges, edges - np.uint32(1), edges + np.uint32(256), random])
     table = table_of(*ends)
-    args = graph.arguments(table, by_line=True)
+    args = graph.line_arguments(table)
     assert args[0] == ()
     values = graph_line.line_values(_numpy.OPS, args, words.view(np.int32))
     assert values.tobytes() == numpy_runner.values32(table, words).tobytes()
@@ -42,7 +42,7 @@ def test_a_law_that_is_no_line_keeps_its_table() -> None:
     """Of which there are uniform ones, too: many floats to a step."""
     narrow = table_of(1.0, 1.0001)
     assert graph_line.line_numbers(narrow) == ()
-    assert len(graph.arguments(narrow, by_line=True)[0]) == 2  # base and slope
+    assert len(graph.line_arguments(narrow)[0]) == 2  # base and slope
 
 
 @pytest.mark.needs("jax")

@@ -125,7 +125,7 @@ def test_wrong_arguments_end_with_status_2(
         (("--recipe", "llama", "--set", "depth=3"), "has no argument 'depth'"),
         (("--recipe", "llama", "--set", "std=wide"), "`std` must be a real number"),
         (("--recipe", "Recipe"), "--recipe"),
-        (("--recipe", recipe, "--dtype", "int8"), "`dtype` must be one of"),
+        (("--recipe", recipe, "--dtype", "int8"), "`--dtype` must be one of"),
         (("--recipe", tmp_path / "none.json"), "No such file"),
     ):
         assert run(monkeypatch, "save", model, *arguments, "--out", out) == 2

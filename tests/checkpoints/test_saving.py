@@ -9,6 +9,7 @@ import random
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from tests.helpers.messages import refused
 
 import unified_init as ui
 from unified_init.checkpoints import file_jobs
+from unified_init.checkpoints.folder_lock import locked
 from unified_init.checkpoints.safetensors_files import boxes_of, read_header
 from unified_init.walkers.registry import inventory_of_config
 
@@ -356,6 +358,24 @@ def test_a_checkpoint_of_torch_is_drawn_too(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with refused(ui.ArgumentValueError, hidden=r"(?<=`folder` )'.*?'|(?<=written: ).*(?=\. Other)"):
         ui.save(model, recipe, tmp_path / "file" / "folder", seed=0, format="dcp")
+
+
+@pytest.mark.needs("torch")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such locks")
+@pytest.mark.parametrize("layout", ["dcp", "safetensors"])
+def test_a_second_writer_of_a_folder_waits(tmp_path: Path, layout: str) -> None:
+    """It writes nothing before the first is done."""
+    folder = tmp_path / "shared"
+    ui.save(inventory(), RECIPE, tmp_path / "warm", seed=0, format=layout)  # what it needs is imported
+    folder.mkdir()
+    with ThreadPoolExecutor(1) as pool:
+        with locked(folder):
+            writing = pool.submit(ui.save, inventory(), RECIPE, folder, seed=0, format=layout)
+            with pytest.raises(TimeoutError):
+                writing.result(timeout=1.0)
+            assert not list(folder.iterdir())
+        assert writing.result(timeout=60.0)
+    assert ui.verify(folder).ok
 
 
 @pytest.mark.needs("jax")

@@ -9,15 +9,13 @@ import os
 import shlex
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 import unified_init as ui
 from unified_init import cli
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 EXAMPLES = (
     "explain he_normal 64,3,7,7 OIHW",
@@ -158,7 +156,6 @@ def test_a_module_that_prints_does_not_spoil_json() -> None:
     ("line", "words"),
     [
         ("explain he_norml 3,4 OI", "did you mean 'he_normal'?"),
-        ("explain he_normal 3,4", "layout"),
         ("explain he_normal 3,four OI", "`SHAPE` must be integers"),
         ("explain he_normal 3,4 (BO)I --sizes B", "`--sizes` must be such as B=2"),
         ("explain he_normal( 3,4 OI", "`SPEC` must be such as"),
@@ -204,6 +201,22 @@ def test_a_module_that_prints_does_not_spoil_json() -> None:
         ("explain normal(0,1,2) 3,4 OI", "has 3 positional arguments; normal takes 2"),
         ("explain he_normal 3,4 (BO)I --sizes B=2 --sizes B=3", "`--sizes` must give B once"),
         ("explain he_normal 3,,4 OI", "`SHAPE` must be integers"),
+        ("inspect model.json --places fc", "`--places` must be such as *.proj=attention.out, got fc."),
+        ("inspect model.json --places fc=head --places fc=stem", "`--places` must give fc once"),
+        ("inspect model.json --places fc=hed", "`--places` must be"),
+        ("inspect model.json --places fd=head", "`--places`: 'fd' matches nothing"),
+        ("plan model.json --recipe torch_default --places fd=head", "`--places`: 'fd' matches nothing"),
+        ("explain he_normal 3,4", "pass LAYOUT, 'OI' for torch.nn.Linear"),
+        ("explain orthogonal 3,4,5", "needs LAYOUT, such as 'OIHW',"),
+        ("explain he_normal 3,4 XY", "`LAYOUT` has one letter"),
+        ("draw he_normal 4,4 (BO)I --out w.npy", "`--sizes` must give"),
+        ("draw zeros 3 --dtype int8 --out w.npy", "`--dtype` must be one of"),
+        ("save model.json --recipe torch_default --seed 9 --out weights", "or pass --overwrite."),
+        ("save model.json --recipe torch_default --seed 9 --out weights", "`--out` has 'model.safetensors'"),
+        ("save model.json --recipe torch_default --out w --max-shard-size x", "`--max-shard-size` must"),
+        ("save model.json --recipe torch_default --out w --format zip", "`--format` must"),
+        ("plan model.json --recipe gpt2 --set n_layer=1", "say so: --places 'fc.weight=attention.out'."),
+        ("audit weights --alpha 2", "`--alpha` must"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_line_and_status_2(line: str, words: str, folder: Path) -> None:
@@ -220,6 +233,27 @@ def test_bad_input_is_one_line_and_status_2(line: str, words: str, folder: Path)
     assert result.stdout == ""
     assert words in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("glob", ["fc", "re:(?=fc)fc"])
+def test_places_say_what_layers_are(glob: str) -> None:
+    """In every command that takes a model; a folder of ``save`` keeps them, and its audit has them too."""
+    pytest.importorskip("scipy")
+    told = ("--places", f"{glob}=attention.out")
+    by_place = ui.Rule(spec=ui.normal(0.0, 0.5), role="kernel", place="attention.out")
+    recipe = ui.Recipe("mine", (by_place, ui.Rule(spec=ui.zeros(), role="bias")))
+    Path("mine.json").write_text(ui.recipe_to_json(recipe), encoding="utf-8")
+    inventory = ui.inventory_from_json(invoke("inspect", "model.json", "--json", *told).stdout)
+    assert inventory["fc.weight"].place == "attention.out"
+    assert invoke("plan", "model.json", "--recipe", "mine.json").exit_code == 2
+    assert invoke("plan", "model.json", "--recipe", "mine.json", *told).exit_code == 0
+    saved = invoke("save", "model.json", "--recipe", "mine.json", "--out", "placed", *told)
+    assert saved.exit_code == 0, saved.output
+    assert invoke("verify", "placed").exit_code == 0
+    assert invoke("audit", "placed").exit_code == 0
+    audit = invoke("audit", "placed", "--recipe", "mine.json", *told)
+    assert audit.exit_code == 0, audit.output
 
 
 @pytest.mark.needs("torch")

@@ -22,8 +22,8 @@ READERS = {
         ("{", "Expecting property name"),
         ("[" * 100_000, "maximum recursion depth exceeded"),
         ("1" * 5000, "Exceeds the limit"),
-        ('{"schema": 1, "schema": 1}', "the field 'schema' stands twice"),
-        ('{"a": {"kind": "x", "b": 0, "kind": "y"}}', "the field 'kind' stands twice"),
+        ('{"schema": 1, "schema": 1}', "the field 'schema' is given twice"),
+        ('{"a": {"kind": "x", "b": 0, "kind": "y"}}', "the field 'kind' is given twice"),
     ],
     ids=["broken", "deep", "long", "twice", "twice inside"],
 )

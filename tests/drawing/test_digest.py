@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 import struct
+import subprocess
+import sys
 from typing import Any
 
 import ml_dtypes
@@ -189,3 +192,31 @@ def test_a_traced_array_of_jax_has_no_digest() -> None:
         return x
 
     jax.jit(traced)(1.0)
+
+
+@pytest.mark.needs("keras", "torch")
+def test_a_variable_of_keras_says_how_it_gives_its_array() -> None:
+    """On backends where it is no array of its framework."""
+    code = (
+        "import keras, unified_init as ui; variable = keras.Variable([1.0]); ui.digest(variable.value); "
+        "ui.digest(variable)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False,
+        env=os.environ | {"KERAS_BACKEND": "torch"},
+    )  # fmt: skip
+    assert done.stderr.splitlines()[-1].startswith(
+        "unified_init.ArgumentTypeError: `tensor` must be an array"
+    )
+    assert done.stderr.endswith(": pass its .value.\n")
+
+
+@pytest.mark.needs("flax")
+def test_a_variable_of_flax_says_how_it_gives_its_array() -> None:
+    """The same."""
+    from flax import nnx
+
+    variable = nnx.Param(np.array([1.0, 2.0], dtype=np.float32))
+    with refused(ui.ArgumentTypeError, hidden=r"(?s)(?<=got ).*(?=: pass)"):
+        ui.digest(variable)
+    assert ui.digest(variable[...]) == ui.digest(np.array([1.0, 2.0], dtype=np.float32))

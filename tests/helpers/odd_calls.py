@@ -634,8 +634,13 @@ CALLS: dict[str, Call] = {
     "Rule.matches": Call(lambda: {"record": kernel()}, on=lambda: ui.Rule(spec=ui.zeros(), kind="linear")),
     "Rule.fans_of": Call(lambda: {"record": kernel()}, on=lambda: ui.Rule(spec=ui.zeros(), fans="torch")),
     "Recipe": Call(
-        lambda: {"name": "mine", "rules": (ui.Rule(spec=ui.zeros()),), "source": "here"} | described(),
-        LAYERS | {"rules[0]": lambda value: {"rules": (value,)}},
+        lambda: {"name": "mine", "rules": (ui.Rule(spec=ui.zeros()),), "source": "here", "blocks": {"*": 2}}
+        | described(),
+        LAYERS | {
+            "rules[0]": lambda value: {"rules": (value,)},
+            "blocks{}": lambda value: {"blocks": {value: 2}},
+            "blocks[]": lambda value: {"blocks": {"*": value}},
+        },
     ),
     "Recipe.rule_for": Call(lambda: {"record": kernel()}, on=recipe),
     "Recipe.before": Call(

@@ -79,7 +79,7 @@ def test_the_text_of_he_normal() -> None:
         "gain      1.41421356 (std * sqrt(fan_in))",
         "mean      0",
         "std       0.116642369",
-        "bound     0.265209109 (half the width, about 0)",
+        "bound     0.265209109 (values in [-0.265209109, 0.265209109])",
         f"torch     torch.nn.init.trunc_normal_(w, mean=0.0, std={std}, a={-bound}, b={bound})",
         f"keras     keras.initializers.TruncatedNormal(mean=0.0, stddev={std})",
         "jax       jax.nn.initializers.he_normal(in_axis=1, out_axis=0)",
@@ -135,9 +135,9 @@ def test_lines_that_would_say_nothing_are_left_out() -> None:
 def test_values_by_formula_have_an_interval_and_no_bound(
     spec: ui.Initializer, shape: tuple[int, ...], layout: str | None, ends: str
 ) -> None:
-    """A bound is half a width; where no std is known, the text says only that no value lies outside."""
+    """A bound is half a width; where no std is known, the text says only that no value is outside."""
     text = spec.explain(shape, layout=layout)
-    assert f"interval  {ends} (no value lies outside)\n" in text
+    assert f"interval  {ends} (no value is outside)\n" in text
     assert "\nbound" not in text
 
 
@@ -158,9 +158,9 @@ def test_the_gain_of_a_law_that_falls_with_the_fan_is_over_the_fan_itself() -> N
     ("spec", "shape", "layout", "framework", "text"),
     [
         (ui.orthogonal(2.0), (8, 3, 3, 3), "OIHW", "keras",
-         "Orthogonal takes the last axis alone for the outputs"),
-        (ui.orthogonal(), (3, 3, 4, 8), "HWIO", "torch", "orthogonal_ takes axis 0 alone for the rows"),
-        (ui.orthogonal(), (3, 4, 8), "BIO", "jax", "orthogonal takes one axis alone for the outputs"),
+         "Orthogonal takes only the last axis for the outputs"),
+        (ui.orthogonal(), (3, 3, 4, 8), "HWIO", "torch", "orthogonal_ takes only axis 0 for the rows"),
+        (ui.orthogonal(), (3, 4, 8), "BIO", "jax", "orthogonal takes only one axis for the outputs"),
         (ui.orthogonal(), (4, 8), None, "numpy", "numpy.random.Generator has no orthogonal"),
         (ui.identity(2.0), (4, 8), None, "torch", "eye_ fills one matrix, without a gain"),
         (ui.identity(), (2, 4, 8), "BOI", "keras", "Identity fills one matrix"),

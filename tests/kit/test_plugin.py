@@ -141,9 +141,13 @@ def test_other_fixtures_may_use_the_mode(pytester: pytest.Pytester, run: Run) ->
     [
         ("torch", '*--ui-backends: torch is not installed; pip install "unified-init[[]torch]"*'),
         ("numpy,cupy", "*--ui-backends must be of numpy,torch,tensorflow,jax, got 'cupy'*"),
+        (
+            "pytorch",
+            "*--ui-backends must be of numpy,torch,tensorflow,jax, got 'pytorch'; did you mean 'torch'[?]",
+        ),
         ("", "*--ui-backends must be of numpy,torch,tensorflow,jax, got ''*"),
     ],
-    ids=["missing", "unknown", "empty"],
+    ids=["missing", "unknown", "near", "empty"],
 )
 def test_a_backend_that_is_chosen_and_missing_fails_the_run(
     option: str, words: str, pytester: pytest.Pytester, run: Run
@@ -212,7 +216,9 @@ def test_digests_are_written_compared_and_seen_to_differ(
     result = run("--ui-write-golden")
     result.assert_outcomes(passed=4)
     assert not golden.with_name("test_without.golden.json").exists()
-    result.stdout.fnmatch_lines(["golden digests wrote: test_golden.golden.json: test_kernel[[]1]/kernel, *"])
+    result.stdout.fnmatch_lines(
+        ["golden digests written to: test_golden.golden.json: test_kernel[[]1]/kernel, *"]
+    )
     tree = json.loads(golden.read_text(encoding="utf-8"))
     names = {test: list(names) for test, names in tree["digests"].items()}
     assert names == {"test_kernel[1]": ["kernel"], "test_kernel[2]": ["kernel"], "test_ones": [""]}
@@ -350,7 +356,7 @@ def test_a_file_that_holds_no_digests_is_named(
     golden.write_text(text, encoding="utf-8")
     result = run(*options)
     result.assert_outcomes(failed=3)
-    result.stdout.fnmatch_lines(["test_golden.golden.json is no file of golden digests: *"])
+    result.stdout.fnmatch_lines(["test_golden.golden.json is not a file of golden digests: *"])
     assert golden.read_text(encoding="utf-8") == text
 
 
@@ -386,7 +392,7 @@ def test_a_broken_file_that_no_test_compared_is_named_at_the_end(
     result = run(*options, "-k", "test_kernel")
     assert result.ret == status
     result.stdout.fnmatch_lines(
-        ["golden digests in error: *: test_golden.golden.json is no file of golden digests: *"]
+        ["golden digests in error: *: test_golden.golden.json is not a file of golden digests: *"]
     )
 
 

@@ -314,6 +314,68 @@ def test_layers_of_the_first_model_may_be_described() -> None:
     assert moved_over(original, copy, names, X, outputs_of) < 1e-5
 
 
+BY_PLACE = ui.Recipe(
+    "by_place",
+    (ui.Rule(spec=ui.normal(0.0, 0.02), place="attention.out"), ui.Rule(spec=ui.normal(0.0, 0.01))),
+)
+
+
+def two_layers(first: str, second: str) -> Any:
+    """Return a model in PyTorch whose two layers have these names."""
+    import torch
+
+    model = torch.nn.Module()
+    setattr(model, first, torch.nn.Linear(WIDTH, 4, bias=False))
+    setattr(model, second, torch.nn.Linear(WIDTH, 3, bias=False))
+    return model
+
+
+@pytest.mark.needs("torch")
+@pytest.mark.parametrize("glob", ["mix", "mix.weight", "blend"])
+def test_a_told_place_is_that_of_the_counterpart(glob: str) -> None:
+    """Of whichever model it was told; a recipe by places then gives both models the same values."""
+    first, second = two_layers("mix", "rest"), two_layers("blend", "others")
+    names = ui.match(first, second, places={glob: "attention.out"})
+    assert [record.place for record in names.records[1]] == ["attention.out"]
+    ui.apply(first, BY_PLACE, seed=0, places={"mix": "attention.out"})
+    ui.apply(second, BY_PLACE, seed=0, names=names)
+    assert ui.digests(first) == ui.digests(second, names)
+
+
+@pytest.mark.needs("torch")
+def test_each_model_keeps_the_place_that_it_was_told() -> None:
+    """A counterpart with a place of its own does not get another."""
+    first, second = two_layers("mix", "rest"), two_layers("blend", "others")
+    places = {"mix": "attention.out", "blend": "mlp.out"}
+    names = ui.match(first, second, places=places, given={"blend": "mix"})
+    assert [record.place for record in names.records[1]] == ["mlp.out"]
+
+
+@pytest.mark.needs("torch")
+@pytest.mark.parametrize("is_fused_first", [True, False])
+def test_a_told_place_is_that_of_the_part_or_the_whole(*, is_fused_first: bool) -> None:
+    """Where one model fuses what the other has apart, the place is that of the projection, or of all."""
+    import torch
+
+    whole, apart = torch.nn.Module(), torch.nn.Module()
+    whole.third = torch.nn.Linear(WIDTH, 3 * WIDTH, bias=False)
+    for label in QKV:
+        setattr(apart, label, torch.nn.Linear(WIDTH, WIDTH, bias=False))
+    layers = {"third": ui.Layer(kind="linear", parts={"weight": QKV})}
+    order = (whole, apart) if is_fused_first else (apart, whole)
+    words = ("query", "key", "value")
+    given = {f"{label}.weight": f"third.weight/{label}" for label in QKV}
+    given = given if is_fused_first else {stream: path for path, stream in given.items()}
+    told = (
+        {"third": "attention.qkv"}
+        if is_fused_first
+        else {label: f"attention.{word}" for label, word in zip(QKV, words, strict=True)}
+    )
+    names = ui.match(*order, given=given, layers=layers, places=told)
+    expected = [f"attention.{word}" for word in words] if is_fused_first else ["attention.qkv"]
+    assert [record.place for record in names.records[1]] == expected
+
+
 def tied(*, tie: bool, bias: bool) -> Any:
     """Return a language model in PyTorch, its head tied to its table or not."""
     import torch

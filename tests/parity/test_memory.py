@@ -1,4 +1,4 @@
-"""Memory that cannot be had, in every framework: our error, and its generator is where it was."""
+"""Memory that cannot be allocated, in every framework: our error, and its generator is where it was."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_a_trace_that_cannot_be_made_leaves_a_generator_alone() -> None:
         return jax.eval_shape(lambda: ui.draw(spec, shape, seed=generator, backend="jax", **options))
 
     for spec, shape in ((ui.normal(0.0, 1.0), (2**45,)), (ui.orthogonal(), (2**24, 2**24))):
-        with refused(ui.ArgumentValueError, hidden="(?<=cannot be had: ).*"):
+        with refused(ui.ArgumentValueError, hidden="(?<=cannot be allocated: ).*"):
             abstract(shape, spec)
     with refused(ui.ArgumentValueError, hidden="(?<=1\\)): .*"):
         abstract((1,) * 65, ui.normal(0.0, 1.0))

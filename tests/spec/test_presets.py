@@ -182,6 +182,7 @@ def test_gains_multiply_and_scales_are_their_squares(gain: float) -> None:
         lambda: ui.siren(first=1),  # type: ignore[arg-type]
         lambda: ui.icnr(ui.he_normal, 2),  # type: ignore[arg-type]
         lambda: ui.icnr(ui.he_normal(), 0),
+        lambda: ui.icnr(ui.icnr(ui.he_normal(), 2), 3),
         lambda: ui.xavier_uniform("relu"),  # type: ignore[arg-type]
         lambda: ui.xavier_normal(0.0),
         lambda: ui.kaiming_uniform(a=math.inf),

@@ -85,7 +85,7 @@ def test_tensors_that_cannot_be_had_are_refused_before_a_generator_is_read(shape
     """Too large, or of too many axes: our error, and the generator is where it was."""
     generator = np.random.default_rng(0)
     state = generator.bit_generator.state
-    with refused(ui.UnifiedInitError, hidden="(?<=cannot be had: ).*"):
+    with refused(ui.UnifiedInitError, hidden="(?<=cannot be allocated: ).*"):
         ui.draw(NORMAL, shape, seed=generator)
     assert generator.bit_generator.state == state
 

@@ -1,4 +1,4 @@
-"""Memory that cannot be had: our error, before a generator is advanced or a tensor written."""
+"""Memory that cannot be allocated: our error, before a generator is advanced or a tensor written."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def test_the_memory_that_a_law_needs_is_named() -> None:
     """A part of an orthogonal tensor costs the whole; one value of a constant costs one."""
     generator = np.random.default_rng(0)
     state = generator.bit_generator.state
-    with refused(ui.ArgumentValueError, hidden=r"\d+(?= more bytes)|(?<=cannot be had: ).*"):
+    with refused(ui.ArgumentValueError, hidden=r"\d+(?= more bytes)|(?<=cannot be allocated: ).*"):
         ui.draw(ui.orthogonal(), (2**24, 2**24), seed=generator, index=(0, 0))
     assert generator.bit_generator.state == state
     assert ui.draw(ui.constant(0.5), (2**31, 2**31), index=(5, slice(7, 9))).tolist() == [0.5, 0.5]

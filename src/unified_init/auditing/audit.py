@@ -30,6 +30,7 @@ from unified_init.auditing.structures import Draws, independent_draws, structura
 from unified_init.auditing.values import Observed, far_values, findings_of, law_of_reals, measure
 from unified_init.backends.memory import SpreadError
 from unified_init.core import checks
+from unified_init.core.rates import ALPHA
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
 from unified_init.inventory.quantized import quantized_reasons
@@ -37,6 +38,7 @@ from unified_init.law.unit_values import NormedValues
 from unified_init.models.names import without_prefixes
 from unified_init.models.packed import packed_left
 from unified_init.models.reading import described, edited
+from unified_init.recipes.block_counts import block_notes
 from unified_init.recipes.recipe import Recipe
 from unified_init.stream.dtypes import name_of
 from unified_init.testing.findings import least_p, verdict
@@ -54,11 +56,10 @@ if TYPE_CHECKING:
     from unified_init.testing.findings import Finding
     from unified_init.walkers.protocol import Tying, Walker
 
-__all__ = ["ALPHA", "audit"]
+__all__ = ["audit"]
 
 # ruff: noqa: ANN401  # models of any framework
 
-ALPHA = 1e-9
 NUMBERS = tuple(field.name for field in dataclasses.fields(Observed))
 FEW, FEW_OF = 3, 1e-3  # so many values, and such a share of all, are outliers and not another law
 
@@ -120,7 +121,7 @@ def audit(
         raise ArgumentTypeError(msg)
     rate = checks.number("alpha", alpha)
     if not 0.0 < rate < 1.0:
-        msg = f"`alpha` must lie between 0 and 1, got {shown(rate)}."
+        msg = f"`alpha` must be between 0 and 1, got {shown(rate)}."
         raise ArgumentValueError(msg)
     walker = walker_of(model)
     own = walker.inspect(model)
@@ -129,7 +130,7 @@ def audit(
     deciding = deciding_rules(inventory, recipe)
     unused = unused_rules(inventory, recipe, deciding)
     expectations = tuple(expectations_of(inventory, recipe, deciding))
-    context = context_of(inventory, expectations)
+    context = context_of(inventory, expectations, recipe)
     rows: list[AuditRow] = []
     quantized = quantized_reasons(inventory.records, inventory.left)
     unique: dict[int, NDArray[Any]] = {}  # by row, the values that no other tensor should hold
@@ -157,7 +158,8 @@ def audit(
         rows.append(row)
     mark_duplicates(rows, unique, expectations)
     rows = [*_with_broken_ties(walker, model, rows), *_packed_rows(walker, model, inventory)]
-    return Audit(recipe.name, inventory.framework, rate, tuple(rows), unused)
+    notes = tuple(block_notes(recipe, inventory))
+    return Audit(recipe.name, inventory.framework, rate, tuple(rows), unused, notes)
 
 
 def _with_broken_ties(walker: Walker, model: Any, rows: Sequence[AuditRow]) -> Iterator[AuditRow]:
@@ -251,7 +253,7 @@ def _normed(
 
 
 def _said(finding: Finding) -> str:
-    return f"{finding.name}: {finding.observed:.6g} where {finding.expected:.6g} is due"
+    return f"{finding.name}: {finding.observed:.6g}, expected {finding.expected:.6g}"
 
 
 def _tested(
@@ -271,7 +273,7 @@ def _tested(
     except UnifiedInitError as error:
         return _row(expectation, "unexamined", observed, notes=(str(error),))
     failed = verdict(findings, rate)
-    low_precision = tuple(low_precision_notes(findings, failed, dtype))
+    low_precision = tuple(low_precision_notes(failed, law, dtype))
     notes = [*padding, *faithful_note(expectation), *low_precision]
     if failed:
         count, far = far_values(measured.reals, law, expectation.zero_row)

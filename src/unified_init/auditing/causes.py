@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from unified_init.errors import UnifiedInitError
 from unified_init.recipes.assignment import assign, law_with_fans
+from unified_init.recipes.block_counts import block_counts
 from unified_init.recipes.defaults.equinox import equinox_default
 from unified_init.recipes.defaults.flax import flax_linen_default, flax_nnx_default
 from unified_init.recipes.defaults.haiku import haiku_default
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from unified_init.inventory.records import Record
     from unified_init.law.law import Fans, Law
     from unified_init.recipes.assignment import Piece
+    from unified_init.recipes.block_counts import BlockCount
+    from unified_init.recipes.recipe import Recipe
     from unified_init.spec.initializer import Initializer
     from unified_init.testing.findings import Finding
 
@@ -49,6 +52,8 @@ ERRORS = 4.0  # standard errors within which a cause explains a std
 ROUNDING = 5e-4
 SAME = 1e-6
 FAR = 5.0  # standard errors
+NEAR_STEPS = 16.0  # steps of a narrow type, in standard deviations, by which a mean drawn in it may be off
+DEPTH_POWERS = (0.5, 1.0, 0.25)  # of the number of blocks, by which recipes divide a std
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,9 +63,10 @@ class Context:
     blocks: int
     framework: str
     others: Mapping[float, str]
+    counts: tuple[BlockCount, ...] = ()
 
 
-def context_of(inventory: Inventory, expectations: Sequence[Expectation]) -> Context:
+def context_of(inventory: Inventory, expectations: Sequence[Expectation], recipe: Recipe) -> Context:
     """Return the context of a model's parameters and of what a recipe expects of them."""
     others = {
         expectation.piece.law.std: f"rule {expectation.rule}, which gives {expectation.path!r} its std"
@@ -68,7 +74,7 @@ def context_of(inventory: Inventory, expectations: Sequence[Expectation]) -> Con
         if expectation.piece is not None and expectation.piece.law.random
     }
     blocks = 1 + max((record.block for record in inventory if record.block is not None), default=-1)
-    return Context(blocks, inventory.framework, others)
+    return Context(blocks, inventory.framework, others, tuple(block_counts(recipe, inventory)))
 
 
 def causes_of(expectation: Expectation, observed: Observed, law: Law, context: Context) -> Iterator[str]:
@@ -101,8 +107,8 @@ def causes_of(expectation: Expectation, observed: Observed, law: Law, context: C
             ),
             None,
         )
-        text = f"std {observed.std:.4g} is {ratio:.3g} of the {expected:.4g} of the law"
-        yield f"{text}: {cause}" if cause else text
+        text = f"the std is {observed.std:.4g}, expected {expected:.4g} ({ratio:.3g}x)"
+        yield f"{text}. Likely cause: {cause}" if cause else text
     yield from _shape(piece, observed)
 
 
@@ -112,19 +118,28 @@ def _hypotheses(record: Record, piece: Piece, context: Context) -> Iterator[tupl
     yield from _default_hypotheses(record, piece, context.framework)
     yield from _fan_hypotheses(record, piece, context.framework)
     if blocks:
-        yield std * math.sqrt(2 * blocks), f"that without the depth factor 1/sqrt(2 * {blocks})"
-        yield std / math.sqrt(2 * blocks), f"that with a depth factor 1/sqrt(2 * {blocks})"
+        yield std * math.sqrt(2 * blocks), f"the depth factor 1/sqrt(2 * {blocks}) is missing"
+        yield (
+            std / math.sqrt(2 * blocks),
+            f"a depth factor 1/sqrt(2 * {blocks}), which the recipe does not have",
+        )
+    for count in context.counts if record.block is not None else ():
+        for power in DEPTH_POWERS:
+            cause = (
+                f"the recipe is for {count.expected} blocks, the values for {count.counted}, as the model has"
+            )
+            yield std * (count.expected / count.counted) ** power, cause
     if record.block is not None:
         layer = record.block + 1
-        yield std / math.sqrt(layer), f"that divided by sqrt({layer}), the number of the layer"
-        yield std / math.sqrt(2 * layer), f"that divided by sqrt(2 * {layer}), the number of the layer"
+        yield std / math.sqrt(layer), f"divided by sqrt({layer}), the number of the layer"
+        yield std / math.sqrt(2 * layer), f"divided by sqrt(2 * {layer}), the number of the layer"
     for other_std, source in others.items():
-        yield other_std, f"that of {source}"
-    yield std * STD_TRUNCATED_AT_2, "that without the correction for truncation at 2 sigma"
-    yield std / STD_TRUNCATED_AT_2, "that with a correction for truncation which the law does not have"
-    yield std / math.sqrt(3), "a std was taken for a half-width"
-    yield std * math.sqrt(3), "a half-width was taken for a std"
-    yield std**2, "a variance was taken for a std"
+        yield other_std, f"the std of {source}"
+    yield std * STD_TRUNCATED_AT_2, "the correction for truncation at 2 sigma is missing"
+    yield std / STD_TRUNCATED_AT_2, "a correction for truncation, which the law does not have"
+    yield std / math.sqrt(3), "the std was taken as the bound"
+    yield std * math.sqrt(3), "the bound was taken as the std"
+    yield std**2, "the variance was taken as the std"
     yield math.sqrt(std), "the square root of the std"
 
 
@@ -138,7 +153,7 @@ def _default_hypotheses(record: Record, piece: Piece, framework: str) -> Iterato
     for other in assignment.pieces if assignment else ():
         if other.label == piece.label:
             fans = f"fan_in {_number(other.law.fan_in)}, fan_out {_number(other.law.fan_out)}"
-            yield other.law.std, f"that of {owner}'s own default for this layer ({fans})"
+            yield other.law.std, f"{owner}'s own default for this layer ({fans})"
 
 
 def _fan_hypotheses(record: Record, piece: Piece, framework: str) -> Iterator[tuple[float, str]]:
@@ -157,14 +172,16 @@ def _fan_hypotheses(record: Record, piece: Piece, framework: str) -> Iterator[tu
         tables.append(((fan_in * record.groups, fan_out * record.groups), "the fans of all groups together"))
     if piece.spec.needs:
         for fans, description in tables:
-            yield from _std_with_fans(record, piece, piece.spec, fans, f"that of {description}")
+            yield from _std_with_fans(record, piece, piece.spec, fans, f"computed with {description}")
     yield from _framework_hypotheses(tables)
     if isinstance(piece.spec.scale, (VarianceScaling, InverseFan)):
         for mode in FAN_MODES:
             scale = dataclasses.replace(piece.spec.scale, mode=mode)
             spec = dataclasses.replace(piece.spec, scale=scale)
             for fans, description in tables:
-                yield from _std_with_fans(record, piece, spec, fans, f"that of {mode} of {description}")
+                yield from _std_with_fans(
+                    record, piece, spec, fans, f"computed with {mode} and {description}"
+                )
 
 
 def _framework_hypotheses(tables: Sequence[tuple[Fans, str]]) -> Iterator[tuple[float, str]]:
@@ -229,20 +246,33 @@ def faithful_note(expectation: Expectation) -> Iterator[str]:
     rule_fans = f"fan_in {_number(piece.law.fan_in)}, fan_out {_number(piece.law.fan_out)}"
     ratio = piece.law.std / true_fans_std[0]
     yield (
-        f"as its rule says, the std is {ratio:.3g} of what the {fans_word} fans give:{true_fans_std[1]}, "
-        f"not ({rule_fans})"
+        f"the rule computes its std with {rule_fans}. With the {fans_word} fans{true_fans_std[1]} it "
+        f"would be {1.0 / ratio:.3g}x as large"
     )
 
 
-def low_precision_notes(findings: Sequence[Finding], failed: Sequence[Finding], dtype: str) -> Iterator[str]:
-    """Yield notes if values were drawn in a narrow type: few distinct ones, and a mean that is off."""
+def low_precision_notes(failed: Sequence[Finding], law: Law, dtype: str) -> Iterator[str]:
+    """Yield notes if values were drawn in a narrow type: few distinct ones, a mean or an end that is off.
+
+    A uniform sampler takes steps of 2**-8 of the interval in bfloat16, from its low end on: it never reaches
+    the high one, and its mean is half a step too low.
+    """
     if dtype not in DTYPES or not DTYPES[dtype].narrow:
         return
-    for finding in findings:
-        if finding in failed and finding.name == "distinct values":
+    step = 2.0 ** -(DTYPES[dtype].mantissa + 1)
+    is_low_end_there = law.kind == "uniform" and all(finding.name != "smallest value" for finding in failed)
+    for finding in failed:
+        distance = abs(finding.observed - finding.expected)
+        if finding.name == "distinct values":
             yield (
                 f"{finding.observed:.0f} distinct values, where {dtype} rounded from float32 has about "
                 f"{finding.expected:.0f}: drawn in {dtype} itself"
             )
-        if finding in failed and finding.name == "mean":
+        if finding.name == "mean" and distance < NEAR_STEPS * step * law.std:
             yield f"the mean is {finding.z:+.1f} standard errors off, as draws in {dtype} itself are"
+        is_a_step = is_low_end_there and distance <= step * (law.high - law.low)
+        if finding.name == "largest value" and is_a_step:
+            yield (
+                f"the largest value is {finding.observed:.6g}, and the end {finding.expected:.6g} is never "
+                f"reached: drawn in {dtype} itself, as PyTorch's uniform_ does, and not rounded from float32"
+            )

@@ -132,6 +132,7 @@ class Audit:
         alpha: the false-alarm rate over the whole model.
         rows: one per parameter, or per part of a fused one, in order of the paths.
         unused: rules that decide nothing and are not optional, in words.
+        notes: warnings about the whole model, such as a recipe for another number of blocks than it has.
 
     Raises:
         TypeError: a field is missing.
@@ -149,6 +150,7 @@ class Audit:
     alpha: float
     rows: tuple[AuditRow, ...]
     unused: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[AuditRow]:
         """Go through the rows in order of the paths."""
@@ -257,6 +259,7 @@ def _score(value: float | None) -> str:
 
 
 def _notes(audit: Audit) -> Iterator[str]:
+    yield from (f"! {note}" for note in audit.notes)
     for row in audit:
         for note in row.notes:
             yield f"{'!' if row.verdict in BAD else '-'} {row.path}: {note}"

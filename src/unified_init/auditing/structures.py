@@ -158,8 +158,8 @@ def _unequal(values: NDArray[Any], expected: NDArray[Any]) -> str:
         return ""
     first = tuple(map(int, np.argwhere(is_wrong)[0]))
     return (
-        f"{count:,} of {values.size:,} values are not those of the law: at {first} "
-        f"{float(values[first].real):.6g} where {float(expected[first].real):.6g} is due"
+        f"{count:,} of {values.size:,} values differ from the law: the first is "
+        f"{float(values[first].real):.6g} at {first}, expected {float(expected[first].real):.6g}"
     )
 
 

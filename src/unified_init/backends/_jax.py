@@ -184,7 +184,8 @@ def compiled(key: Key, args: graph.Arguments, index: IndexMap, dtype: str) -> ja
 
 def _traced(key: Key, table: Table, index: IndexMap, dtype: str) -> jax.Array:
     """Run the graph program in a trace. CPUs compute a line faster than they look it up."""
-    return compiled(key, graph.arguments(table, by_line=jax.default_backend() == "cpu"), index, dtype)
+    form = graph.line_arguments if jax.default_backend() == "cpu" else graph.arguments
+    return compiled(key, form(table), index, dtype)
 
 
 @_refusals()

@@ -23,7 +23,9 @@ from unified_init.stream.knots import FORMAT32, FORMAT64
 from unified_init.stream.walk import positions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
 
     from unified_init.backends.protocol import Key, Ops
     from unified_init.stream.table import Table
@@ -55,25 +57,38 @@ def signed(value: int) -> int:
 
 
 @functools.lru_cache(maxsize=32)
-def arguments(table: Table, *, by_line: bool = False) -> Arguments:
-    """Return a table as the arguments of the graph program, or as a line where it is one and that is wanted.
+def arguments(table: Table) -> Arguments:
+    """Return a table as the arguments of the graph program.
 
     A compilation is for one length of table. So the columns are padded to one of two lengths: that of one
     half (symmetric laws) or of both. No word selects a row of the padding.
     """
-    wide = table.rows.dtype == np.int64
-    points = line_numbers(table) if by_line and not wide else ()
-    form = FORMAT64 if wide else FORMAT32
+    form = FORMAT64 if _has_64_bits(table) else FORMAT32
     length = form.rows * (1 + (table.upper_rows > 0))
     padded = np.zeros((table.rows.shape[1], length), dtype=table.rows.dtype)
     padded[:, : table.rows.shape[0]] = table.rows.T
+    return tuple(padded), *_scalars(table, ())
+
+
+@functools.lru_cache(maxsize=32)
+def line_arguments(table: Table) -> Arguments:
+    """Return a table that is a line as the arguments that compute it; any other as ``arguments`` does."""
+    points = () if _has_64_bits(table) else line_numbers(table)
+    return ((), *_scalars(table, points)) if points else arguments(table)
+
+
+def _has_64_bits(table: Table) -> bool:
+    return table.rows.dtype == np.int64
+
+
+def _scalars(table: Table, points: Sequence[int]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return a table's numbers, with those of its line, and its unit."""
     numbers = [table.tail_shift, table.tail_or, table.bias, table.upper_rows, table.upper_xor,
                table.upper_add, table.slope_shift]  # fmt: skip
-    if wide:
+    if _has_64_bits(table):
         numbers += [table.least, table.most]
-    numbers += points
-    unit = np.asarray(2.0**table.exponent, dtype=np.float64 if wide else np.float32)
-    return () if points else tuple(padded), np.asarray(numbers, dtype=padded.dtype), unit
+    unit = np.asarray(2.0**table.exponent, dtype=np.float64 if _has_64_bits(table) else np.float32)
+    return np.asarray([*numbers, *points], dtype=table.rows.dtype), unit
 
 
 def named_key(ops: Ops, key: Key, name: str) -> Key:

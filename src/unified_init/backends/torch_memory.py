@@ -151,7 +151,7 @@ def check_target(tensor: object) -> None:
         msg = "`tensor` is a lazy parameter without a shape: run the module once first."
         raise ArgumentValueError(msg)
     if tensor.is_inference() and not torch.is_inference_mode_enabled():
-        msg = "`tensor` was made in inference mode and can be written in that mode alone: clone() it."
+        msg = "`tensor` was made in inference mode and can be written only in that mode: clone() it."
         raise ArgumentValueError(msg)
     _check_memory(tensor)
 

@@ -72,7 +72,7 @@ def contents_of(
     incomplete = [path for path, write in writes.items() if not write.covers]
     if incomplete:
         msg = (
-            f"the rules draw a region of {incomplete[0]!r} alone, and a folder needs all of it: add a rule "
+            f"the rules draw only a region of {incomplete[0]!r}, and a folder needs all of it: add a rule "
             "for the rest."
         )
         raise ArgumentValueError(msg)

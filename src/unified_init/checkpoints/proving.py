@@ -14,9 +14,9 @@ import numpy as np
 
 from unified_init.checkpoints.contents import drawn_writes, native_shapes, rooted
 from unified_init.checkpoints.folder import folder_of, read_origin
+from unified_init.checkpoints.folder_tensors import checkpoint, files
 from unified_init.checkpoints.recomputation import Recomputation, WrongBox
 from unified_init.checkpoints.safetensors_files import bit_patterns, boxes_of, stored_dtype
-from unified_init.checkpoints.stored_tensors import checkpoint, files
 from unified_init.core import checks
 from unified_init.errors import ArgumentTypeError
 from unified_init.inventory.inventory import Inventory

@@ -126,7 +126,7 @@ def read_header(path: Path) -> tuple[dict[str, str], tuple[Entry, ...], int]:
                 raise ValueError(msg)  # noqa: TRY301  # as above
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = f"{type(error).__name__}: {error}"
-        msg = f"{shown(str(path))} must be a safetensors file, which it is not: {reason}."
+        msg = f"{shown(str(path))} must be a safetensors file, and cannot be read as one: {reason}."
         raise ArgumentValueError(msg) from error
     return metadata, tuple(sorted(entries, key=lambda entry: entry.start)), LENGTH + length
 

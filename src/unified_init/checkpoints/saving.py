@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from unified_init.recipes.recipe import Recipe
     from unified_init.walkers.writes import Write
 
+    Progress = Callable[[int], None] | bool | None
+
 __all__ = ["save"]
 
 # ruff: noqa: ANN401  # models of any framework
@@ -120,12 +122,10 @@ def save(
     origin = Origin(recipe, number, contents.inventory, tuple(streams.items()), element_type, drawn)
     writes = rooted(contents.writes, seed, "save")
     if layout == "dcp":
-        with _reporting(progress, sum(map(_size, writes.values()))) as report:
-            return _save_dcp(target, writes, origin, report, overwrite=overwrite)
+        return _save_dcp(target, writes, origin, progress, overwrite=overwrite)
     files = _files(writes, most)
     jobs = [job_of(target, name, paths, writes, origin) for name, paths in files.items()]
-    with _reporting(progress, sum(job.size for job in jobs)) as report:
-        _save_files(target, jobs, writes, origin, report, overwrite=overwrite)
+    _save_files(target, jobs, writes, origin, progress, overwrite=overwrite)
     return tuple(files)
 
 
@@ -134,15 +134,15 @@ def _save_files(
     jobs: list[Job],
     writes: Mapping[str, Write],
     origin: Origin,
-    report: Callable[[int], None],
+    progress: Progress,
     *,
     overwrite: bool,
 ) -> None:
     """Write safetensors files, or what an interrupted call has not."""
+    total = sum(job.size for job in jobs)
     try:
         check_space(target, jobs, overwrite=overwrite)  # first of all: a folder that is refused is not made
-        target.mkdir(parents=True, exist_ok=True)
-        with locked(target):  # another call may be writing, of these weights or of others
+        with _reporting(progress, total) as report, _own(target):
             _write_files(target, jobs, writes, origin, report, overwrite=overwrite)
     except OSError as error:
         msg = (
@@ -180,37 +180,16 @@ def _write_files(
 
 
 def _save_dcp(
-    folder: Path,
-    writes: Mapping[str, Write],
-    origin: Origin,
-    report: Callable[[int], None],
-    *,
-    overwrite: bool,
+    folder: Path, writes: Mapping[str, Write], origin: Origin, progress: Progress, *, overwrite: bool
 ) -> tuple[str, ...]:
     """Write a checkpoint of torch.distributed."""
-    natives = {path: (write.shape, write.dtype) for path, write in writes.items()}
-
-    def draw(path: str) -> NDArray[Any]:
-        values = writes[path].array()
-        report(values.nbytes)
-        return values
-
-    part = folder / PART  # other weights stay whole until these are
+    total = sum(map(_size, writes.values()))
     try:
-        if not overwrite and folder.is_dir() and any(path != part for path in folder.iterdir()):
-            msg = f"`folder` {shown(str(folder))} has files: choose another folder, or pass overwrite=True."
-            raise ArgumentValueError(msg)
-        check_disk(folder, sum(map(_size, writes.values())))
-        part.mkdir(parents=True, exist_ok=True)
-        try:
-            torch_checkpoints().save(part, natives, draw)
-            for path in (folder / FILE, folder / ".metadata", *folder.glob("*.distcp")):
-                path.unlink(missing_ok=True)
-            for path in part.iterdir():
-                path.replace(folder / path.name)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
-        write_origin(folder, origin)
+        _check_dcp(folder, total, overwrite=overwrite)  # first of all: a folder that is refused is not made
+        with _reporting(progress, total) as report, _own(folder):
+            _check_dcp(folder, total, overwrite=overwrite)
+            _write_dcp(folder, writes, report)
+            write_origin(folder, origin)
     except OSError as error:
         msg = (
             f"`folder` {shown(str(folder))} could not be written: {error}. Other weights there are as they "
@@ -220,9 +199,46 @@ def _save_dcp(
     return tuple(sorted(path.name for path in folder.glob("*.distcp")))
 
 
+def _check_dcp(folder: Path, total: int, *, overwrite: bool) -> None:
+    """Refuse a folder that holds files, and a disk without space."""
+    if not overwrite and folder.is_dir() and any(path.name != PART for path in folder.iterdir()):
+        msg = f"`folder` {shown(str(folder))} has files: choose another folder, or pass overwrite=True."
+        raise ArgumentValueError(msg)
+    check_disk(folder, total)
+
+
+def _write_dcp(folder: Path, writes: Mapping[str, Write], report: Callable[[int], None]) -> None:
+    """Write the files of a folder that nobody else writes now; other weights stay whole until these are."""
+    natives = {path: (write.shape, write.dtype) for path, write in writes.items()}
+
+    def draw(path: str) -> NDArray[Any]:
+        values = writes[path].array()
+        report(values.nbytes)
+        return values
+
+    part = folder / PART
+    part.mkdir(exist_ok=True)
+    try:
+        torch_checkpoints().save(part, natives, draw)
+        for path in (folder / FILE, folder / ".metadata", *folder.glob("*.distcp")):
+            path.unlink(missing_ok=True)
+        for path in part.iterdir():
+            path.replace(folder / path.name)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _own(folder: Path) -> Iterator[None]:
+    """Make a folder, and wait for another call that is writing in it, these weights or others."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder):
+        yield
+
+
 @contextlib.contextmanager
 def _reporting(
-    progress: Callable[[int], None] | bool | None,  # noqa: FBT001  # as it is passed to save()
+    progress: Progress,
     total: int,
 ) -> Iterator[Callable[[int], None]]:
     """Return what is told how many bytes are there, of so many in all."""

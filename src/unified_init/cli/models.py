@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import unified_init as ui
 from unified_init.cli import options, output, sources
 from unified_init.core import checks
+from unified_init.core.rates import ALPHA
 from unified_init.core.text_table import aligned
 from unified_init.walkers.stored import Stored
 
@@ -28,6 +29,7 @@ def add(app: "typer.Typer") -> None:
 def _add_inspect(app: "typer.Typer") -> None:
     source_argument = options.source_argument()
     inventory_option = options.inventory_option()
+    places_option = options.places_option()
     json_option = options.json_option()
 
     @app.command(
@@ -37,11 +39,13 @@ def _add_inspect(app: "typer.Typer") -> None:
         source: Annotated[str, source_argument],
         *,
         inventory: Annotated[Path | None, inventory_option] = None,
+        places: Annotated[list[str] | None, places_option] = None,
         as_json: Annotated[bool, json_option] = False,
     ) -> None:
         """Say what the parameters of a model are. With --json: an inventory, which other commands take."""
-        with output.errors():
-            records = ui.inspect(sources.model_from(source, inventory))
+        with output.errors(places="--places"):
+            model = sources.model_from(source, inventory)
+            records = ui.inspect(model, places=sources.places_from(places or []))
             output.show(str(records), json.loads(ui.inventory_to_json(records)), as_json=as_json)
 
 
@@ -50,6 +54,7 @@ def _add_plan(app: "typer.Typer") -> None:
     recipe_option = options.recipe_option()
     set_option = options.set_option()
     inventory_option = options.inventory_option()
+    places_option = options.places_option()
     json_option = options.json_option()
 
     @app.command(epilog=output.examples("unified-init plan model:Net --recipe torch_default"))
@@ -59,14 +64,15 @@ def _add_plan(app: "typer.Typer") -> None:
         recipe: Annotated[str, recipe_option],
         settings: Annotated[list[str] | None, set_option] = None,
         inventory: Annotated[Path | None, inventory_option] = None,
+        places: Annotated[list[str] | None, places_option] = None,
         as_json: Annotated[bool, json_option] = False,
     ) -> None:
         """Say which rule of a recipe gives which law to which parameter; nothing is drawn."""
-        with output.errors():
+        with output.errors(places="--places"):
             model = sources.model_from(source, inventory)
             result = ui.plan(
                 model.inventory if isinstance(model, Stored) else model,
-                sources.recipe_from(recipe, settings or []),
+                sources.with_places(sources.recipe_from(recipe, settings or []), places or []),
             )
             output.show(str(result), json.loads(result.to_json()), as_json=as_json)
 
@@ -78,6 +84,7 @@ def _add_audit(app: "typer.Typer") -> None:
     recipe_option = options.recipe_option()
     set_option = options.set_option()
     inventory_option = options.inventory_option()
+    places_option = options.places_option()
     json_option = options.json_option()
 
     @app.command(
@@ -91,17 +98,19 @@ def _add_audit(app: "typer.Typer") -> None:
         recipe: Annotated[str | None, recipe_option] = None,
         settings: Annotated[list[str] | None, set_option] = None,
         inventory: Annotated[Path | None, inventory_option] = None,
-        alpha: Annotated[float, typer.Option(help="How often a right model may fail.")] = 1e-9,
+        places: Annotated[list[str] | None, places_option] = None,
+        alpha: Annotated[float, typer.Option(help="How often a right model may fail.")] = ALPHA,
         as_json: Annotated[bool, json_option] = False,
     ) -> None:
         """Compare a model's values with a recipe; the exit status is 1 if any parameter is not as it says.
 
         A folder of `save` is compared with its own recipe if none is given.
         """
-        with output.errors():
+        with output.errors(places="--places", alpha="--alpha"):
+            expected = sources.expected_recipe(source, recipe, settings or [])
             result = ui.audit(
                 sources.values_from(source, inventory),
-                sources.expected_recipe(source, recipe, settings or []),
+                sources.with_places(expected, places or []),
                 alpha=alpha,
             )
             tree = {"ok": result.ok, **json.loads(result.to_json())}

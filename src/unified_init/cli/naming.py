@@ -35,7 +35,7 @@ def rows_of(word: str) -> list[Row]:
     if not rows:
         full = [name for entry in _entries() for name in entry.names]
         hint = checks.nearest(word, sorted({*full, *(name.rpartition(".")[2] for name in full)}))
-        msg = f"`WORD` {word!r} is no initializer of a framework that is known{hint and '; '}{hint}"
+        msg = f"`WORD` {word!r} is not an initializer of any framework known here{hint and '; '}{hint}"
         raise ArgumentValueError(msg)
     return rows
 

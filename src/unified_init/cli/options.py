@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 __all__ = [
-    "completion", "inventory_option", "json_option", "recipe_option", "seed_option", "set_option",
-    "sizes_option", "source_argument", "spec_argument",
+    "completion", "inventory_option", "json_option", "places_option", "recipe_option", "seed_option",
+    "set_option", "sizes_option", "source_argument", "spec_argument",
 ]  # fmt: skip
 
 # ruff: noqa: ANN401  # typer is imported on demand
@@ -66,6 +66,14 @@ def inventory_option() -> Any:
     import typer  # the extra `cli`
 
     return typer.Option(exists=True, dir_okay=False, help="What the tensors of safetensors files are.")
+
+
+def places_option() -> Any:
+    """Return the option ``--places`` of layers whose names do not say what they are."""
+    import typer  # the extra `cli`
+
+    help_text = "What layers are, such as '*.proj=attention.out'; repeatable."
+    return typer.Option("--places", metavar="GLOB=PLACE", help=help_text)
 
 
 def recipe_option() -> Any:

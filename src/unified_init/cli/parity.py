@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from unified_init.cli import options, output
+from unified_init.core.rates import ALPHA
 from unified_init.parity.demo import INSTALL
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def add(app: "typer.Typer") -> None:
         ] = None,
         alpha: Annotated[
             float, typer.Option(help="How often all tests of the laws together may raise a false alarm.")
-        ] = 1e-9,
+        ] = ALPHA,
         as_json: Annotated[bool, json_option] = False,
     ) -> None:
         """Draw every preset in every variant, compare the bits with the reference, and test the laws."""

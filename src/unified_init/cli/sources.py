@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import importlib
 import inspect
 import json
@@ -12,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import unified_init as ui
+from unified_init.checkpoints.files_as_model import stored_of
 from unified_init.checkpoints.folder import FILE, read_origin
-from unified_init.checkpoints.stored_files import stored_of
-from unified_init.cli.spec_words import pairs_of
+from unified_init.cli.spec_words import globs_of, pairs_of
 from unified_init.core import checks
 from unified_init.errors import ArgumentValueError
+from unified_init.inventory.vocabulary import PLACES
 from unified_init.walkers.registry import inventory_of_config, walker_of
 
 if TYPE_CHECKING:
@@ -29,10 +31,12 @@ __all__ = [
     "expected_recipe",
     "inventory_from",
     "model_from",
+    "places_from",
     "recipe_from",
     "recipe_names",
     "refuse_settings",
     "values_from",
+    "with_places",
 ]
 
 # ruff: noqa: ANN401  # models of any framework
@@ -187,6 +191,22 @@ def recipe_from(word: str, options: Sequence[str], argument: str = "--recipe") -
     _check_arguments(word, make, pairs)
     recipe: ui.Recipe = make(**{name: _value(value) for name, value in pairs.items()})
     return recipe
+
+
+def places_from(words: Sequence[str]) -> dict[str, str]:
+    """Return the places of ``--places GLOB=PLACE``, by glob.
+
+    Raises:
+        ArgumentValueError: another form, a glob that is given twice, or an unknown place.
+    """
+    globs = globs_of("--places", words, "*.proj=attention.out")
+    return {glob: checks.choice("--places", place, PLACES) for glob, place in globs.items()}
+
+
+def with_places(recipe: ui.Recipe, words: Sequence[str]) -> ui.Recipe:
+    """Return a recipe that says what layers are as ``--places`` does; it comes after the recipe's own."""
+    places = places_from(words)
+    return dataclasses.replace(recipe, places={**dict(recipe.places), **places}) if places else recipe
 
 
 def refuse_settings(options: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ from unified_init.spec import presets
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["pairs_of", "shape_of", "sizes_of", "spec_of"]
+__all__ = ["globs_of", "pairs_of", "shape_of", "sizes_of", "spec_of"]
 
 FORMS = "he_normal, normal(0, 0.02), torch.nn.init.kaiming_normal_, or a spec's JSON"
 
@@ -126,7 +126,23 @@ def pairs_of(option: str, pairs: Sequence[str], example: str) -> dict[str, str]:
     Raises:
         ArgumentValueError: another form, or a name that is given twice.
     """
-    words = [pair.partition("=") for pair in pairs]
+    return _paired(option, pairs, [pair.partition("=") for pair in pairs], example)
+
+
+def globs_of(option: str, pairs: Sequence[str], example: str) -> dict[str, str]:
+    """Return the words of a repeated option such as "*.proj=attention.out" by their globs.
+
+    A glob, or a regular expression, may have an equals sign of its own; the last one ends it.
+
+    Raises:
+        ArgumentValueError: as for ``pairs_of``.
+    """
+    return _paired(option, pairs, [pair.rpartition("=") for pair in pairs], example)
+
+
+def _paired(
+    option: str, pairs: Sequence[str], words: Sequence[tuple[str, str, str]], example: str
+) -> dict[str, str]:
     if not all(name and sign for name, sign, _ in words):
         msg = f"`{option}` must be such as {example}, got {', '.join(pairs)}."
         raise ArgumentValueError(msg)

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 __all__ = ["add"]
 
 SAMPLES = 200
+# What `save` calls the arguments of `ui.save`.
+SAVE_WORDS = {
+    "folder": "--out", "dtype": "--dtype", "max_shard_size": "--max-shard-size", "format": "--format",
+    "overwrite": "--overwrite", "places": "--places", "source": "SOURCE",
+}  # fmt: skip
 
 
 def add(app: "typer.Typer") -> None:
@@ -48,6 +53,7 @@ def _add_save(app: "typer.Typer") -> None:
     source_argument = options.source_argument()
     recipe_option = options.recipe_option()
     set_option = options.set_option()
+    places_option = options.places_option()
     seed_option = options.seed_option()
     json_option = options.json_option()
 
@@ -62,6 +68,7 @@ def _add_save(app: "typer.Typer") -> None:
         out: Annotated[Path, typer.Option(help="The folder to write.")],
         seed: Annotated[int, seed_option] = 0,
         settings: Annotated[list[str] | None, set_option] = None,
+        places: Annotated[list[str] | None, places_option] = None,
         dtype: Annotated[str | None, typer.Option(help="Of all tensors, such as bfloat16.")] = None,
         max_shard_size: Annotated[str, typer.Option(help="Of one file.")] = "5GB",
         layout: Annotated[str, typer.Option("--format", help="safetensors, or dcp.")] = "safetensors",
@@ -69,14 +76,16 @@ def _add_save(app: "typer.Typer") -> None:
         as_json: Annotated[bool, json_option] = False,
     ) -> None:
         """Draw a model's weights into a folder of safetensors files; repeat it to go on if interrupted."""
-        with output.errors():
+        with output.errors(**SAVE_WORDS):
             model = sources.model_from(source)
+            rules = sources.with_places(sources.recipe_from(recipe, settings or []), places or [])
             files = ui.save(
-                model, sources.recipe_from(recipe, settings or []), out, seed=seed, dtype=dtype,
-                max_shard_size=max_shard_size, format=layout, overwrite=overwrite, progress=True,
+                model, rules, out, seed=seed, dtype=dtype, max_shard_size=max_shard_size, format=layout,
+                overwrite=overwrite, progress=True,
             )  # fmt: skip
             count = len(ui.inspect(model))
-            text = f"{count} parameters in {len(files)} files; `unified-init verify {out}` proves them"
+            number = "1 file" if len(files) == 1 else f"{len(files)} files"
+            text = f"{count} parameters in {number}; `unified-init verify {out}` proves them"
             output.show(text, {"parameters": count, "files": list(files)}, as_json=as_json)
 
 
@@ -94,7 +103,7 @@ def _add_verify(app: "typer.Typer") -> None:
         as_json: Annotated[bool, json_option] = False,
     ) -> None:
         """Draw the weights of a folder again and compare bits; the exit status is 1 if any differs."""
-        with output.errors():
+        with output.errors(folder="FOLDER", samples="--samples"):
             result = ui.verify(folder, samples=None if whole else samples)
             output.show(str(result), {"ok": result.ok, **dataclasses.asdict(result)}, as_json=as_json)
             if not result.ok:

@@ -42,6 +42,6 @@ def _fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Refuse an object with one field twice, of which JSON would keep the last without a word."""
     repeated = [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]
     if repeated:
-        msg = f"the field {repeated[0]!r} stands twice"
+        msg = f"the field {repeated[0]!r} is given twice"
         raise ValueError(msg)
     return dict(pairs)

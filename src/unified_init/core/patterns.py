@@ -31,7 +31,7 @@ def compiled(pattern: str) -> re.Pattern[str]:
             pattern.removeprefix(REGEX) if pattern.startswith(REGEX) else fnmatch.translate(pattern)
         )
     except (re.error, OverflowError, RecursionError) as error:
-        msg = f"`{pattern}` is no regular expression: {error}."
+        msg = f"`{pattern}` is not a regular expression: {error}."
         raise ArgumentValueError(msg) from None
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.backends import registry
+from unified_init.core.peers import is_a
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
 from unified_init.law.layout import bind
@@ -22,13 +23,16 @@ if TYPE_CHECKING:
 __all__ = ["as_bits", "digest", "values_of"]
 
 CHUNK = 1 << 20
+# What holds an array and is none, and how it gives it.
+HOLDERS = {"keras.Variable": "its .value", "flax.nnx.Variable": "variable[...]"}
 
 
 def values_of(tensor: Any, argument: str = "tensor") -> NDArray[Any]:  # noqa: ANN401  # of any framework
     """Return the values of a tensor of any framework as a NumPy array; errors name the argument."""
     owner = registry.backend_of(tensor)
     if owner is None:
-        msg = f"`{argument}` must be an array of NumPy, torch, TensorFlow or JAX, got {shown(tensor)}."
+        hint = next((f": pass {word}" for path, word in HOLDERS.items() if is_a(tensor, path)), "")
+        msg = f"`{argument}` must be an array of NumPy, torch, TensorFlow or JAX, got {shown(tensor)}{hint}."
         raise ArgumentTypeError(msg)
     if isinstance(tensor, np.ma.MaskedArray):
         msg = f"`{argument}` must have a value in every place, got a masked array: fill it first."

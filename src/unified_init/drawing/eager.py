@@ -251,7 +251,7 @@ def _check_same_shape(shape: tuple[int, ...], program: Program) -> None:
 
 
 def _no_memory(shape: tuple[int, ...], error: Exception) -> str:
-    return f"the memory to draw a tensor of shape {shape} cannot be had: {error}"
+    return f"the memory to draw a tensor of shape {shape} cannot be allocated: {error}"
 
 
 def _fillable(tensor: object) -> tuple[str, Fillable]:

@@ -58,7 +58,7 @@ UNTRUNCATED = "not truncated; the function of this name in Keras and JAX is"
 UNCORRECTED = "bounds in sigmas; the realized std is 0.8796 of the given one"
 ABSOLUTE = "absolute bounds: a std below 0.5 is hardly truncated by the defaults"
 STORAGE_AXIS = "takes the last axis for the outputs"
-MXNET_SCALE = "scale is half the width"
+MXNET_SCALE = "scale is the bound"
 BOTH_CHANNELS = "theirs repeats one kernel over all pairs of channels; equal on depthwise kernels"
 
 

@@ -88,9 +88,9 @@ def _numbers(spec: Initializer, law: Law) -> Iterator[tuple[str, str]]:
     if law.low == law.high or (math.isnan(law.std) and math.isinf(law.high)):
         return
     if math.isnan(law.std):  # values that a formula gives, which need not reach the ends
-        yield "interval", f"{_short(law.low)} to {_short(law.high)} (no value lies outside)"
+        yield "interval", f"{_short(law.low)} to {_short(law.high)} (no value is outside)"
     elif law.low == -law.high and math.isfinite(law.high):
-        yield "bound", f"{_short(law.high)} (half the width, about 0)"
+        yield "bound", f"{_short(law.high)} (values in [{_short(law.low)}, {_short(law.high)}])"
     else:
         yield "interval", f"{_short(law.low)} to {_short(law.high)}"
 

@@ -115,7 +115,7 @@ def _entry(name: str) -> Entry:
     if entry is not None:
         return entry
     if name in EXCLUDED:
-        msg = f"`source` {name!r} stands for no law: {EXCLUDED[name]}."
+        msg = f"`source` {name!r} has no law: {EXCLUDED[name]}."
         raise ArgumentValueError(msg)
     matches = difflib.get_close_matches(name, BY_NAME, n=1)
     hint = f" Did you mean {matches[0]!r}?" if matches else f" A name looks like {EXAMPLE}."

@@ -136,7 +136,7 @@ def _torch(case: Case) -> str:  # noqa: C901, PLR0911  # one case per distributi
         case Orthogonal() if _is_matrix_of(case, axis=0):
             return _fill("orthogonal_", **_unless_one(gain=gain))
         case Orthogonal():
-            return _none("orthogonal_ takes axis 0 alone for the rows")
+            return _none("orthogonal_ takes only axis 0 for the rows")
         case Identity() if case.plain and gain == 1.0:
             return _fill("eye_")
         case Identity():
@@ -199,7 +199,7 @@ def _keras(case: Case) -> str:  # noqa: PLR0911  # one case per distribution
         case Orthogonal() if _is_matrix_of(case, axis=len(case.geometry.shape) - 1):
             return _class("Orthogonal", **_unless_one(gain=gain))
         case Orthogonal():
-            return _none("Orthogonal takes the last axis alone for the outputs")
+            return _none("Orthogonal takes only the last axis for the outputs")
         case Identity() if case.plain:
             return _class("Identity", **_unless_one(gain=gain))
         case Identity():
@@ -299,7 +299,7 @@ def _jax_orthogonal(case: Case) -> str:
         if _is_matrix_of(case, axis=axis):
             column_argument = {} if axis == rank - 1 else {"column_axis": axis}
             return _call(f"{_JAX}orthogonal", **_unless_one(scale=case.gain), **column_argument)
-    return _none("orthogonal takes one axis alone for the outputs")
+    return _none("orthogonal takes only one axis for the outputs")
 
 
 # --- NumPy ----------------------------------------------------------------------------------------

@@ -87,7 +87,7 @@ def from_quantile(
         raise ArgumentValueError(msg)
     if not std * RESOLUTION > 2.0 ** (exponent - 1):
         msg = (
-            f"`quantile` has tails too heavy for 32-bit fixed point, or lies too far from 0: it reaches "
+            f"`quantile` has tails too heavy for 32-bit fixed point, or is too far from 0: it reaches "
             f"{largest!r}, {largest / std:.3g} standard deviations; truncate it, or center it."
         )
         raise ArgumentValueError(msg)

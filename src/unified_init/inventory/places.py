@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from unified_init.inventory.records import Record
     from unified_init.inventory.vocabulary import Place
 
-__all__ = ["block_of", "placed", "unwrapped", "words_of"]
+__all__ = ["block_of", "is_word_of", "placed", "unwrapped", "words_of"]
 
 # Words that torch.compile, FSDP and activation checkpointing insert into the paths of the modules they wrap.
 INSERTED = re.compile(r"(?<![^.])(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
@@ -157,6 +157,17 @@ def placed(records: list[Record]) -> tuple[Record, ...]:
     return tuple(
         dataclasses.replace(record, place=places[index]) if index in places else record
         for index, record in enumerate(located)
+    )
+
+
+def is_word_of(place: str, path: str) -> bool:
+    """Whether a layer is called as layers of a place are, in some other context than that of its path."""
+    layer = _layer(words_of(path))
+    return any(
+        layer in words.split()
+        for table in (PROJECTIONS, FORWARD)
+        for name, words in table.items()
+        if name == place
     )
 
 

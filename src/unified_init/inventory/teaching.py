@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from unified_init.inventory.records import Record
     from unified_init.inventory.vocabulary import Place
 
-__all__ = ["check_taught", "taught", "with_layout"]
+__all__ = ["check_taught", "taught", "told_paths", "with_layout"]
 
 KERNELS = frozenset({"kernel", "recurrent_kernel", "projection"})
 BIASES = frozenset({"bias", "recurrent_bias"})
@@ -92,6 +92,16 @@ def taught(
             for record in records
         ]
     return dataclasses.replace(inventory, records=tuple(records))
+
+
+def told_paths(inventory: Inventory, places: Iterable[tuple[str, Place]]) -> frozenset[str]:
+    """Return the paths of the records whose places are told."""
+    patterns = [pattern for pattern, _ in places]
+    return frozenset(
+        record.path
+        for record in inventory
+        if any(matches(pattern, text) for pattern in patterns for text in _texts(record))
+    )
 
 
 def _split_path(path: str) -> tuple[str, str]:

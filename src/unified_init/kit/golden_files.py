@@ -116,7 +116,7 @@ class GoldenFiles:
         if self.write and (drawn or unused):
             kept = {entry: digest for entry, digest in entries.items() if entry not in unused}
             _write(test_file, kept | drawn)
-            self._notes.append(("wrote", test_file, tuple(map(str, drawn))))
+            self._notes.append(("written to", test_file, tuple(map(str, drawn))))
         if unused:
             self._notes.append(("removed" if self.write else "unused", test_file, tuple(map(str, unused))))
 
@@ -197,7 +197,7 @@ def read_digests(test_file: Path) -> dict[Entry, str]:
             Entry(test, name): digest for test, names in tests.items() for name, digest in names.items()
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        msg = f"{path.name} is no file of golden digests: {error!r}"
+        msg = f"{path.name} is not a file of golden digests: {error!r}"
         raise ValueError(msg) from error
     return digests
 

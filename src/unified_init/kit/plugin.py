@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from unified_init.backends.registry import NAMES, backends
+from unified_init.core import checks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,7 +135,8 @@ def _chosen_backends(config: pytest.Config) -> tuple[str, ...]:
     words = [word.strip() for word in option.split(",") if word.strip()]
     for word in words or [option]:
         if word not in NAMES:
-            msg = f"--ui-backends must be of {','.join(NAMES)}, got {word!r}"
+            hint = checks.nearest(word, NAMES)
+            msg = f"--ui-backends must be of {','.join(NAMES)}, got {word!r}{'; ' if hint else ''}{hint}"
             raise pytest.UsageError(msg)
         if word not in installed:
             msg = f'--ui-backends: {word} is not installed; pip install "unified-init[{word}]"'

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from unified_init import testing
 from unified_init.core import checks
+from unified_init.core.rates import ALPHA
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentValueError
 from unified_init.testing.populations import population_of
@@ -18,7 +19,6 @@ __all__ = ["Statistics", "values_needed"]
 
 # ruff: noqa: ANN401  # arrays of any framework
 
-ALPHA = 1e-9
 MISSED = 1e-4  # a tenth of what is stated: the variance of a sample is skew, and the formula is normal
 STATISTICS = 16  # at most so many share the false-alarm rate
 
@@ -92,7 +92,7 @@ def values_needed(law: Law, *, sees: float, alpha: float = ALPHA) -> int:
 
     for name, value in (("sees", sees), ("alpha", alpha)):
         if not 0.0 < checks.number(name, value) < 1.0:
-            msg = f"`{name}` must lie between 0 and 1, got {shown(value)}."
+            msg = f"`{name}` must be between 0 and 1, got {shown(value)}."
             raise ArgumentValueError(msg)
     population = population_of(law, "float32")
     scores = (population.values - population.mean) / population.std

@@ -91,7 +91,7 @@ def parse(layout: str) -> tuple[str, ...]:
             break
         else:
             msg = (
-                f"`layout` has one letter an axis, O (outputs), I (inputs), B (independent copies), "
+                f"`layout` has one letter per axis, O (outputs), I (inputs), B (independent groups), "
                 f"D, H, W (spatial), and parentheses that merge; got {shown(character)} in {layout!r}."
             )
             raise ArgumentValueError(msg)

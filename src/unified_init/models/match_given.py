@@ -95,7 +95,7 @@ def _check(path: str, named: Mapping[str, Group]) -> None:
     ends = [name for name in sorted(named) if name.endswith((f".{path}", f"/{path}"))]
     nearest = ends[:1] or difflib.get_close_matches(path, sorted(named), n=1, cutoff=0.5)
     hint = f"; the nearest is {nearest[0]!r}." if nearest else "."
-    msg = f"`given`: {path!r} is no path of a layer or a tensor{hint}"
+    msg = f"`given`: {path!r} is not the path of a layer or a tensor{hint}"
     raise ArgumentValueError(msg)
 
 

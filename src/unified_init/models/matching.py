@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 from unified_init.core import checks
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.inventory.layer import place_items
 from unified_init.inventory.stacks import embedded
+from unified_init.inventory.teaching import told_paths
 from unified_init.models.applying import inspect
 from unified_init.models.match_answer import answered, asked
 from unified_init.models.match_layers import layers_of
 from unified_init.models.match_order import REGISTRATION
+from unified_init.models.match_places import with_told_places
 from unified_init.models.match_proof import proven
 from unified_init.models.match_readings import readings
 from unified_init.models.match_stacks import with_layers_apart
@@ -63,7 +66,8 @@ def match(
             in ``model_a``, of a layer, a tensor or a part ("path/label"); None for a path of either model
             that has no counterpart. Two tensors of equal extents are a pair whatever their kinds.
         layers: as for ``inspect``, of both models; the map keeps what they say.
-        places: as for ``inspect``, in the same way.
+        places: as for ``inspect``, in the same way; a layer of ``model_b`` that no glob matches has the place
+            that its counterpart was given.
         inputs: the inputs of ``model_a`` and of ``model_b``, the same data in the form that each takes; see
             ``verify_match``. Both models are then run: for the order in which they call their layers, and to
             prove the map, by ``verify_match``.
@@ -130,7 +134,10 @@ def match(
             "given={path in the second model: path in the first}."
         )
         raise ArgumentValueError(msg)
-    records = _unlike(plain[0], _stored(a)), _unlike(plain[1], read.second(answer.pairs))
+    items = place_items(() if places is None else places)
+    told = told_paths(plain[0], items), told_paths(plain[1], items)
+    second = with_told_places(read.second(answer.pairs), answer.pairs, told)
+    records = _unlike(plain[0], _stored(a)), _unlike(plain[1], second)
     return NameMap(answer.names, answer.reasons, doubts, verification, records)
 
 

@@ -147,7 +147,7 @@ def _pending(own: Materializer, model: Any, model_plan: Plan) -> list[str]:
     attributes = own.unregistered(model)
     if attributes:
         msg = (
-            f"{_listed(attributes)}: on meta, and neither a parameter nor a buffer, so that nobody can "
+            f"{_listed(attributes)}: on meta, and neither a parameter nor a buffer, so that nothing can "
             "restore the values. Build the model under ui.unfilled()."
         )
         raise ArgumentValueError(msg)

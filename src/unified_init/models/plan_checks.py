@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 __all__ = ["check_labels", "check_rules", "check_streams", "check_unmatched"]
 
 SHOWN = 5
+# What nearly all layers have where they begin.
+USUAL = {
+    "bias": "zeros", "recurrent_bias": "zeros", "offset": "zeros", "mean": "zeros", "count": "zeros",
+    "scale": "ones", "variance": "ones",
+}  # fmt: skip
 
 
 def check_unmatched(recipe: Recipe, unmatched: Sequence[Record], count: int) -> None:
@@ -30,10 +35,12 @@ def check_unmatched(recipe: Recipe, unmatched: Sequence[Record], count: int) -> 
     ]
     more = f" and {len(unmatched) - SHOWN} more" if len(unmatched) > SHOWN else ""
     nearest = max(recipe.rules, key=lambda rule: agreement(rule, unmatched[0]))
+    role = unmatched[0].role if unmatched[0].kind != "parameter" else ""  # that of a layer which is known
+    example = f" such as Rule(spec={USUAL[role]}(), role={role!r})" if role in USUAL else ""
     msg = (
         f"no rule of recipe {recipe.name!r} matches {len(unmatched)} of {count} parameters: "
         f"{', '.join(listing)}{more}; "
-        f"the nearest rule to the first is {recipe.rules.index(nearest)} ({nearest}): add a rule, "
+        f"the nearest rule to the first is {recipe.rules.index(nearest)} ({nearest}): add a rule{example}, "
         "one with spec=None to leave them as they are, or skip= them."
     )
     raise ArgumentValueError(msg)

@@ -19,6 +19,7 @@ from unified_init.models.plan_notes import notes_of
 from unified_init.models.plan_text import rows_of, tree
 from unified_init.models.shared_streams import stream_of_other
 from unified_init.recipes.assignment import assign_by, deciding_rule
+from unified_init.recipes.block_counts import block_notes
 from unified_init.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -84,10 +85,11 @@ class Plan:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Warnings: blocks that are half recognized, fused matrices of unknown parts, what is left."""
+        """Warnings: another number of blocks, half recognized blocks, unknown parts, what is left."""
         foot = [f"left, because they are frozen and no rule names them: {', '.join(self.frozen)}"]
         packed = [f"left, because their layers keep them quantized: {', '.join(self.packed)}"]
         return (
+            *block_notes(self.recipe, self.inventory),
             *notes_of(self.inventory, self.assignments),
             *(foot if self.frozen else []),
             *(packed if self.packed else []),

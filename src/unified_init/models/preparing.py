@@ -122,7 +122,7 @@ def _entry(record: Record, piece: Piece, dtype: str, targets: tuple[Target, ...]
         value = piece.law.mean
         if piece.law.kind != "constant" or not _holds(dtype, value):
             msg = (
-                f"its type is {dtype}, which holds whole constants in its range alone; "
+                f"its type is {dtype}, which holds only whole constants in its range; "
                 f"the rule gives {piece.spec!r}."
             )
             raise ArgumentValueError(msg)

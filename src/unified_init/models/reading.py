@@ -93,5 +93,5 @@ def _check_parts(record: Record, own: Record) -> None:
         inside = fits and all(stop <= length for (_, stop), length in zip(box, native, strict=True))
         if part.path not in paths or not inside or math.prod(stop - start for start, stop in box) != size:
             name = f"{part.label!r} of {record.path!r}"
-            msg = f"`inventory` has a part {name} that is no region of it: {shown(part)}."
+            msg = f"`inventory` has a part {name} that is not a region of it: {shown(part)}."
             raise ArgumentValueError(msg)

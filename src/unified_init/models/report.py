@@ -10,6 +10,7 @@ from unified_init.core import checks
 from unified_init.core.public import public
 from unified_init.core.text_table import aligned, as_html
 from unified_init.law.law import STREAM
+from unified_init.recipes.block_counts import block_notes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +40,7 @@ class Report:
         frozen: native paths of frozen tables, such as sinusoids, that no rule names, and that were left.
         ties: (path, other path) pairs that share memory, written once.
         unexpected: entries of ``loaded`` that match no tensor of the model.
+        notes: warnings, such as a recipe for another number of blocks than the model has.
 
     Example:
         >>> import torch
@@ -64,14 +66,16 @@ class Report:
     frozen: tuple[str, ...] = ()
     ties: tuple[tuple[str, str], ...] = ()
     unexpected: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Return a summary, and a table of all paths."""
-        return "\n".join([self._head(), *aligned(self._rows()), *(f"- {note}" for note in self._notes())])
+        marked = [*(f"! {note}" for note in self.notes), *(f"- {note}" for note in self._details())]
+        return "\n".join([self._head(), *aligned(self._rows()), *marked])
 
     def _repr_html_(self) -> str:
         """Return the same for a notebook."""
-        return as_html(self._head(), self._rows(), self._notes())
+        return as_html(self._head(), self._rows(), [*self.notes, *self._details()])
 
     def _head(self) -> str:
         counts = [f"{len(getattr(self, word))} {word}" for word in OUTCOMES if getattr(self, word)]
@@ -81,7 +85,7 @@ class Report:
     def _rows(self) -> list[tuple[str, str]]:
         return [("path", "outcome"), *((path, word) for word in OUTCOMES for path in getattr(self, word))]
 
-    def _notes(self) -> list[str]:
+    def _details(self) -> list[str]:
         ties = [f"{path}: the same memory as {other}" for path, other in self.ties]
         return [*ties, *(f"{pattern!r} of loaded= is no path of the model" for pattern in self.unexpected)]
 
@@ -109,4 +113,5 @@ def report_of(model_plan: Plan, written: Sequence[Assignment], seed: Any) -> Rep
         ties=tuple(
             (assignment.record.path, path) for assignment in written for path in assignment.record.ties
         ),
+        notes=tuple(block_notes(model_plan.recipe, model_plan.inventory)),
     )

@@ -83,6 +83,6 @@ def false_alarms(alpha: float) -> float:
         ArgumentValueError: it is not inside (0, 1).
     """
     if not 0.0 < alpha < 1.0:
-        msg = f"`--alpha` must lie between 0 and 1, got {alpha!r}."
+        msg = f"`--alpha` must be between 0 and 1, got {alpha!r}."
         raise ArgumentValueError(msg)
     return alpha

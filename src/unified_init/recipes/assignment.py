@@ -148,7 +148,7 @@ def _box(record: Record, rule: Rule) -> Box | None:
 def _pieces(record: Record, rule: Rule, spec: Initializer, names: Mapping[str, str]) -> Iterator[Piece]:
     if rule.by_block:
         if record.block is None:
-            msg = "`by_block` needs a record inside a block; this one lies in none."
+            msg = "`by_block` needs a record inside a block; this one is in none."
             raise ArgumentValueError(msg)
         spec = spec.scaled((record.block + 1) ** rule.by_block)
     if not record.parts:

@@ -32,6 +32,8 @@ class Recipe:
         source: where the rules are published, and the implementation that they were read from.
         layers: descriptions of layers that the library does not know, by class or glob; ``Layer`` has more.
         places: the place of layers or tensors in the architecture, by glob.
+        blocks: the number of residual blocks that the factors of depth are for, by glob of native paths; the
+            first glob that matches a path counts. A plan, a report and an audit say if a model has others.
 
     Raises:
         UnifiedInitError: no rules, or something else in their place.
@@ -48,6 +50,7 @@ class Recipe:
     source: str = ""
     layers: Mapping[Any, Layer] | tuple[tuple[str, Layer], ...] = ()
     places: Named = ()
+    blocks: Mapping[str, int] | tuple[tuple[str, int], ...] = ()
 
     def __post_init__(self) -> None:
         """Check the fields."""
@@ -55,6 +58,7 @@ class Recipe:
         object.__setattr__(self, "source", checks.text("source", self.source))
         object.__setattr__(self, "layers", layer_items(self.layers))
         object.__setattr__(self, "places", place_items(self.places))
+        object.__setattr__(self, "blocks", _block_items(self.blocks))
         rules = checks.entries(self.rules)
         if rules is None or not all(isinstance(rule, Rule) for rule in rules):
             msg = f"`rules` must be a tuple of Rules, got {shown(self.rules)}."
@@ -85,3 +89,12 @@ class Recipe:
             True
         """
         return dataclasses.replace(self, rules=(*rules, *self.rules))
+
+
+def _block_items(blocks: Any) -> tuple[tuple[str, int], ...]:  # noqa: ANN401  # what users pass
+    """Return checked numbers of blocks by glob."""
+    pairs = checks.pairs(blocks)
+    if pairs is None:
+        msg = f"`blocks` must be a mapping of globs to numbers of blocks, got {shown(blocks)}."
+        raise ArgumentTypeError(msg)
+    return tuple((checks.text("blocks", glob), checks.count("blocks", count)) for glob, count in pairs)

@@ -20,7 +20,7 @@ __all__ = ["recipe_from_json", "recipe_from_yaml", "recipe_to_json"]
 
 # ruff: noqa: ANN401  # what JSON holds has no type that we could name
 
-FIELDS = ("schema", "stream", "name", "source", "rules", "layers", "places")
+FIELDS = ("schema", "stream", "name", "source", "rules", "layers", "places", "blocks")
 SPEC_FIELDS = ("distribution", "scale", "factor", "upscale")
 WRITTEN = tuple(field for field in dataclasses.fields(Rule) if field.name != "predicate")
 
@@ -56,6 +56,8 @@ def recipe_to_json(recipe: Recipe, *, indent: int | None = 2) -> str:
         tree["layers"] = {key: layer_tree(layer) for key, layer in dict(recipe.layers).items()}
     if recipe.places:
         tree["places"] = dict(recipe.places)
+    if recipe.blocks:
+        tree["blocks"] = dict(recipe.blocks)
     return json_text.written(tree, indent)
 
 
@@ -140,7 +142,7 @@ def _check_fields(node: Any) -> None:
     for entry in node.value:
         key, value = entry if isinstance(entry, tuple) else (None, entry)
         if key is not None and key.value in names:
-            msg = f"the field {key.value!r} stands twice"
+            msg = f"the field {key.value!r} is given twice"
             raise ValueError(msg)
         names |= set() if key is None else {str(key.value)}
         _check_fields(value)
@@ -181,13 +183,13 @@ def _recipe(tree: Any) -> Recipe:
         msg = f"recipe.rules: must be a list, got {shown(tree['rules'])}."
         raise ArgumentValueError(msg)
     rules = tuple(_rule(entry, f"recipe.rules[{index}]") for index, entry in enumerate(tree["rules"]))
-    layers, places = tree.get("layers", {}), tree.get("places", {})
+    layers, places, blocks = (tree.get(field, {}) for field in ("layers", "places", "blocks"))
     if not isinstance(layers, dict) or not isinstance(places, dict):
         msg = f"recipe: `layers` and `places` must be objects, got {shown(layers)} and {shown(places)}."
         raise ArgumentValueError(msg)
     layers = {key: layer_from_tree(entry, f"recipe.layers.{key}") for key, entry in layers.items()}
     try:
-        return Recipe(tree["name"], rules, tree.get("source", ""), layers, places)
+        return Recipe(tree["name"], rules, tree.get("source", ""), layers, places, blocks)
     except UnifiedInitError as error:
         msg = f"recipe: {error}"
         raise ArgumentValueError(msg) from None

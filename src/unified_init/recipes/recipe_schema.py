@@ -103,6 +103,7 @@ def recipe_schema() -> dict[str, Any]:
             "rules": {"type": "array", "items": {"$ref": "#/$defs/rule"}, "minItems": 1},
             "layers": {"type": "object", "additionalProperties": layer_schema()},
             "places": {"type": "object", "additionalProperties": {"enum": list(PLACES)}},
+            "blocks": {"type": "object", "additionalProperties": {"type": "integer", "minimum": 1}},
         },
         "required": ["schema", "stream", "name", "rules"],
         "additionalProperties": False,

@@ -73,7 +73,7 @@ def aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[NDArray[Any],
         start = -address % ALIGNMENT
         return np.ndarray(shape, dtype, buffer, start), address + start
     except (MemoryError, ValueError, OverflowError) as error:
-        msg = f"a tensor of shape {shape} takes {size} bytes, which cannot be had: {error}"
+        msg = f"a tensor of shape {shape} takes {size} bytes, which cannot be allocated: {error}"
         raise ArgumentValueError(msg) from None
 
 
@@ -99,7 +99,7 @@ def reserve(size: int, shape: tuple[int, ...]) -> None:
     try:
         np.empty(size, dtype=np.uint8)  # given back at once, and never touched
     except (MemoryError, ValueError, OverflowError) as error:
-        msg = f"to draw a tensor of shape {shape} takes {size} more bytes, which cannot be had: {error}"
+        msg = f"to draw a tensor of shape {shape} takes {size} more bytes, which cannot be allocated: {error}"
         raise ArgumentValueError(msg) from None
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.core import checks
+from unified_init.core.rates import ALPHA
 from unified_init.core.reprs import shown
 from unified_init.drawing.digests import as_bits, values_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["assert_follows", "assert_identical", "assert_independent", "assert_same_law"]
 
-ALPHA = 1e-9
 FEW = 100
 
 
@@ -178,7 +178,7 @@ def assert_independent(*samples: Any, alpha: float = ALPHA) -> None:  # noqa: AN
 def _rate(alpha: object) -> float:
     rate = checks.number("alpha", alpha)
     if not 0.0 < rate < 1.0:
-        msg = f"`alpha` must lie between 0 and 1, got {shown(rate)}."
+        msg = f"`alpha` must be between 0 and 1, got {shown(rate)}."
         raise ArgumentValueError(msg)
     return rate
 

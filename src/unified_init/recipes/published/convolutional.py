@@ -255,4 +255,5 @@ def fixup(n_blocks: int, n_layers: int = 2) -> Recipe:
         may(presets.zeros(), kind="parameter", shape=(1,), path=r"re:(?:.*[./])?(?:bias|add)\w*"),
         *rest(),
     )
-    return Recipe("fixup", rules, "Zhang et al. 2019; hongyi-zhang/Fixup fixup_resnet_imagenet.py")
+    source = "Zhang et al. 2019; hongyi-zhang/Fixup fixup_resnet_imagenet.py"
+    return Recipe("fixup", rules, source, blocks={"*": blocks})

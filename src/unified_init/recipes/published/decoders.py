@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import TYPE_CHECKING
 
@@ -52,7 +53,8 @@ def gpt2(n_layer: int, std: float = 0.02) -> Recipe:
     count = checks.count("n_layer", n_layer)
     size = checks.positive("std", std)
     rules = _two_sizes(presets.normal(0.0, size), presets.normal(0.0, size / math.sqrt(2 * count)))
-    return Recipe("gpt2", rules, "Radford et al. 2019; transformers GPT2PreTrainedModel._init_weights")
+    source = "Radford et al. 2019; transformers GPT2PreTrainedModel._init_weights"
+    return Recipe("gpt2", rules, source, blocks={"*": count})
 
 
 def megatron(n_layer: int, std: float = 0.02) -> Recipe:
@@ -82,11 +84,8 @@ def megatron(n_layer: int, std: float = 0.02) -> Recipe:
     Differs from:
         ``gpt2``: the same laws under another name.
     """
-    return Recipe(
-        "megatron",
-        gpt2(n_layer, std).rules,
-        "Shoeybi et al. 2019; megatron/core/utils.py scaled_init_method_normal",
-    )
+    source = "Shoeybi et al. 2019; megatron/core/utils.py scaled_init_method_normal"
+    return dataclasses.replace(gpt2(n_layer, std), name="megatron", source=source)
 
 
 def llama(std: float = 0.02) -> Recipe:
@@ -196,9 +195,8 @@ def olmo_full_megatron(n_layer: int, std: float = 0.02) -> Recipe:
         may(_truncated_by_inputs(1.0), kind=DENSE, role="kernel", place="head"),
         kernels(inner), *tables(inner, padding="drawn"), *rest(),
     )  # fmt: skip
-    return Recipe(
-        "olmo_full_megatron", rules, "Groeneveld et al. 2024; olmo/model.py InitFnType.full_megatron"
-    )
+    source = "Groeneveld et al. 2024; olmo/model.py InitFnType.full_megatron"
+    return Recipe("olmo_full_megatron", rules, source, blocks={"*": count})
 
 
 def small_init(d_model: int) -> Recipe:
@@ -264,7 +262,8 @@ def wang_init(n_layer: int, d_model: int) -> Recipe:
     width = checks.count("d_model", d_model)
     inner = presets.normal(0.0, math.sqrt(2.0 / (5 * width)))
     rules = _two_sizes(inner, presets.normal(0.0, 2.0 / count / math.sqrt(width)))
-    return Recipe("wang_init", rules, "Black et al. 2022; gpt-neox wang_init_method")
+    source = "Black et al. 2022; gpt-neox wang_init_method"
+    return Recipe("wang_init", rules, source, blocks={"*": count})
 
 
 def _ends(place: str) -> dict[str, object]:

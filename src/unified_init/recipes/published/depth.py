@@ -72,7 +72,8 @@ def deepnorm(n_encoder: int, n_decoder: int, encoder_gain: float = 0.87) -> Reci
     else:
         gains = ((8.0 * max(encoder, decoder)) ** -0.25,) * 2
     rules = _gain_rules(gains, presets.xavier_normal(), both=bool(encoder and decoder))
-    return Recipe("deepnorm", rules, "Wang et al. 2022 (DeepNet); microsoft/torchscale")
+    source = "Wang et al. 2022 (DeepNet); microsoft/torchscale"
+    return Recipe("deepnorm", rules, source, blocks=_blocks(encoder, decoder))
 
 
 def magneto(n_encoder: int, n_decoder: int) -> Recipe:
@@ -120,6 +121,7 @@ def magneto(n_encoder: int, n_decoder: int) -> Recipe:
         "magneto",
         (*crossing, *_gain_rules(gains, base, both=both)),
         "Wang et al. 2022 (Magneto); microsoft/torchscale",
+        blocks=_blocks(encoder, decoder),
     )
 
 
@@ -176,7 +178,8 @@ def t_fixup(n_encoder: int, n_decoder: int, d_model: int) -> Recipe:
         may(BOUND, kind=DENSE, role="bias", place=INTO_HEADS),
         *rest(),
     )
-    return Recipe("t_fixup", rules, "Huang et al. 2020; layer6ai-labs/T-Fixup")
+    source = "Huang et al. 2020; layer6ai-labs/T-Fixup"
+    return Recipe("t_fixup", rules, source, blocks=_blocks(encoder, decoder))
 
 
 def _sides(n_encoder: int, n_decoder: int) -> tuple[int, int]:
@@ -186,6 +189,11 @@ def _sides(n_encoder: int, n_decoder: int) -> tuple[int, int]:
         msg = "`n_encoder` and `n_decoder` must not both be 0: the gains depend on the number of blocks."
         raise ArgumentValueError(msg)
     return encoder, decoder
+
+
+def _blocks(encoder: int, decoder: int) -> dict[str, int]:
+    """Return the numbers of blocks by path: all that is not the decoder's is the encoder's."""
+    return {DECODER: decoder, "*": encoder} if encoder and decoder else {"*": encoder or decoder}
 
 
 def _gain_rules(

@@ -61,9 +61,11 @@ def clip(n_text: int, n_vision: int, *, factor: float = 1.0, std: float = 0.02) 
         queries, keys and values d^-1/2, and leaves the vision model as PyTorch does.
     """
     size, vision = checks.positive("factor", factor), checks.positive("std", std)
+    depths = checks.count("n_text", n_text), checks.count("n_vision", n_vision)
+    blocks = dict(zip(("*text_model*", "*vision_model*"), depths, strict=True))
     rules = (
-        *_tower("*text_model*", checks.count("n_text", n_text), size),
-        *_tower("*vision_model*", checks.count("n_vision", n_vision), size),
+        *_tower("*text_model*", depths[0], size),
+        *_tower("*vision_model*", depths[1], size),
         must(presets.normal(0.0, 0.02 * size), role="embedding", path="*text_model*"),
         must(presets.normal(0.0, vision * size), role="embedding", path="*vision_model*"),
         must(presets.normal(0.0, vision * size), kind="conv", role="kernel", place="patch"),
@@ -72,7 +74,8 @@ def clip(n_text: int, n_vision: int, *, factor: float = 1.0, std: float = 0.02) 
         may(presets.constant(TEMPERATURE), path="*logit_scale", shape=()),
         *rest(),
     )
-    return Recipe("clip", rules, "Radford et al. 2021; transformers 5.24.0 CLIPPreTrainedModel._init_weights")
+    source = "Radford et al. 2021; transformers 5.24.0 CLIPPreTrainedModel._init_weights"
+    return Recipe("clip", rules, source, blocks=blocks)
 
 
 def whisper(std: float = 0.02) -> Recipe:

@@ -61,7 +61,8 @@ def mamba(state_size: int = 16, *, std: float = 0.1, n_layer: int | None = None)
         must(BOUND, kind="linear", role="kernel", path="*dt_proj*"),
         *_others(std, n_layer),
     )
-    return Recipe("mamba", rules, "Gu, Dao 2023; transformers 5.24.0 MambaPreTrainedModel._init_weights")
+    source = "Gu, Dao 2023; transformers 5.24.0 MambaPreTrainedModel._init_weights"
+    return Recipe("mamba", rules, source, blocks=_blocks(n_layer))
 
 
 def mamba2(n_heads: int, *, std: float = 0.1, n_layer: int | None = None) -> Recipe:
@@ -96,13 +97,18 @@ def mamba2(n_heads: int, *, std: float = 0.1, n_layer: int | None = None) -> Rec
     """
     heads = checks.count("n_heads", n_heads)
     rules = (*_states(heads), must(presets.mamba_dt_bias(), path="*dt_bias"), *_others(std, n_layer))
-    return Recipe("mamba2", rules, "Dao, Gu 2024; transformers 5.24.0 Mamba2PreTrainedModel._init_weights")
+    source = "Dao, Gu 2024; transformers 5.24.0 Mamba2PreTrainedModel._init_weights"
+    return Recipe("mamba2", rules, source, blocks=_blocks(n_layer))
 
 
 def _states(count: int) -> Iterator[Rule]:
     logs = tuple(math.log(index) for index in range(1, count + 1))
     yield must(presets.constant(logs), path="*A_log")
     yield must(presets.ones(), kind="parameter", path=r"re:(.*[./])?D")
+
+
+def _blocks(n_layer: int | None) -> dict[str, int]:
+    return {} if n_layer is None else {"*": n_layer}
 
 
 def _others(std: float, n_layer: int | None) -> Iterator[Rule]:

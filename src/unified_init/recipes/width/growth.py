@@ -90,7 +90,7 @@ def check_alike(argument: str, base: Inventory, other: Inventory) -> None:
         {record.name: record for record in inventory} for inventory in (base, other)
     )
     for path in sorted(set(base_records) ^ set(other_records)):
-        msg = f"`{argument}` must have the base's parameters: {path!r} is in one of the two alone."
+        msg = f"`{argument}` must have the base's parameters: only one of the two has {path!r}."
         raise ArgumentValueError(msg)
     for path, record in base_records.items():
         if len(record.shape) != len(other_records[path].shape) or record.layout != other_records[path].layout:

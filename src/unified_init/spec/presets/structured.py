@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from unified_init.core import checks
 from unified_init.core.reprs import shown
-from unified_init.errors import ArgumentTypeError
+from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.spec.distributions import (
     DeltaOrthogonal,
     Dirac,
@@ -268,7 +268,7 @@ def icnr(base: Initializer, factor: int) -> Initializer:
 
     Raises:
         ArgumentTypeError: ``base`` is not a spec, or ``factor`` not an integer.
-        ArgumentValueError: ``factor`` below 1, or a base without independent draws.
+        ArgumentValueError: ``factor`` below 1, or a base without independent draws or of ``icnr`` itself.
 
     Example:
         >>> import unified_init as ui
@@ -287,4 +287,11 @@ def icnr(base: Initializer, factor: int) -> Initializer:
     if not isinstance(base, Initializer):
         msg = f"`base` must be an Initializer, such as he_normal(), got {shown(base)}."
         raise ArgumentTypeError(msg)
-    return dataclasses.replace(base, upscale=checks.count("factor", factor))
+    count = checks.count("factor", factor)
+    if base.upscale > 1:
+        msg = (
+            f"`base` is of icnr already, with factor {base.upscale}: pass the base of that one, and "
+            f"factor={base.upscale * count} for both."
+        )
+        raise ArgumentValueError(msg)
+    return dataclasses.replace(base, upscale=count)

@@ -90,7 +90,7 @@ class Leaf:
         if len(choices) > 1:
             msg = (
                 f"{self.path!r} of shape {self.shape} holds copies of what its layer sees, {layer_shape}, "
-                f"and they may lie along {' or '.join(map(str, choices))}: call the layers in nn.scan or "
+                f"which may be along {' or '.join(map(str, choices))}: call the layers in nn.scan or "
                 "nn.vmap, which say along which axes, or with another number of copies."
             )
             raise ArgumentValueError(msg)

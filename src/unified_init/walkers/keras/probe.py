@@ -19,7 +19,7 @@ __all__ = ["probe"]
 def probe(model: Any, batch: Any, loss: Callable[[Any], Any] | None) -> list[dict[str, Any]]:
     """Return the moments of every layer's output, in the model's order, as at inference."""
     if loss is not None:
-        msg = "`loss` of probe() is for torch modules: of a Keras model it has activations alone."
+        msg = "`loss` of probe() is for torch modules: of a Keras model it has only activations."
         raise ArgumentTypeError(msg)
     layers = [layer for layer in getattr(model, "layers", ()) if type(layer).__name__ != "InputLayer"]
     try:

@@ -101,7 +101,7 @@ def _loss_of(output: Any, loss: Callable[[Any], Any] | None) -> torch.Tensor:
 def _distance(output: Any) -> torch.Tensor:
     tensor = tensor_of(output)
     if tensor is None:
-        msg = f"`loss` is needed: the model returns no tensor, but {type(output).__name__}."
+        msg = f"`loss` is needed: the model returns {type(output).__name__}, not a tensor."
         raise ArgumentTypeError(msg)
     return ((tensor - 1.0) ** 2).mean()
 

@@ -11,7 +11,7 @@ from tests.helpers.messages import refused
 
 import unified_init as ui
 from unified_init.checkpoints import safetensors_files
-from unified_init.checkpoints.stored_files import stored_of
+from unified_init.checkpoints.files_as_model import stored_of
 from unified_init.walkers import registry, stored
 
 if TYPE_CHECKING:
