@@ -9,7 +9,7 @@ from unified_init.backends import registry
 from unified_init.core import checks
 from unified_init.core.reprs import shown
 from unified_init.drawing.api import draw, fill
-from unified_init.drawing.seeds import check_seed
+from unified_init.drawing.seeds import check_seed, integral
 from unified_init.drawing.spec_call import SpecCall, named_call, spec_call
 from unified_init.errors import ArgumentTypeError, BackendError
 
@@ -180,8 +180,9 @@ def as_keras(
         >>> ui.as_keras(ui.glorot_uniform(), seed=0, name="dense/kernel", layout="IO").get_config()["name"]
         'dense/kernel'
         >>> zeros = ui.as_keras(ui.zeros())
-        >>> ui.as_keras(ui.glorot_uniform(), seed=0, layout={2: "IO", 4: "HWIO"})
-        as_keras(glorot_uniform(), seed=0, layout={2: 'IO', 4: 'HWIO'})
+        >>> every = ui.as_keras(ui.glorot_uniform(), seed=0, layout={2: "IO", 4: "HWIO"})
+        >>> every.spec == ui.glorot_uniform()
+        True
 
     Differs from:
         ``keras.initializers``: the same values on every backend of Keras. Keras copies an initializer with
@@ -190,7 +191,7 @@ def as_keras(
     call = spec_call(spec, name, layout, sizes, fans, has_paths=True)
     if spec.is_random or seed is not None:
         check_seed(seed, spec)
-    number = None if seed is None else checks.integer(checks.scalar(seed))
+    number = integral(checks.scalar(seed))
     if seed is not None and number is None:
         msg = f"`seed` of a Keras initializer is serialized and must be an int, got {shown(seed)}."
         raise ArgumentTypeError(msg)
