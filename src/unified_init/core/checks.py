@@ -91,8 +91,10 @@ def _converted(name: str, value: object) -> float:
 def _is_entry(value: object) -> bool:
     """Whether an object is an array of a framework, without axes, which may be converted to a float."""
     shape = attribute(value, "shape")
+    if shape is None or not hasattr(type(value), "__float__") or "complex" in str(attribute(value, "dtype")):
+        return False
     try:
-        return shape is not None and hasattr(type(value), "__float__") and not len(shape)
+        return not len(shape)
     except Exception:  # noqa: BLE001  # a shape of unknown rank
         return False
 
