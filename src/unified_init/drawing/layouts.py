@@ -21,7 +21,7 @@ def check_layout(layout: object, *, has_paths: bool) -> Layouts:
     if layout is None:
         return None
     pairs = checks.pairs(layout)
-    if pairs is None:
+    if not pairs:
         return _checked(layout)
     return tuple((_key(key, has_paths=has_paths), _of_rank(key, value)) for key, value in pairs)
 
