@@ -391,6 +391,13 @@ def pairs(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", default=False, requires=["frameworks"])
+def peers(session: nox.Session) -> None:
+    """Run the layer tests of Keras and Flax without and with our initializers; up to an hour, needs PyPI."""
+    for peer in session.posargs or ("keras", "flax"):
+        session.run(frameworks_bin(session, "python"), "-m", "tools.peers", peer, env=QUIET)
+
+
+@nox.session(venv_backend="none", default=False, requires=["frameworks"])
 def demo(session: nox.Session) -> None:
     """Draw GPT-2 small in every framework and compare the digests: ``unified-init demo``."""
     session.run(frameworks_bin(session, "unified-init"), "demo", *session.posargs, env=QUIET)

@@ -172,13 +172,13 @@ def test_a_failing_call_does_not_advance_a_generator() -> None:
         ([0.0], ui.ArgumentTypeError),
         (None, ui.ArgumentTypeError),
         (np.float32(1), ui.ArgumentTypeError),
-        (np.zeros(3, np.int32), ui.ArgumentValueError),
+        (np.zeros(3, "m8[s]"), ui.ArgumentValueError),
         (np.array([None]), ui.ArgumentValueError),
     ],
-    ids=["list", "None", "scalar", "int", "object"],
+    ids=["list", "None", "scalar", "time", "object"],
 )
 def test_what_cannot_be_written_is_refused(tensor: Any, error: type[Exception]) -> None:
-    """Lists, scalars and integers: the message says what to do instead."""
+    """Lists, scalars and times: the message says what to do instead."""
     with refused(error):
         ui.fill(tensor, ui.zeros())
 

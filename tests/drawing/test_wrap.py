@@ -81,3 +81,33 @@ def test_jit_takes_a_jax_initializer_itself() -> None:
     init = ui.as_jax(ui.he_normal(), layout="IO")
     traced = jax.jit(init, static_argnums=(1, 2))(jax.random.key(0), (8, 4), "float32")
     assert ui.digest(traced, layout="IO") == ui.digest(init(jax.random.key(0), (8, 4)), layout="IO")
+
+
+def test_a_layout_per_rank() -> None:
+    """One initializer of torch's form serves tensors of two ranks."""
+    init = ui.as_torch(ui.he_normal(), seed=0, name="w", layout={2: "OI", 4: "OIHW"})
+    for shape, layout in (((4, 3), "OI"), ((4, 3, 2, 2), "OIHW")):
+        filled = init(np.empty(shape, np.float32))
+        assert filled.tobytes() == ui.draw(ui.he_normal(), shape, seed=0, name="w", layout=layout).tobytes()
+    with refused(ui.ArgumentValueError):
+        init(np.empty((4, 3, 2), np.float32))
+
+
+@pytest.mark.needs("jax")
+def test_a_layout_per_rank_in_jax() -> None:
+    """The key stays the caller's."""
+    import jax
+
+    init = ui.as_jax(ui.he_normal(), layout={2: "IO", 4: "HWIO"})
+    key = jax.random.key(0)
+    expected = ui.draw(ui.he_normal(), (3, 3, 4, 8), seed=key, layout="HWIO")
+    np.testing.assert_array_equal(np.asarray(init(key, (3, 3, 4, 8))), np.asarray(expected))
+
+
+@pytest.mark.parametrize(
+    "layout", [{"*/kernel": "IO"}, {2.5: "IO"}, {2: "HWIO"}, {2: 3}, {2: "XY"}], ids=repr
+)
+def test_a_layout_that_is_no_layout_per_rank_is_refused(layout: Any) -> None:
+    """Paths are Keras' only; a layout has as many axes as the rank that it is for."""
+    with refused(ui.UnifiedInitError):
+        ui.as_jax(ui.he_normal(), layout=layout)

@@ -12,7 +12,6 @@ from tests.parity.natives import (
     KERAS_BACKENDS,
     N,
     haiku_draw,
-    haiku_init,
     jax_draw,
     mean_interval,
     outcome,
@@ -276,9 +275,7 @@ def _tensorflow_twice(_: Keras) -> tuple[Measured, Measured]:
 @measures("keras.HeNormal backends", "keras", *KERAS_BACKENDS)
 def _keras_backends(keras: Keras) -> tuple[Measured, Measured]:
     theirs = [keras(backend)["HeNormal seed 7"] for backend in KERAS_BACKENDS]
-    ours = [
-        np.asarray(draw(ui.he_normal(), (6, 5), seed=7, layout="IO", backend=name)) for name in KERAS_BACKENDS
-    ]
+    ours = [keras(backend)["ours seed 7"] for backend in KERAS_BACKENDS]
     pairs = ((0, 1), (1, 2), (0, 2))
     # No two of theirs are equal, and all of ours are.
     equal = {same(theirs[i], theirs[j]) for i, j in pairs}
@@ -304,41 +301,44 @@ def _layout(_: Keras) -> tuple[Measured, Measured]:
     return same(theirs[0], np.asarray(theirs[1]).T), same(ours[0], ours[1].T)
 
 
-def _named(name: str) -> Array:
-    return draw(ui.lecun_normal(), (3, 3), layout="IO", name=name)
-
-
-def _ours_in_order() -> str:
-    """Whether the weights of "a" stay when those of "b" are drawn before."""
-    first = _named("a")
-    _named("b")
-    return same(first, _named("a"))
+LECUN = ui.Recipe(
+    "lecun", (ui.Rule(spec=ui.lecun_normal(), role="kernel"), ui.Rule(spec=ui.zeros(), role="bias"))
+)
 
 
 @measures("haiku.Linear order", "haiku")
 def _haiku_order(_: Keras) -> tuple[Measured, Measured]:
     import haiku as hk
+    import jax
     import jax.numpy as jnp
 
-    def weights(order: str) -> Any:
+    def weights(order: str) -> tuple[Any, Any]:
         def program() -> None:
             for name in order:
                 hk.Linear(3, name=name)(jnp.ones((1, 3)))
 
-        return haiku_init(program)["a"]["w"]
+        transformed = hk.transform(program)
+        native = transformed.init(jax.random.key(0))
+        ours, _ = ui.apply(ui.haiku(transformed, native), LECUN, seed=0)
+        return native["a"]["w"], ours.params["a"]["w"]
 
-    return same(weights("ab"), weights("ba")), _ours_in_order()
+    (theirs, ours), (theirs_later, ours_later) = weights("ab"), weights("ba")
+    return same(theirs, theirs_later), same(ours, ours_later)
 
 
 @measures("flax.Linear order", "flax")
 def _flax_order(_: Keras) -> tuple[Measured, Measured]:
     from flax import nnx
 
-    def weights(order: str) -> Any:
+    def weights(order: str) -> tuple[Any, Any]:
         rngs = nnx.Rngs(0)
-        return {name: nnx.Linear(3, 3, rngs=rngs) for name in order}["a"].kernel[...]
+        model = nnx.Dict({name: nnx.Linear(3, 3, rngs=rngs) for name in order})
+        native = np.asarray(model["a"].kernel[...])
+        ui.apply(model, LECUN, seed=0)
+        return native, np.asarray(model["a"].kernel[...])
 
-    return same(weights("ab"), weights("ba")), _ours_in_order()
+    (theirs, ours), (theirs_later, ours_later) = weights("ab"), weights("ba")
+    return same(theirs, theirs_later), same(ours, ours_later)
 
 
 # --- scalars, vectors, empty tensors --------------------------------------------------------------
@@ -415,26 +415,23 @@ def _sparse_generator(_: Keras) -> tuple[Measured, Measured]:
     )
 
 
-def _layers(keras: Keras, key: str, spec: ui.Initializer) -> tuple[str, str]:
-    """Whether the kernels that Keras made are equal, and whether ours are, whose names differ."""
-    theirs = keras("tensorflow")[key]
-    ours = [draw(spec, theirs[0].size, fans=(3, 3), name=str(layer)) for layer in range(len(theirs))]
-    return (
-        yes(all(same(one, theirs[0]) == "yes" for one in theirs[1:])),
-        yes(any(same(one, ours[0]) == "yes" for one in ours[1:])),
-    )
+def _layers(keras: Keras, key: str) -> tuple[str, str]:
+    """Whether the kernels that Keras made are equal, with its initializer and with one of ours."""
+    sides = (keras("tensorflow")[key], keras("tensorflow")[f"ours {key}"])
+    theirs, ours = ({same(kernel, kernels[0]) for kernel in kernels[1:]} for kernels in sides)
+    return theirs.pop(), ours.pop()
 
 
 @measures("keras.MultiHeadAttention", "keras", "tensorflow")
 def _attention(keras: Keras) -> tuple[Measured, Measured]:
-    return _layers(keras, "attention", ui.glorot_uniform())
+    return _layers(keras, "attention")
 
 
 @measures("keras.Bidirectional", "keras", "tensorflow")
 def _bidirectional(keras: Keras) -> tuple[Measured, Measured]:
-    return _layers(keras, "bidirectional", ui.glorot_uniform())
+    return _layers(keras, "bidirectional")
 
 
 @measures("keras.Dense shared", "keras", "tensorflow")
 def _shared(keras: Keras) -> tuple[Measured, Measured]:
-    return _layers(keras, "shared", ui.he_normal())
+    return _layers(keras, "shared")

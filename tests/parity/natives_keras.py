@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+import unified_init as ui
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -84,6 +86,8 @@ def main(path: str) -> None:
         [numpy(make.Orthogonal(seed=seed)((3, 3)))[0, 0] for seed in range(128)]
     )
     found["HeNormal seed 7"] = numpy(make.HeNormal(seed=7)((6, 5)))
+    ours = ui.as_keras(ui.he_normal(), seed=7, name="w", layout="IO")
+    found["ours seed 7"] = numpy(ours((6, 5)))
     coarse = make.RandomNormal(seed=1)((2**20,), dtype="bfloat16")
     found["bfloat16"] = numpy(keras.ops.cast(coarse, "float32"))
     found["orthogonal bfloat16"] = _outcome(lambda: make.Orthogonal(seed=0)((8, 8), dtype="bfloat16"))
@@ -126,20 +130,32 @@ def _layers(keras: Any, numpy: Any) -> dict[str, Any]:
         layer.build(*shapes)
         return [numpy(weight) for weight in layer.weights]
 
-    init = make.GlorotUniform(seed=1)
-    attention = weights(layers.MultiHeadAttention(4, 8, kernel_initializer=init), (2, 3, 32), (2, 3, 32))
-    both = weights(layers.Bidirectional(layers.LSTM(4, kernel_initializer=init)), (2, 3, 5))
-    shared = make.HeNormal()
-    dense = [weights(layers.Dense(5, kernel_initializer=shared), (2, 7))[0] for _ in range(2)]
+    def several(glorot: Any, he: Any) -> dict[str, Any]:
+        """Return the kernels of layers that use one initializer for several."""
+        attention = weights(
+            layers.MultiHeadAttention(4, 8, kernel_initializer=glorot), (2, 3, 32), (2, 3, 32)
+        )
+        both = weights(layers.Bidirectional(layers.LSTM(4, kernel_initializer=glorot)), (2, 3, 5))
+        return {
+            "attention": np.stack([attention[0], attention[2], attention[4]]),
+            "bidirectional": np.stack([both[0], both[3]]),
+            "shared": np.stack(
+                [weights(layers.Dense(5, kernel_initializer=he), (2, 7))[0] for _ in range(2)]
+            ),
+        }
+
+    layouts = {2: "IO", 3: "IOO"}
+    ours = several(
+        *(ui.as_keras(spec, seed=1, layout=layouts) for spec in (ui.glorot_uniform(), ui.he_normal()))
+    )
     transposed = [
         weights(layers.Conv2DTranspose(64, 3, kernel_initializer="he_normal"), (1, 8, 8, 256))[0]
         for _ in range(8)
     ]
     depthwise = [weights(layers.DepthwiseConv2D(7), (1, 8, 8, 384))[0] for _ in range(56)]
     return {
-        "attention": np.stack([attention[0], attention[2], attention[4]]),
-        "bidirectional": np.stack([both[0], both[3]]),
-        "shared": np.stack(dense),
+        **several(make.GlorotUniform(seed=1), make.HeNormal()),
+        **{f"ours {key}": kernels for key, kernels in ours.items()},
         "keras.Dense": weights(layers.Dense(2048), (2, 512))[0],
         "keras.Embedding": weights(layers.Embedding(2**14, 64), (1,))[0],
         "keras.Conv2DTranspose": np.stack(transposed),

@@ -11,6 +11,7 @@ from tools.pages.difference_rows import FactRow, Topic
 
 __all__ = ["COMPLEX", "EMPTY", "FAULTS", "LOW_PRECISION", "SEEDS", "STRUCTURE"]
 
+OURS = "ours by `as_keras`"
 TORCH_INIT, KERAS, JAX = "torch.nn.init.", "keras.initializers.", "jax.nn.initializers."
 TF1, HAIKU = "tf.compat.v1.initializers.", "haiku.initializers."
 # P(|z| > 2), z a unit normal: the share that truncation at two sigmas should remove.
@@ -110,9 +111,9 @@ SEEDS = Topic(
         FactRow("jax.he_normal layout", JAX + "he_normal()(key, shape)", "counts in storage order",
                 "he_normal()", "a kernel stored IO is that kernel stored OI, transposed", "no", "yes"),
         FactRow("haiku.Linear order", "haiku.Linear", "splits its key call by call", "lecun_normal()",
-                "a layer's weights stay if another is called before it", "no", "yes"),
+                "a layer's weights stay if another is called before it", "no", "yes", "ours by `apply`"),
         FactRow("flax.Linear order", "flax.nnx.Linear", "counts the parameters", "lecun_normal()",
-                "a layer's weights stay if another is made before it", "no", "yes"),
+                "a layer's weights stay if another is made before it", "no", "yes", "ours by `apply`"),
     ),
 )  # fmt: skip
 
@@ -141,7 +142,9 @@ EMPTY = Topic(
 
 FAULTS = Topic(
     "Known faults",
-    "Behavior that its authors would call a bug, beside the complex, fan and empty rows above.",
+    "Behavior that its authors would call a bug, beside the complex, fan and empty rows above. One object of "
+    "`as_keras` with a name is for one weight: the second one of a model is an error. Without a name each "
+    "weight has a stream of its own, named by the path of its variable.",
     (
         FactRow("keras.TruncatedNormal leak", KERAS + "TruncatedNormal(stddev=1.0)",
                 "on its torch backend: the first of 4 candidates within ±2, or else the first",
@@ -151,12 +154,12 @@ FAULTS = Topic(
                 "the generator decides where the zeros are", "no", "yes"),
         FactRow("keras.MultiHeadAttention", "keras.layers.MultiHeadAttention(4, 8, kernel_initializer=init)",
                 "init with an int seed: copied for each", "glorot_uniform()",
-                "query, key and value kernels are equal", "yes", "no"),
+                "query, key and value kernels are equal", "yes", "no", OURS),
         FactRow("keras.Bidirectional", "keras.layers.Bidirectional(keras.layers.LSTM(4, init))",
                 "init with an int seed: copied for each", "glorot_uniform()",
-                "forward and backward kernels are equal", "yes", "no"),
+                "forward and backward kernels are equal", "yes", "no", OURS),
         FactRow("keras.Dense shared", "keras.layers.Dense(5, kernel_initializer=init), twice",
                 "one init for two layers, seeded or not", "he_normal()",
-                "the kernels of two layers are equal", "yes", "no"),
+                "the kernels of two layers are equal", "yes", "no", OURS),
     ),
 )  # fmt: skip

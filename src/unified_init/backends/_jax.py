@@ -128,7 +128,10 @@ def wants_graph(target: Any) -> bool:
 
 def check_dtype(name: str) -> None:
     """Refuse 64-bit types where JAX would silently make them 32 bits wide."""
-    if name in {"float64", "complex128"} and jax.dtypes.canonicalize_dtype(name).name != name:
+    if (
+        name in {"float64", "complex128", "int64", "uint64"}
+        and jax.dtypes.canonicalize_dtype(name).name != name
+    ):
         msg = (
             f"`dtype` {name} needs JAX with 64-bit types, which are off: set jax_enable_x64, or "
             "choose a narrower dtype."

@@ -10,7 +10,7 @@ import operator
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from unified_init.core.peers import is_a, is_freed
+from unified_init.core.peers import attribute, is_a, is_freed
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 
@@ -62,7 +62,9 @@ def number(name: str, value: object) -> float:
     """Return ``value`` as a float; NaN and everything that is not a real number is refused."""
     entry = scalar(value)
     if type(entry) is not float and (
-        isinstance(entry, bool) or not isinstance(entry, numbers.Real) or is_no_number(entry)
+        isinstance(entry, bool)
+        or not (isinstance(entry, numbers.Real) or _is_entry(entry))
+        or is_no_number(entry)
     ):
         msg = f"`{name}` must be a real number, got {shown(value)}."
         raise ArgumentTypeError(msg)
@@ -84,6 +86,17 @@ def _converted(name: str, value: object) -> float:
     except Exception as error:  # of the class that the number is of
         msg = f"`{name}` must be a real number, got {shown(value)}, which float() cannot convert."
         raise ArgumentTypeError(msg) from error
+
+
+def _is_entry(value: object) -> bool:
+    """Whether an object is an array of a framework, without axes, which may be converted to a float."""
+    shape = attribute(value, "shape")
+    if shape is None or not hasattr(type(value), "__float__") or "complex" in str(attribute(value, "dtype")):
+        return False
+    try:
+        return not len(shape)
+    except Exception:  # noqa: BLE001  # a shape of unknown rank
+        return False
 
 
 def is_no_number(value: object) -> bool:
@@ -108,7 +121,8 @@ def positive(name: str, value: object) -> float:
     """Return ``value`` as a finite float above zero, large enough to be drawn in float32."""
     result = finite(name, value)
     if result < SMALLEST_SIZE:
-        hint = ": use zeros() or constant(value) for values that do not vary" if name in SIZES else ""
+        is_constant = name in SIZES and result >= 0.0
+        hint = ": use zeros() or constant(value) for values that do not vary" if is_constant else ""
         msg = f"`{name}` must be positive and at least 2**-90, got {result!r}{hint}."
         raise ArgumentValueError(msg)
     return result

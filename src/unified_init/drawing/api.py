@@ -56,8 +56,9 @@ def draw(
         index: a tuple with an int, a slice or a list of slices per axis, shorter than the rank allowed: draw
             only that part, with the slices of a list joined along their axis. None draws all.
         dtype: float32, float64, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
-            complex128, by name ("bf16" and "half" too) or as a framework's own dtype. Narrow types are the
-            rounding of the float32 tensor.
+            complex128, by name ("bf16" and "half" too) or as a framework's own dtype; None is float32.
+            Narrow types are the rounding of the float32 tensor. Integer types and bool are for the laws that
+            are not random: zeros, ones, whole constants, identities.
         backend: "numpy", "torch", "tensorflow" or "jax"; None takes the device's, else JAX if the
             seed is a JAX key, else that of a dtype of torch or TensorFlow, else NumPy.
         device: where to put it, in the framework's own terms; for JAX a Sharding too, or a PartitionSpec
@@ -82,6 +83,8 @@ def draw(
     Differs from:
         PyTorch, Keras and JAX: it never reproduces their own streams, and no state is kept.
     """
+    if dtype is None:
+        dtype = "float32"
     if _sees_frames():
         from unified_init.drawing import torch_compile  # noqa: PLC0415  # it imports torch
 

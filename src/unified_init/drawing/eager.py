@@ -8,6 +8,7 @@ from unified_init.backends import memory, registry, trace
 from unified_init.core import checks
 from unified_init.core.reprs import shown
 from unified_init.drawing.decided import decided
+from unified_init.drawing.integers import draw_integers, integer_type
 from unified_init.drawing.programs import program_of
 from unified_init.drawing.seeds import check_seed, is_traced, key_of
 from unified_init.drawing.spec_call import check_name
@@ -57,6 +58,12 @@ def draw_eagerly(
         drawn = _draw_decided(spec, shape, layout, dtype, backend, seed, name)
         if drawn is not None:
             return drawn
+    integer = integer_type(dtype)
+    if integer is not None:
+        return draw_integers(
+            draw_eagerly, spec, shape, integer, "dtype", backend_name(backend, device, dtype, seed), device,
+            seed=seed, name=name, layout=layout, sizes=sizes, fans=fans, index=index,
+        )  # fmt: skip
     program, framework = checked(
         spec, shape, seed=seed, name=name, layout=layout, sizes=sizes, fans=fans, index=index, dtype=dtype,
         backend=backend, device=device,
@@ -173,14 +180,22 @@ def fill_eagerly(
         adapter.check_target(tensor)
         axes = cast("Spreading", adapter).spans(tensor) if hasattr(adapter, "spans") else None
         _check_part(axes, shape, index)
+        whole = tuple(tensor.shape) if shape is None else shape
+        integer = integer_type(tensor.dtype) if axes is None else None
+        if integer is not None:
+            drawn = draw_integers(
+                draw_eagerly, spec, whole, integer, "tensor", owner, None, seed=seed, name=name,
+                layout=layout, sizes=sizes, fans=fans, index=index,
+            )  # fmt: skip
+            _check_same_shape(tuple(tensor.shape), tuple(drawn.shape), whole)
+            adapter.overwrite(tensor, drawn)
+            return tensor
         program = program_of(
-            spec, tuple(tensor.shape) if shape is None else shape, name=name, layout=layout, sizes=sizes,
-            fans=fans, index=index, dtype=dtype_of_tensor(tensor.dtype).name,
+            spec, whole, name=name, layout=layout, sizes=sizes, fans=fans, index=index,
+            dtype=dtype_of_tensor(tensor.dtype).name,
         )  # fmt: skip
-        _check_same_shape(tuple(tensor.shape), program)
-        if program.law.random:
-            check_name(program.name, spec)
-            check_seed(seed, spec)
+        _check_same_shape(tuple(tensor.shape), program.index.shape, program.geometry.shape)
+        _check_stream(program, spec, seed)
         held = program.index.shape if axes is None else lengths(axes)
         host.check_axes(held)
         view = adapter.writable(tensor)
@@ -206,6 +221,13 @@ def fill_eagerly(
             raise
         raise ArgumentValueError(_no_memory(tuple(tensor.shape), error)) from None
     return tensor
+
+
+def _check_stream(program: Program, spec: Initializer, seed: Any) -> None:
+    """Refuse a random law without a name or a seed."""
+    if program.law.random:
+        check_name(program.name, spec)
+        check_seed(seed, spec)
 
 
 def _fill_decided(tensor: Any, spec: Initializer, layout: str | None, seed: Any, name: str) -> bool:
@@ -240,13 +262,11 @@ def _check_part(axes: object, shape: object, index: object) -> None:
         raise ArgumentValueError(msg)
 
 
-def _check_same_shape(shape: tuple[int, ...], program: Program) -> None:
+def _check_same_shape(shape: tuple[int, ...], part: tuple[int, ...], whole: Any) -> None:
     """Refuse a tensor that has another shape than the part that it is to hold."""
-    if program.index.shape != shape:
-        msg = (
-            f"`tensor` has the shape {shape}, and the part that `index` selects of `shape` "
-            f"{program.geometry.shape} has {program.index.shape}."
-        )
+    if part != shape:
+        of = f"the part that `index` selects of `shape` {whole}"
+        msg = f"`tensor` has the shape {shape}, and {of} has {part}."
         raise ArgumentValueError(msg)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from unified_init.backends.protocol import Key
     from unified_init.spec.initializer import Initializer
 
-__all__ = ["check_seed", "is_traced", "key_of"]
+__all__ = ["check_seed", "integral", "is_traced", "key_of"]
 
 LIMIT = 1 << 64
 
@@ -31,7 +31,7 @@ def check_seed(seed: object, spec: Initializer) -> None:
             "framework's generator object; got None."
         )
         raise ArgumentTypeError(msg)
-    number = _integral(checks.scalar(seed))
+    number = integral(checks.scalar(seed))
     if number is None and _is_no_seed(seed):
         raise ArgumentTypeError(_not_a_seed(seed))
     if number is not None and not 0 <= number < LIMIT:
@@ -49,7 +49,7 @@ def _is_no_seed(seed: object) -> bool:
 
 def key_of(seed: Any) -> Key:  # noqa: ANN401
     """Return the root key of a checked seed; a generator is advanced."""
-    number = seed if type(seed) is int else _integral(checks.scalar(seed))
+    number = seed if type(seed) is int else integral(checks.scalar(seed))
     if number is not None:
         return root_key(number)
     owner = registry.backend_of(seed)
@@ -59,7 +59,7 @@ def key_of(seed: Any) -> Key:  # noqa: ANN401
     return key
 
 
-def _integral(seed: object) -> int | None:
+def integral(seed: object) -> int | None:
     """Return a seed that is a number as an int; an array of a framework is a key or nothing."""
     return checks.integer(seed) if isinstance(seed, numbers.Integral) else None
 

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from unified_init.core import checks
 from unified_init.core.reprs import shown
+from unified_init.drawing.layouts import check_layout, layout_for
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.law.layout import parse, size_items
+from unified_init.law.layout import size_items
 from unified_init.spec.fans import explicit_fans
 from unified_init.spec.initializer import Initializer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from unified_init.drawing.layouts import Layouts
     from unified_init.law.law import Fans
 
 __all__ = ["SpecCall", "check_name", "named_call", "spec_call"]
@@ -26,15 +28,15 @@ class SpecCall:
 
     spec: Initializer
     name: str
-    layout: str | None = None
+    layout: Layouts = None
     sizes: tuple[tuple[str, int], ...] = ()
     fans: Fans | None = None
 
-    def options(self) -> dict[str, Any]:
-        """The arguments that ``draw`` and ``fill`` share."""
+    def options(self, shape: Any, path: str = "") -> dict[str, Any]:  # noqa: ANN401  # of a framework
+        """The arguments that ``draw`` and ``fill`` share, for a tensor."""
         return {
             "name": self.name,
-            "layout": self.layout,
+            "layout": layout_for(self.layout, shape, path),
             "sizes": dict(self.sizes) or None,
             "fans": self.fans,
         }
@@ -43,21 +45,20 @@ class SpecCall:
 def spec_call(
     spec: Initializer,
     name: str,
-    layout: str | None,
+    layout: object,
     sizes: Mapping[str, int] | None,
     fans: Fans | None,
+    *,
+    has_paths: bool = False,
 ) -> SpecCall:
     """Return a spec with its arguments, checked now and not at the first draw."""
     if not isinstance(spec, Initializer):
         msg = f"`spec` must be an Initializer, got {shown(spec)}."
         raise ArgumentTypeError(msg)
-    if layout is not None:
-        layout = checks.text("layout", layout)
-        parse.__wrapped__(layout)  # Dynamo warns of a cache
     return SpecCall(
         spec=spec,
         name=checks.text("name", name),
-        layout=layout,
+        layout=check_layout(layout, has_paths=has_paths),
         sizes=tuple(sorted(size_items(sizes))),
         fans=None if fans is None else explicit_fans(fans),
     )
@@ -66,7 +67,7 @@ def spec_call(
 def named_call(
     spec: Initializer,
     name: str,
-    layout: str | None,
+    layout: object,
     sizes: Mapping[str, int] | None,
     fans: Fans | None,
 ) -> SpecCall:

@@ -131,10 +131,8 @@ class Interval:
         object.__setattr__(self, "low", low)
         object.__setattr__(self, "high", high)
         if low >= high:
-            msg = (
-                f"`low` must be less than `high`, got {shown(low)} and {high!r}: "
-                "use constant(value) for values that do not vary."
-            )
+            hint = "use constant(value) for values that do not vary" if low == high else "exchange them"
+            msg = f"`low` must be less than `high`, got {shown(low)} and {high!r}: {hint}."
             raise ArgumentValueError(msg)
         checks.positive("high - low", high - low)
 
