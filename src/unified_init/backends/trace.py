@@ -32,6 +32,7 @@ from unified_init.stream.table import compile_table
 if TYPE_CHECKING:
     from unified_init.backends.protocol import Key, Ops
     from unified_init.stream.program import Program
+    from unified_init.stream.steps import Steps
     from unified_init.stream.table import Table
 
 __all__ = ["Run", "draw", "inline", "prepare"]
@@ -39,13 +40,13 @@ __all__ = ["Run", "draw", "inline", "prepare"]
 # ruff: noqa: ANN401  # arrays of any framework
 
 # ``graph.elementwise``, possibly compiled by the framework: (named key, table, index map, dtype) to a tensor.
-Run = Callable[[Any, "Table", IndexMap, str], Any]
+Run = Callable[[Any, "Table | Steps", IndexMap, str], Any]
 
 
 def inline(ops: Ops) -> Run:
     """Return ``graph.elementwise``, not compiled: in a trace, a table's columns become constants of it."""
 
-    def run(key: Key, table: Table, index: IndexMap, dtype: str) -> Any:
+    def run(key: Key, table: Table | Steps, index: IndexMap, dtype: str) -> Any:
         columns, numbers, unit = arguments(table)
         constants = tuple(map(ops.constant, columns)), ops.constant(numbers), ops.constant(unit)
         return graph.elementwise(ops, key, constants, index, dtype)

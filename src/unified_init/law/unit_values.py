@@ -10,6 +10,15 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar
 
+from unified_init.law.unit_laws import (
+    UnitCauchy,
+    UnitLaplace,
+    UnitLogistic,
+    UnitLogNormal,
+    UnitSteps,
+    UnitStudentT,
+)
+
 __all__ = [
     "BilinearKernels",
     "ConstantValues",
@@ -21,8 +30,10 @@ __all__ = [
     "Independent",
     "Orthogonal",
     "OrthogonalMatrices",
+    "Smooth",
     "SparseMatrices",
     "Structured",
+    "Tabulated",
     "UnitNormal",
     "UnitQuantile",
     "UnitTruncatedNormal",
@@ -163,7 +174,9 @@ class FourierKernels:
     periodic: bool
 
 
-Independent = UnitNormal | UnitTruncatedNormal | UnitUniform | UnitQuantile
+Smooth = UnitLaplace | UnitLogistic | UnitStudentT | UnitLogNormal | UnitCauchy
+Tabulated = UnitNormal | UnitTruncatedNormal | UnitUniform | UnitQuantile | Smooth  # by their quantiles
+Independent = Tabulated | UnitSteps
 Orthogonal = OrthogonalMatrices | DeltaOrthogonalKernels
 # Laws that draw nothing: no seed changes their values.
 Unrandom = (

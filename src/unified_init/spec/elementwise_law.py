@@ -7,10 +7,28 @@ from typing import assert_never
 
 from unified_init.law.law import Law
 from unified_init.law.unit_values import UnitNormal, UnitQuantile, UnitTruncatedNormal, UnitUniform
-from unified_init.spec.distributions import Elementwise, Normal, Quantile, TruncatedNormal, Uniform
+from unified_init.spec.distributions import (
+    Cauchy,
+    Discrete,
+    Elementwise,
+    Laplace,
+    Logistic,
+    LogNormal,
+    Named,
+    Normal,
+    Quantile,
+    StudentT,
+    TruncatedNormal,
+    Uniform,
+)
 from unified_init.spec.scales import Between, Fixed, Gain, Interval, InverseFan, Scale, VarianceScaling
 
-__all__ = ["elementwise_law"]
+__all__ = ["elementwise_law", "std_of"]
+
+
+def std_of(dist: Elementwise) -> float:
+    """Return the standard deviation of a distribution before its scale rule."""
+    return dist.moments[1] if isinstance(dist, Named) else dist.unit_std
 
 
 def elementwise_law(
@@ -48,6 +66,19 @@ def elementwise_law(
                 low=loc + scale * dist.low,
                 high=loc + scale * dist.high,
             )
+        case Laplace() | Logistic() | StudentT() | LogNormal() | Cauchy() | Discrete():
+            # Mean, std and ends are its own, and ``scale`` is a gain.
+            (mean, std), (low, high) = dist.moments, dist.ends
+            return dataclasses.replace(
+                law,
+                unit=dist.unit,
+                mean=loc + scale * mean,
+                std=scale * std,
+                low=loc + scale * low,
+                high=loc + scale * high,
+                loc=loc + scale * dist.loc,
+                scale=scale * dist.scale,
+            )
         case _:
             assert_never(dist)
 
@@ -64,6 +95,6 @@ def _location_and_scale(
         case Gain(gain):
             return 0.0, gain
         case VarianceScaling() | InverseFan():
-            return 0.0, rule.std_of(fan_in, fan_out) / dist.unit_std
+            return 0.0, rule.std_of(fan_in, fan_out) / std_of(dist)
         case _:
             assert_never(rule)

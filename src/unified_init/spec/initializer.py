@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from unified_init.core import checks
 from unified_init.core.public import public
@@ -12,7 +12,6 @@ from unified_init.core.reprs import call_repr, shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.law.layout import Geometry, bind
 from unified_init.spec.distributions import (
-    AT_2_SIGMA,
     BilinearUpsampling,
     Constant,
     DeltaOrthogonal,
@@ -21,6 +20,7 @@ from unified_init.spec.distributions import (
     Elementwise,
     Hadamard,
     Identity,
+    Named,
     Normal,
     Orthogonal,
     Quantile,
@@ -31,6 +31,7 @@ from unified_init.spec.distributions import (
 )
 from unified_init.spec.elementwise_law import elementwise_law
 from unified_init.spec.fans import fans_on
+from unified_init.spec.labels import label_of
 from unified_init.spec.scales import Between, Fixed, Gain, Interval, InverseFan, Scale, VarianceScaling
 from unified_init.spec.structured_law import structured_law
 
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
     from unified_init.law.law import Fans, Law
 
-__all__ = ["LABELS", "Initializer"]
+__all__ = ["Initializer"]
 
 # Which scale rules give which distributions their size.
 RULES: dict[type, tuple[type, ...]] = {
@@ -47,6 +48,7 @@ RULES: dict[type, tuple[type, ...]] = {
     TruncatedNormal: (Fixed, Between, VarianceScaling, InverseFan),
     Uniform: (Interval, VarianceScaling, InverseFan),
     Quantile: (Gain, VarianceScaling, InverseFan),
+    **dict.fromkeys(get_args(Named), (Gain, VarianceScaling, InverseFan)),
     Sparse: (Fixed,),
     Constant: (Gain,),
     Orthogonal: (Gain,),
@@ -272,8 +274,8 @@ class Initializer:
 
     @property
     def label(self) -> str:
-        """The preset's name where this is one, else the name of the distribution."""
-        return LABELS.get((self.distribution, self.scale), type(self.distribution).__name__)
+        """The preset's name where this is one, else that of its family or of the distribution."""
+        return label_of(self.distribution, self.scale)
 
     def _elementwise_law(self, dist: Elementwise, geometry: Geometry, fans: Fans | None) -> Law:
         fan_in, fan_out = fans_on(geometry, fans, needs=self.needs, label=self.label)
@@ -305,24 +307,3 @@ class Initializer:
             )
             raise ArgumentValueError(msg)
         return fan_out if explicit or fan_out is None else fan_out / repeat
-
-
-# The presets that have one distribution and one rule, for messages and explanations.
-LABELS: dict[tuple[Distribution, Scale], str] = {
-    (dist, VarianceScaling(scale, mode)): f"{author}_{kind}"
-    for author, scale, mode in (
-        ("glorot", 1.0, "fan_avg"),
-        ("he", 2.0, "fan_in"),
-        ("lecun", 1.0, "fan_in"),
-    )
-    for dist, kind in ((AT_2_SIGMA, "normal"), (Uniform(), "uniform"))
-} | {
-    (Normal(), VarianceScaling(1.0, "fan_avg")): "xavier_normal",
-    (Normal(), VarianceScaling(2.0, "fan_in")): "kaiming_normal",
-    (Constant(0.0), Gain()): "zeros",
-    (Constant(1.0), Gain()): "ones",
-    (Orthogonal(), Gain()): "orthogonal",
-    (DeltaOrthogonal(), Gain()): "delta_orthogonal",
-    (Identity(), Gain()): "identity",
-    (Hadamard(), Gain()): "hadamard",
-}

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from unified_init.errors import ArgumentValueError
 from unified_init.law.indexmap import Entries, IndexMap, between, entries_of, part_of, whole_map
 from unified_init.law.law import Law
+from unified_init.law.unit_laws import UnitSteps
 from unified_init.law.unit_values import FourierKernels, Orthogonal, SparseMatrices, UnitNormal
+from unified_init.stream.steps import Steps, compile_steps
 from unified_init.stream.table import Table, compile_table
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ class Program:
     index: IndexMap
     name: str
     dtype: DType
-    table: Table | None
+    table: Table | Steps | None
 
 
 def make_program(law: Law, geometry: Geometry, *, index: object, name: str, dtype: DType) -> Program:
@@ -42,11 +44,12 @@ def make_program(law: Law, geometry: Geometry, *, index: object, name: str, dtyp
     entries = () if index is None else entries_of(index, geometry.shape)
     if entries:
         mapping = part_of(mapping, entries)
-    table = None
+    table: Table | Steps | None = None
     if law.independent:
         if dtype.is_complex:
             law = _complex_part(law, dtype)
-        table = compile_table(law, dtype.bits)
+        compile_law = compile_steps if isinstance(law.unit, UnitSteps) else compile_table
+        table = compile_law(law, dtype.bits)
         magnitude = table.magnitude
     else:
         if dtype.is_complex and isinstance(law.unit, REAL):

@@ -48,7 +48,8 @@ CASES = (
 # Large enough for its law to be tested: of a normal draw, a std 1 % off is 7 standard errors off.
 SAMPLE = Case((16, 16, 16, 64), "HWIO")
 
-# Every preset that draws element by element: they share one compilation per shape.
+# Every preset that draws element by element. Except laws on few values and those of heavy tails, which have a
+# program each, they share one compilation per shape.
 ELEMENTWISE: dict[str, Initializer] = {
     "uniform": presets.uniform(-0.3, 1.7),
     "normal": presets.normal(0.25, 0.02),
@@ -69,6 +70,14 @@ ELEMENTWISE: dict[str, Initializer] = {
     "kaiming_normal": presets.kaiming_normal(mode="fan_out", nonlinearity="relu"),
     "siren": presets.siren(30.0),
     "siren first": presets.siren(first=True),
+    "laplace": presets.laplace(0.0, 0.05),
+    "logistic": presets.logistic(0.5, 0.1),
+    "student_t": presets.student_t(4.0, 0.0, 0.02),
+    "lognormal": presets.lognormal(-1.0, 0.5),
+    "cauchy": presets.cauchy(0.0, 1.0, -5.0, 20.0),
+    "discrete": presets.discrete((-1.0, 0.0, 2.3), (0.25, 0.5, 0.25)),
+    "rademacher": presets.rademacher() * 0.02,
+    "bernoulli": presets.bernoulli(0.1),
     "from_quantile": from_quantile(
         lambda p: (2 * p) ** 0.5 - 1, lambda p: 1 - (2 * p) ** 0.5, low=-1.0, high=1.0
     ),

@@ -6,11 +6,14 @@ kernels. A scale rule fixes their size; ``Initializer`` joins the two.
 
 from __future__ import annotations
 
+from unified_init.spec.distributions.continuous import Cauchy, Laplace, Logistic, LogNormal, StudentT
+from unified_init.spec.distributions.discrete import Discrete
 from unified_init.spec.distributions.elementwise import (
     AT_2_SIGMA,
     STD_TRUNCATED_AT_2,
     STD_UNIT_UNIFORM,
     Elementwise,
+    Named,
     Normal,
     Quantile,
     TruncatedNormal,
@@ -34,19 +37,26 @@ __all__ = [
     "STD_TRUNCATED_AT_2",
     "STD_UNIT_UNIFORM",
     "BilinearUpsampling",
+    "Cauchy",
     "Constant",
     "DeltaOrthogonal",
     "Dirac",
+    "Discrete",
     "Distribution",
     "Elementwise",
     "Hadamard",
     "Identity",
+    "Laplace",
+    "LogNormal",
+    "Logistic",
+    "Named",
     "Normal",
     "Orthogonal",
     "Quantile",
     "Sparse",
     "Stft",
     "Structured",
+    "StudentT",
     "TruncatedNormal",
     "Uniform",
 ]

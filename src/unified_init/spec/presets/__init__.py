@@ -24,6 +24,16 @@ from unified_init.spec.presets.fan_scaled import (
     xavier_normal,
     xavier_uniform,
 )
+from unified_init.spec.presets.laws import (
+    bernoulli,
+    cauchy,
+    discrete,
+    laplace,
+    logistic,
+    lognormal,
+    rademacher,
+    student_t,
+)
 from unified_init.spec.presets.structured import (
     bilinear_upsampling,
     delta_orthogonal,
@@ -37,10 +47,13 @@ from unified_init.spec.presets.structured import (
 )
 
 __all__ = [
+    "bernoulli",
     "bilinear_upsampling",
+    "cauchy",
     "constant",
     "delta_orthogonal",
     "dirac",
+    "discrete",
     "glorot_normal",
     "glorot_uniform",
     "hadamard",
@@ -50,14 +63,19 @@ __all__ = [
     "identity",
     "kaiming_normal",
     "kaiming_uniform",
+    "laplace",
     "lecun_normal",
     "lecun_uniform",
+    "logistic",
+    "lognormal",
     "normal",
     "ones",
     "orthogonal",
+    "rademacher",
     "siren",
     "sparse",
     "stft",
+    "student_t",
     "trunc_normal",
     "truncated_normal",
     "uniform",
