@@ -22,6 +22,9 @@ __all__ = ["powers", "scaled_rows"]
 
 # No unit is finer: its values would be subnormal, which some processors flush to zero.
 FINEST = {32: -125, 64: -1000}
+# Bits of the longest step in a row's unit. Of 32-bit rows, slopes have 18, and all lose as many as the longest
+# has beyond that. The rows next to a median of 0 have steps as long as their values, and so coarser units.
+LONGEST = {32: 22, 64: 52}
 
 
 def scaled_rows(
@@ -40,12 +43,13 @@ def scaled_rows(
     integers, exponents = [], []
     for half in quantiles:
         knots = np.concatenate([half, np.append(half[1:, 0], half[-1, 0])[:, None]], axis=1)
-        largest = np.abs(knots).max(axis=1)
-        exponent = np.maximum(
-            np.frexp(largest)[1].astype(np.int64) - (form.bits - 1 - coarser), FINEST[form.bits]
-        )
+        value_bits = np.frexp(np.abs(knots).max(axis=1))[1].astype(np.int64)
+        step_bits = np.frexp(np.abs(knots[:, -1] - knots[:, 0]))[1].astype(np.int64)
+        step_bits[0] = value_bits[0] - form.bits  # of tail 0, whose step is not used
+        exponent = np.maximum(value_bits - (form.bits - 1), step_bits - LONGEST[form.bits]) + coarser
+        exponent = np.maximum(exponent, FINEST[form.bits])
         scaled = np.rint(np.ldexp(knots, -exponent[:, None]))
-        limit = 2.0 ** (form.bits - 1 - coarser) - (1.0 if form is FORMAT32 else 1024.0)
+        limit = 2.0 ** (form.bits - 1) - (1.0 if form is FORMAT32 else 1024.0)
         integers.append(np.clip(scaled, -limit, limit).astype(np.int64))
         exponents.append(exponent)
     return integers, exponents

@@ -30,7 +30,7 @@ LEAST_DF, MOST_DF = 1.0, 1000.0
 # ever more with a larger one: a third at sigma 3.2.
 LARGEST_SIGMA = 2.0
 LARGEST_MU = 60.0  # exp(mu) beyond it and float32 part company
-WIDEST = 1e5  # scales between a Cauchy's bounds: what 32 bits of fixed point resolve to 2e-7 std
+WIDEST = 1e4  # scales between a Cauchy's bounds: what 32 bits of fixed point resolve to 2e-7 std
 
 
 def _check_location(instance: Laplace | Logistic | StudentT | Cauchy) -> None:
@@ -278,7 +278,7 @@ class Cauchy:
     Args:
         loc: median of the untruncated distribution, finite.
         scale: half of its interquartile range, positive.
-        low: lower bound, finite and at most 100,000 scales below ``high``.
+        low: lower bound, finite and at most 10,000 scales below ``high``.
         high: upper bound, above ``low``.
 
     Raises:
@@ -310,7 +310,7 @@ class Cauchy:
         farthest = max(abs(low - self.loc), abs(high - self.loc))
         if not 1e-3 * self.scale <= high - low <= WIDEST * self.scale or farthest > WIDEST * self.scale:
             msg = (
-                "`low` and `high` must be 0.001 to 100,000 scales apart and at most 100,000 from `loc`, "
+                "`low` and `high` must be 0.001 to 10,000 scales apart and at most 10,000 from `loc`, "
                 f"got {shown(low)} and {high!r} with loc {self.loc!r} and scale {self.scale!r}."
             )
             raise ArgumentValueError(msg)

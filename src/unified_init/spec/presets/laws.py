@@ -160,7 +160,7 @@ def cauchy(loc: float, scale: float, low: float, high: float) -> Initializer:
         loc: median of the untruncated distribution, finite.
         scale: half of its interquartile range, positive.
         low: lower bound, finite.
-        high: upper bound, finite, at most 100,000 scales above ``low``. Without bounds there is no std; that
+        high: upper bound, finite, at most 10,000 scales above ``low``. Without bounds there is no std; that
             is ``student_t(1, loc, scale)``.
 
     Returns:
