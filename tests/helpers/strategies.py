@@ -49,7 +49,18 @@ quantiles = st.builds(
     st.sampled_from([triangular, skewed]),
     fan_scales | st.builds(ui.Gain, positives),
 )
-elementwise = normals | truncated | uniforms | quantiles
+# Sizes that a law of heavy tails reaches in float32 too.
+sizes = st.floats(1e-3, 1e3) | st.integers(1, 100)
+named = st.one_of(
+    st.builds(ui.Laplace, numbers, sizes),
+    st.builds(ui.Logistic, numbers, sizes),
+    st.builds(ui.StudentT, st.floats(2.1, 1000) | st.integers(3, 1000), numbers, sizes),
+    st.builds(ui.LogNormal, st.floats(-5, 5) | st.integers(-5, 5), st.floats(0.1, 2)),
+    st.builds(lambda loc, scale: ui.Cauchy(loc, scale, loc - 9 * scale, loc + 50 * scale), numbers, sizes),
+    st.builds(lambda p: ui.Discrete((0, 1, 2.5), (p / 2, p / 2, 1 - p)), st.floats(0.01, 0.99)),
+)
+nameds = st.builds(ui.Initializer, named, fan_scales | st.builds(ui.Gain, positives))
+elementwise = normals | truncated | uniforms | quantiles | nameds
 structured = st.one_of(
     st.builds(ui.orthogonal, positives),
     st.builds(ui.delta_orthogonal, positives),

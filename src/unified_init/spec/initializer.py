@@ -29,7 +29,7 @@ from unified_init.spec.distributions import (
     TruncatedNormal,
     Uniform,
 )
-from unified_init.spec.elementwise_law import elementwise_law
+from unified_init.spec.elementwise_law import elementwise_law, std_of
 from unified_init.spec.fans import fans_on
 from unified_init.spec.labels import label_of
 from unified_init.spec.scales import Between, Fixed, Gain, Interval, InverseFan, Scale, VarianceScaling
@@ -111,6 +111,7 @@ class Initializer:
             msg = f"`mean` of a sparse initializer must be 0, got {shown(self.scale.mean)}."
             raise ArgumentValueError(msg)
         self._check_ends()
+        self._check_std()
         object.__setattr__(self, "factor", checks.positive("factor", self.factor))
         object.__setattr__(self, "upscale", checks.count("upscale", self.upscale))
         if self.upscale > 1 and not isinstance(self.distribution, Elementwise):
@@ -134,6 +135,15 @@ class Initializer:
                     f"{implied!r}, got {shown(end)}: trunc_normal() makes both from absolute bounds."
                 )
                 raise ArgumentValueError(msg)
+
+    def _check_std(self) -> None:
+        """Refuse a fan's std for a law whose own is infinite."""
+        if self.needs and isinstance(self.distribution, Named) and math.isinf(std_of(self.distribution)):
+            msg = (
+                f"`scale` of {self.distribution.name} must be Gain: its std is infinite, and no factor makes "
+                "it that of a fan; use more than 2 degrees of freedom."
+            )
+            raise ArgumentTypeError(msg)
 
     if not TYPE_CHECKING:  # for a type checker a spec is no function
 

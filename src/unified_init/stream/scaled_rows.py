@@ -22,8 +22,9 @@ __all__ = ["powers", "scaled_rows"]
 
 # No unit is finer: its values would be subnormal, which some processors flush to zero.
 FINEST = {32: -125, 64: -1000}
-# Bits of the longest step in a row's unit. Of 32-bit rows, slopes have 18, and all lose as many as the longest
-# has beyond that. The rows next to a median of 0 have steps as long as their values, and so coarser units.
+# Bits of the longest step in a row's unit. Of 32-bit rows, slopes have 18, and all lose as many as the
+# longest has beyond that. The rows next to a median of 0 have steps as long as their values, and so coarser
+# units.
 LONGEST = {32: 22, 64: 52}
 
 
