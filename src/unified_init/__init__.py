@@ -88,10 +88,12 @@ if _typing.TYPE_CHECKING:
     from unified_init.spec.distributions import Laplace as Laplace
     from unified_init.spec.distributions import Logistic as Logistic
     from unified_init.spec.distributions import LogNormal as LogNormal
+    from unified_init.spec.distributions import Mixture as Mixture
     from unified_init.spec.distributions import Normal as Normal
     from unified_init.spec.distributions import Orthogonal as Orthogonal
     from unified_init.spec.distributions import Quantile as Quantile
     from unified_init.spec.distributions import Sparse as Sparse
+    from unified_init.spec.distributions import SparseOf as SparseOf
     from unified_init.spec.distributions import Stft as Stft
     from unified_init.spec.distributions import StudentT as StudentT
     from unified_init.spec.distributions import TruncatedNormal as TruncatedNormal
@@ -125,7 +127,8 @@ _HOMES = {
     "law.law": "STREAM Law",
     "spec.distributions": (
         "BilinearUpsampling Cauchy Constant DeltaOrthogonal Dirac Discrete Hadamard Identity Laplace "
-        "LogNormal Logistic Normal Orthogonal Quantile Sparse Stft StudentT TruncatedNormal Uniform"
+        "LogNormal Logistic Mixture Normal Orthogonal Quantile Sparse SparseOf Stft StudentT "
+        "TruncatedNormal Uniform"
     ),
     "spec.gains": "calculate_gain depth_factor",
     "spec.initializer": "Initializer",

@@ -68,9 +68,12 @@ def to_dict(spec: Initializer) -> dict[str, Any]:
     if not isinstance(spec, Initializer):
         msg = f"`spec` must be an Initializer, got {shown(spec)}."
         raise ArgumentTypeError(msg)
+    return {"schema": SCHEMA, "stream": STREAM, **_parts(spec)}
+
+
+def _parts(spec: Initializer) -> dict[str, Any]:
+    """Return what a spec has beside the versions, which its components share."""
     return {
-        "schema": SCHEMA,
-        "stream": STREAM,
         "distribution": _fields(spec.distribution),
         "scale": _fields(spec.scale),
         "factor": spec.factor,
@@ -125,11 +128,16 @@ def from_dict(data: Any) -> Initializer:
     if checks.plain(data["stream"]) != STREAM:
         msg = f"spec.stream: must be {STREAM!r}, got {shown(data['stream'])}."
         raise ArgumentValueError(msg)
-    parts = {name: _object(data[name], name) for name in ("distribution", "scale")}
+    return _spec(data, "spec")
+
+
+def _spec(data: dict[str, Any], path: str) -> Initializer:
+    """Return the spec of a mapping whose fields are the right ones."""
+    parts = {name: _object(data[name], name, path) for name in ("distribution", "scale")}
     try:
         return Initializer(factor=data["factor"], upscale=data["upscale"], **parts)
     except UnifiedInitError as error:
-        msg = f"spec: {error}"
+        msg = f"{path}: {error}"
         raise ArgumentValueError(msg) from None
 
 
@@ -139,13 +147,15 @@ def _fields(part: Any) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Initializer):  # a component
+        return _parts(value)
     if isinstance(value, float) and math.isinf(value):
         return str(value)
     return [_plain(entry) for entry in value] if isinstance(value, tuple) else value
 
 
-def _object(data: Any, name: str) -> Any:
-    path = f"spec.{name}"
+def _object(data: Any, name: str, parent: str) -> Any:
+    path = f"{parent}.{name}"
     tree: dict[str, Any] = dict(checks.items(data) or ()) if isinstance(data, dict) else {}
     if "kind" not in tree:
         msg = f"{path}: must be an object with a kind, got {shown(data)}."
@@ -159,19 +169,29 @@ def _object(data: Any, name: str) -> Any:
     fields = tuple(field.name for field in dataclasses.fields(cls))
     tree = _expect(data, ("kind", *fields), path)
     try:
-        return cls(**{field: _number(tree[field], cls, field) for field in fields})
+        return cls(**{field: _number(tree[field], cls, field, path) for field in fields})
     except UnifiedInitError as error:
         msg = f"{path}: {error}"
         raise ArgumentValueError(msg) from None
 
 
-def _number(value: Any, cls: type[Any], field: str) -> Any:
+def _number(value: Any, cls: type[Any], field: str, path: str) -> Any:
+    if field == getattr(cls, "inside", None):
+        entries = checks.entries(value)
+        if entries is None:
+            return _component(value, f"{path}.{field}")
+        return tuple(_component(entry, f"{path}.{field}[{k}]") for k, entry in enumerate(entries))
     infinite = {"inf": math.inf, "-inf": -math.inf}
     bounded = (
         cls in {distributions.TruncatedNormal, distributions.Quantile, scales.Between} and field != "knots"
     )
     word = checks.plain(value)
     return infinite.get(word, value) if bounded and word is not None else value
+
+
+def _component(data: Any, path: str) -> Initializer:
+    """Return an initializer that a distribution is made of."""
+    return _spec(_expect(data, FIELDS[2:], path), path)
 
 
 def _expect(data: Any, fields: tuple[str, ...], path: str) -> dict[str, Any]:

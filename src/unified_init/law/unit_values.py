@@ -8,7 +8,7 @@ columns (inputs, with the kernel positions where a kernel is seen as a matrix), 
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from unified_init.law.unit_laws import (
     UnitCauchy,
@@ -18,6 +18,9 @@ from unified_init.law.unit_laws import (
     UnitSteps,
     UnitStudentT,
 )
+
+if TYPE_CHECKING:
+    from unified_init.law.law import Law
 
 __all__ = [
     "BilinearKernels",
@@ -34,6 +37,7 @@ __all__ = [
     "SparseMatrices",
     "Structured",
     "Tabulated",
+    "UnitMixture",
     "UnitNormal",
     "UnitQuantile",
     "UnitTruncatedNormal",
@@ -80,6 +84,15 @@ class UnitQuantile:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class UnitMixture:
+    """Values of several laws of independent draws; ``ends`` is where each one's cell of the words ends."""
+
+    kind: ClassVar[str] = "mixture"
+    components: tuple[Law, ...]
+    ends: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class ConstantValues:
     """One number, or nested tuples of numbers that broadcast to the stored shape."""
 
@@ -116,7 +129,10 @@ class SparseMatrices:
     groups: int
     rows: int
     columns: int
-    zeros: int  # of each column
+    zeros: int  # of each column, or of what ``along`` says
+    along: str = "column"
+    values: Law | None = None  # the law of the others; None is the unit normal
+    at_least_one: bool = False  # whether each row of "all" keeps an entry
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -176,7 +192,7 @@ class FourierKernels:
 
 Smooth = UnitLaplace | UnitLogistic | UnitStudentT | UnitLogNormal | UnitCauchy
 Tabulated = UnitNormal | UnitTruncatedNormal | UnitUniform | UnitQuantile | Smooth  # by their quantiles
-Independent = Tabulated | UnitSteps
+Independent = Tabulated | UnitSteps | UnitMixture
 Orthogonal = OrthogonalMatrices | DeltaOrthogonalKernels
 # Laws that draw nothing: no seed changes their values.
 Unrandom = (

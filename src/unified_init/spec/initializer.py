@@ -11,8 +11,10 @@ from unified_init.core.public import public
 from unified_init.core.reprs import call_repr, shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.law.layout import Geometry, bind
+from unified_init.spec.composed_law import composed_law
 from unified_init.spec.distributions import (
     BilinearUpsampling,
+    Composed,
     Constant,
     DeltaOrthogonal,
     Dirac,
@@ -20,11 +22,13 @@ from unified_init.spec.distributions import (
     Elementwise,
     Hadamard,
     Identity,
+    Mixture,
     Named,
     Normal,
     Orthogonal,
     Quantile,
     Sparse,
+    SparseOf,
     Stft,
     TruncatedNormal,
     Uniform,
@@ -33,7 +37,7 @@ from unified_init.spec.elementwise_law import elementwise_law, std_of
 from unified_init.spec.fans import fans_on
 from unified_init.spec.labels import label_of
 from unified_init.spec.scales import Between, Fixed, Gain, Interval, InverseFan, Scale, VarianceScaling
-from unified_init.spec.structured_law import structured_law
+from unified_init.spec.structured_law import matrix_of, structured_law
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,6 +53,8 @@ RULES: dict[type, tuple[type, ...]] = {
     Uniform: (Interval, VarianceScaling, InverseFan),
     Quantile: (Gain, VarianceScaling, InverseFan),
     **dict.fromkeys(get_args(Named), (Gain, VarianceScaling, InverseFan)),
+    Mixture: (Gain,),
+    SparseOf: (Gain,),
     Sparse: (Fixed,),
     Constant: (Gain,),
     Orthogonal: (Gain,),
@@ -112,6 +118,8 @@ class Initializer:
             raise ArgumentValueError(msg)
         self._check_ends()
         self._check_std()
+        if isinstance(self.distribution, Composed):
+            self._check_components(self.distribution)
         object.__setattr__(self, "factor", checks.positive("factor", self.factor))
         object.__setattr__(self, "upscale", checks.count("upscale", self.upscale))
         if self.upscale > 1 and not isinstance(self.distribution, Elementwise):
@@ -144,6 +152,21 @@ class Initializer:
                 "it that of a fan; use more than 2 degrees of freedom."
             )
             raise ArgumentTypeError(msg)
+
+    @staticmethod
+    def _check_components(dist: Composed) -> None:
+        """Refuse parts of a mixture or of a sparse matrix that are no independent draws."""
+        for part in dist.components:
+            if (
+                not isinstance(part, Initializer)
+                or part.upscale > 1
+                or not isinstance(part.distribution, Elementwise)
+            ):
+                msg = (
+                    f"`{dist.inside}` must be an initializer of independent values (normal, uniform, "
+                    f"laplace, ...), got {shown(part)}."
+                )
+                raise ArgumentTypeError(msg)
 
     if not TYPE_CHECKING:  # for a type checker a spec is no function
 
@@ -193,6 +216,9 @@ class Initializer:
     @property
     def needs(self) -> tuple[str, ...]:
         """The fans that the scale rule needs: none, ``fan_in``, ``fan_out`` or both."""
+        if isinstance(self.distribution, Composed):
+            parts = {fan for part in self.distribution.components for fan in part.needs}
+            return tuple(sorted(parts))
         if not isinstance(self.scale, (VarianceScaling, InverseFan)):
             return ()
         mode = self.scale.mode
@@ -201,7 +227,7 @@ class Initializer:
     @property
     def is_random(self) -> bool:
         """Whether a draw needs a seed."""
-        return isinstance(self.distribution, Elementwise | Orthogonal | DeltaOrthogonal | Sparse)
+        return isinstance(self.distribution, Elementwise | Orthogonal | DeltaOrthogonal | Sparse | Composed)
 
     def resolve(
         self,
@@ -245,6 +271,8 @@ class Initializer:
         if isinstance(self.distribution, Elementwise):
             return self._elementwise_law(self.distribution, geometry, fans)
         fan_in, fan_out = fans_on(geometry, fans, needs=self.needs, label=self.label)
+        if isinstance(self.distribution, Composed):
+            return self._composed_law(self.distribution, geometry, (fan_in, fan_out))
         assert isinstance(self.scale, (Gain, Fixed))  # noqa: S101  # RULES has no other for these
         gain = self.factor * (self.scale.gain if isinstance(self.scale, Gain) else self.scale.std)
         checks.positive("gain", gain)
@@ -286,6 +314,14 @@ class Initializer:
     def label(self) -> str:
         """The preset's name where this is one, else that of its family or of the distribution."""
         return label_of(self.distribution, self.scale)
+
+    def _composed_law(self, dist: Composed, geometry: Geometry, fans: Fans) -> Law:
+        assert isinstance(self.scale, Gain)  # noqa: S101  # RULES has no other for these
+        gain = checks.positive("gain", self.factor * self.scale.gain)
+        matrix = matrix_of(geometry, "sparse_of") if isinstance(dist, SparseOf) else None
+        laws = tuple(part.law(geometry, fans) for part in dist.components)
+        law = composed_law(dist, laws, matrix, gain)
+        return dataclasses.replace(law, fan_in=fans[0], fan_out=fans[1])
 
     def _elementwise_law(self, dist: Elementwise, geometry: Geometry, fans: Fans | None) -> Law:
         fan_in, fan_out = fans_on(geometry, fans, needs=self.needs, label=self.label)

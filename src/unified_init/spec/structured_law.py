@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from unified_init.law.layout import Geometry
 
-__all__ = ["structured_law"]
+__all__ = ["matrix_of", "structured_law"]
 
 NAN = math.nan
 MATRIX_RANK = 2
@@ -78,7 +78,7 @@ def _stft(dist: Stft, geometry: Geometry, gain: float) -> Law:
 
 
 def _sparse(dist: Sparse, geometry: Geometry, gain: float) -> Law:
-    groups, rows, columns = _matrix(geometry, "sparse")
+    groups, rows, columns = matrix_of(geometry, "sparse")
     zeros = math.ceil(dist.sparsity * rows)
     nonzero = 1.0 - zeros / rows if rows else 0.0
     unit = SparseMatrices(groups, rows, columns, zeros)
@@ -87,7 +87,7 @@ def _sparse(dist: Sparse, geometry: Geometry, gain: float) -> Law:
 
 def _orthogonal(dist: Orthogonal, geometry: Geometry, gain: float) -> Law:
     del dist
-    unit = OrthogonalMatrices(*_matrix(geometry, "orthogonal"))
+    unit = OrthogonalMatrices(*matrix_of(geometry, "orthogonal"))
     std = gain / math.sqrt(max(unit.rows, unit.columns, 1))
     return Law(unit=unit, mean=0.0, std=std, low=-gain, high=gain, scale=gain)
 
@@ -109,7 +109,7 @@ def _delta_orthogonal(dist: DeltaOrthogonal, geometry: Geometry, gain: float) ->
 
 def _identity(dist: Identity, geometry: Geometry, gain: float) -> Law:
     del dist
-    unit = IdentityMatrices(*_matrix(geometry, "identity"))
+    unit = IdentityMatrices(*matrix_of(geometry, "identity"))
     if geometry.spatial():
         msg = f"identity fills matrices: use dirac() for a convolution, got shape {geometry.shape}."
         raise ArgumentValueError(msg)
@@ -128,7 +128,7 @@ def _dirac(dist: Dirac, geometry: Geometry, gain: float) -> Law:
 
 def _hadamard(dist: Hadamard, geometry: Geometry, gain: float) -> Law:
     del dist
-    groups, outputs, _ = _matrix(geometry, "hadamard")
+    groups, outputs, _ = matrix_of(geometry, "hadamard")
     if geometry.spatial():
         _spatial(geometry, "hadamard")
     inputs = geometry.extent("I") if geometry.layout is not None else geometry.shape[1]
@@ -156,7 +156,7 @@ LAWS: dict[type, Callable[[Any, Geometry, float], Law]] = {
 }
 
 
-def _matrix(geometry: Geometry, name: str) -> tuple[int, int, int]:
+def matrix_of(geometry: Geometry, name: str) -> tuple[int, int, int]:
     """Groups, rows (outputs) and columns (inputs and kernel positions) of a kernel seen as matrices."""
     if geometry.layout is None:
         if len(geometry.shape) != MATRIX_RANK:

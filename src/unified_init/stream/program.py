@@ -10,7 +10,7 @@ from unified_init.errors import ArgumentValueError
 from unified_init.law.indexmap import Entries, IndexMap, between, entries_of, part_of, whole_map
 from unified_init.law.law import Law
 from unified_init.law.unit_laws import UnitSteps
-from unified_init.law.unit_values import FourierKernels, Orthogonal, SparseMatrices, UnitNormal
+from unified_init.law.unit_values import FourierKernels, Orthogonal, SparseMatrices, UnitMixture, UnitNormal
 from unified_init.stream.steps import Steps, compile_steps
 from unified_init.stream.table import Table, compile_table
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from unified_init.law.layout import Geometry
     from unified_init.stream.dtypes import DType
 
-__all__ = ["Program", "indexed", "make_program", "named", "normal_law", "sliced"]
+__all__ = ["Program", "compile_law", "indexed", "make_program", "named", "normal_law", "sliced"]
 
 REAL = Orthogonal | SparseMatrices | FourierKernels  # no complex draw of these is defined
 
@@ -48,9 +48,11 @@ def make_program(law: Law, geometry: Geometry, *, index: object, name: str, dtyp
     if law.independent:
         if dtype.is_complex:
             law = _complex_part(law, dtype)
-        compile_law = compile_steps if isinstance(law.unit, UnitSteps) else compile_table
-        table = compile_law(law, dtype.bits)
-        magnitude = table.magnitude
+        if isinstance(law.unit, UnitMixture):  # each of its components has a table
+            magnitude = max(compile_law(part, dtype.bits).magnitude for part in law.unit.components)
+        else:
+            table = compile_law(law, dtype.bits)
+            magnitude = table.magnitude
     else:
         if dtype.is_complex and isinstance(law.unit, REAL):
             msg = f"`dtype` of {law.kind} must be real, got {dtype.name}."
@@ -63,6 +65,11 @@ def make_program(law: Law, geometry: Geometry, *, index: object, name: str, dtyp
         )
         raise ArgumentValueError(msg)
     return Program(law, geometry, entries, mapping, name, dtype, table)
+
+
+def compile_law(law: Law, bits: int) -> Table | Steps:
+    """Return what the runners execute for a law of independent draws that is no mixture."""
+    return compile_steps(law, bits) if isinstance(law.unit, UnitSteps) else compile_table(law, bits)
 
 
 def indexed(program: Program, entries: Entries) -> Program:
@@ -105,8 +112,8 @@ def _complex_part(law: Law, dtype: DType) -> Law:
 
 def _largest(law: Law) -> float:
     """Return the largest magnitude that a structured law can give."""
-    if isinstance(law.unit, SparseMatrices):  # a normal, as far as the stream reaches
-        return compile_table(normal_law(law.scale), 32).magnitude
+    if isinstance(law.unit, SparseMatrices):  # as far as the stream reaches
+        return compile_law(law.unit.values or normal_law(law.scale), 32).magnitude
     return max(abs(law.low), abs(law.high))
 
 

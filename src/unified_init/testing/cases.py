@@ -78,6 +78,7 @@ ELEMENTWISE: dict[str, Initializer] = {
     "discrete": presets.discrete((-1.0, 0.0, 2.3), (0.25, 0.5, 0.25)),
     "rademacher": presets.rademacher() * 0.02,
     "bernoulli": presets.bernoulli(0.1),
+    "mixture": presets.mixture((0.7, 0.3), (presets.normal(0.0, 0.02), presets.he_uniform())),
     "from_quantile": from_quantile(
         lambda p: (2 * p) ** 0.5 - 1, lambda p: 1 - (2 * p) ** 0.5, low=-1.0, high=1.0
     ),
@@ -91,6 +92,8 @@ STRUCTURED: dict[str, tuple[Initializer, tuple[Case, ...]]] = {
     "ones": (presets.ones(), CASES),
     "constant": (presets.constant(0.1), CASES),
     "sparse": (presets.sparse(0.35, 0.02), CASES[:5]),
+    "sparse_of": (presets.sparse_of(presets.rademacher(), 0.35, "row"), CASES[:5]),
+    "sparse_of all": (presets.sparse_of(presets.he_normal(), 0.98, "all", at_least_one=True), CASES[:5]),
     "identity": (presets.identity(0.7), CASES[2:4]),
     "dirac": (presets.dirac(), CASES[:2]),
     "dirac grouped": (presets.dirac(2), CASES[:2]),

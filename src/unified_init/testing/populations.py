@@ -17,6 +17,7 @@ from unified_init.law.unit_laws import UnitSteps
 from unified_init.law.unit_values import (
     Independent,
     Tabulated,
+    UnitMixture,
     UnitNormal,
     UnitQuantile,
     UnitTruncatedNormal,
@@ -119,7 +120,7 @@ def population_of(law: Law, dtype_name: str) -> Population:
     unit_values = _independent(law)
     if isinstance(unit_values, UnitSteps):
         return _few_values(law, unit_values, dtype)
-    unit, weights = _nodes(unit_values)
+    unit, weights = _mixed_nodes(unit_values) if isinstance(unit_values, UnitMixture) else _nodes(unit_values)
     values = law.loc + law.scale * unit
     population = Population(law, dtype, discrete=False, values=values, weights=weights)
     representable = _representable(dtype, float(values[0]), float(values[-1]))
@@ -142,6 +143,16 @@ def _few_values(law: Law, unit: UnitSteps, dtype: DType) -> Population:
     return Population(
         law, dtype, discrete=True, values=values, weights=np.bincount(position, weights).astype(np.float64)
     )
+
+
+def _mixed_nodes(unit: UnitMixture) -> tuple[Array, Array]:
+    """Values of all components, increasing, and the probability that each stands for."""
+    shares = np.diff(np.asarray(unit.ends, dtype=np.float64), prepend=0.0) / 2.0**32
+    populations = [population_of(law, "float64") for law in unit.components]
+    values = np.concatenate([population.values for population in populations])
+    weights = [share * part.weights for share, part in zip(shares, populations, strict=True)]
+    order = np.argsort(values, kind="stable")
+    return values[order], np.concatenate(weights)[order]
 
 
 @functools.lru_cache(maxsize=64)
@@ -177,7 +188,7 @@ def _unit_quantiles(p: Array, unit: Tabulated) -> tuple[Array, Array]:
             return named_quantiles(p, smooth)
 
 
-def _unit_below(z: Array, unit: Independent) -> Array:
+def _unit_below(z: Array, unit: Independent) -> Array:  # noqa: PLR0911  # one for each kind of law
     """Distribution function of the unit variable."""
     from scipy import special  # the extra `testing`
 
@@ -201,8 +212,19 @@ def _unit_below(z: Array, unit: Independent) -> Array:
         case UnitSteps(values, ends):
             passed = np.searchsorted(np.asarray(values), z, side="right")
             return np.concatenate([[0.0], np.asarray(ends) / 2.0**32])[passed]
+        case UnitMixture():
+            return _mixed_below(z, unit)
         case smooth:
             return named_below(z, smooth)
+
+
+def _mixed_below(z: Array, unit: UnitMixture) -> Array:
+    """Distribution function of a mixture."""
+    shares = np.diff(np.asarray(unit.ends, dtype=np.float64), prepend=0.0) / 2.0**32
+    total = np.zeros(z.shape)
+    for share, law in zip(shares, unit.components, strict=True):
+        total += share * population_of(law, "float64").below(z)
+    return total
 
 
 def _independent(law: Law) -> Independent:

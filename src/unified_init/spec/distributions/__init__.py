@@ -6,6 +6,7 @@ kernels. A scale rule fixes their size; ``Initializer`` joins the two.
 
 from __future__ import annotations
 
+from unified_init.spec.distributions.composed import Mixture, SparseOf
 from unified_init.spec.distributions.continuous import Cauchy, Laplace, Logistic, LogNormal, StudentT
 from unified_init.spec.distributions.discrete import Discrete
 from unified_init.spec.distributions.elementwise import (
@@ -38,6 +39,7 @@ __all__ = [
     "STD_UNIT_UNIFORM",
     "BilinearUpsampling",
     "Cauchy",
+    "Composed",
     "Constant",
     "DeltaOrthogonal",
     "Dirac",
@@ -49,11 +51,13 @@ __all__ = [
     "Laplace",
     "LogNormal",
     "Logistic",
+    "Mixture",
     "Named",
     "Normal",
     "Orthogonal",
     "Quantile",
     "Sparse",
+    "SparseOf",
     "Stft",
     "Structured",
     "StudentT",
@@ -61,4 +65,5 @@ __all__ = [
     "Uniform",
 ]
 
-Distribution = Elementwise | Structured
+Composed = Mixture | SparseOf
+Distribution = Elementwise | Structured | Composed

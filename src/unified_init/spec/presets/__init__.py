@@ -7,6 +7,7 @@ other, ``constants`` those that draw nothing.
 
 from __future__ import annotations
 
+from unified_init.spec.presets.composed import mixture, sparse_of
 from unified_init.spec.presets.constants import constant, ones, zeros
 from unified_init.spec.presets.elementwise import normal, trunc_normal, truncated_normal, uniform
 from unified_init.spec.presets.fan_scaled import (
@@ -68,12 +69,14 @@ __all__ = [
     "lecun_uniform",
     "logistic",
     "lognormal",
+    "mixture",
     "normal",
     "ones",
     "orthogonal",
     "rademacher",
     "siren",
     "sparse",
+    "sparse_of",
     "stft",
     "student_t",
     "trunc_normal",
