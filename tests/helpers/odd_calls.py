@@ -403,6 +403,15 @@ FEW_VALUES = Call(
     },
 )
 
+MIXTURE = Call(
+    lambda: {"weights": (0.5, 0.5), "components": (ui.normal(0, 1), ui.uniform(-1, 1))},
+    {
+        "weights[0]": lambda value: {"weights": (value, 0.5)},
+        "components[0]": lambda value: {"components": (value, ui.normal(0, 1))},
+    },
+)
+SPARSE_OF = numbers(values=ui.normal(0, 1), sparsity=0.5, along="row", at_least_one=True)
+
 CALLS: dict[str, Call] = {
     # distributions and scale rules
     "Normal": Call(), "TruncatedNormal": numbers(lower=-2, upper=2), "Uniform": Call(),
@@ -414,6 +423,7 @@ CALLS: dict[str, Call] = {
     "Laplace": numbers(loc=0.0, scale=1.0), "Logistic": numbers(loc=0.0, scale=1.0),
     "StudentT": numbers(df=4.0, loc=0.0, scale=1.0), "LogNormal": numbers(mu=0.0, sigma=1.0),
     "Cauchy": numbers(loc=0.0, scale=1.0, low=-5.0, high=5.0), "Discrete": FEW_VALUES,
+    "Mixture": MIXTURE, "SparseOf": SPARSE_OF,
     "Orthogonal": Call(), "DeltaOrthogonal": Call(), "Identity": Call(), "Dirac": numbers(groups=2),
     "Sparse": numbers(sparsity=0.5), "Hadamard": Call(), "BilinearUpsampling": Call(),
     "Stft": numbers(side="imag", window="hann", scaling="density", periodic=False),
@@ -446,7 +456,7 @@ CALLS: dict[str, Call] = {
     "laplace": numbers(loc=0.0, scale=1.0), "logistic": numbers(loc=0.0, scale=1.0),
     "student_t": numbers(df=4.0, loc=0.0, scale=1.0), "lognormal": numbers(mu=0.0, sigma=1.0),
     "cauchy": numbers(loc=0.0, scale=1.0, low=-5.0, high=5.0), "discrete": FEW_VALUES,
-    "rademacher": Call(), "bernoulli": numbers(p=0.5),
+    "rademacher": Call(), "bernoulli": numbers(p=0.5), "mixture": MIXTURE, "sparse_of": SPARSE_OF,
     "truncated_normal": numbers(mean=0.0, std=1.0, lower=-2.0, upper=2.0),
     "uniform_unit_scaling": numbers(factor=1.0),
     "variance_scaling": numbers(scale=2.0, mode="fan_in", distribution="uniform"),

@@ -101,10 +101,19 @@ presets = st.one_of(
     st.builds(ui.uniform_unit_scaling, positives),
 )
 icnrs = st.builds(ui.icnr, elementwise, st.integers(1, 4))
+composed = st.one_of(
+    st.builds(
+        lambda weight, parts: ui.mixture((weight, 1 - weight), parts), st.floats(0.01, 0.99), st.tuples(nameds, normals)
+    ),
+    st.builds(
+        lambda part, sparsity, along, keep: ui.sparse_of(part, sparsity, along, at_least_one=keep),
+        elementwise, st.floats(0, 1), st.sampled_from(["column", "row", "all"]), st.booleans(),
+    ),
+)  # fmt: skip
 # Every kind of spec, scaled or not.
 specs = st.builds(
     lambda spec, factor: spec if factor is None else spec * factor,
-    elementwise | structured | presets | icnrs,
+    elementwise | structured | composed | presets | icnrs,
     st.none() | positives,
 )
 

@@ -57,6 +57,14 @@ SPECS = {
     "glorot_uniform": "ui.glorot_uniform()",
     "lecun_normal": "ui.lecun_normal()",
     "siren": "ui.siren()",
+    "laplace": "ui.laplace(0.0, 0.02)",
+    "logistic": "ui.logistic(0.0, 0.02)",
+    "student_t": "ui.student_t(4, 0.0, 0.02)",
+    "lognormal": "ui.lognormal(0.0, 0.5)",
+    "cauchy": "ui.cauchy(0.0, 1.0, -10.0, 10.0)",
+    "mixture": "ui.mixture([0.8, 0.2], [ui.normal(0.0, 0.01), ui.normal(0.0, 0.05)])",
+    "bernoulli": "ui.bernoulli(0.2)",
+    "sparse_of": 'ui.sparse_of(ui.rademacher(), 0.9, "all", at_least_one=True)',
     "sparse": "ui.sparse(0.5)",
     "orthogonal": "ui.orthogonal()",
     "delta_orthogonal": "ui.delta_orthogonal()",
@@ -80,6 +88,12 @@ HISTOGRAMS = {
     "glorot_uniform": "The std of `glorot_normal`, from a uniform distribution.",
     "lecun_normal": "The std is sqrt(1 / fan_in).",
     "siren": "Hidden layers of networks with sine activations.",
+    "laplace": "Its scale is the mean distance from the center; the std is 1.414 times that.",
+    "logistic": "A little more in the tails than a normal; the std is 1.8138 times the scale.",
+    "student_t": "Heavy tails: with 4 degrees of freedom the std is 1.414 times the scale.",
+    "lognormal": "Positive values; the logarithm is normal, with a std of 0.5.",
+    "cauchy": "Truncated, since without bounds it has no std.",
+    "mixture": "Four of five values from a narrow normal, the others from a wide one.",
 }
 STRUCTURED = {
     "orthogonal": (
@@ -93,6 +107,8 @@ STRUCTURED = {
         "An orthogonal matrix at the center of the kernel, zeros around it.",
     ),
     "sparse": ((48, 32), "OI", "Exactly half of each column is zero."),
+    "bernoulli": ((48, 32), "OI", "A mask: each entry is 1 with probability 0.2."),
+    "sparse_of": ((48, 32), "OI", "Signs, of which exactly nine in ten are zero; each row keeps one."),
     "identity": ((24, 32), "OI", "The identity, cut to the shape of the matrix."),
     "dirac": (
         (8, 8, 3, 3),

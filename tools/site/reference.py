@@ -33,12 +33,16 @@ GROUPS = {
         "glorot_normal glorot_uniform he_normal he_uniform lecun_normal lecun_uniform xavier_normal "
         "xavier_uniform kaiming_normal kaiming_uniform variance_scaling uniform_unit_scaling siren"
     ),
+    "Other laws": (
+        "laplace logistic student_t lognormal cauchy discrete rademacher bernoulli mixture sparse_of"
+    ),
     "Structured initializers": (
         "orthogonal delta_orthogonal identity dirac sparse hadamard bilinear_upsampling stft icnr"
     ),
     "What a spec is made of": (
         "Initializer Law Normal Uniform TruncatedNormal Quantile Constant Orthogonal DeltaOrthogonal "
-        "Identity Dirac Sparse Hadamard BilinearUpsampling Stft Fixed Between Interval Gain VarianceScaling "
+        "Identity Dirac Sparse Hadamard BilinearUpsampling Stft Laplace Logistic StudentT LogNormal Cauchy "
+        "Discrete Mixture SparseOf Fixed Between Interval Gain VarianceScaling "
         "InverseFan calculate_gain depth_factor from_quantile"
     ),
     "Whole models": (

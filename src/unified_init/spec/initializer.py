@@ -117,9 +117,9 @@ class Initializer:
             msg = f"`mean` of a sparse initializer must be 0, got {shown(self.scale.mean)}."
             raise ArgumentValueError(msg)
         self._check_ends()
-        self._check_std()
         if isinstance(self.distribution, Composed):
             self._check_components(self.distribution)
+        self._check_std()
         object.__setattr__(self, "factor", checks.positive("factor", self.factor))
         object.__setattr__(self, "upscale", checks.count("upscale", self.upscale))
         if self.upscale > 1 and not isinstance(self.distribution, Elementwise):
