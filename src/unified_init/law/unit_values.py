@@ -191,7 +191,7 @@ class FourierKernels:
 
 
 Smooth = UnitLaplace | UnitLogistic | UnitStudentT | UnitLogNormal | UnitCauchy
-Tabulated = UnitNormal | UnitTruncatedNormal | UnitUniform | UnitQuantile | Smooth  # by their quantiles
+Tabulated = UnitNormal | UnitTruncatedNormal | UnitUniform | UnitQuantile | Smooth
 Independent = Tabulated | UnitSteps | UnitMixture
 Orthogonal = OrthogonalMatrices | DeltaOrthogonalKernels
 # Laws that draw nothing: no seed changes their values.

@@ -26,7 +26,7 @@ from unified_init.law.unit_laws import UnitCauchy, UnitLaplace, UnitLogistic, Un
 __all__ = ["Cauchy", "Laplace", "LogNormal", "Logistic", "StudentT"]
 
 LEAST_DF, MOST_DF = 1.0, 1000.0
-# The smallest tail of a float32 draw is 2**-33. At this sigma 0.6 % of a log-normal's std is beyond it, and
+# The smallest tail of a float32 draw is 2**-33. At this sigma 0.5 % of a log-normal's std is beyond it, and
 # ever more with a larger one: a third at sigma 3.2.
 LARGEST_SIGMA = 2.0
 LARGEST_MU = 60.0  # exp(mu) beyond it and float32 part company
@@ -207,7 +207,7 @@ class LogNormal:
     Args:
         mu: mean of the logarithm, from -60 to 60.
         sigma: standard deviation of the logarithm, positive and at most 2: beyond it a draw would lose more
-            of its std than 0.6 %, since no word is for the tail that has it.
+            of its std than 0.5 %, since no word is for the tail that has it.
 
     Raises:
         ArgumentTypeError: something other than numbers.
