@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import unified_init as ui
+from unified_init.testing.populations import population_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -223,12 +224,10 @@ def histogram(figure: Figure, picture: Picture) -> None:
 
 
 def density(law: ui.Law, points: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return the exact density of a law; of others than normals and uniforms the slope of its distribution."""
+    """Return the exact density of a law; if it is no normal and no uniform, the slope of its distribution."""
     from scipy import stats
 
     if law.kind not in {"normal", "truncated_normal", "uniform"}:
-        from unified_init.testing.populations import population_of
-
         step = STEP * law.std
         below = population_of(law, "float64").below
         return (below(points + step) - below(points - step)) / (2.0 * step)
