@@ -173,7 +173,7 @@ def cauchy(loc: float, scale: float, low: float, high: float) -> Initializer:
     Example:
         >>> import unified_init as ui
         >>> round(ui.cauchy(0.0, 1.0, -10.0, 10.0).resolve((3,)).std, 6)
-        2.402879
+        2.407801
 
     Reference:
         N. L. Johnson, S. Kotz, N. Balakrishnan, "Continuous Univariate Distributions" 1, 1994, chapter 16.
