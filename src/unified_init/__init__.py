@@ -78,20 +78,28 @@ if _typing.TYPE_CHECKING:
     from unified_init.recipes.recipe_schema import recipe_schema as recipe_schema
     from unified_init.recipes.rule import Rule as Rule
     from unified_init.spec.distributions import BilinearUpsampling as BilinearUpsampling
+    from unified_init.spec.distributions import Cauchy as Cauchy
     from unified_init.spec.distributions import Constant as Constant
     from unified_init.spec.distributions import ConvolutionalOrthogonal as ConvolutionalOrthogonal
     from unified_init.spec.distributions import DeltaOrthogonal as DeltaOrthogonal
     from unified_init.spec.distributions import Dirac as Dirac
+    from unified_init.spec.distributions import Discrete as Discrete
     from unified_init.spec.distributions import FcnUpsampling as FcnUpsampling
     from unified_init.spec.distributions import Formula as Formula
     from unified_init.spec.distributions import Hadamard as Hadamard
     from unified_init.spec.distributions import Identity as Identity
+    from unified_init.spec.distributions import Laplace as Laplace
+    from unified_init.spec.distributions import Logistic as Logistic
+    from unified_init.spec.distributions import LogNormal as LogNormal
+    from unified_init.spec.distributions import Mixture as Mixture
     from unified_init.spec.distributions import Normal as Normal
     from unified_init.spec.distributions import Normed as Normed
     from unified_init.spec.distributions import Orthogonal as Orthogonal
     from unified_init.spec.distributions import Quantile as Quantile
     from unified_init.spec.distributions import Sparse as Sparse
+    from unified_init.spec.distributions import SparseOf as SparseOf
     from unified_init.spec.distributions import Stft as Stft
+    from unified_init.spec.distributions import StudentT as StudentT
     from unified_init.spec.distributions import Transform as Transform
     from unified_init.spec.distributions import TruncatedNormal as TruncatedNormal
     from unified_init.spec.distributions import Uniform as Uniform
@@ -125,8 +133,9 @@ _HOMES = {
     "errors": "ArgumentTypeError ArgumentValueError BackendError UnifiedInitError",
     "law.law": "STREAM Law",
     "spec.distributions": (
-        "BilinearUpsampling Constant ConvolutionalOrthogonal DeltaOrthogonal Dirac FcnUpsampling Formula "
-        "Hadamard Identity Normal Normed Orthogonal Quantile Sparse Stft Transform TruncatedNormal Uniform"
+        "BilinearUpsampling Cauchy Constant ConvolutionalOrthogonal DeltaOrthogonal Dirac Discrete "
+        "FcnUpsampling Formula Hadamard Identity Laplace LogNormal Logistic Mixture Normal Normed Orthogonal "
+        "Quantile Sparse SparseOf Stft StudentT Transform TruncatedNormal Uniform"
     ),
     "spec.gains": "calculate_gain depth_factor",
     "spec.initializer": "Initializer",

@@ -395,6 +395,23 @@ RULE_FIELDS: Arguments = {
     "layout": "(BO)I", "sizes": {"B": 1}, "index": slice(1, None), "stream": ("gamma", "nu"), "parts": (("q", ui.zeros()),), "padding": "drawn", "by_block": 0.5, "optional": True, "note": "why",
 }  # fmt: skip
 
+FEW_VALUES = Call(
+    lambda: {"values": (0.0, 1.0), "probabilities": (0.5, 0.5)},
+    {
+        "values[0]": lambda value: {"values": (value, 10.0)},
+        "probabilities[0]": lambda value: {"probabilities": (value, 0.5)},
+    },
+)
+
+MIXTURE = Call(
+    lambda: {"weights": (0.5, 0.5), "components": (ui.normal(0, 1), ui.uniform(-1, 1))},
+    {
+        "weights[0]": lambda value: {"weights": (value, 0.5)},
+        "components[0]": lambda value: {"components": (value, ui.normal(0, 1))},
+    },
+)
+SPARSE_OF = numbers(values=ui.normal(0, 1), sparsity=0.5, along="row", at_least_one=True)
+
 CALLS: dict[str, Call] = {
     # distributions and scale rules
     "Normal": Call(), "TruncatedNormal": numbers(lower=-2, upper=2), "Uniform": Call(),
@@ -403,6 +420,10 @@ CALLS: dict[str, Call] = {
         {"value[0]": lambda value: {"value": (1.0, value)}, "value[0][0]": lambda value: {"value": [[value, 1.0]]}},
     ),
     "Quantile": Call(lambda: dataclasses.asdict(quantile())),
+    "Laplace": numbers(loc=0.0, scale=1.0), "Logistic": numbers(loc=0.0, scale=1.0),
+    "StudentT": numbers(df=4.0, loc=0.0, scale=1.0), "LogNormal": numbers(mu=0.0, sigma=1.0),
+    "Cauchy": numbers(loc=0.0, scale=1.0, low=-5.0, high=5.0), "Discrete": FEW_VALUES,
+    "Mixture": MIXTURE, "SparseOf": SPARSE_OF,
     "Orthogonal": Call(), "DeltaOrthogonal": Call(), "Identity": Call(), "Dirac": numbers(groups=2),
     "Sparse": numbers(sparsity=0.5), "Hadamard": Call(), "BilinearUpsampling": Call(), "FcnUpsampling": Call(),
     "ConvolutionalOrthogonal": Call(), "Normed": Call(lambda: {"base": ui.normal(0.0, 1.0), "norm": "spectral"}),
@@ -457,6 +478,10 @@ CALLS: dict[str, Call] = {
     "siren": numbers(w0=30.0, first=False), "uniform": numbers(low=-1.0, high=1.0),
     "stft": numbers(side="real", window="hann", scaling="density", periodic=True),
     "trunc_normal": numbers(mean=0.0, std=1.0, a=-2.0, b=2.0),
+    "laplace": numbers(loc=0.0, scale=1.0), "logistic": numbers(loc=0.0, scale=1.0),
+    "student_t": numbers(df=4.0, loc=0.0, scale=1.0), "lognormal": numbers(mu=0.0, sigma=1.0),
+    "cauchy": numbers(loc=0.0, scale=1.0, low=-5.0, high=5.0), "discrete": FEW_VALUES,
+    "rademacher": Call(), "bernoulli": numbers(p=0.5), "mixture": MIXTURE, "sparse_of": SPARSE_OF,
     "truncated_normal": numbers(mean=0.0, std=1.0, lower=-2.0, upper=2.0),
     "uniform_unit_scaling": numbers(factor=1.0),
     "variance_scaling": numbers(scale=2.0, mode="fan_in", distribution="uniform"),

@@ -62,7 +62,18 @@ moments = st.builds(ui.FanMoments, positives, numbers, MODES)
 moving = st.builds(
     ui.Initializer, st.sampled_from([ui.Normal(), ui.Uniform(), ui.TruncatedNormal(-1, 3)]), moments
 )
-elementwise = normals | truncated | uniforms | quantiles | transforms | moving
+# Sizes that a law of heavy tails reaches in float32 too.
+sizes = st.floats(1e-3, 1e3) | st.integers(1, 100)
+named = st.one_of(
+    st.builds(ui.Laplace, numbers, sizes),
+    st.builds(ui.Logistic, numbers, sizes),
+    st.builds(ui.StudentT, st.floats(2.1, 1000) | st.integers(3, 1000), numbers, sizes),
+    st.builds(ui.LogNormal, st.floats(-5, 5) | st.integers(-5, 5), st.floats(0.1, 2)),
+    st.builds(lambda loc, scale: ui.Cauchy(loc, scale, loc - 9 * scale, loc + 50 * scale), numbers, sizes),
+    st.builds(lambda p: ui.Discrete((0, 1, 2.5), (p / 2, p / 2, 1 - p)), st.floats(0.01, 0.99)),
+)
+nameds = st.builds(ui.Initializer, named, fan_scales | st.builds(ui.Gain, positives))
+elementwise = normals | truncated | uniforms | quantiles | transforms | moving | nameds
 structured = st.one_of(
     st.builds(ui.orthogonal, positives),
     st.builds(ui.delta_orthogonal, positives),
@@ -123,10 +134,19 @@ normed = st.builds(
     st.sampled_from(["frobenius", "spectral", "spectral_radius"]), positives,
 )  # fmt: skip
 icnrs = st.builds(ui.icnr, elementwise, st.integers(1, 4))
+composed = st.one_of(
+    st.builds(
+        lambda weight, parts: ui.mixture((weight, 1 - weight), parts), st.floats(0.01, 0.99), st.tuples(nameds, normals)
+    ),
+    st.builds(
+        lambda part, sparsity, along, keep: ui.sparse_of(part, sparsity, along, at_least_one=keep),
+        elementwise, st.floats(0, 1), st.sampled_from(["column", "row", "all"]), st.booleans(),
+    ),
+)  # fmt: skip
 # Every kind of spec, scaled or not.
 specs = st.builds(
     lambda spec, factor: spec if factor is None else spec * factor,
-    elementwise | structured | presets | icnrs | normed,
+    elementwise | structured | composed | presets | icnrs | normed,
     st.none() | positives,
 )
 

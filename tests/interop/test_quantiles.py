@@ -196,6 +196,20 @@ def test_heavy_tails_are_refused(law: Any) -> None:
     assert f"reaches {farthest!r}, " in str(caught.value)
 
 
+def test_distribution_objects_of_scipy_are_taken() -> None:
+    """Those of SciPy 1.15 and later have other names for the same functions, and the same values."""
+    if not hasattr(stats, "Normal"):
+        pytest.skip("this SciPy has none")
+    make = stats.make_distribution
+    assert ui.from_quantile(make(stats.gumbel_r)()) == ui.from_quantile(stats.gumbel_r())
+    normal = ui.from_quantile(stats.Normal(mu=1.0, sigma=2.0)).resolve(1)
+    assert (normal.mean, normal.std) == pytest.approx((1.0, 2.0), rel=1e-6)
+    cut = ui.from_quantile(stats.truncate(stats.Normal(mu=0.0, sigma=1.0), lb=-1.0, ub=2.0)).resolve(1)
+    assert (cut.low, cut.high) == (-1.0, 2.0)
+    with refused(ui.ArgumentValueError, hidden=r"(?<=the discrete ).*(?=\.)"):
+        ui.from_quantile(make(stats.poisson)(mu=3.0))
+
+
 def test_a_table_without_spread_is_refused() -> None:
     """A constant has no std that a table could resolve."""
     with refused(ui.ArgumentValueError):

@@ -60,6 +60,8 @@ SPECS: dict[str, tuple[ui.Initializer, tuple[dict[str, Any], ...], tuple[str, ..
     "icnr": (ui.icnr(ui.he_normal(), 2), (KERNEL,), FLOATS),
     "scaled": (ui.he_normal() * 0.5, (KERNEL,), FLOATS),
     "sparse": (ui.sparse(0.25), (MATRIX, KERNEL), FLOATS),
+    "sparse_of": (ui.sparse_of(ui.rademacher(), 0.25, "row"), (MATRIX, KERNEL), FLOATS),
+    "sparse_of, all": (ui.sparse_of(ui.he_normal(), 0.98, "all", at_least_one=True), (MATRIX, KERNEL), FLOATS),
     "zeros": (ui.zeros(), (MATRIX,), COMPLEX),
     "ones": (ui.ones(), (MATRIX,), COMPLEX),
     "constant": (ui.constant([[0.1], [0.2]] * 15), (MATRIX,), COMPLEX),

@@ -53,6 +53,29 @@ TEX = {
     "w ~ U(low, high)": r"w \sim \mathcal{U}(\mathrm{low},\ \mathrm{high})",
     "Var[w] = scale / fan": r"\operatorname{Var}[w] = \frac{\mathrm{scale}}{\mathrm{fan}}",
     "w = value": r"w = \mathrm{value}",
+    "p(w) = exp(-|w - loc| / scale) / (2 scale)": (
+        r"p(w) = \frac{1}{2\,\mathrm{scale}} \exp\left(-\frac{|w - \mathrm{loc}|}{\mathrm{scale}}\right)"
+    ),
+    "P(w < x) = 1 / (1 + exp(-(x - loc) / scale))": (
+        r"P(w < x) = \frac{1}{1 + \exp(-(x - \mathrm{loc}) / \mathrm{scale})}"
+    ),
+    "p(w) ~ (1 + ((w - loc) / scale)^2 / df)^(-(df + 1) / 2)": (
+        r"p(w) \propto \left(1 + \frac{1}{\mathrm{df}}"
+        r"\left(\frac{w - \mathrm{loc}}{\mathrm{scale}}\right)^2\right)^{-(\mathrm{df} + 1) / 2}"
+    ),
+    "log(w) ~ N(mu, sigma^2)": r"\log w \sim \mathcal{N}(\mu,\ \sigma^2)",
+    "p(w) ~ 1 / (1 + ((w - loc) / scale)^2) for low <= w <= high": (
+        r"p(w) \propto \frac{1}{1 + ((w - \mathrm{loc}) / \mathrm{scale})^2} "
+        r"\quad\text{for}\quad \mathrm{low} \le w \le \mathrm{high}"
+    ),
+    "P(w = values[k]) = probabilities[k]": r"P(w = \mathrm{values}_k) = \mathrm{probabilities}_k",
+    "P(w = 1) = P(w = -1) = 1/2": r"P(w = 1) = P(w = -1) = \tfrac{1}{2}",
+    "P(w = 1) = p": r"P(w = 1) = p",
+    "p(w) = sum over k of weights[k] p_k(w)": r"p(w) = \sum_k \mathrm{weights}_k\, p_k(w)",
+    "ceil(sparsity n) of the n entries of each column, of each row or of the matrix are 0": (
+        r"\lceil \mathrm{sparsity} \cdot n \rceil \text{ of the } n "
+        r"\text{ entries of each column, of each row or of the matrix are } 0"
+    ),
     "w = 0": "w = 0",
     "w = 1": "w = 1",
     "W[o, i] = gain if o = i, else 0": (

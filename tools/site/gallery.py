@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import unified_init as ui
-from unified_init.law.named_values import UnitTransform
 from unified_init.testing.populations import population_of
 
 if TYPE_CHECKING:
@@ -59,6 +58,14 @@ SPECS = {
     "glorot_uniform": "ui.glorot_uniform()",
     "lecun_normal": "ui.lecun_normal()",
     "siren": "ui.siren()",
+    "laplace": "ui.laplace(0.0, 0.02)",
+    "logistic": "ui.logistic(0.0, 0.02)",
+    "student_t": "ui.student_t(10, 0.0, 0.02)",
+    "lognormal": "ui.lognormal(0.0, 0.3)",
+    "cauchy": "ui.cauchy(0.0, 1.0, -10.0, 10.0)",
+    "mixture": "ui.mixture([0.8, 0.2], [ui.normal(0.0, 0.01), ui.normal(0.0, 0.05)])",
+    "bernoulli": "ui.bernoulli(0.2)",
+    "sparse_of": 'ui.sparse_of(ui.rademacher(), 0.9, "all", at_least_one=True)',
     "sparse": "ui.sparse(0.5)",
     "orthogonal": "ui.orthogonal()",
     "glorot_orthogonal": "ui.glorot_orthogonal()",
@@ -88,6 +95,7 @@ SPECS = {
     "rwkv_time_mix": "ui.rwkv_time_mix(2, 12)",
 }
 FLAT, KERNEL = (1024, 512), "OI"
+STEP = 1e-5  # standard deviations between the two points that give a slope
 HISTOGRAMS = {
     "normal": "Untruncated: the range has no end, and 2.3 % of the values are beyond 2.27 std.",
     "uniform": "Equally likely between two ends, which are never reached in float32.",
@@ -105,6 +113,12 @@ HISTOGRAMS = {
     "lru_gamma_log": "What an LRU multiplies its inputs by, of the states of `lru_nu_log`.",
     "mamba_dt_bias": "Step sizes are log-uniform behind a softplus.",
     "mamba2_a_log": "The logarithm of a uniform variable between 1 and 16.",
+    "laplace": "Its scale is the mean distance from the center; the std is 1.414 times that.",
+    "logistic": "A little more in the tails than a normal; the std is 1.8138 times the scale.",
+    "student_t": "Heavy tails: with 10 degrees of freedom the std is 1.118 times the scale.",
+    "lognormal": "Positive values; the logarithm is normal, with a std of 0.3.",
+    "cauchy": "Truncated, since without bounds it has no std.",
+    "mixture": "Four of five values from a narrow normal, the others from a wide one.",
 }
 STRUCTURED = {
     "orthogonal": (
@@ -129,6 +143,8 @@ STRUCTURED = {
     ),
     "with_norm": ((48, 48), "OI", "A sparse matrix, scaled so that its largest singular value is 0.9."),
     "sparse": ((48, 32), "OI", "Exactly half of each column is zero."),
+    "bernoulli": ((48, 32), "OI", "A mask: each entry is 1 with probability 0.2."),
+    "sparse_of": ((48, 32), "OI", "Signs, of which exactly nine in ten are zero; each row keeps one."),
     "identity": ((24, 32), "OI", "The identity, cut to the shape of the matrix."),
     "dirac": (
         (8, 8, 3, 3),
@@ -252,11 +268,13 @@ def histogram(figure: Figure, picture: Picture) -> None:
 
 
 def density(law: ui.Law, points: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return the exact density of a normal, truncated or not, of a uniform, or of a function of one."""
+    """Return the exact density of a law; if it is no normal and no uniform, the slope of its distribution."""
     from scipy import stats
 
-    if isinstance(law.unit, UnitTransform):
-        return np.gradient(population_of(law, "float64").below(points), points)
+    if law.kind not in {"normal", "truncated_normal", "uniform"}:
+        step = STEP * law.std
+        below = population_of(law, "float64").below
+        return (below(points + step) - below(points - step)) / (2.0 * step)
     if law.kind == "uniform":
         exact = stats.uniform(law.low, law.high - law.low)
     else:

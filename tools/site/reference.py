@@ -33,6 +33,9 @@ GROUPS = {
         "glorot_normal glorot_uniform he_normal he_uniform lecun_normal lecun_uniform xavier_normal "
         "xavier_uniform kaiming_normal kaiming_uniform variance_scaling uniform_unit_scaling siren"
     ),
+    "Other laws": (
+        "laplace logistic student_t lognormal cauchy discrete rademacher bernoulli mixture sparse_of"
+    ),
     "Structured initializers": (
         "orthogonal glorot_orthogonal delta_orthogonal convolutional_orthogonal identity dirac sparse "
         "hadamard bilinear_upsampling fcn_upsampling stft icnr with_norm"
@@ -44,8 +47,9 @@ GROUPS = {
     "What a spec is made of": (
         "Initializer Law Normal Uniform TruncatedNormal Quantile Constant Orthogonal DeltaOrthogonal "
         "ConvolutionalOrthogonal Identity Dirac Sparse Hadamard BilinearUpsampling FcnUpsampling Stft "
-        "Normed Formula Transform Fixed Between Interval Gain VarianceScaling InverseFan FanInterval "
-        "FanMoments calculate_gain depth_factor from_quantile"
+        "Normed Formula Transform Laplace Logistic StudentT LogNormal Cauchy Discrete Mixture SparseOf Fixed "
+        "Between Interval Gain VarianceScaling InverseFan FanInterval FanMoments "
+        "calculate_gain depth_factor from_quantile"
     ),
     "Whole models": (
         "inspect plan apply audit probe coord_check plot match verify_match transfer read digests unfilled "

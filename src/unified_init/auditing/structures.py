@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.law.layout import bind
+from unified_init.law.unit_laws import UnitSteps
 from unified_init.law.unit_values import (
     ConstantValues,
     ConvolutionalOrthogonalKernels,
@@ -83,17 +84,27 @@ def _once(values: NDArray[Any], record: Record, piece: Piece) -> Draws:
     return Draws(logical, piece.law)
 
 
-def _beside_zeros(values: NDArray[Any], record: Record, piece: Piece, unit: SparseMatrices) -> Draws:
-    """Return the values of a sparse matrix that are not zero, which are normal."""
+def _beside_zeros(values: NDArray[Any], record: Record, piece: Piece, unit: SparseMatrices) -> Draws | None:
+    """Return the values of a sparse matrix that are not zero, which follow the law of its values.
+
+    None where these may be zero too, and nobody can tell one zero from another.
+    """
+    law = unit.values or dataclasses.replace(piece.law, unit=UnitNormal())
+    if isinstance(law.unit, UnitSteps) and 0.0 in law.unit.values:
+        return None
     matrices = _matrices(values, record, piece, unit)
+    if unit.along == "row":
+        matrices = matrices.transpose(0, 2, 1)
+    elif unit.along == "all":
+        matrices = matrices.reshape(unit.groups, -1, 1)
     zeros = (matrices == 0.0).sum(axis=1)
     # In a narrow type a normal value may be rounded to zero too.
     wrong = (zeros < unit.zeros) if DTYPES[values.dtype.name].narrow else (zeros != unit.zeros)
-    law = dataclasses.replace(piece.law, unit=UnitNormal())
     fault = ""
     if wrong.any():
         group, column = map(int, np.argwhere(wrong)[0])
-        fault = f"{int(zeros[group, column])} zeros in column {column}, where {unit.zeros} are due"
+        line = "the matrix" if unit.along == "all" else f"{unit.along} {column}"
+        fault = f"{int(zeros[group, column])} zeros in {line}, where {unit.zeros} are due"
     return Draws(matrices[matrices != 0.0], law, fault)
 
 

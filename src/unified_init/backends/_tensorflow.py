@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from unified_init.backends.protocol import Key, Ops
     from unified_init.law.indexmap import IndexMap
     from unified_init.stream.program import Program
+    from unified_init.stream.steps import Steps
     from unified_init.stream.table import Table
 
 # ruff: noqa: ANN401
@@ -223,5 +224,5 @@ def _as_tensors(args: graph.Arguments) -> graph.Arguments:
     return tuple(map(tf.constant, columns)), tf.constant(numbers), tf.constant(unit)
 
 
-def _compiled(key: Key, table: Table, index: IndexMap, dtype: str) -> tf.Tensor:
+def _compiled(key: Key, table: Table | Steps, index: IndexMap, dtype: str) -> tf.Tensor:
     return compiled(index, dtype, xla=True)(key, _as_tensors(graph.arguments(table)))

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.backends.graph_line import line_numbers, line_values
+from unified_init.backends.graph_steps import STEPS_COLUMNS, steps_arguments, steps_values
 from unified_init.law.indexmap import AxisMap, IndexMap
 from unified_init.stream import threefry
 from unified_init.stream.dtypes import DTYPES, DType
 from unified_init.stream.knots import FORMAT32, FORMAT64
+from unified_init.stream.steps import Steps
 from unified_init.stream.walk import positions
 
 if TYPE_CHECKING:
@@ -47,7 +49,8 @@ __all__ = [
 
 WRAP = 1 << 32
 # The arguments of a compiled program: the columns of the table, its integers, its power of two. A line has no
-# columns, and its numbers are among the integers.
+# columns, and its numbers are among the integers; steps have one, their values, and the last words of
+# their cells in place of a power of two.
 Arguments = tuple[tuple[Any, ...], Any, Any]
 
 
@@ -57,23 +60,28 @@ def signed(value: int) -> int:
 
 
 @functools.lru_cache(maxsize=32)
-def arguments(table: Table) -> Arguments:
+def arguments(table: Table | Steps) -> Arguments:
     """Return a table as the arguments of the graph program.
 
     A compilation is for one length of table. So the columns are padded to one of two lengths: that of one
     half (symmetric laws) or of both. No word selects a row of the padding.
     """
+    if isinstance(table, Steps):
+        return steps_arguments(table)
     form = FORMAT64 if _has_64_bits(table) else FORMAT32
     length = form.rows * (1 + (table.upper_rows > 0))
     padded = np.zeros((table.rows.shape[1], length), dtype=table.rows.dtype)
     padded[:, : table.rows.shape[0]] = table.rows.T
-    return tuple(padded), *_scalars(table, ())
+    columns = tuple(padded) if table.units is None else (*padded, np.resize(table.units, length))
+    return columns, *_scalars(table, ())
 
 
 @functools.lru_cache(maxsize=32)
-def line_arguments(table: Table) -> Arguments:
+def line_arguments(table: Table | Steps) -> Arguments:
     """Return a table that is a line as the arguments that compute it; any other as ``arguments`` does."""
-    points = () if _has_64_bits(table) else line_numbers(table)
+    if isinstance(table, Steps) or _has_64_bits(table):
+        return arguments(table)
+    points = line_numbers(table)
     return ((), *_scalars(table, points)) if points else arguments(table)
 
 
@@ -113,6 +121,8 @@ def elementwise(ops: Ops, key: Key, args: Arguments, index: IndexMap, dtype: str
         parts = [elementwise(ops, key, args, _interleaved(index, part), "float64") for part in (0, 1)]
         return ops.complex(*parts)
     x0, x1 = block(ops, key, *counters(ops, index))
+    if len(args[0]) == STEPS_COLUMNS:
+        return narrow(ops, steps_values(ops, args, x0 ^ x1), target)
     if target.is_complex:
         return ops.complex(values32(ops, args, x0), values32(ops, args, x1))
     if target.bits == FORMAT64.bits:
@@ -260,7 +270,7 @@ def values32(ops: Ops, args: Arguments, word: Any) -> Any:
     columns, numbers, unit = args
     if not columns:
         return line_values(ops, args, word)
-    base, slope = columns
+    base, slope, *units = columns
     shift = ops.xp.bitwise_right_shift
     tail_shift, tail_or, bias, upper_rows, upper_xor, upper_add, slope_shift = (numbers[i] for i in range(7))
     # The top bit, copied into all 32 and inverted: -1 in the upper half, 0 in the lower. As a mask it chooses
@@ -277,12 +287,12 @@ def values32(ops: Ops, args: Arguments, word: Any) -> Any:
     value = ops.take(base, row) + shift(ops.take(slope, row) * fraction, slope_shift)
     # The upper half of a symmetric law: v ^ -1 is -v - 1, plus 2 loc + 1 is 2 loc - v.
     value = (value ^ (upper & upper_xor)) + (upper & upper_add)
-    return ops.cast(value, "float32") * unit
+    return ops.cast(value, "float32") * (ops.take(units[0], row) if units else unit)
 
 
 def values64(ops: Ops, args: Arguments, x0: Any, x1: Any) -> Any:
     """Return the float64 values of pairs of words; ``numpy_runner.values64`` explains each number."""
-    (c0, c1, c2, c3), numbers, unit = args
+    (c0, c1, c2, c3, *units), numbers, unit = args
     left_shift, right_shift = ops.xp.bitwise_left_shift, ops.xp.bitwise_right_shift
     tail_shift, tail_or, bias, upper_rows, upper_xor, upper_add, _, least, most = (
         numbers[i] for i in range(9)
@@ -308,7 +318,7 @@ def values64(ops: Ops, args: Arguments, x0: Any, x1: Any) -> Any:
     value = value + right_shift(s_low * d_high, 21) + right_shift(s_low * d_low, 43)
     value = (value ^ (upper & upper_xor)) + (upper & upper_add)
     value = ops.xp.minimum(ops.xp.maximum(value, least), most)
-    return ops.cast(value, "float64") * unit
+    return ops.cast(value, "float64") * (ops.take(units[0], row) if units else unit)
 
 
 def narrow(ops: Ops, value: Any, dtype: DType) -> Any:

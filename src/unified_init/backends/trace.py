@@ -20,15 +20,17 @@ from unified_init.law.unit_values import (
     NormedValues,
     Orthogonal,
     SparseMatrices,
+    UnitMixture,
 )
 from unified_init.stream import host
 from unified_init.stream.arrange import selected, to_logical, to_storage
+from unified_init.stream.composed import choice, component_name
 from unified_init.stream.convolutional import isometry, matrix_count
 from unified_init.stream.dtypes import DTYPES
 from unified_init.stream.householder import orthogonal
 from unified_init.stream.kernels import earlier_middle
 from unified_init.stream.knots import FORMAT64
-from unified_init.stream.program import base_program, normal_law
+from unified_init.stream.program import base_program, compile_law, normal_law
 from unified_init.stream.structured import mask_name, sequence
 from unified_init.stream.structured import prepare as structured_prepare
 from unified_init.stream.table import compile_table
@@ -36,6 +38,7 @@ from unified_init.stream.table import compile_table
 if TYPE_CHECKING:
     from unified_init.backends.protocol import Key, Ops
     from unified_init.stream.program import Program
+    from unified_init.stream.steps import Steps
     from unified_init.stream.table import Table
 
 __all__ = ["Run", "draw", "inline", "prepare"]
@@ -43,13 +46,13 @@ __all__ = ["Run", "draw", "inline", "prepare"]
 # ruff: noqa: ANN401  # arrays of any framework
 
 # ``graph.elementwise``, possibly compiled by the framework: (named key, table, index map, dtype) to a tensor.
-Run = Callable[[Any, "Table", IndexMap, str], Any]
+Run = Callable[[Any, "Table | Steps", IndexMap, str], Any]
 
 
 def inline(ops: Ops) -> Run:
     """Return ``graph.elementwise``, not compiled: in a trace, a table's columns become constants of it."""
 
-    def run(key: Key, table: Table, index: IndexMap, dtype: str) -> Any:
+    def run(key: Key, table: Table | Steps, index: IndexMap, dtype: str) -> Any:
         columns, numbers, unit = arguments(table)
         constants = tuple(map(ops.constant, columns)), ops.constant(numbers), ops.constant(unit)
         return graph.elementwise(ops, key, constants, index, dtype)
@@ -101,6 +104,8 @@ def draw(
     assert key is not None  # noqa: S101
     dtype = "float64" if program.dtype.bits == FORMAT64.bits else "float32"
     unit, scale = program.law.unit, program.law.scale
+    if isinstance(unit, UnitMixture):
+        return graph.narrow(ops, _mixture(ops, unit, program, key, dtype, run), program.dtype)
     stream_key = named_key(ops, key, program.name)
     if isinstance(unit, NormedValues):
         base = base_program(unit, program.geometry, name=program.name, dtype=program.dtype)
@@ -139,14 +144,47 @@ def _orthogonal(ops: Ops, unit: Orthogonal, scale: float, key: Key, dtype: str, 
     return xp.where(ops.constant(middle), expanded, xp.zeros_like(expanded))
 
 
+def _mixture(ops: Ops, unit: UnitMixture, program: Program, key: Key, dtype: str, run: Run) -> Any:
+    """Return the values of a mixture; ``stream.composed`` explains the names."""
+    index, bits = program.index, DTYPES[dtype].bits
+    choice_key = named_key(ops, key, component_name(program.name, None))
+    chosen = ops.cast(run(choice_key, choice(unit), index, "float32"), "int32")
+    result = None
+    for number, law in enumerate(unit.components):
+        part_key = named_key(ops, key, component_name(program.name, number))
+        values = run(part_key, compile_law(law, bits), index, dtype)
+        result = values if result is None else ops.xp.where(chosen >= number, values, result)
+    return result
+
+
 def _sparse(ops: Ops, unit: SparseMatrices, scale: float, key: Key, mask: Key, dtype: str, run: Run) -> Any:
     xp, shape = ops.xp, (unit.groups, unit.rows, unit.columns)
-    values = xp.reshape(_normals(key, math.prod(shape), scale, dtype, run), shape)
+    table = compile_law(unit.values or normal_law(scale), DTYPES[dtype].bits)
+    values = xp.reshape(run(key, table, sequence(math.prod(shape)), dtype), shape)
     x0, x1 = block(ops, mask, *counters(ops, sequence(math.prod(shape))))
     word = xp.reshape(x0 ^ x1, shape) ^ signed(1 << 31)  # signed order is then unsigned order
-    # The argsort of an argsort is each entry's rank in its column; the lowest ranks are zero.
-    rank = xp.argsort(xp.argsort(word, axis=1, stable=True), axis=1, stable=True)
-    return xp.where(rank >= unit.zeros, values, xp.zeros_like(values))
+    if unit.along == "all":
+        rank = _ranks_of_all(ops, unit, word)
+        values = xp.reshape(values, (unit.groups, unit.rows * unit.columns, 1))
+    else:
+        rank = _ranks(ops, word, 2 if unit.along == "row" else 1)
+    return xp.reshape(xp.where(rank >= unit.zeros, values, xp.zeros_like(values)), shape)
+
+
+def _ranks(ops: Ops, word: Any, axis: int) -> Any:
+    """Return each entry's rank along an axis: the argsort of an argsort. The lowest ranks become zero."""
+    return ops.xp.argsort(ops.xp.argsort(word, axis=axis, stable=True), axis=axis, stable=True)
+
+
+def _ranks_of_all(ops: Ops, unit: SparseMatrices, word: Any) -> Any:
+    """Return ranks among all entries of each matrix; the largest of each row may come last."""
+    xp, size = ops.xp, unit.rows * unit.columns
+    rank = _ranks(ops, xp.reshape(word, (unit.groups, size, 1)), 1)
+    if not unit.at_least_one:
+        return rank
+    in_row = _ranks(ops, xp.reshape(rank, (unit.groups, unit.rows, unit.columns)), 2)
+    last = ops.cast(xp.reshape(in_row, (unit.groups, size, 1)) >= unit.columns - 1, "int32")
+    return _ranks(ops, ops.cast(rank, "int32") + last * size, 1)
 
 
 def _convolutional(

@@ -18,6 +18,8 @@ from unified_init.spec.distributions import (
     Distribution,
     Formula,
     Identity,
+    Laplace,
+    Logistic,
     Normal,
     Normed,
     Orthogonal,
@@ -27,13 +29,14 @@ from unified_init.spec.distributions import (
     TruncatedNormal,
     Uniform,
 )
-from unified_init.spec.initializer import LABELS, Initializer
+from unified_init.spec.labels import LABELS
 from unified_init.spec.scales import VarianceScaling, fan
 
 if TYPE_CHECKING:
     from unified_init.interop.native_fans import KnownFans
     from unified_init.law.law import Law
     from unified_init.law.layout import Geometry
+    from unified_init.spec.initializer import Initializer
 
 __all__ = ["NO_EQUIVALENT", "native_calls"]
 
@@ -312,6 +315,8 @@ def _numpy(case: Case) -> str:
             return f"rng.normal({law.mean!r}, {law.std!r}, shape)"
         case Uniform():
             return f"rng.uniform({law.low!r}, {law.high!r}, shape)"
+        case (Laplace() | Logistic()) as dist:
+            return f"rng.{dist.name}({law.loc!r}, {law.scale!r}, shape)"
         case Constant(float()):
             return f"numpy.full(shape, {law.mean!r})"
         case Identity() if case.plain:

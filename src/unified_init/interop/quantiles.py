@@ -26,6 +26,9 @@ __all__ = ["from_quantile"]
 
 # The fixed point of a table must resolve this fraction of a standard deviation.
 RESOLUTION = 2e-7
+# The quantile functions of a distribution, of the lower and of the upper tail: frozen ones of SciPy have the
+# first names, and its distribution objects (``scipy.stats.Normal``, ``make_distribution``) the others.
+PAIRS = (("ppf", "isf"), ("icdf", "iccdf"))
 
 
 def from_quantile(
@@ -42,7 +45,8 @@ def from_quantile(
 
     Args:
         quantile: the quantile function of probabilities in (0, 1/2] (an array in, an array out);
-            or a frozen distribution with ``ppf`` and ``isf``, such as ``scipy.stats.laplace()``.
+            or a distribution: a frozen one with ``ppf`` and ``isf``, such as ``scipy.stats.gumbel_r()``, or
+            one with ``icdf`` and ``iccdf``, as ``scipy.stats.Normal()`` and ``make_distribution`` make them.
         upper: the quantile as a function of the upper tail probability, ``Q(1 - p)`` for p in
             (0, 1/2], which keeps its precision in the tail. None evaluates ``quantile(1 - p)``.
         low: lower end of the support, taken from the distribution where it has one.
@@ -102,24 +106,31 @@ def _functions(
     high: float,
 ) -> tuple[Callable[..., Any], Callable[..., Any], float, float]:
     low, high = checks.number("low", low), checks.number("high", high)
-    if attribute(attribute(quantile, "dist"), "pmf") is not None:
+    if attribute(attribute(quantile, "dist"), "pmf") is not None or _is_discrete(quantile):
         msg = f"`quantile` must be of a continuous law, got the discrete {shown(quantile)}."
         raise ArgumentValueError(msg)
-    if attribute(quantile, "ppf") is not None and attribute(quantile, "isf") is not None:
+    named = [names for names in PAIRS if all(attribute(quantile, name) is not None for name in names)]
+    if named:
         if attribute(quantile, "support") is not None:
             ends = _support(quantile)
             if any(end.shape for end in ends):
                 msg = f"`quantile` must be one distribution, got a batch of shape {ends[0].shape}."
                 raise ArgumentValueError(msg)
             low, high = max(low, float(ends[0])), min(high, float(ends[1]))
-        return quantile.ppf, quantile.isf, low, high
+        lower_name, upper_name = named[0]
+        return getattr(quantile, lower_name), getattr(quantile, upper_name), low, high
     if not callable(quantile) or not (upper is None or callable(upper)):
         msg = (
-            "`quantile` must be a function of probabilities or a frozen distribution with ppf and "
-            f"isf, got {shown(quantile)}."
+            "`quantile` must be a function of probabilities or a distribution with ppf and isf, or icdf and "
+            f"iccdf, got {shown(quantile)}."
         )
         raise ArgumentTypeError(msg)
     return quantile, upper or (lambda p: quantile(1.0 - p)), low, high
+
+
+def _is_discrete(distribution: object) -> bool:
+    """Whether an object is one of SciPy's discrete distributions, of those that are no frozen ones."""
+    return any(base.__name__ == "DiscreteDistribution" for base in type(distribution).__mro__)
 
 
 def _support(distribution: Any) -> list[NDArray[np.float64]]:  # noqa: ANN401  # as SciPy's

@@ -118,10 +118,11 @@ def from_dict(data: Any) -> Initializer:
     if checks.plain(data["stream"]) != STREAM:
         msg = f"spec.stream: must be {STREAM!r}, got {shown(data['stream'])}."
         raise ArgumentValueError(msg)
-    return _initializer(data, "spec")
+    return _spec(data, "spec")
 
 
-def _initializer(data: dict[str, Any], path: str) -> Initializer:
+def _spec(data: dict[str, Any], path: str) -> Initializer:
+    """Return the spec of a mapping whose fields are the right ones."""
     parts = {name: _object(data[name], name, path) for name in ("distribution", "scale")}
     try:
         return Initializer(factor=data["factor"], upscale=data["upscale"], **parts)
@@ -145,7 +146,7 @@ def _parts(spec: Initializer) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Initializer):
+    if isinstance(value, Initializer):  # a component
         return _parts(value)
     if isinstance(value, float) and math.isinf(value):
         return str(value)
@@ -175,19 +176,22 @@ def _object(data: Any, name: str, parent: str) -> Any:
 
 
 def _value(value: Any, cls: type[Any], field: str, path: str) -> Any:
-    if cls is distributions.Normed and field == "base":
-        inner = f"{path}.{field}"
-        return _initializer(_expect(value, FIELDS[2:], inner), inner)
-    return _number(value, cls, field)
-
-
-def _number(value: Any, cls: type[Any], field: str) -> Any:
+    if field == getattr(cls, "inside", None):
+        entries = checks.entries(value)
+        if entries is None:
+            return _component(value, f"{path}.{field}")
+        return tuple(_component(entry, f"{path}.{field}[{k}]") for k, entry in enumerate(entries))
     infinite = {"inf": math.inf, "-inf": -math.inf}
     bounded = (
         cls in {distributions.TruncatedNormal, distributions.Quantile, scales.Between} and field != "knots"
     )
     word = checks.plain(value)
     return infinite.get(word, value) if bounded and word is not None else value
+
+
+def _component(data: Any, path: str) -> Initializer:
+    """Return an initializer that a distribution is made of."""
+    return _spec(_expect(data, FIELDS[2:], path), path)
 
 
 def _expect(data: Any, fields: tuple[str, ...], path: str) -> dict[str, Any]:

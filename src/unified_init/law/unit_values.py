@@ -10,10 +10,18 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from unified_init.law.named_values import FormulaValues, UnitTransform
+from unified_init.law.unit_laws import (
+    UnitCauchy,
+    UnitLaplace,
+    UnitLogistic,
+    UnitLogNormal,
+    UnitSteps,
+    UnitStudentT,
+)
+
 if TYPE_CHECKING:
     from unified_init.law.law import Law
-
-from unified_init.law.named_values import FormulaValues, UnitTransform
 
 __all__ = [
     "NORM_NAMES",
@@ -30,8 +38,11 @@ __all__ = [
     "NormedValues",
     "Orthogonal",
     "OrthogonalMatrices",
+    "Smooth",
     "SparseMatrices",
     "Structured",
+    "Tabulated",
+    "UnitMixture",
     "UnitNormal",
     "UnitQuantile",
     "UnitTransform",
@@ -76,6 +87,15 @@ class UnitQuantile:
     def __repr__(self) -> str:
         """Return its name and the size of the table, which has too many characters to show."""
         return f"UnitQuantile(<{len(self.knots):,} characters>, {self.exponent})"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class UnitMixture:
+    """Values of several laws of independent draws; ``ends`` is where each one's cell of the words ends."""
+
+    kind: ClassVar[str] = "mixture"
+    components: tuple[Law, ...]
+    ends: tuple[int, ...]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -126,7 +146,10 @@ class SparseMatrices:
     groups: int
     rows: int
     columns: int
-    zeros: int  # of each column
+    zeros: int  # of each column, or of what ``along`` says
+    along: str = "column"
+    values: Law | None = None  # the law of the others; None is the unit normal
+    at_least_one: bool = False  # whether each row of "all" keeps an entry
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -206,7 +229,9 @@ class FourierKernels:
     periodic: bool
 
 
-Independent = UnitNormal | UnitTruncatedNormal | UnitUniform | UnitQuantile | UnitTransform
+Smooth = UnitLaplace | UnitLogistic | UnitStudentT | UnitLogNormal | UnitCauchy
+Tabulated = UnitNormal | UnitTruncatedNormal | UnitUniform | UnitQuantile | UnitTransform | Smooth
+Independent = Tabulated | UnitSteps | UnitMixture
 Orthogonal = OrthogonalMatrices | DeltaOrthogonalKernels
 # Laws that draw nothing: no seed changes their values.
 Unrandom = (

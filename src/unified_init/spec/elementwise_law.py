@@ -15,9 +15,16 @@ from unified_init.law.unit_values import (
     UnitUniform,
 )
 from unified_init.spec.distributions import (
+    Cauchy,
+    Discrete,
     Elementwise,
+    Laplace,
+    Logistic,
+    LogNormal,
+    Named,
     Normal,
     Quantile,
+    StudentT,
     Transform,
     TruncatedNormal,
     Uniform,
@@ -34,7 +41,12 @@ from unified_init.spec.scales import (
     VarianceScaling,
 )
 
-__all__ = ["elementwise_law"]
+__all__ = ["elementwise_law", "std_of"]
+
+
+def std_of(dist: Elementwise) -> float:
+    """Return the standard deviation of a distribution before its scale rule."""
+    return dist.moments[1] if isinstance(dist, Named) else dist.unit_std
 
 
 def elementwise_law(
@@ -80,6 +92,19 @@ def elementwise_law(
             return dataclasses.replace(
                 law, unit=unit, mean=scale * dist.unit_mean, std=scale * dist.unit_std, low=low, high=high
             )
+        case Laplace() | Logistic() | StudentT() | LogNormal() | Cauchy() | Discrete():
+            # Mean, std and ends are its own, and ``scale`` is a gain.
+            (mean, std), (low, high) = dist.moments, dist.ends
+            return dataclasses.replace(
+                law,
+                unit=dist.unit,
+                mean=loc + scale * mean,
+                std=scale * std,
+                low=loc + scale * low,
+                high=loc + scale * high,
+                loc=loc + scale * dist.loc,
+                scale=scale * dist.scale,
+            )
         case _:
             assert_never(dist)
 
@@ -98,12 +123,12 @@ def _location_and_scale(
             return low / 2 + high / 2, high / 2 - low / 2
         case FanMoments():
             mean, std = rule.moments_of(fan_in, fan_out)
-            scale = std / dist.unit_std
+            scale = std / std_of(dist)
             return mean - scale * _unit_mean(dist), scale
         case Gain(gain):
             return 0.0, gain
         case VarianceScaling() | InverseFan():
-            return 0.0, rule.std_of(fan_in, fan_out) / dist.unit_std
+            return 0.0, rule.std_of(fan_in, fan_out) / std_of(dist)
         case _:
             assert_never(rule)
 

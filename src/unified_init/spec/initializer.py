@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from unified_init.core import checks
 from unified_init.core.public import public
 from unified_init.core.reprs import call_repr, shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.law.layout import Geometry, bind
+from unified_init.spec.composed_law import composed_law
 from unified_init.spec.distributions import (
-    AT_2_SIGMA,
     BilinearUpsampling,
+    Composed,
     Constant,
     ConvolutionalOrthogonal,
     DeltaOrthogonal,
@@ -24,17 +25,20 @@ from unified_init.spec.distributions import (
     Formula,
     Hadamard,
     Identity,
+    Mixture,
+    Named,
     Normal,
     Normed,
     Orthogonal,
     Quantile,
     Sparse,
+    SparseOf,
     Stft,
     Transform,
     TruncatedNormal,
     Uniform,
 )
-from unified_init.spec.elementwise_law import elementwise_law
+from unified_init.spec.elementwise_law import elementwise_law, std_of
 from unified_init.spec.fans import fans_on
 from unified_init.spec.labels import label_of
 from unified_init.spec.normed_law import normed_law
@@ -50,17 +54,17 @@ from unified_init.spec.scales import (
     ScaledByFan,
     VarianceScaling,
 )
-from unified_init.spec.structured_law import scaled_law
+from unified_init.spec.structured_law import matrix_sizes, scaled_law
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from unified_init.law.law import Fans, Law
 
-__all__ = ["LABELS", "Initializer"]
+__all__ = ["Initializer"]
 
 # The distributions that draw something.
-RANDOM = Elementwise | Orthogonal | DeltaOrthogonal | ConvolutionalOrthogonal | Sparse | Normed
+RANDOM = Elementwise | Orthogonal | DeltaOrthogonal | ConvolutionalOrthogonal | Sparse | Normed | Composed
 
 # Which scale rules give which distributions their size.
 RULES: dict[type, tuple[type, ...]] = {
@@ -69,6 +73,9 @@ RULES: dict[type, tuple[type, ...]] = {
     Uniform: (Interval, VarianceScaling, InverseFan, FanInterval, FanMoments),
     Quantile: (Gain, VarianceScaling, InverseFan, FanMoments),
     Transform: (Gain,),
+    **dict.fromkeys(get_args(Named), (Gain, VarianceScaling, InverseFan)),
+    Mixture: (Gain,),
+    SparseOf: (Gain,),
     Sparse: (Fixed, VarianceScaling, InverseFan),
     Constant: (Gain, VarianceScaling, InverseFan),
     Orthogonal: (Gain, Fixed, VarianceScaling, InverseFan),
@@ -140,6 +147,9 @@ class Initializer:
             msg = f"`mean` of a {word} initializer must be 0, got {shown(self.scale.mean)}."
             raise ArgumentValueError(msg)
         self._check_ends()
+        if isinstance(self.distribution, Composed):
+            self._check_components(self.distribution)
+        self._check_std()
         object.__setattr__(self, "factor", checks.positive("factor", self.factor))
         object.__setattr__(self, "upscale", checks.count("upscale", self.upscale))
         if self.upscale > 1 and not isinstance(self.distribution, Elementwise):
@@ -163,6 +173,30 @@ class Initializer:
                     f"{implied!r}, got {shown(end)}: trunc_normal() makes both from absolute bounds."
                 )
                 raise ArgumentValueError(msg)
+
+    def _check_std(self) -> None:
+        """Refuse a fan's std for a law whose own is infinite."""
+        if self.needs and isinstance(self.distribution, Named) and math.isinf(std_of(self.distribution)):
+            msg = (
+                f"`scale` of {self.distribution.name} must be Gain: its std is infinite, and no factor makes "
+                "it that of a fan; use more than 2 degrees of freedom."
+            )
+            raise ArgumentTypeError(msg)
+
+    @staticmethod
+    def _check_components(dist: Composed) -> None:
+        """Refuse parts of a mixture or of a sparse matrix that are no independent draws."""
+        for part in dist.components:
+            if (
+                not isinstance(part, Initializer)
+                or part.upscale > 1
+                or not isinstance(part.distribution, Elementwise)
+            ):
+                msg = (
+                    f"`{dist.inside}` must be an initializer of independent values (normal, uniform, "
+                    f"laplace, ...), got {shown(part)}."
+                )
+                raise ArgumentTypeError(msg)
 
     if not TYPE_CHECKING:  # for a type checker a spec is no function
 
@@ -214,6 +248,9 @@ class Initializer:
         """The fans that the scale rule needs: none, ``fan_in``, ``fan_out`` or both."""
         if isinstance(self.distribution, Normed):
             return self.distribution.base.needs
+        if isinstance(self.distribution, Composed):
+            parts = {fan for part in self.distribution.components for fan in part.needs}
+            return tuple(sorted(parts))
         if not isinstance(self.scale, ScaledByFan):
             return ()
         mode = self.scale.mode
@@ -270,6 +307,8 @@ class Initializer:
             base = self.distribution.base.law(geometry, fans)
             return normed_law(self.distribution.norm, base, geometry, self.factor * self.scale.gain)
         fan_in, fan_out = fans_on(geometry, fans, needs=self.needs, label=self.label)
+        if isinstance(self.distribution, Composed):
+            return self._composed_law(self.distribution, geometry, (fan_in, fan_out))
         return scaled_law(
             self.distribution, self.scale, geometry, factor=self.factor, fan_in=fan_in, fan_out=fan_out
         )
@@ -307,8 +346,16 @@ class Initializer:
 
     @property
     def label(self) -> str:
-        """The preset's name where this is one, else the name of the distribution."""
-        return LABELS.get((self.distribution, self.scale)) or label_of(self.distribution, self.scale)
+        """The preset's name where this is one, else that of its family or of the distribution."""
+        return label_of(self.distribution, self.scale)
+
+    def _composed_law(self, dist: Composed, geometry: Geometry, fans: Fans) -> Law:
+        assert isinstance(self.scale, Gain)  # noqa: S101  # RULES has no other for these
+        gain = checks.positive("gain", self.factor * self.scale.gain)
+        matrix = matrix_sizes(geometry, "sparse_of") if isinstance(dist, SparseOf) else None
+        laws = tuple(part.law(geometry, fans) for part in dist.components)
+        law = composed_law(dist, laws, matrix, gain)
+        return dataclasses.replace(law, fan_in=fans[0], fan_out=fans[1])
 
     def _elementwise_law(self, dist: Elementwise, geometry: Geometry, fans: Fans | None) -> Law:
         fan_in, fan_out = fans_on(geometry, fans, needs=self.needs, label=self.label)
@@ -340,33 +387,3 @@ class Initializer:
             )
             raise ArgumentValueError(msg)
         return fan_out if explicit or fan_out is None else fan_out / repeat
-
-
-# The presets that have one distribution and one rule, for messages and explanations.
-LABELS: dict[tuple[Distribution, Scale], str] = {
-    (dist, VarianceScaling(scale, mode)): f"{author}_{kind}"
-    for author, scale, mode in (
-        ("glorot", 1.0, "fan_avg"),
-        ("he", 2.0, "fan_in"),
-        ("lecun", 1.0, "fan_in"),
-    )
-    for dist, kind in ((AT_2_SIGMA, "normal"), (Uniform(), "uniform"))
-} | {
-    (Normal(), VarianceScaling(1.0, "fan_avg")): "xavier_normal",
-    (Normal(), VarianceScaling(2.0, "fan_in")): "kaiming_normal",
-    (Constant(0.0), Gain()): "zeros",
-    (Constant(1.0), Gain()): "ones",
-    (Orthogonal(), Gain()): "orthogonal",
-    (Orthogonal(), VarianceScaling(1.0, "fan_avg")): "glorot_orthogonal",
-    (DeltaOrthogonal(), Gain()): "delta_orthogonal",
-    (ConvolutionalOrthogonal(), Gain()): "convolutional_orthogonal",
-    (FcnUpsampling(), Gain()): "fcn_upsampling",
-    (Identity(), Gain()): "identity",
-    (Hadamard(), Gain()): "hadamard",
-    (Formula("hippo_legs_a"), Gain()): "hippo_legs",
-    (Formula("hippo_legt_a"), Gain()): "hippo_legt",
-    (Formula("s4d_lin_imag"), Gain()): "s4d_lin",
-    (Formula("s4d_inv_imag"), Gain()): "s4d_inv",
-    (Formula("log_index"), Gain()): "s4d_real",
-    (Transform("inverse_softplus_of_log_uniform", (0.001, 0.1)), Gain()): "mamba_dt_bias",
-}

@@ -49,6 +49,7 @@ typedef struct {
     int64_t format; /* one of those below */
     int64_t is_line, drop;
     Half lower, upper;
+    const void *units; /* float32 or float64, one for each row; or NULL: then the unit is that of all */
 } Plan;
 
 enum { FLOAT32, FLOAT16, BFLOAT16, FLOAT64, COMPLEX64 };
@@ -194,6 +195,10 @@ static void looked_up(const Plan *plan, const uint32_t *restrict word, int64_t c
             entry[j].base, entry[j].slope, pattern[j] & 8191, slope_shift, upper, upper_xor, upper_add, unit
         );
     }
+    const float *units = plan->units;
+    if (units) {
+        for (int64_t j = 0; j < count; j++) out[j] *= units[row[j]]; /* the unit of all is 1 */
+    }
 }
 
 /* Values by a line (``line.py``), which computes what a row holds: nothing is looked up.
@@ -278,6 +283,10 @@ static void values64(
         int64_t mirrored = (int64_t)((value ^ (upper & upper_xor)) + (upper & upper_add));
         mirrored = mirrored < least ? least : mirrored > most ? most : mirrored;
         out[j] = (double)mirrored * unit;
+    }
+    const double *units = plan->units;
+    if (units) {
+        for (int64_t j = 0; j < count; j++) out[j] *= units[rows[j]];
     }
 }
 

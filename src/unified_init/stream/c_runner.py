@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unified_init.stream import numpy_runner
 from unified_init.stream.dtypes import name_of
 from unified_init.stream.line import line
 from unified_init.stream.memory import address_of
+from unified_init.stream.steps import Steps
 from unified_init.stream.threefry import name_counter
 from unified_init.stream.walk import Walk
 
@@ -91,6 +93,7 @@ class Plan(ctypes.Structure):
         ("drop", ctypes.c_int64),
         ("lower", Half),
         ("upper", Half),
+        ("units", ctypes.c_void_p),
     )
 
 
@@ -118,6 +121,7 @@ def _plan(walk: Walk, table: Table, dtype: np.dtype[Any]) -> Plan:
         tail_shift=table.tail_shift, tail_or=table.tail_or, bias=table.bias, upper_rows=table.upper_rows,
         upper_xor=table.upper_xor, upper_add=table.upper_add, slope_shift=table.slope_shift,
         least=table.least, most=table.most, unit=2.0**table.exponent, format=FORMATS[name_of(dtype)],
+        units=None if table.units is None else table.units.ctypes.data,
     )  # fmt: skip
     if dtype != np.float64 and (table_line := _cached_line(table)) is not None:
         plan.is_line, plan.drop = 1, table_line.drop
@@ -149,7 +153,9 @@ def values32(table: Table, word: NDArray[np.uint32], instruction_set: str) -> ND
     return out
 
 
-def _prepare(function: Callable[..., None], walk: Walk, table: Table, dtype: np.dtype[Any]) -> Filler:
+def _prepare(function: Callable[..., None], walk: Walk, table: Table | Steps, dtype: np.dtype[Any]) -> Filler:
+    if isinstance(table, Steps):  # a few comparisons a value, of which NumPy is fast enough
+        return numpy_runner.prepare(walk, table, dtype)
     if name_of(dtype) not in FORMATS:
         return _narrowest(_prepare(function, walk, table, np.dtype(np.float32)))
     plan = _plan(walk, table, dtype)

@@ -15,6 +15,7 @@ import numpy as np
 from unified_init.errors import ArgumentValueError
 from unified_init.stream import numpy_runner, threefry
 from unified_init.stream.memory import address_of
+from unified_init.stream.steps import Steps
 from unified_init.stream.together import together
 from unified_init.stream.walk import Walk, walk
 
@@ -114,7 +115,7 @@ def fill(
     *,
     index: IndexMap,
     key: tuple[int, int],
-    table: Table,
+    table: Table | Steps,
     runner: Runner | None = None,
 ) -> None:
     """Draw into ``out``, a C-contiguous array of the index map's shape."""
@@ -122,7 +123,7 @@ def fill(
 
 
 def ready(
-    out: NDArray[Any], *, index: IndexMap, table: Table, runner: Runner | None = None
+    out: NDArray[Any], *, index: IndexMap, table: Table | Steps, runner: Runner | None = None
 ) -> Callable[[tuple[int, int]], None]:
     """Return the function of a key that draws into ``out``. Memory that it needs is asked for before."""
     flat = out.reshape(-1)
@@ -140,13 +141,18 @@ def ready(
     return draw
 
 
-def one_call(index: IndexMap, table: Table, dtype: np.dtype[Any]) -> Writer | None:
+def one_call(index: IndexMap, table: Table | Steps, dtype: np.dtype[Any]) -> Writer | None:
     """Return the function that draws a small tensor at an address of memory by one call of a runner.
 
     None where more than that is needed: threads, conversions by NumPy, a runner that takes arrays only.
     """
     size, writer = index.size, default_runner().writer
-    if writer is None or not 0 < size < THREADS_FROM or dtype.itemsize > np.dtype(np.complex64).itemsize:
+    if (
+        isinstance(table, Steps)
+        or writer is None
+        or not 0 < size < THREADS_FROM
+        or dtype.itemsize > np.dtype(np.complex64).itemsize
+    ):
         return None
     return writer(_walk(index, 1), table, dtype, size)
 
@@ -157,7 +163,7 @@ def _run(
     parts: int,
     way: Walk | None,
     key: tuple[int, int],
-    table: Table,
+    table: Table | Steps,
     runner: Runner,
 ) -> None:
     # Fillers of 64-bit draws are not cached: each would keep a table of one or two megabytes.
@@ -217,7 +223,7 @@ def _walk(index: IndexMap, parts: int) -> Walk:
 # For the next small tensor of that shape and law. Each filler keeps a table, half a megabyte at most.
 @functools.lru_cache(maxsize=64)
 def _prepare_cached(
-    runner: Runner, index: IndexMap, parts: int, table: Table, dtype: np.dtype[Any]
+    runner: Runner, index: IndexMap, parts: int, table: Table | Steps, dtype: np.dtype[Any]
 ) -> Filler:
     """Return the filler of one shape and law."""
     return runner(_walk(index, parts), table, dtype)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, assert_never
 import numpy as np
 
 from unified_init.errors import ArgumentValueError
+from unified_init.law.unit_laws import UnitCauchy, UnitLaplace, UnitLogistic, UnitLogNormal, UnitStudentT
 from unified_init.law.unit_normal import tail
 from unified_init.law.unit_values import (
     UnitNormal,
@@ -25,12 +26,13 @@ from unified_init.law.unit_values import (
     UnitUniform,
 )
 from unified_init.stream.elementary import normal_quantile
+from unified_init.stream.quantile_laws import smooth_quantiles
 from unified_init.stream.transforms import transform_quantiles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from unified_init.law.unit_values import Independent
+    from unified_init.law.unit_values import Tabulated
 
 __all__ = ["FORMAT32", "FORMAT64", "Format", "compact_knots", "halves", "knots", "probabilities"]
 
@@ -114,7 +116,7 @@ Halves = tuple["NDArray[np.float64]", "NDArray[np.float64] | None"]
 
 
 @functools.lru_cache(maxsize=16)
-def halves(unit: Independent, form: Format) -> Halves:
+def halves(unit: Tabulated, form: Format) -> Halves:
     """Return the quantiles of the unit variable at the knots, of the lower and of the upper half.
 
     The upper half is counted from above: its tail t has the probability 1 - (t + 1/2) / 2**bits. It is None
@@ -137,6 +139,8 @@ def halves(unit: Independent, form: Format) -> Halves:
             return _tabulated(encoded, exponent)
         case UnitTransform():
             return transform_quantiles(unit, probabilities(form))
+        case UnitLaplace() | UnitLogistic() | UnitStudentT() | UnitLogNormal() | UnitCauchy():
+            return smooth_quantiles(unit, probabilities(form))
         case _:
             assert_never(unit)
 

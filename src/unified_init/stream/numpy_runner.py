@@ -13,6 +13,8 @@ import numpy as np
 
 from unified_init.stream import threefry
 from unified_init.stream.knots import FORMAT32, FORMAT64
+from unified_init.stream.steps import Steps
+from unified_init.stream.steps import values_of as steps_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -115,7 +117,10 @@ def _values32(table: Table, word: NDArray[np.uint32], scratch: Scratch, out: NDA
 
     # The only rounding is of the integer to a float. The power of two is exact.
     np.copyto(out, value, casting="unsafe")
-    out *= np.float32(2.0**table.exponent)
+    if table.units is None:
+        out *= np.float32(2.0**table.exponent)
+    else:
+        out *= np.take(table.units, scratch.row, mode="clip")
 
 
 def values64(table: Table, high: NDArray[np.uint32], low: NDArray[np.uint32]) -> NDArray[np.float64]:
@@ -146,7 +151,7 @@ def values64(table: Table, high: NDArray[np.uint32], low: NDArray[np.uint32]) ->
     value = (value ^ (upper & table.upper_xor)) + (upper & table.upper_add)
     # Shifts round down, and a cubic may pass its knots: unlike a line it can leave the law's interval.
     np.clip(value, table.least, table.most, out=value)
-    return value.astype(np.float64) * 2.0**table.exponent
+    return value.astype(np.float64) * (2.0**table.exponent if table.units is None else table.units[row])
 
 
 def _counters(walk: Walk, start: int, high: NDArray[np.uint32], low: NDArray[np.uint32]) -> None:
@@ -168,7 +173,7 @@ def _counters(walk: Walk, start: int, high: NDArray[np.uint32], low: NDArray[np.
     np.copyto(high, logical, casting="unsafe")
 
 
-def prepare(walk: Walk, table: Table, dtype: np.dtype[Any]) -> Filler:
+def prepare(walk: Walk, table: Table | Steps, dtype: np.dtype[Any]) -> Filler:
     """Return the filler that writes values of a table, in the order of a walk, into arrays of a type.
 
     The type is float32 or narrower, float64, or complex64. Its two parts take one word each.
@@ -190,10 +195,13 @@ def prepare(walk: Walk, table: Table, dtype: np.dtype[Any]) -> Filler:
     return fill
 
 
-def _write(target: NDArray[Any], table: Table, scratch: Scratch) -> None:
+def _write(target: NDArray[Any], table: Table | Steps, scratch: Scratch) -> None:
     """Write the values of the words in ``scratch``: 64-bit draws take both words, 32-bit draws their XOR."""
     x0, x1 = scratch.words
-    if target.dtype == np.float64:
+    if isinstance(table, Steps):
+        x0 ^= x1
+        target[:] = steps_of(table, x0)  # a narrower type: rounded once, to nearest even
+    elif target.dtype == np.float64:
         target[:] = values64(table, x0, x1)
     elif target.dtype == np.complex64:
         for part, word in enumerate((x0, x1)):

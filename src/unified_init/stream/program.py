@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING
 from unified_init.errors import ArgumentValueError
 from unified_init.law.indexmap import Entries, IndexMap, between, entries_of, part_of, whole_map
 from unified_init.law.law import Law
+from unified_init.law.unit_laws import UnitSteps
 from unified_init.law.unit_values import (
     ConvolutionalOrthogonalKernels,
     FourierKernels,
     NormedValues,
     Orthogonal,
     SparseMatrices,
+    UnitMixture,
     UnitNormal,
 )
 from unified_init.stream.dtypes import DTYPES
+from unified_init.stream.steps import Steps, compile_steps
 from unified_init.stream.table import Table, compile_table
 
 if TYPE_CHECKING:
@@ -26,7 +29,16 @@ if TYPE_CHECKING:
     from unified_init.law.layout import Geometry
     from unified_init.stream.dtypes import DType
 
-__all__ = ["Program", "base_program", "indexed", "make_program", "named", "normal_law", "sliced"]
+__all__ = [
+    "Program",
+    "base_program",
+    "compile_law",
+    "indexed",
+    "make_program",
+    "named",
+    "normal_law",
+    "sliced",
+]
 
 REAL = (
     Orthogonal | ConvolutionalOrthogonalKernels | SparseMatrices | NormedValues | FourierKernels
@@ -43,7 +55,7 @@ class Program:
     index: IndexMap
     name: str
     dtype: DType
-    table: Table | None
+    table: Table | Steps | None
 
 
 def make_program(law: Law, geometry: Geometry, *, index: object, name: str, dtype: DType) -> Program:
@@ -52,12 +64,15 @@ def make_program(law: Law, geometry: Geometry, *, index: object, name: str, dtyp
     entries = () if index is None else entries_of(index, geometry.shape)
     if entries:
         mapping = part_of(mapping, entries)
-    table = None
+    table: Table | Steps | None = None
     if law.independent:
         if dtype.is_complex:
             law = _complex_part(law, dtype)
-        table = compile_table(law, dtype.bits)
-        magnitude = table.magnitude
+        if isinstance(law.unit, UnitMixture):  # each of its components has a table
+            magnitude = max(compile_law(part, dtype.bits).magnitude for part in law.unit.components)
+        else:
+            table = compile_law(law, dtype.bits)
+            magnitude = table.magnitude
     else:
         if dtype.is_complex and isinstance(law.unit, REAL):
             msg = f"`dtype` of {law.kind} must be real, got {dtype.name}."
@@ -78,6 +93,11 @@ def base_program(unit: NormedValues, geometry: Geometry, *, name: str, dtype: DT
     """Return the program of what is scaled to a norm: whole, in the type in which that is computed."""
     wide = DTYPES["float64" if dtype.bits == 64 else "float32"]  # noqa: PLR2004
     return make_program(unit.base, geometry, index=None, name=name, dtype=wide)
+
+
+def compile_law(law: Law, bits: int) -> Table | Steps:
+    """Return what the runners execute for a law of independent draws that is no mixture."""
+    return compile_steps(law, bits) if isinstance(law.unit, UnitSteps) else compile_table(law, bits)
 
 
 def indexed(program: Program, entries: Entries) -> Program:
@@ -120,8 +140,8 @@ def _complex_part(law: Law, dtype: DType) -> Law:
 
 def _largest(law: Law) -> float:
     """Return the largest magnitude that a structured law can give."""
-    if isinstance(law.unit, SparseMatrices):  # a normal, as far as the stream reaches
-        return compile_table(normal_law(law.scale), 32).magnitude
+    if isinstance(law.unit, SparseMatrices):  # as far as the stream reaches
+        return compile_law(law.unit.values or normal_law(law.scale), 32).magnitude
     if isinstance(law.unit, NormedValues):  # a spectral radius bounds no entry: the draw looks at them
         return law.scale
     return max(abs(law.low), abs(law.high))

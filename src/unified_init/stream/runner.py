@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from unified_init.stream.steps import Steps
     from unified_init.stream.table import Table
     from unified_init.stream.walk import Walk
 
@@ -20,4 +21,4 @@ Filler = Callable[["NDArray[Any]", int, tuple[int, int]], None]
 # Called as writer(address, seed, name): writes all values of a program at an address of memory.
 Writer = Callable[[int, int, str], None]
 # Called as runner(walk, table, dtype): prepares all that does not depend on the key, and returns a filler.
-Runner = Callable[["Walk", "Table", "np.dtype[Any]"], Filler]
+Runner = Callable[["Walk", "Table | Steps", "np.dtype[Any]"], Filler]

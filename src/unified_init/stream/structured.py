@@ -20,15 +20,17 @@ from unified_init.law.unit_values import (
     Orthogonal,
     OrthogonalMatrices,
     SparseMatrices,
+    UnitMixture,
     Unrandom,
 )
 from unified_init.stream import host, numpy_runner, threefry
 from unified_init.stream.arrange import selected, to_logical, to_storage
+from unified_init.stream.composed import mixture
 from unified_init.stream.convolutional import isometry, matrix_count
 from unified_init.stream.householder import orthogonal
 from unified_init.stream.kernels import Pointwise, at_middle, earlier_middle, values_at, whole_kernel
 from unified_init.stream.norms import scaled_to_norm
-from unified_init.stream.program import base_program, normal_law
+from unified_init.stream.program import base_program, compile_law, normal_law
 from unified_init.stream.table import compile_table
 from unified_init.stream.walk import walk
 
@@ -60,6 +62,9 @@ def structured(program: Program, root: tuple[int, int] | None) -> NDArray[Any]:
     if isinstance(unit, ConstantValues) and isinstance(unit.value, float):  # not at the cost of the whole
         value = np.float64(unit.value) * program.law.scale
         return np.broadcast_to(value.astype(_dtype(program)), program.index.shape)
+    if isinstance(unit, UnitMixture):
+        assert root is not None  # noqa: S101  # the front door asks a random law for a seed
+        return mixture(program, unit, root, _dtype(program))
     if _costs_the_slice(program) and isinstance(unit, Pointwise):
         values = values_at(unit, program.index, program.law.scale, _dtype(program))
         return values.reshape(program.index.shape)
@@ -112,7 +117,7 @@ def scratch(program: Program) -> int:
 
 def costs_the_box(program: Program) -> bool:
     """Whether a box of a tensor is drawn without the rest of it."""
-    return program.table is not None or isinstance(program.law.unit, (Pointwise, ConstantValues))
+    return program.table is not None or isinstance(program.law.unit, (Pointwise, ConstantValues, UnitMixture))
 
 
 def _costs_the_slice(program: Program) -> bool:
@@ -220,9 +225,26 @@ def _sparse(
     unit: SparseMatrices, scale: float, key: tuple[int, int], mask: tuple[int, int], dtype: np.dtype[Any]
 ) -> NDArray[Any]:
     shape = (unit.groups, unit.rows, unit.columns)
-    values = _normals(key, shape, dtype, scale)
+    values = np.empty(shape, dtype=dtype)
     size = math.prod(shape)
+    table = compile_law(unit.values or normal_law(scale), 8 * dtype.itemsize)
+    host.fill(values, index=sequence(size), key=key, table=table)
     x0, x1 = numpy_runner.words(mask, walk(sequence(size)).logical(0, size))
-    order = np.argsort((x0 ^ x1).reshape(shape), axis=1, kind="stable")
-    np.put_along_axis(values, order[:, : unit.zeros], dtype.type(0), axis=1)
-    return values
+    word = (x0 ^ x1).reshape(shape)
+    axis = 2 if unit.along == "row" else 1
+    if unit.along == "all":
+        word = _all_words(unit, word)
+        values = values.reshape(word.shape)
+    order = np.argsort(word, axis=axis, kind="stable")
+    first = order[:, : unit.zeros] if axis == 1 else order[:, :, : unit.zeros]
+    np.put_along_axis(values, first, dtype.type(0), axis=axis)
+    return values.reshape(shape)
+
+
+def _all_words(unit: SparseMatrices, word: NDArray[Any]) -> NDArray[Any]:
+    """Return the words of each matrix as one column, where the largest of each row may not become zero."""
+    order = word.astype(np.int64)
+    if unit.at_least_one and unit.columns:
+        kept = unit.columns - 1 - order[:, :, ::-1].argmax(axis=2)[..., None]  # the last of equal words
+        np.put_along_axis(order, kept, np.take_along_axis(order, kept, axis=2) + (1 << 32), axis=2)
+    return order.reshape(unit.groups, unit.rows * unit.columns, 1)

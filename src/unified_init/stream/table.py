@@ -46,8 +46,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.errors import ArgumentValueError
-from unified_init.law.unit_values import Independent, UnitUniform
+from unified_init.law.unit_laws import UnitLogNormal, UnitStudentT
+from unified_init.law.unit_values import Tabulated, UnitUniform
 from unified_init.stream.knots import FORMAT32, FORMAT64, Format, halves
+from unified_init.stream.scaled_rows import powers, scaled_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,6 +57,10 @@ if TYPE_CHECKING:
     from unified_init.law.law import Law
 
 __all__ = ["Table", "compile_table"]
+
+
+# Laws whose values have more sizes than one unit can count.
+HEAVY = (UnitStudentT, UnitLogNormal)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -88,18 +94,19 @@ class Table:
     least: int  # the ends of the law, in units of 2**exponent; 64-bit values are clipped to them
     most: int
     magnitude: float  # the largest absolute value that can be drawn
+    units: NDArray[Any] | None = None  # of a heavy law: each row's power of two; ``exponent`` is 0
 
 
 def compile_table(law: Law, bits: int) -> Table:
     """Return the table of a law of independent draws; cached by the numbers that it depends on."""
-    assert isinstance(law.unit, Independent)  # noqa: S101  # structured laws have no table
+    assert isinstance(law.unit, Tabulated)  # noqa: S101  # the other laws have no table
     with np.errstate(all="ignore"):  # the NumPy error settings of the process do not apply to a draw
         return _compile(law.unit, law.loc, law.scale, law.low, law.high, bits)
 
 
 @functools.lru_cache(maxsize=32)
 def _compile(
-    unit: Independent,
+    unit: Tabulated,
     loc: float,
     scale: float,
     low: float,
@@ -118,6 +125,9 @@ def _compile(
         raise ArgumentValueError(msg)
     # The finest unit in which every value fits: 31 bits and a sign. At 64 bits one more bit is left free,
     # because a cubic may pass its knots before it is clipped.
+    if isinstance(unit, HEAVY):
+        halves_of_both = quantiles if len(quantiles) > 1 else [quantiles[0], 2.0 * loc - quantiles[0]]
+        return _compile_heavy(halves_of_both, form)
     value_bits = form.bits - 1 if bits == FORMAT32.bits else form.bits - 2
     exponent = math.frexp(max(extremes))[1] - value_bits
     while True:
@@ -127,6 +137,28 @@ def _compile(
         if table is not None:
             return table
         exponent += 1  # a coefficient did not fit: try a unit twice as coarse
+
+
+def _compile_heavy(quantiles: list[NDArray[np.float64]], form: Format) -> Table:
+    """Return the table of a law without finite ends, whose rows have units of their own."""
+    coarser = 0 if form is FORMAT32 else 1
+    while True:
+        integers, exponents = scaled_rows(quantiles, form, coarser)
+        columns = [(half[:, :-1], half[:, -1]) for half in integers]
+        make_rows = _rows32 if form is FORMAT32 else _rows64
+        half_rows = [make_rows(half, uniform=False, following=following) for half, following in columns]
+        if all(part is not None for part in half_rows):
+            break
+        coarser += 1
+    shift = max(part[1] for part in half_rows if part is not None)
+    rows = np.concatenate([_finish(part, shift) for part in half_rows if part is not None])
+    limit = (1 << (form.bits - 1)) - 1
+    return Table(
+        rows=rows, tail_shift=0, tail_or=0, bias=form.bias, upper_rows=rows.shape[0] // 2, upper_xor=0,
+        upper_add=0, slope_shift=form.fraction - shift if form is FORMAT32 else 0, exponent=0, least=-limit,
+        most=limit, magnitude=max(float(np.abs(half).max()) for half in quantiles),
+        units=powers(exponents, form),
+    )  # fmt: skip
 
 
 def _quantize(
@@ -227,15 +259,20 @@ def _integers(half: NDArray[np.float64], exponent: int, least: int, most: int) -
 Rows = tuple["NDArray[np.int64]", int]  # rows before their slopes are shortened, and by how many bits
 
 
-def _rows32(half: NDArray[np.int64], *, uniform: bool) -> Rows | None:
+def _rows32(
+    half: NDArray[np.int64], *, uniform: bool, following: NDArray[np.int64] | None = None
+) -> Rows | None:
     """Return base and step to the next knot, and the shift that makes the steps fit 18 bits.
+
+    ``following`` are the next knots in the units of each row, where rows differ in that.
 
     The step is multiplied in int32 by the fraction, which has 13 bits: 18 bits are left for it. The steps of
     a normal fit. Where a law has longer ones, up to 13 of their lowest bits are dropped, and the product is
     shifted by as many bits less.
     """
     base = half[:, 0]
-    step = np.append(np.diff(base), 0)  # no knot follows the last one, at the median
+    # No knot follows the last one, at the median.
+    step = np.append(np.diff(base), 0) if following is None else following - base
     if not uniform:
         # Row 0 is selected by tail 0 only, whose fraction is 0: its slope is not used. Of a normal that step
         # has 26 bits, for which every other row would lose its 8 lowest.
@@ -246,13 +283,15 @@ def _rows32(half: NDArray[np.int64], *, uniform: bool) -> Rows | None:
     return np.stack([base, step], axis=1), shift
 
 
-def _rows64(half: NDArray[np.int64], *, uniform: bool) -> Rows | None:
+def _rows64(
+    half: NDArray[np.int64], *, uniform: bool, following: NDArray[np.int64] | None = None
+) -> Rows | None:
     """Return the cubic c0 + c1 t + c2 t**2 + c3 t**3 of each segment, for t from 0 to 1.
 
     It goes through the values y0 ... y3 at t = 0, 1/3, 2/3 and 1 (y3 is the next segment's y0).
     """
     y0, y1, y2 = half[:, 0], half[:, 1], half[:, 2]
-    y3 = np.append(half[1:, 0], half[-1, 0])
+    y3 = np.append(half[1:, 0], half[-1, 0]) if following is None else following
     d1, d2, d3 = y1 - y0, y2 - y0, y3 - y0
     for difference in (d1, d2, d3):
         difference[-1] = 0  # no knot follows the last one, at the median

@@ -48,7 +48,8 @@ CASES = (
 # Large enough for its law to be tested: of a normal draw, a std 1 % off is 7 standard errors off.
 SAMPLE = Case((16, 16, 16, 64), "HWIO")
 
-# Every preset that draws element by element: they share one compilation per shape.
+# Every preset that draws element by element. Except laws on few values and those of heavy tails, which have a
+# program each, they share one compilation per shape.
 ELEMENTWISE: dict[str, Initializer] = {
     "uniform": presets.uniform(-0.3, 1.7),
     "normal": presets.normal(0.25, 0.02),
@@ -74,6 +75,15 @@ ELEMENTWISE: dict[str, Initializer] = {
     "lru_gamma_log": presets.lru_gamma_log(),
     "mamba_dt_bias": presets.mamba_dt_bias(),
     "mamba2_a_log": presets.mamba2_a_log(),
+    "laplace": presets.laplace(0.0, 0.05),
+    "logistic": presets.logistic(0.5, 0.1),
+    "student_t": presets.student_t(4.0, 0.0, 0.02),
+    "lognormal": presets.lognormal(-1.0, 0.5),
+    "cauchy": presets.cauchy(0.0, 1.0, -5.0, 20.0),
+    "discrete": presets.discrete((-1.0, 0.0, 2.3), (0.25, 0.5, 0.25)),
+    "rademacher": presets.rademacher() * 0.02,
+    "bernoulli": presets.bernoulli(0.1),
+    "mixture": presets.mixture((0.7, 0.3), (presets.normal(0.0, 0.02), presets.he_uniform())),
     "from_quantile": from_quantile(
         lambda p: (2 * p) ** 0.5 - 1, lambda p: 1 - (2 * p) ** 0.5, low=-1.0, high=1.0
     ),
@@ -89,6 +99,8 @@ STRUCTURED: dict[str, tuple[Initializer, tuple[Case, ...]]] = {
     "ones": (presets.ones(), CASES),
     "constant": (presets.constant(0.1), CASES),
     "sparse": (presets.sparse(0.35, 0.02), CASES[:5]),
+    "sparse_of": (presets.sparse_of(presets.rademacher(), 0.35, "row"), CASES[:5]),
+    "sparse_of all": (presets.sparse_of(presets.he_normal(), 0.98, "all", at_least_one=True), CASES[:5]),
     "identity": (presets.identity(0.7), CASES[2:4]),
     "dirac": (presets.dirac(), CASES[:2]),
     "dirac grouped": (presets.dirac(2), CASES[:2]),

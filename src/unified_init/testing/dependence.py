@@ -42,6 +42,7 @@ __all__ = [
 RARE = 1e-16  # the expected number of chance repeats
 CHOOSING = 3  # first values of a run, by which it is chosen
 SHORT = 6
+LONG = 64  # values of a run, from which its hash is made by doubling
 SHORT_MULTIPLIER = 0x9E3779B1  # odd, of well mixed bits
 MULTIPLIER = 0x9E3779B97F4A7C15  # odd, of well mixed bits
 COARSEST = 2.0**-23  # a float32 sampler has at least 2**23 equally likely values, as JAX's uniform
@@ -221,10 +222,7 @@ def repeated(ranks: NDArray[np.integer], length: int, most: int | None = None) -
     """Return how many runs of this length equal another one."""
     runs = ranks.size - length + 1
     starts = _chosen(ranks, runs, length, most)
-    hashes = np.zeros(starts.size, dtype=np.uint64)
-    for offset in range(length):
-        hashes *= np.uint64(MULTIPLIER)
-        hashes += ranks[starts + offset].astype(np.uint64, copy=False)
+    hashes = _hashes(ranks, starts, length)
     suspects = sharing(hashes)
     if not suspects.size:
         return 0
@@ -239,6 +237,27 @@ def repeated(ranks: NDArray[np.integer], length: int, most: int | None = None) -
     for offset in range(length):
         equal &= ranks[first + offset] == ranks[second + offset]
     return int(equal.sum())
+
+
+def _hashes(ranks: NDArray[np.integer], starts: NDArray[np.intp], length: int) -> NDArray[np.uint64]:
+    """Return the hashes of runs: their ranks are the digits of a number, modulo 2**64."""
+    if length <= LONG:
+        hashes = np.zeros(starts.size, dtype=np.uint64)
+        for offset in range(length):
+            hashes *= np.uint64(MULTIPLIER)
+            hashes += ranks[starts + offset].astype(np.uint64, copy=False)
+        return hashes
+    # The run of a length is that of half the length, then another: as in powers by repeated squaring.
+    block, size = ranks.astype(np.uint64), 1
+    result, done = np.zeros(ranks.size, dtype=np.uint64), 0
+    while done < length:
+        power = np.uint64(pow(MULTIPLIER, size, 1 << 64))
+        if length & size:
+            result = result[: block.size - done] * power + block[done:]
+            done += size
+        block = block[: block.size - size] * power + block[size:]
+        size *= 2
+    return result[starts]
 
 
 def sharing(hashes: NDArray[np.uint64]) -> NDArray[np.intp]:

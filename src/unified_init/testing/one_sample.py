@@ -13,6 +13,7 @@ from unified_init.core.reprs import shown
 from unified_init.drawing.digests import values_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.law.law import Law
+from unified_init.law.unit_laws import UnitLaplace, UnitStudentT
 from unified_init.law.unit_values import NormedValues
 from unified_init.stream.dtypes import DTYPES
 from unified_init.testing import dependence
@@ -49,6 +50,7 @@ __all__ = [
 FEWEST = 100  # values: the limits that some p-values take hold from here on
 FINE = 2048  # values from which the distribution of a sum is computed, at most
 MOST = 1 << 26  # beyond it, the 2**24 values of a float32 uniform show in its extremes
+FAR = 0.005  # tail probability from which a distance counts as that of the quantile
 SLACK = 4 * 2.0**-24  # other libraries' arithmetic may pass an end by some ulps of float32
 
 
@@ -115,6 +117,7 @@ def _findings(sample: Any, law: Law) -> tuple[Finding, ...]:  # noqa: ANN401  # 
         *_moments(flat, population),
         finding("Kolmogorov-Smirnov", (ks := kolmogorov_smirnov(u))[0], MEDIAN / math.sqrt(flat.size), ks[1]),
         finding("Anderson-Darling", (ad := anderson_darling(u))[0], 1.0, ad[1]),
+        *_spread(flat, population),
         *extremes(ordered[[0, -1]], flat.size, population),
         dependence.serial(centred),
         *dependence.axes(centred.reshape(values.shape)),
@@ -207,14 +210,20 @@ def _moment(population: Population, power: int, n: int) -> tuple[float, float, I
     half = powers.size // 2
     if 2 * half == powers.size and (powers == powers[::-1]).all() and (weights == weights[::-1]).all():
         powers, weights = powers[:half], 2.0 * weights[:half]  # an even power of a symmetric law
-    if powers.size > FINE:  # in a fine grid, neighbors are merged into one value
-        starts = np.arange(0, powers.size, -(-powers.size // FINE))
-        sums = np.add.reduceat(weights, starts)
-        powers, weights = np.add.reduceat(weights * powers, starts) / sums, sums
+    powers, weights = _coarse(powers, weights)
     middle, spread = _mean_and_std(powers, weights)
     # Of two values that are equally likely, the even powers do not vary.
     distribution = mean_of(n, (powers - middle) / spread, weights) if spread > 0.0 else None
     return mean, std, distribution
+
+
+def _coarse(values: Array, weights: Array) -> tuple[Array, Array]:
+    """Return values and weights, of which neighbors are merged into one where the grid is fine."""
+    if values.size <= FINE:
+        return values, weights
+    starts = np.arange(0, values.size, -(-values.size // FINE))
+    sums = np.add.reduceat(weights, starts)
+    return np.add.reduceat(weights * values, starts) / sums, sums
 
 
 @functools.lru_cache(maxsize=KEPT)
@@ -263,6 +272,30 @@ def moment_findings(
         p = distribution.two_sided(z)
         findings.append(Finding(name, observed * unit + offset, expected * unit + offset, z, p))
     return findings
+
+
+def _spread(flat: Array, population: Population) -> list[Finding]:
+    """Return a finding of the scale of laws whose variance says little about it, because few values make it.
+
+    It is the mean distance from the center of a Laplace law or of Student's t, where no value counts for more
+    than one of the farthest in a hundred. Other laws have no such finding.
+    """
+    if not isinstance(population.law.unit, UnitLaplace | UnitStudentT):
+        return []
+    farthest, expected, spread, distribution = _distance(population, flat.size)
+    observed = float(np.mean(np.minimum(np.abs(flat - population.law.loc), farthest)))
+    z = (observed - expected) / spread * math.sqrt(flat.size)
+    return [Finding("mean distance", observed, expected, z, distribution.two_sided(z))]
+
+
+@functools.lru_cache(maxsize=KEPT)
+def _distance(population: Population, n: int) -> tuple[float, float, float, Inverted]:
+    """Limit, mean and std of the distance from the center, and the distribution of its sample mean."""
+    center = population.law.loc
+    farthest = population.quantile(1.0 - FAR) - center
+    distances = np.minimum(np.abs(population.values - center), farthest)
+    mean, std = _mean_and_std(distances, population.weights)
+    return farthest, mean, std, mean_of(n, *_coarse((distances - mean) / std, population.weights))
 
 
 @functools.lru_cache(maxsize=KEPT)

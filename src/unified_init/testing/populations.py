@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unified_init.law.unit_laws import UnitSteps
 from unified_init.law.unit_values import (
     Independent,
+    Tabulated,
+    UnitMixture,
     UnitNormal,
     UnitQuantile,
     UnitTransform,
@@ -24,6 +27,7 @@ from unified_init.law.unit_values import (
 from unified_init.stream.dtypes import DTYPES
 from unified_init.stream.knots import FORMAT32, halves, probabilities
 from unified_init.stream.transforms import transform_quantiles
+from unified_init.testing.named_laws import named_below, named_quantiles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -115,7 +119,10 @@ def clean(mean: float, values: Array) -> float:
 def population_of(law: Law, dtype_name: str) -> Population:
     """Return the population of a law of independent draws in a real element type."""
     dtype = DTYPES[dtype_name]
-    unit, weights = _nodes(_independent(law))
+    unit_values = _independent(law)
+    if isinstance(unit_values, UnitSteps):
+        return _few_values(law, unit_values, dtype)
+    unit, weights = _mixed_nodes(unit_values) if isinstance(unit_values, UnitMixture) else _nodes(unit_values)
     values = law.loc + law.scale * unit
     population = Population(law, dtype, discrete=False, values=values, weights=weights)
     representable = _representable(dtype, float(values[0]), float(values[-1]))
@@ -128,8 +135,30 @@ def population_of(law: Law, dtype_name: str) -> Population:
     )
 
 
+def _few_values(law: Law, unit: UnitSteps, dtype: DType) -> Population:
+    """Return the population of a law on a few values, each rounded to the type; some may become equal."""
+    weights = np.diff(np.asarray(unit.ends, dtype=np.float64), prepend=0.0) / 2.0**32
+    rounded = np.asarray(unit.values) * law.scale + law.loc
+    if dtype.bits == FORMAT32.bits:
+        rounded = rounded.astype(np.float32)
+    values, position = np.unique(rounded.astype(dtype.numpy).astype(np.float64), return_inverse=True)
+    return Population(
+        law, dtype, discrete=True, values=values, weights=np.bincount(position, weights).astype(np.float64)
+    )
+
+
+def _mixed_nodes(unit: UnitMixture) -> tuple[Array, Array]:
+    """Values of all components, increasing, and the probability that each stands for."""
+    shares = np.diff(np.asarray(unit.ends, dtype=np.float64), prepend=0.0) / 2.0**32
+    populations = [population_of(law, "float64") for law in unit.components]
+    values = np.concatenate([population.values for population in populations])
+    weights = [share * part.weights for share, part in zip(shares, populations, strict=True)]
+    order = np.argsort(values, kind="stable")
+    return values[order], np.concatenate(weights)[order]
+
+
 @functools.lru_cache(maxsize=64)
-def _nodes(unit: Independent) -> tuple[Array, Array]:
+def _nodes(unit: Tabulated) -> tuple[Array, Array]:
     """Values of the unit variable, increasing, and the probability that each stands for."""
     points, weights = np.polynomial.legendre.leggauss(NODES)
     ends = 2.0 ** -np.arange(1, OCTAVES + 1)  # each octave is [end / 2, end]
@@ -141,7 +170,7 @@ def _nodes(unit: Independent) -> tuple[Array, Array]:
     return np.concatenate([lower, upper[::-1]]), half_masses / half_masses.sum()
 
 
-def _unit_quantiles(p: Array, unit: Independent) -> tuple[Array, Array]:
+def _unit_quantiles(p: Array, unit: Tabulated) -> tuple[Array, Array]:
     """Quantiles of the unit variable at tail probabilities p: from below, and from above."""
     from scipy import special  # the extra `testing`
 
@@ -159,11 +188,11 @@ def _unit_quantiles(p: Array, unit: Independent) -> tuple[Array, Array]:
         case UnitQuantile():
             knots, from_below, from_above = _tabulated(unit)
             return np.interp(p, knots, from_below), np.interp(p, knots, from_above)
-        case _:
-            assert_never(unit)
+        case smooth:
+            return named_quantiles(p, smooth)
 
 
-def _unit_below(z: Array, unit: Independent) -> Array:
+def _unit_below(z: Array, unit: Independent) -> Array:  # noqa: PLR0911  # one for each kind of law
     """Distribution function of the unit variable."""
     from scipy import special  # the extra `testing`
 
@@ -186,8 +215,22 @@ def _unit_below(z: Array, unit: Independent) -> Array:
             cumulated = np.concatenate([knots, 1.0 - knots[::-1]])
             below: Array = np.interp(z, values, cumulated, left=0.0, right=1.0)
             return below
-        case _:
-            assert_never(unit)
+        case UnitSteps(values, ends):
+            passed = np.searchsorted(np.asarray(values), z, side="right")
+            return np.concatenate([[0.0], np.asarray(ends) / 2.0**32])[passed]
+        case UnitMixture():
+            return _mixed_below(z, unit)
+        case smooth:
+            return named_below(z, smooth)
+
+
+def _mixed_below(z: Array, unit: UnitMixture) -> Array:
+    """Distribution function of a mixture."""
+    shares = np.diff(np.asarray(unit.ends, dtype=np.float64), prepend=0.0) / 2.0**32
+    total = np.zeros(z.shape)
+    for share, law in zip(shares, unit.components, strict=True):
+        total += share * population_of(law, "float64").below(z)
+    return total
 
 
 def _transform_below(z: Array, unit: UnitTransform) -> Array:

@@ -75,7 +75,7 @@ def test_the_gallery_shows_every_preset_that_is_not_constant() -> None:
     missing = set(presets.__all__) - set(gallery.SPECS)
     assert missing == {
         "constant", "lecun_uniform", "ones", "uniform_unit_scaling", "variance_scaling", "xavier_normal", "xavier_uniform",
-        "kaiming_uniform", "zeros",
+        "kaiming_uniform", "zeros", "discrete", "rademacher",
     }  # fmt: skip
 
 

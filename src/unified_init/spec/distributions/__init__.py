@@ -6,11 +6,15 @@ kernels. A scale rule fixes their size; ``Initializer`` joins the two.
 
 from __future__ import annotations
 
+from unified_init.spec.distributions.composed import Mixture, SparseOf
+from unified_init.spec.distributions.continuous import Cauchy, Laplace, Logistic, LogNormal, StudentT
+from unified_init.spec.distributions.discrete import Discrete
 from unified_init.spec.distributions.elementwise import (
     AT_2_SIGMA,
     STD_TRUNCATED_AT_2,
     STD_UNIT_UNIFORM,
     Elementwise,
+    Named,
     Normal,
     Quantile,
     TruncatedNormal,
@@ -39,23 +43,33 @@ __all__ = [
     "STD_UNIT_UNIFORM",
     "WINDOW_NAMES",
     "BilinearUpsampling",
+    "Cauchy",
+    "Composed",
     "Constant",
     "ConvolutionalOrthogonal",
     "DeltaOrthogonal",
     "Dirac",
+    "Discrete",
     "Distribution",
     "Elementwise",
     "FcnUpsampling",
     "Formula",
     "Hadamard",
     "Identity",
+    "Laplace",
+    "LogNormal",
+    "Logistic",
+    "Mixture",
+    "Named",
     "Normal",
     "Normed",
     "Orthogonal",
     "Quantile",
     "Sparse",
+    "SparseOf",
     "Stft",
     "Structured",
+    "StudentT",
     "Transform",
     "TruncatedNormal",
     "Uniform",
@@ -75,4 +89,5 @@ Structured = (
     | Stft
     | Formula
 )
-Distribution = Elementwise | Structured | Normed
+Composed = Mixture | SparseOf
+Distribution = Elementwise | Structured | Normed | Composed

@@ -18,6 +18,8 @@ from unified_init.core.public import public
 from unified_init.core.reprs import call_repr, literal, shown
 from unified_init.errors import ArgumentValueError
 from unified_init.law.unit_normal import tail, truncated_moments
+from unified_init.spec.distributions.continuous import Cauchy, Laplace, Logistic, LogNormal, StudentT
+from unified_init.spec.distributions.discrete import Discrete
 from unified_init.spec.distributions.named import Transform
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "STD_TRUNCATED_AT_2",
     "STD_UNIT_UNIFORM",
     "Elementwise",
+    "Named",
     "Normal",
     "Quantile",
     "TruncatedNormal",
@@ -232,4 +235,6 @@ class Quantile:
 # What Keras, TensorFlow and JAX mean by a truncated normal.
 AT_2_SIGMA = TruncatedNormal(-2.0, 2.0)
 
-Elementwise = Normal | TruncatedNormal | Uniform | Quantile | Transform
+# Distributions that have a name, a location and a scale of their own.
+Named = Laplace | Logistic | StudentT | LogNormal | Cauchy | Discrete
+Elementwise = Normal | TruncatedNormal | Uniform | Quantile | Transform | Named

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from unified_init.core import checks
 from unified_init.core.public import public
@@ -41,6 +41,7 @@ class Normed:
         "spectral").distribution True
     """
 
+    inside: ClassVar[str] = "base"
     base: Initializer
     norm: str
     __repr__ = call_repr

@@ -7,6 +7,7 @@ other, ``sequence`` those of state-space and sequence models, ``constants`` thos
 
 from __future__ import annotations
 
+from unified_init.spec.presets.composed import mixture, sparse_of
 from unified_init.spec.presets.constants import constant, ones, zeros
 from unified_init.spec.presets.convolutional import (
     bilinear_upsampling,
@@ -28,6 +29,16 @@ from unified_init.spec.presets.fan_scaled import (
     variance_scaling,
     xavier_normal,
     xavier_uniform,
+)
+from unified_init.spec.presets.laws import (
+    bernoulli,
+    cauchy,
+    discrete,
+    laplace,
+    logistic,
+    lognormal,
+    rademacher,
+    student_t,
 )
 from unified_init.spec.presets.scaled import glorot_orthogonal, with_norm
 from unified_init.spec.presets.sequence import (
@@ -58,11 +69,14 @@ from unified_init.spec.presets.structured import (
 )
 
 __all__ = [
+    "bernoulli",
     "bilinear_upsampling",
+    "cauchy",
     "constant",
     "convolutional_orthogonal",
     "delta_orthogonal",
     "dirac",
+    "discrete",
     "fcn_upsampling",
     "glorot_normal",
     "glorot_orthogonal",
@@ -77,16 +91,21 @@ __all__ = [
     "identity",
     "kaiming_normal",
     "kaiming_uniform",
+    "laplace",
     "lecun_normal",
     "lecun_uniform",
+    "logistic",
+    "lognormal",
     "lru_gamma_log",
     "lru_nu_log",
     "lru_theta_log",
     "mamba2_a_log",
     "mamba_dt_bias",
+    "mixture",
     "normal",
     "ones",
     "orthogonal",
+    "rademacher",
     "rwkv_time_decay",
     "rwkv_time_first",
     "rwkv_time_mix",
@@ -95,7 +114,9 @@ __all__ = [
     "s4d_real",
     "siren",
     "sparse",
+    "sparse_of",
     "stft",
+    "student_t",
     "trunc_normal",
     "truncated_normal",
     "uniform",
