@@ -83,6 +83,7 @@ if _typing.TYPE_CHECKING:
     from unified_init.spec.distributions import Dirac as Dirac
     from unified_init.spec.distributions import Hadamard as Hadamard
     from unified_init.spec.distributions import Identity as Identity
+    from unified_init.spec.distributions import Listed as Listed
     from unified_init.spec.distributions import Normal as Normal
     from unified_init.spec.distributions import Orthogonal as Orthogonal
     from unified_init.spec.distributions import Quantile as Quantile
@@ -118,7 +119,7 @@ _HOMES = {
     "errors": "ArgumentTypeError ArgumentValueError BackendError UnifiedInitError",
     "law.law": "STREAM Law",
     "spec.distributions": (
-        "BilinearUpsampling Constant DeltaOrthogonal Dirac Hadamard Identity Normal Orthogonal "
+        "BilinearUpsampling Constant DeltaOrthogonal Dirac Hadamard Identity Listed Normal Orthogonal "
         "Quantile Sparse Stft TruncatedNormal Uniform"
     ),
     "spec.gains": "calculate_gain depth_factor",

@@ -402,6 +402,10 @@ CALLS: dict[str, Call] = {
         lambda: {"value": 1.0},
         {"value[0]": lambda value: {"value": (1.0, value)}, "value[0][0]": lambda value: {"value": [[value, 1.0]]}},
     ),
+    "Listed": Call(
+        lambda: {"values": (1.0, 2.0), "pads": False},
+        {"values[0]": lambda value: {"values": (1.0, value)}},
+    ),
     "Quantile": Call(lambda: dataclasses.asdict(quantile())),
     "Orthogonal": Call(), "DeltaOrthogonal": Call(), "Identity": Call(), "Dirac": numbers(groups=2),
     "Sparse": numbers(sparsity=0.5), "Hadamard": Call(), "BilinearUpsampling": Call(),

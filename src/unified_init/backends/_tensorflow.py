@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from unified_init.backends.protocol import Key, Ops
     from unified_init.law.indexmap import IndexMap
+    from unified_init.stream.polar import PolarTable
     from unified_init.stream.program import Program
     from unified_init.stream.table import Table
 
@@ -182,6 +183,7 @@ OPS: Any = SimpleNamespace(
     bits=tf.bitcast,
     take=tf.gather,
     complex=tf.complex,
+    parts=lambda x: (tf.math.real(x), tf.math.imag(x)),
     constant=tf.constant,
     repeat=graph.unrolled,
     rotate=lambda x, distance: graph.rotated(OPS, x, distance),
@@ -223,5 +225,5 @@ def _as_tensors(args: graph.Arguments) -> graph.Arguments:
     return tuple(map(tf.constant, columns)), tf.constant(numbers), tf.constant(unit)
 
 
-def _compiled(key: Key, table: Table, index: IndexMap, dtype: str) -> tf.Tensor:
+def _compiled(key: Key, table: Table | PolarTable, index: IndexMap, dtype: str) -> tf.Tensor:
     return compiled(index, dtype, xla=True)(key, _as_tensors(graph.arguments(table)))

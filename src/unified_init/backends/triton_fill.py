@@ -11,6 +11,7 @@ import torch
 
 from unified_init.backends.graph import signed
 from unified_init.stream.host import named_key
+from unified_init.stream.table import Table
 from unified_init.stream.walk import pairs_of
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from unified_init.stream.program import Program
-    from unified_init.stream.table import Table
 
 __all__ = ["drawn", "filler"]
 
@@ -53,14 +53,15 @@ def _loaded() -> ModuleType | None:
 def filler(tensor: torch.Tensor, program: Program) -> Callable[[tuple[int, int]], None] | None:
     """Return the function of a named key that writes a program's values into a tensor on a GPU.
 
-    None where a launch cannot: there is no Triton, the law is no table or the type an 8-bit one, the memory
-    is not row-major, or the tensor's indices are no pairs of lengths and strides (a slice of merged axes).
+    None where a launch cannot: there is no Triton, the law is no table of real values or the type an 8-bit
+    one, the memory is not row-major, or the tensor's indices are no pairs of lengths and strides (a slice of
+    merged axes).
     """
     name, table = program.dtype.name, program.table
     parts = WIDEST.get(name, 1)
     pairs = pairs_of(program.index, parts=parts)
     kernels = _kernels()
-    if kernels is None or table is None or (name not in FORMATS and name not in WIDEST):
+    if kernels is None or not isinstance(table, Table) or (name not in FORMATS and name not in WIDEST):
         return None
     if pairs is None or len(pairs[1]) > kernels.DIMENSIONS or not tensor.is_contiguous():
         return None

@@ -16,6 +16,7 @@ from unified_init.spec.distributions import (
     Dirac,
     Distribution,
     Identity,
+    Listed,
     Normal,
     Orthogonal,
     Sparse,
@@ -340,7 +341,7 @@ def _is_matrix_of(case: Case, *, axis: int) -> bool:
 
 def _word(dist: Distribution) -> str:
     match dist:
-        case Constant():
+        case Constant() | Listed():
             return "array of constants that a short call could show"
         case Stft():
             return "Fourier kernels"

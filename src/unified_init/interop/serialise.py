@@ -33,7 +33,7 @@ def to_json(spec: Initializer) -> str:
 
     Returns:
         One line of JSON, the same for equal specs. Infinite bounds are the strings "inf" and
-        "-inf", which JSON has no numbers for.
+        "-inf", and complex constants strings as "(1+2j)", which JSON has no numbers for.
 
     Raises:
         ArgumentTypeError: ``spec`` is not a spec.
@@ -139,7 +139,7 @@ def _fields(part: Any) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, float) and math.isinf(value):
+    if (isinstance(value, float) and math.isinf(value)) or isinstance(value, complex):
         return str(value)
     return [_plain(entry) for entry in value] if isinstance(value, tuple) else value
 
@@ -166,12 +166,25 @@ def _object(data: Any, name: str) -> Any:
 
 
 def _number(value: Any, cls: type[Any], field: str) -> Any:
+    if cls in {distributions.Constant, distributions.Listed}:
+        return _with_complex(value)
     infinite = {"inf": math.inf, "-inf": -math.inf}
     bounded = (
         cls in {distributions.TruncatedNormal, distributions.Quantile, scales.Between} and field != "knots"
     )
     word = checks.plain(value)
     return infinite.get(word, value) if bounded and word is not None else value
+
+
+def _with_complex(value: Any) -> Any:
+    """Return the numbers of constants, with the complex ones that are written as strings."""
+    if isinstance(value, (list, tuple)):
+        return [_with_complex(entry) for entry in value]
+    word = checks.plain(value)
+    try:
+        return value if word is None else complex(word)
+    except ValueError:
+        return value
 
 
 def _expect(data: Any, fields: tuple[str, ...], path: str) -> dict[str, Any]:

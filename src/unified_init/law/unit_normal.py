@@ -11,7 +11,7 @@ import functools
 
 from unified_init.core.traced import constant_in_traces
 
-__all__ = ["tail", "truncated_moments"]
+__all__ = ["full_context", "tail", "truncated_moments"]
 
 
 # Beyond this many sigmas a tail is below the smallest float64.
@@ -31,7 +31,7 @@ def tail(x: float) -> float:
     if x < 0:
         return 1.0 - tail(-x)
     digits = _digits(x)
-    with decimal.localcontext(_context(digits)):
+    with decimal.localcontext(full_context(digits)):
         return float(_tail(decimal.Decimal(x), digits))
 
 
@@ -43,7 +43,7 @@ def truncated_moments(lower: float, upper: float) -> tuple[float, float]:
     The variance is what is left of terms near 1 where the bounds are close, so more digits are carried.
     """
     digits = 60 + _digits(max((abs(x) for x in (lower, upper) if abs(x) <= FARTHEST), default=0.0))
-    with decimal.localcontext(_context(digits)):
+    with decimal.localcontext(full_context(digits)):
         mass, first, second = decimal.Decimal(1), decimal.Decimal(0), decimal.Decimal(0)
         for bound, side in ((lower, 1), (-upper, -1)):  # what each bound cuts off below, seen from its side
             if abs(bound) <= FARTHEST:
@@ -75,7 +75,7 @@ def _tail(value: decimal.Decimal, digits: int) -> decimal.Decimal:
     return decimal.Decimal("0.5") - _density(square, digits) * total
 
 
-def _context(digits: int) -> decimal.Context:
+def full_context(digits: int) -> decimal.Context:
     """Return a context in full: what it is not given, it takes from one that a program may change."""
     return decimal.Context(
         prec=digits, rounding=decimal.ROUND_HALF_EVEN, Emin=-999_999, Emax=999_999, capitals=1, clamp=0,

@@ -21,10 +21,13 @@ __all__ = [
     "Independent",
     "Orthogonal",
     "OrthogonalMatrices",
+    "Polar",
     "SparseMatrices",
     "Structured",
+    "UnitDisk",
     "UnitNormal",
     "UnitQuantile",
+    "UnitTruncatedModulus",
     "UnitTruncatedNormal",
     "UnitUniform",
     "UnitValues",
@@ -69,11 +72,35 @@ class UnitQuantile:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class UnitDisk:
+    """Complex values that are uniform on the disk of radius 1."""
+
+    kind: ClassVar[str] = "disk"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class UnitTruncatedModulus:
+    """Complex normals of mean square 1, of which the modulus is truncated at a bound."""
+
+    kind: ClassVar[str] = "truncated_modulus"
+    upper: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class ConstantValues:
     """One number, or nested tuples of numbers that broadcast to the stored shape."""
 
     kind: ClassVar[str] = "constant"
-    value: float | tuple[Any, ...]
+    value: complex | tuple[Any, ...]
+
+    @property
+    def is_complex(self) -> bool:
+        """Whether a number has an imaginary part."""
+        return _is_complex(self.value)
+
+
+def _is_complex(value: complex | tuple[Any, ...]) -> bool:
+    return any(map(_is_complex, value)) if isinstance(value, tuple) else isinstance(value, complex)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -164,6 +191,8 @@ class FourierKernels:
 
 
 Independent = UnitNormal | UnitTruncatedNormal | UnitUniform | UnitQuantile
+# Complex values of any angle, of which a table gives the modulus.
+Polar = UnitDisk | UnitTruncatedModulus
 Orthogonal = OrthogonalMatrices | DeltaOrthogonalKernels
 # Laws that draw nothing: no seed changes their values.
 Unrandom = (
@@ -175,4 +204,4 @@ Unrandom = (
     | FourierKernels
 )  # fmt: skip
 Structured = Orthogonal | SparseMatrices | Unrandom
-UnitValues = Independent | Structured
+UnitValues = Independent | Polar | Structured

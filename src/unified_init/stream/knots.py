@@ -17,13 +17,20 @@ import numpy as np
 
 from unified_init.errors import ArgumentValueError
 from unified_init.law.unit_normal import tail
-from unified_init.law.unit_values import UnitNormal, UnitQuantile, UnitTruncatedNormal, UnitUniform
-from unified_init.stream.elementary import normal_quantile
+from unified_init.law.unit_values import (
+    UnitDisk,
+    UnitNormal,
+    UnitQuantile,
+    UnitTruncatedModulus,
+    UnitTruncatedNormal,
+    UnitUniform,
+)
+from unified_init.stream.elementary import exp, log, log_of_rest, normal_quantile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from unified_init.law.unit_values import Independent
+    from unified_init.law.unit_values import Independent, Polar
 
 __all__ = ["FORMAT32", "FORMAT64", "Format", "compact_knots", "halves", "knots", "probabilities"]
 
@@ -107,8 +114,10 @@ Halves = tuple["NDArray[np.float64]", "NDArray[np.float64] | None"]
 
 
 @functools.lru_cache(maxsize=16)
-def halves(unit: Independent, form: Format) -> Halves:
+def halves(unit: Independent | Polar, form: Format) -> Halves:
     """Return the quantiles of the unit variable at the knots, of the lower and of the upper half.
+
+    Those of a polar law are of the modulus.
 
     The upper half is counted from above: its tail t has the probability 1 - (t + 1/2) / 2**bits. It is None
     where it mirrors the lower half.
@@ -128,6 +137,10 @@ def halves(unit: Independent, form: Format) -> Halves:
                 )
                 raise ArgumentValueError(msg)
             return _tabulated(encoded, exponent)
+        case UnitDisk():  # its distribution function is the square of the modulus
+            return np.sqrt(probabilities(form)), np.sqrt(1.0 - probabilities(form))
+        case UnitTruncatedModulus(upper):
+            return _truncated_modulus(upper, form)
         case _:
             assert_never(unit)
 
@@ -172,6 +185,29 @@ def _truncated(lower: float, upper: float, form: Format) -> Halves:
         high_half = -_from_below(mass_above, mass, p, mass_below)
     # Rounding may have passed a bound by an ulp.
     return np.clip(low_half, lower, upper), np.clip(high_half, lower, upper)
+
+
+def _truncated_modulus(upper: float, form: Format) -> Halves:
+    """Return the quantiles of the modulus of complex normals, truncated.
+
+    The square of the modulus is exponential. At probability p it is -log(1 - p mass), of which the upper half
+    takes 1 - p mass = outside + (1 - p) mass: there nothing cancels.
+    """
+    p = probabilities(form)
+    square = np.float64(upper * upper)
+    outside = exp(-np.minimum(square, 700.0)) if square > 0.5 else 1.0 - _mass_within(square)  # noqa: PLR2004
+    mass = 1.0 - outside if square > 0.5 else _mass_within(square)  # noqa: PLR2004
+    lower = np.sqrt(-log_of_rest(p * mass))
+    higher = np.sqrt(-log(outside + p * mass)) if square > 0.5 else np.sqrt(-log_of_rest((1.0 - p) * mass))  # noqa: PLR2004
+    return np.minimum(lower, upper), np.minimum(higher, upper)
+
+
+def _mass_within(square: np.float64) -> np.float64:
+    """Return 1 - exp(-x) of a small x, by its Taylor series."""
+    total = np.float64(1.0)
+    for k in range(20, 1, -1):
+        total = 1.0 - square / k * total
+    return square * total
 
 
 def _from_below(

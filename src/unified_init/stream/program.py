@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import TYPE_CHECKING
 
 from unified_init.errors import ArgumentValueError
+from unified_init.law.complex_law import complex_law
 from unified_init.law.indexmap import Entries, IndexMap, between, entries_of, part_of, whole_map
 from unified_init.law.law import Law
-from unified_init.law.unit_values import FourierKernels, Orthogonal, SparseMatrices, UnitNormal
+from unified_init.law.unit_values import ConstantValues, FourierKernels, Polar, SparseMatrices, UnitNormal
+from unified_init.stream.polar import PolarTable, polar_table
 from unified_init.stream.table import Table, compile_table
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Program", "indexed", "make_program", "named", "normal_law", "sliced"]
 
-REAL = Orthogonal | SparseMatrices | FourierKernels  # no complex draw of these is defined
+REAL = SparseMatrices | FourierKernels  # no complex draw of these is defined
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +34,7 @@ class Program:
     index: IndexMap
     name: str
     dtype: DType
-    table: Table | None
+    table: Table | PolarTable | None
 
 
 def make_program(law: Law, geometry: Geometry, *, index: object, name: str, dtype: DType) -> Program:
@@ -42,15 +43,19 @@ def make_program(law: Law, geometry: Geometry, *, index: object, name: str, dtyp
     entries = () if index is None else entries_of(index, geometry.shape)
     if entries:
         mapping = part_of(mapping, entries)
-    table = None
+    table: Table | PolarTable | None = None
     if law.independent:
         if dtype.is_complex:
-            law = _complex_part(law, dtype)
-        table = compile_table(law, dtype.bits)
+            law = complex_law(law, dtype.name)
+        is_polar = isinstance(law.unit, Polar)
+        table = polar_table(law, dtype.bits) if is_polar else compile_table(law, dtype.bits)
         magnitude = table.magnitude
     else:
         if dtype.is_complex and isinstance(law.unit, REAL):
             msg = f"`dtype` of {law.kind} must be real, got {dtype.name}."
+            raise ArgumentValueError(msg)
+        if isinstance(law.unit, ConstantValues) and law.unit.is_complex and not dtype.is_complex:
+            msg = f"`dtype` of complex constants must be complex, got {dtype.name}."
             raise ArgumentValueError(msg)
         magnitude = _largest(law)
     if magnitude > dtype.largest:
@@ -86,18 +91,6 @@ def named(program: Program, name: str) -> Program:
     return Program(
         program.law, program.geometry, program.entries, program.index, name, program.dtype, program.table
     )
-
-
-def _complex_part(law: Law, dtype: DType) -> Law:
-    """Return the law of the real and of the imaginary part. Each has half of the variance."""
-    if not isinstance(law.unit, UnitNormal) or law.loc != 0.0:
-        msg = (
-            f"`dtype` {dtype.name} is drawn from the untruncated normal of mean 0 alone, where the "
-            f"variance of a complex number has one meaning; got a {law.kind} law of mean {law.loc!r}."
-        )
-        raise ArgumentValueError(msg)
-    part = law.scale * math.sqrt(0.5)
-    return dataclasses.replace(law, scale=part)
 
 
 def _largest(law: Law) -> float:
