@@ -67,7 +67,6 @@ TRUNCATED = "truncated at 2 sigmas, realized std as stated; PyTorch's is not tru
 UNTRUNCATED = "not truncated; the function of this name in Keras and JAX is"
 UNCORRECTED = "bounds in sigmas; the realized std is 0.8796 of the given one"
 ABSOLUTE = "absolute bounds: a std below 0.5 is hardly truncated by the defaults"
-LISTED = "a list fills the shape row by row; ours of constant() broadcasts"
 STORAGE_AXIS = "takes the last axis for the outputs"
 MXNET_SCALE = "scale is half the width"
 BOTH_CHANNELS = "theirs repeats one kernel over all pairs of channels; equal on depthwise kernels"
@@ -137,7 +136,7 @@ TF2_ENTRIES = (
     Entry(("tf.zeros_initializer",), "", p.zeros),
     Entry(("tf.ones_initializer",), "", p.ones),
     Entry(("tf.constant_initializer",), "value=0, support_partition=False", tensorflow_constant,
-          "constant(value) of a number, else Initializer(Listed(value))", LISTED),
+          "constant(value)", "Initializer(Listed(value)) of a list, which fills the shape row by row"),
     Entry(("tf.random_uniform_initializer",), "minval=-0.05, maxval=0.05, seed=None", p.uniform,
           differs="TensorFlow 1's function of this name is on (0, 1)"),
     Entry(("tf.random_normal_initializer",), "mean=0.0, stddev=0.05, seed=None", p.normal,
@@ -163,9 +162,9 @@ TF1_ENTRIES = (
     Entry(v1("zeros", unprefixed=False), "dtype=None", p.zeros),
     Entry(v1("ones", unprefixed=False), "dtype=None", p.ones),
     Entry(v1("constant", unprefixed=False), "value=0, dtype=None, verify_shape=False",
-          functools.partial(tensorflow_constant, pads=True),
-          "constant(value) of a number, else Initializer(Listed(value, pads=True))",
-          LISTED + "; in a graph the last value repeats, eagerly a shorter list is refused"),
+          functools.partial(tensorflow_constant, pads=True), "constant(value)",
+          "Initializer(Listed(value, pads=True)) of a list, which fills the shape row by row; the last value "
+          "repeats, as in a graph: eagerly a shorter list is refused"),
     Entry(v1("random_uniform", unprefixed=False), "minval=0.0, maxval=None, seed=None, dtype=None",
           lambda minval, maxval: p.uniform(minval, 1.0 if maxval is None else maxval),
           "uniform(minval, 1.0 if maxval is None else maxval)",
