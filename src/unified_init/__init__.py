@@ -89,6 +89,7 @@ if _typing.TYPE_CHECKING:
     from unified_init.spec.distributions import Hadamard as Hadamard
     from unified_init.spec.distributions import Identity as Identity
     from unified_init.spec.distributions import Laplace as Laplace
+    from unified_init.spec.distributions import Listed as Listed
     from unified_init.spec.distributions import Logistic as Logistic
     from unified_init.spec.distributions import LogNormal as LogNormal
     from unified_init.spec.distributions import Mixture as Mixture
@@ -134,8 +135,8 @@ _HOMES = {
     "law.law": "STREAM Law",
     "spec.distributions": (
         "BilinearUpsampling Cauchy Constant ConvolutionalOrthogonal DeltaOrthogonal Dirac Discrete "
-        "FcnUpsampling Formula Hadamard Identity Laplace LogNormal Logistic Mixture Normal Normed Orthogonal "
-        "Quantile Sparse SparseOf Stft StudentT Transform TruncatedNormal Uniform"
+        "FcnUpsampling Formula Hadamard Identity Laplace Listed LogNormal Logistic Mixture Normal Normed "
+        "Orthogonal Quantile Sparse SparseOf Stft StudentT Transform TruncatedNormal Uniform"
     ),
     "spec.gains": "calculate_gain depth_factor",
     "spec.initializer": "Initializer",

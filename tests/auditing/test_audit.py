@@ -714,6 +714,27 @@ def torch_embedding(rows: int, columns: int) -> Any:
     return torch.nn.Embedding(rows, columns, padding_idx=2)
 
 
+@pytest.mark.parametrize("name", ["he_normal", "he_uniform", "orthogonal", "uniform"])
+def test_every_complex_law_is_audited(name: str) -> None:
+    """A tensor of the law passes, small and large; of a std that is wrong, or of real values, it differs."""
+    import torch
+
+    mine = recipe(ui.uniform(-0.5, 0.5) if name == "uniform" else getattr(ui, name)())
+    for shape in ((200, 100), (9, 5)):
+        layer, _ = ui.apply(linear(*shape, dtype=torch.complex64), mine, seed=0)
+        audit = ui.audit(layer, mine)
+        assert audit.ok, audit
+        assert audit["weight"].ratio == pytest.approx(1.0, abs=0.02 if shape == (200, 100) else 0.5)
+    layer, _ = ui.apply(linear(200, 100, dtype=torch.complex64), mine, seed=0)
+    layer.weight.data *= 1.1
+    audit = ui.audit(layer, mine)
+    assert audit["weight"].verdict == "differs"
+    assert name == "orthogonal" or "std" in notes(audit, "weight") or "outside" in notes(audit, "weight")
+    layer, _ = ui.apply(layer, mine, seed=0)
+    layer.weight.data.imag.zero_()
+    assert not ui.audit(layer, mine).ok
+
+
 def test_complex_values_are_audited_by_their_parts() -> None:
     """A complex normal passes; with the std in each part, or a real part alone, it differs."""
     import torch

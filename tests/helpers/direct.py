@@ -14,8 +14,11 @@ import numpy as np
 from tests.helpers.parts import part_of
 
 import unified_init as ui
+from unified_init.law.complex_law import complex_law
+from unified_init.law.unit_values import Polar
 from unified_init.stream import numpy_runner, threefry
 from unified_init.stream.dtypes import DTYPES
+from unified_init.stream.polar import PolarTable, polar_table
 from unified_init.stream.table import Table, compile_table
 
 if TYPE_CHECKING:
@@ -111,17 +114,23 @@ def draw(
     if not law.independent:
         return _structured(spec, shape, root, name, layout, sizes, indices, dtype)
     if kind.is_complex:
-        law = ui.normal(0.0, law.scale * math.sqrt(0.5)).resolve((1,))
-    table, key = compile_table(law, kind.bits), threefry.named_key(root, name)
-    values = _values(table, key, indices.reshape(-1), dtype)
-    return values.reshape(indices.shape)
+        law = complex_law(law, dtype)
+    key, flat = threefry.named_key(root, name), indices.reshape(-1)
+    if isinstance(law.unit, Polar):
+        return _polar(polar_table(law, kind.bits), key, flat, dtype).reshape(indices.shape)
+    return _values(compile_table(law, kind.bits), key, flat, dtype).reshape(indices.shape)
 
 
 def _is_refused(law: ui.Law, dtype: str) -> bool:
     """Whether a law has no meaning in a type, or reaches past its largest number."""
     kind = DTYPES[dtype]
-    if kind.is_complex and law.random:
-        return law.kind != "normal" or bool(law.loc)
+    if kind.is_complex and law.independent:
+        try:
+            law = complex_law(law, dtype)
+        except ui.ArgumentValueError:
+            return True
+    if kind.is_complex and law.kind in {"sparse", "stft"}:
+        return True
     reach = max(abs(law.low), abs(law.high))
     if law.kind == "sparse":  # a normal, as far as 32-bit draws reach
         reach = compile_table(ui.normal(0.0, law.scale).resolve((1,)), 32).magnitude
@@ -143,6 +152,53 @@ def _values(table: Table, key: tuple[int, int], flat: NDArray[np.int64], dtype: 
     return _values32(table, high ^ low).astype(DTYPES[dtype].numpy)
 
 
+def _polar(table: PolarTable, key: tuple[int, int], flat: NDArray[np.int64], dtype: str) -> NDArray[Any]:
+    """Return complex values by Python's integers: modulus times cosine, then one rounding of each part."""
+    if dtype == "complex64":
+        first, second = _words(key, flat)
+        moduli = [int(number) for number in _integers32(table.modulus, first)]
+        angles = [int(word) for word in second]
+        bits, leading, fraction, scale = 32, 14, 12, 30
+    else:
+        moduli = [int(number) for number in numpy_runner.integers64(table.modulus, *_words(key, 2 * flat))]
+        high, low = _words(key, 2 * flat + 1)
+        angles = [int(a) << 32 | int(b) for a, b in zip(high, low, strict=True)]
+        bits, leading, fraction, scale = 64, 12, 43, 60
+    rows = table.cosines.tolist()
+    values = []
+    for modulus, angle in zip(moduli, angles, strict=True):
+        parts = []
+        for turned in (angle, angle - (1 << (bits - 2))):
+            word = turned % (1 << bits)
+            row, t = (
+                rows[word >> (bits - leading)],
+                word >> (bits - leading - fraction) & ((1 << fraction) - 1),
+            )
+            cosine = _line(row, t) if bits == 32 else max(min(_cubic(row, t), 1 << scale), -(1 << scale))
+            short, half = modulus >> table.exponent - table.modulus.exponent, scale // 2
+            left_out = (short % (1 << half)) * (cosine % (1 << half)) >> half  # of the product
+            parts.append((short * cosine >> half) - left_out >> half)
+        values.append(parts)
+    real = np.dtype(f"float{bits}")
+    pairs: NDArray[Any] = np.array(values, np.int64).reshape(-1, 2).astype(real)
+    pairs *= real.type(2.0**table.exponent)
+    joined: NDArray[Any] = pairs.view(dtype)[:, 0]
+    return joined
+
+
+def _line(row: list[int], t: int) -> int:
+    base, slope = row
+    return base + (slope * t >> 12)
+
+
+def _cubic(row: list[int], t: int) -> int:
+    c0, c1, c2, c3 = row
+    short = t >> 12
+    slope = c1 + (((c2 + (c3 * short >> 31)) * short >> 31) << 12)
+    (s, s_low), (d, d_low) = divmod(slope, 1 << 31), divmod(t, 1 << 22)
+    return c0 + (s * d << 10) + (s * d_low >> 12) + (s_low * d >> 21) + (s_low * d_low >> 43)
+
+
 def _words(
     key: tuple[int, int], counters: NDArray[np.int64]
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
@@ -150,7 +206,13 @@ def _words(
 
 
 def _values32(table: Table, word: NDArray[np.uint32]) -> NDArray[np.float32]:
-    """Return the values of words, in 64-bit integers, without masks."""
+    """Return the values of words."""
+    value = _integers32(table, word)
+    return (value.astype(np.float32).astype(np.float64) * 2.0**table.exponent).astype(np.float32)
+
+
+def _integers32(table: Table, word: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """Return the values of words in units of the table, in 64-bit integers, without masks."""
     words = word.astype(np.int64)
     upper = words < 1 << 31
     tail = (words % (1 << 31) >> table.tail_shift) | table.tail_or
@@ -160,8 +222,8 @@ def _values32(table: Table, word: NDArray[np.uint32]) -> NDArray[np.float32]:
     value = base + (slope * (pattern % (1 << 13)) >> table.slope_shift)
     mirrored = (value ^ table.upper_xor) + table.upper_add
     value = np.where(upper, mirrored, value)
-    value = (value + (1 << 31)) % (1 << 32) - (1 << 31)  # sums of 32 bits wrap
-    return (value.astype(np.float32).astype(np.float64) * 2.0**table.exponent).astype(np.float32)
+    wrapped: NDArray[np.int64] = (value + (1 << 31)) % (1 << 32) - (1 << 31)  # sums of 32 bits wrap
+    return wrapped
 
 
 def _values64(table: Table, high: NDArray[np.uint32], low: NDArray[np.uint32]) -> NDArray[np.float64]:
@@ -184,6 +246,8 @@ def _structured(
     plain = None if layout is None else "".join(letter for letter, *_ in roles)
     seed, kind = root[0] << 32 | root[1], DTYPES[dtype]
     wide = "float64" if kind.bits == 64 else "float32"
+    if kind.is_complex:
+        wide = dtype
     logical = ui.draw(
         spec, tuple(length for _, _, length, _ in roles), seed=seed, name=name, layout=plain, dtype=wide
     )

@@ -109,6 +109,7 @@ SPECS: tuple[Callable[[np.random.Generator], ui.Initializer], ...] = (
     lambda rng: ui.icnr(_variance(rng), int(rng.integers(1, 3))),
     lambda rng: _variance(rng) * _size(rng),
 )
+COMPLEX = ui.Normal | ui.Uniform | ui.Orthogonal | ui.Constant
 WEIGHTS = np.array([3, 2, 2, 2, 2, 1, 4, 1, 1, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 1])
 
 
@@ -182,8 +183,8 @@ def request(seed: int, number: int, ways: Sequence[str] = WAYS) -> Request:
     rng = np.random.default_rng([seed, number // SHARED, number % SHARED])
     way = ways[int(rng.integers(len(ways)))]
     backend = way.partition(":")[0]
-    # Few laws are defined for complex numbers.
-    plain = isinstance(spec.distribution, ui.Normal | ui.Constant) or rng.random() < 0.1
+    # Not all laws are defined for complex numbers.
+    plain = isinstance(spec.distribution, COMPLEX) or rng.random() < 0.1
     names = [name for name, kind in DTYPES.items() if plain or not kind.is_complex]
     names = [name for name in names if backend != "jax" or DTYPES[name].bits == 32]
     options = {
@@ -317,9 +318,10 @@ def fault(item: Request) -> str | None:
 
 def is_close(drawn: NDArray[Any], expected: NDArray[Any]) -> bool:
     """Whether orthogonal draws of the graph program are as near as promised: two steps of the type at most."""
-    wide = expected.astype(np.float64)
+    kind = np.complex128 if np.iscomplexobj(expected) else np.float64
+    wide: NDArray[Any] = expected.astype(kind)
     near = CLOSE * max(np.abs(wide).max(initial=0.0), 1.0) + _step_of(expected.dtype) * np.abs(wide)
-    return bool((np.abs(drawn.astype(np.float64) - wide) <= near + _least_of(expected.dtype)).all())
+    return bool((np.abs(drawn.astype(kind) - wide) <= near + _least_of(expected.dtype)).all())
 
 
 def _step_of(dtype: np.dtype[Any]) -> float:

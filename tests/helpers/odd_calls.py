@@ -419,6 +419,10 @@ CALLS: dict[str, Call] = {
         lambda: {"value": 1.0},
         {"value[0]": lambda value: {"value": (1.0, value)}, "value[0][0]": lambda value: {"value": [[value, 1.0]]}},
     ),
+    "Listed": Call(
+        lambda: {"values": (1.0, 2.0), "pads": False},
+        {"values[0]": lambda value: {"values": (1.0, value)}},
+    ),
     "Quantile": Call(lambda: dataclasses.asdict(quantile())),
     "Laplace": numbers(loc=0.0, scale=1.0), "Logistic": numbers(loc=0.0, scale=1.0),
     "StudentT": numbers(df=4.0, loc=0.0, scale=1.0), "LogNormal": numbers(mu=0.0, sigma=1.0),

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -149,8 +150,6 @@ def test_logical_strides_are_row_major_in_the_order_b_o_i_spatial(
         ("()OI", (), None),
         ("O)I(B", (3,), None),
         ("(O(I)H)", (), None),
-        ("OWW", (2, 3, 3), None),
-        ("(HO)H", (6, 3), {"H": 3}),
         ("OI", (2, 3, 4), None),
         ("(BO)IHW", (2, 3), None),
         (None, (2, 3), {"B": 2}),
@@ -194,3 +193,12 @@ def test_a_layout_of_the_wrong_type_is_refused(layout: Any, sizes: Any) -> None:
 def test_an_empty_merged_axis_binds() -> None:
     """A length of 0 splits into the given size and 0."""
     assert bind((0, 3), "(BO)I", {"B": 4}).logical_shape == (4, 0, 3)
+
+
+def test_a_spatial_letter_may_repeat() -> None:
+    """As O and I may: the repeated axes keep their order, and all are positions of the kernel."""
+    fans = ui.he_normal().resolve((3, 5, 16, 8), layout="WWIO")
+    assert (fans.fan_in, fans.fan_out) == (3 * 5 * 16, 3 * 5 * 8)
+    kernel = ui.draw(ui.he_normal(), (3, 5, 16, 8), layout="WWIO", seed=0)
+    other = ui.draw(ui.he_normal(), (8, 16, 3, 5), layout="OIHW", seed=0)
+    np.testing.assert_array_equal(kernel, other.transpose(2, 3, 1, 0))

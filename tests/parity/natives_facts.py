@@ -220,7 +220,7 @@ def _our_power(spec: ui.Initializer) -> Between:
 @measures("torch.xavier_uniform_ complex", "torch")
 def _torch_complex(_: Keras) -> tuple[Measured, Measured]:
     theirs = torch_draw("xavier_uniform_", MATRIX, dtype="complex64").numpy()
-    return _power(theirs, 1 / 1024), _our_power(ui.xavier_normal())
+    return _power(theirs, 1 / 1024), _our_power(ui.xavier_uniform())
 
 
 @measures("haiku.VarianceScaling complex", "haiku")
@@ -228,24 +228,26 @@ def _haiku_complex(_: Keras) -> tuple[Measured, Measured]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # on the way a complex number is cast to a real one
         theirs = haiku_draw("VarianceScaling", MATRIX, 0, "complex64")
-    return _power(theirs, 1 / 1024), _our_power(ui.kaiming_normal(nonlinearity="linear"))
+    return _power(theirs, 1 / 1024), _our_power(ui.lecun_normal())
 
 
 @measures("jax.lecun_normal complex", "jax")
 def _jax_complex(_: Keras) -> tuple[Measured, Measured]:
     theirs = jax_draw("lecun_normal", MATRIX, 0, "complex64")
-    return _power(theirs, 1 / 1024), _our_power(ui.kaiming_normal(nonlinearity="linear"))
+    return _power(theirs, 1 / 1024), _our_power(ui.lecun_normal())
 
 
 @measures("keras.GlorotUniform complex", "keras", "torch")
 def _keras_complex(keras: Keras) -> tuple[Measured, Measured]:
-    return _power(keras("torch")["complex"], 2 / (512 + 2048)), _our_power(ui.xavier_normal())
+    return _power(keras("torch")["complex"], 2 / (512 + 2048)), _our_power(ui.glorot_uniform())
 
 
 @measures("torch.orthogonal_ complex", "torch")
 def _unitary(_: Keras) -> tuple[Measured, Measured]:
     theirs = refusal(lambda: torch_draw("orthogonal_", (8, 8), dtype="complex64"))
-    return theirs, gives(ui.orthogonal(), (8, 8), dtype="complex64")
+    matrix = draw(ui.orthogonal(), (8, 8), dtype="complex64")
+    assert np.abs(matrix @ matrix.conj().T - np.eye(8)).max() < 1e-6
+    return theirs, str(matrix.dtype)
 
 
 # --- seeds ----------------------------------------------------------------------------------------

@@ -134,6 +134,58 @@ def test_rarer_types_have_the_same_bits(variant: Variant, dtype: str) -> None:
     assert differing(expected, draw(variant, spec, (40, 9), seed=5, name="w", dtype=dtype)) == 0
 
 
+# Of every kind that complex numbers have: a disk, a truncated modulus, parts with ends, constants.
+COMPLEX = {
+    "disk": ui.he_uniform(),
+    "truncated": ui.he_normal(),
+    "parent": ui.truncated_normal(0.0, 0.3, -1.5, 1.5) * 2,
+    "ends": ui.uniform(-0.3, 1.7),
+    "normal": ui.kaiming_normal(),
+    "icnr": ui.icnr(ui.he_uniform(), 2),
+    "constant": ui.constant(0.1 - 2j),
+    "constants": ui.constant([[[[1j]], [[0.3]], [[2 - 1j]]]]),
+}
+
+by_complex_type = pytest.mark.parametrize(
+    ("variant", "dtype"),
+    [
+        with_gaps(variant, dtype)
+        for variant in ALL
+        for dtype in ("complex64", "complex128")
+        if (variant.backend, dtype) != ("jax", "complex128")  # see test_jax_with_64_bit_types_...
+    ],
+)
+
+
+@by_complex_type
+@pytest.mark.parametrize("name", COMPLEX)
+def test_complex_laws_have_the_same_bits(variant: Variant, name: str, dtype: str) -> None:
+    """Three layouts and a slice; JAX's wide types are tested in a process of their own."""
+    cases: list[tuple[tuple[int, ...], str, Any]] = [((8, 3, 5, 4), "OIHW", None)]
+    if name != "constants":
+        cases += [((5, 4, 3, 8), "HWIO", None), ((3, 8, 5, 4), "IOHW", None)]
+        cases += [((8, 3, 5, 4), "OIHW", (slice(1, 8, 3), 2))]
+    for shape, layout, index in cases[:2] if variant in COMPILED else cases:
+        options: dict[str, Any] = {"layout": layout, "index": index, "name": "w", "dtype": dtype}
+        expected = reference(COMPLEX[name], shape, seed=5, **options)
+        assert differing(expected, draw(variant, COMPLEX[name], shape, seed=5, **options)) == 0
+
+
+@by_complex_type
+@pytest.mark.parametrize("name", ORTHOGONAL)
+def test_unitary_draws_agree(variant: Variant, name: str, dtype: str) -> None:
+    """As orthogonal ones: equal to the bit on the host, to 1e-5 inside a program."""
+    spec, cases = ORTHOGONAL[name]
+    for case in cases if variant in EAGER else cases[:1]:
+        options: dict[str, Any] = {**case.options, "name": name, "dtype": dtype}
+        expected = reference(spec, case.shape, seed=11, **options)
+        actual = draw(variant, spec, case.shape, seed=11, **options)
+        if variant.mode in {"", "c"}:
+            assert differing(expected, actual) == 0
+        else:
+            assert np.abs(expected - actual).max() <= 1e-5
+
+
 WIDE = tuple(variant for variant in ALL if variant.backend != "jax")
 
 

@@ -196,9 +196,16 @@ for spec in (ui.normal(0.1, 0.5), ui.uniform(-0.3, 1.7), ui.truncated_normal(0.5
             for device in (None, jax.sharding.SingleDeviceSharding(jax.devices()[0])):
                 v = ui.draw(spec, (7, 30), seed=seed, name="w", dtype=dtype, backend="jax", device=device)
                 assert v.dtype == w.dtype and np.asarray(v).tobytes() == w.tobytes(), (spec, dtype, seed)
-w = ui.draw(ui.normal(0.0, 1.0), (7, 30), seed=3, dtype="complex128")
-v = jax.jit(lambda: ui.draw(ui.normal(0.0, 1.0), (7, 30), seed=3, dtype="complex128", backend="jax"))()
-assert np.asarray(v).tobytes() == w.tobytes()
+specs = (ui.normal(0.0, 1.0), ui.he_normal(), ui.he_uniform(), ui.uniform(-1.0, 2.0), ui.constant(0.1 - 2j))
+for dtype in ("complex64", "complex128"):
+    for spec in (*specs, ui.orthogonal()):
+        options = {"seed": 3, "layout": "OI", "dtype": dtype}
+        w = ui.draw(spec, (7, 30), **options)
+        v = jax.jit(lambda: ui.draw(spec, (7, 30), backend="jax", **options))()
+        if spec == ui.orthogonal():
+            assert np.abs(np.asarray(v) - w).max() <= 1e-5
+        else:
+            assert np.asarray(v).tobytes() == w.tobytes(), (spec, dtype)
 print("agreed")
 """
 

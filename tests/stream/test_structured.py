@@ -16,7 +16,7 @@ import unified_init as ui
 from unified_init.law.layout import bind
 from unified_init.stream import numpy_runner, threefry
 from unified_init.stream.arrange import to_logical
-from unified_init.stream.householder import orthogonal
+from unified_init.stream.householder import Arithmetic, orthogonal, unitary
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,8 +33,8 @@ def draw(
 
 def deviation(matrix: NDArray[Any]) -> float:
     """Return how far the shorter side of a matrix is from orthonormal."""
-    wide = matrix.astype(np.float64)
-    gram = wide.T @ wide if wide.shape[0] >= wide.shape[1] else wide @ wide.T
+    wide = matrix.astype(np.complex128 if np.iscomplexobj(matrix) else np.float64)
+    gram = wide.conj().T @ wide if wide.shape[0] >= wide.shape[1] else wide @ wide.conj().T
     return float(np.abs(gram - np.eye(len(gram))).max())
 
 
@@ -112,7 +112,8 @@ def test_a_vector_of_zeros_gives_an_orthogonal_matrix_too() -> None:
         np.zeros((1, 3, 3), np.float32),
         np.eye(3, dtype=np.float32)[None],
     ):
-        assert deviation(orthogonal(xp, normals)[0]) <= 1e-6
+        assert deviation(orthogonal(Arithmetic(xp), normals)[0]) <= 1e-6
+        assert deviation(unitary(Arithmetic(xp, lambda a, b: a + 1j * b), normals, 0 * normals)[0]) <= 1e-6
 
 
 CUBES = 2000

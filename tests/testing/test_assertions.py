@@ -217,9 +217,9 @@ def test_a_law_of_shared_draws_is_refused() -> None:
 
 
 def test_a_complex_sample_needs_a_complex_law() -> None:
-    """Only the normal of mean 0 is one."""
+    """Neither a mean beside 0 nor unequal bounds have a modulus."""
     sample = drawn(dtype="complex64")
-    for spec in (ui.uniform(-1, 1), ui.normal(1, 1)):
+    for spec in (ui.truncated_normal(0, 1, -1, 2), ui.normal(1, 1)):
         law = spec.resolve(SHAPE)
         with refused(ui.ArgumentValueError):
             testing.examine(sample, law)

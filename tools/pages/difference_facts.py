@@ -75,21 +75,21 @@ JAX_COMPLEX = (1 - 4 * math.exp(-4) / (1 - math.exp(-4))) / 0.95311164380491208*
 POWER = "mean square of the modulus, over its target"
 COMPLEX = Topic(
     "Complex weights",
-    "The mean square of the modulus should be the variance asked for. Here complex draws are of the "
-    "untruncated normal, with half the variance in each part; all other laws are refused in complex types.",
+    "The mean square of the modulus should be the variance asked for, and here it is: uniform laws are on a "
+    "disk, truncated ones truncate the modulus ([Complex weights](complex.md)).",
     (
         FactRow("torch.xavier_uniform_ complex", TORCH_INIT + "xavier_uniform_(w)", "each part U(±bound)",
-                "xavier_normal()", POWER, 2.0, 1.0),
+                "xavier_uniform()", POWER, 2.0, 1.0),
         FactRow("haiku.VarianceScaling complex", HAIKU + "VarianceScaling()", "each part truncated",
-                "kaiming_normal(nonlinearity='linear')", POWER, 2.0, 1.0),
+                "lecun_normal()", POWER, 2.0, 1.0),
         FactRow("jax.lecun_normal complex", JAX + "lecun_normal()",
-                "the modulus truncated at 2, corrected by 0.9531, not by 0.9620",
-                "kaiming_normal(nonlinearity='linear')", POWER, JAX_COMPLEX, 1.0),
+                "the modulus truncated at 2, corrected by 0.9531, not by 0.9620", "lecun_normal()",
+                POWER, JAX_COMPLEX, 1.0),
         FactRow("keras.GlorotUniform complex", KERAS + 'GlorotUniform()(shape, "complex64")',
-                "on its torch backend: real part U(±bound), imaginary part U(0, 2 bound)", "xavier_normal()",
+                "on its torch backend: real part U(±bound), imaginary part U(0, 2 bound)", "glorot_uniform()",
                 POWER, 5.0, 1.0),
         FactRow("torch.orthogonal_ complex", TORCH_INIT + "orthogonal_(w)", "refuses, where JAX is unitary",
-                "orthogonal()", "gives", "RuntimeError", "ArgumentValueError"),
+                "orthogonal()", "gives", "RuntimeError", "complex64"),
     ),
 )  # fmt: skip
 

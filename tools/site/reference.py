@@ -46,7 +46,7 @@ GROUPS = {
     ),
     "What a spec is made of": (
         "Initializer Law Normal Uniform TruncatedNormal Quantile Constant Orthogonal DeltaOrthogonal "
-        "ConvolutionalOrthogonal Identity Dirac Sparse Hadamard BilinearUpsampling FcnUpsampling Stft "
+        "ConvolutionalOrthogonal Identity Listed Dirac Sparse Hadamard BilinearUpsampling FcnUpsampling Stft "
         "Normed Formula Transform Laplace Logistic StudentT LogNormal Cauchy Discrete Mixture SparseOf Fixed "
         "Between Interval Gain VarianceScaling InverseFan FanInterval FanMoments "
         "calculate_gain depth_factor from_quantile"

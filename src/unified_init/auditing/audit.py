@@ -27,7 +27,14 @@ from unified_init.auditing.expectations import (
 from unified_init.auditing.normed import normed_findings
 from unified_init.auditing.report import Audit, AuditRow
 from unified_init.auditing.structures import Draws, independent_draws, structural_fault
-from unified_init.auditing.values import Observed, far_values, findings_of, law_of_reals, measure
+from unified_init.auditing.values import (
+    Observed,
+    far_values,
+    findings_of,
+    grades_of,
+    law_of_reals,
+    measure,
+)
 from unified_init.backends.memory import SpreadError
 from unified_init.core import checks
 from unified_init.core.rates import ALPHA
@@ -41,6 +48,7 @@ from unified_init.models.reading import described, edited
 from unified_init.recipes.block_counts import block_notes
 from unified_init.recipes.recipe import Recipe
 from unified_init.stream.dtypes import name_of
+from unified_init.testing.complex_values import GRADES
 from unified_init.testing.findings import least_p, verdict
 from unified_init.walkers.layer_facts import ComputedError
 from unified_init.walkers.registry import walker_of
@@ -269,14 +277,20 @@ def _tested(
     dtype = name_of(draws.values.dtype)
     law, observed = law_of_reals(draws.law, dtype), measured.observed
     try:
-        findings = findings_of(measured if draws.is_all else measure(draws.values), law)
+        grades = grades_of(draws.values, draws.law)
+        if grades is None:
+            findings = findings_of(measured if draws.is_all else measure(draws.values), law)
+        else:
+            findings = findings_of(measure(grades), GRADES)
     except UnifiedInitError as error:
         return _row(expectation, "unexamined", observed, notes=(str(error),))
     failed = verdict(findings, rate)
     low_precision = tuple(low_precision_notes(failed, law, dtype))
     notes = [*padding, *faithful_note(expectation), *low_precision]
     if failed:
-        count, far = far_values(measured.reals, law, expectation.zero_row)
+        count, far = 0, ""
+        if grades is None:
+            count, far = far_values(measured.reals, law, expectation.zero_row)
         # A few values out of place move the variance and the kurtosis; another law moves the distribution.
         is_few = 0 < count <= FEW + FEW_OF * observed.size and not _distribution_failed(failed)
         causes = [] if is_few else list(causes_of(expectation, observed, law, context))

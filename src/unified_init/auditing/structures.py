@@ -170,8 +170,12 @@ def _unequal(values: NDArray[Any], expected: NDArray[Any]) -> str:
     first = tuple(map(int, np.argwhere(is_wrong)[0]))
     return (
         f"{count:,} of {values.size:,} values differ from the law: the first is "
-        f"{float(values[first].real):.6g} at {first}, expected {float(expected[first].real):.6g}"
+        f"{_shown(values[first])} at {first}, expected {_shown(expected[first])}"
     )
+
+
+def _shown(value: Any) -> str:  # noqa: ANN401  # a number of any type
+    return f"{complex(value):.6g}" if complex(value).imag else f"{float(value.real):.6g}"
 
 
 def _not_delta_orthogonal(
@@ -217,11 +221,12 @@ def _tolerance(values: NDArray[Any]) -> float:
 def _not_orthogonal(matrices: NDArray[Any], gain: float) -> str:
     """Return how far the vectors of the shorter side are from orthonormal ones; "" if within tolerance."""
     largest = 0.0
-    for matrix in matrices[:ROWS].astype(np.float64):
+    wide = np.complex128 if np.iscomplexobj(matrices) else np.float64
+    for matrix in matrices[:ROWS].astype(wide):
         rows = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
         count = min(ROWS, len(rows))
         rows = rows[np.arange(count) * len(rows) // count]  # whole vectors: a part of one has another norm
-        gram = rows @ rows.T / gain**2
+        gram = rows @ rows.conj().T / gain**2
         largest = max(largest, float(np.abs(gram - np.eye(len(gram))).max()))
     tolerance = _tolerance(matrices)
     if largest <= tolerance:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.auditing.report import LIMIT
+from unified_init.errors import UnifiedInitError
+from unified_init.law.complex_law import complex_law, part_law
 from unified_init.stream.dtypes import DTYPES, name_of
+from unified_init.testing.complex_values import is_polar, parts_of, reals_of_law
 from unified_init.testing.findings import Finding, finding, weighed
 from unified_init.testing.goodness import MEDIAN, grades, kolmogorov_smirnov
 from unified_init.testing.one_sample import FEWEST, ends_of, examine
@@ -27,6 +31,7 @@ __all__ = [
     "Observed",
     "far_values",
     "findings_of",
+    "grades_of",
     "law_of_reals",
     "measure",
     "reals_of",
@@ -64,18 +69,26 @@ def sample_of(values: NDArray[Any], limit: int = LIMIT) -> NDArray[Any]:
 
 def reals_of(values: NDArray[Any]) -> NDArray[Any]:
     """Return real values: the parts of complex ones along a new last axis."""
-    if values.dtype.kind != "c":
-        return values
-    return np.stack([values.real, values.imag], axis=-1)
+    return parts_of(values) if values.dtype.kind == "c" else values
 
 
 def law_of_reals(law: Law, dtype: str) -> Law:
-    """Return the law of ``reals_of``: each part of a complex value has half of the variance."""
+    """Return the law of ``reals_of``: the parts of complex values, of which each has half of the variance."""
     element_type = DTYPES.get(dtype)
     if element_type is None or not element_type.is_complex:
         return law
+    if law.independent:
+        with contextlib.suppress(UnifiedInitError):  # of values that no draw has given
+            return part_law(complex_law(law, dtype))
     root = math.sqrt(0.5)
     return dataclasses.replace(law, std=law.std * root, scale=law.scale * root)
+
+
+def grades_of(values: NDArray[Any], law: Law) -> NDArray[Any] | None:
+    """Return the grades of complex values whose parts are not independent; None of any others."""
+    if values.dtype.kind != "c" or not is_polar(law, name_of(values.dtype)):
+        return None
+    return reals_of_law("values", values, law)[0]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

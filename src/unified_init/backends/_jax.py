@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from unified_init.backends.protocol import Key, Ops
     from unified_init.law.indexmap import IndexMap
     from unified_init.stream.program import Program
-    from unified_init.stream.steps import Steps
-    from unified_init.stream.table import Table
+    from unified_init.stream.tables import AnyTable
 
 # ruff: noqa: ANN401
 
@@ -186,7 +185,7 @@ def compiled(key: Key, args: graph.Arguments, index: IndexMap, dtype: str) -> ja
     return graph.elementwise(OPS if columns else LINE_OPS, key, (columns, entries, unit), index, dtype)
 
 
-def _traced(key: Key, table: Table | Steps, index: IndexMap, dtype: str) -> jax.Array:
+def _traced(key: Key, table: AnyTable, index: IndexMap, dtype: str) -> jax.Array:
     """Run the graph program in a trace. CPUs compute a line faster than they look it up."""
     form = graph.line_arguments if jax.default_backend() == "cpu" else graph.arguments
     return compiled(key, form(table), index, dtype)
@@ -212,7 +211,7 @@ def trace(program: Program, key: Key | None, target: Any) -> jax.Array:
     if math.prod(shape) <= SENT or not placement.reachable(target):
         return placement.put(on_host(program, key), target)
 
-    def run(stream_key: Key, table: Table | Steps, index: IndexMap, dtype: str) -> jax.Array:
+    def run(stream_key: Key, table: AnyTable, index: IndexMap, dtype: str) -> jax.Array:
         arguments = jax.device_put((stream_key, graph.arguments(table)), target)
         return compiled(*arguments, index, dtype)
 

@@ -76,6 +76,7 @@ OPS: Any = SimpleNamespace(
     bits=lambda x, dtype: np.asarray(x).view(dtype),
     take=lambda column, row: column[row],
     complex=_complex,
+    parts=lambda x: (x.real, x.imag),
     constant=np.asarray,
     repeat=graph.unrolled,
     rotate=lambda x, distance: graph.rotated(OPS, x, distance),

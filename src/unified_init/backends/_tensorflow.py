@@ -12,7 +12,6 @@ import tensorflow as tf
 
 from unified_init.backends import graph
 from unified_init.backends.trace import draw as trace_program
-from unified_init.backends.trace import inline
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.stream import host
@@ -27,8 +26,7 @@ if TYPE_CHECKING:
     from unified_init.backends.protocol import Key, Ops
     from unified_init.law.indexmap import IndexMap
     from unified_init.stream.program import Program
-    from unified_init.stream.steps import Steps
-    from unified_init.stream.table import Table
+    from unified_init.stream.tables import AnyTable
 
 # ruff: noqa: ANN401
 
@@ -183,6 +181,7 @@ OPS: Any = SimpleNamespace(
     bits=tf.bitcast,
     take=tf.gather,
     complex=tf.complex,
+    parts=lambda x: (tf.math.real(x), tf.math.imag(x)),
     constant=tf.constant,
     repeat=graph.unrolled,
     rotate=lambda x, distance: graph.rotated(OPS, x, distance),
@@ -216,7 +215,7 @@ def reserve(shape: tuple[int, ...], dtype: str, target: str | None) -> None:
 def trace(program: Program, key: Key | None, target: str | None) -> tf.Tensor:
     """Run the graph program: in the function being traced, or compiled on a device."""
     with tf.device(target):
-        return trace_program(OPS, program, key, _compiled if tf.executing_eagerly() else inline(ops(target)))
+        return trace_program(OPS, program, key, _compiled if tf.executing_eagerly() else _called)
 
 
 def _as_tensors(args: graph.Arguments) -> graph.Arguments:
@@ -224,5 +223,13 @@ def _as_tensors(args: graph.Arguments) -> graph.Arguments:
     return tuple(map(tf.constant, columns)), tf.constant(numbers), tf.constant(unit)
 
 
-def _compiled(key: Key, table: Table | Steps, index: IndexMap, dtype: str) -> tf.Tensor:
+def _called(key: Key, table: AnyTable, index: IndexMap, dtype: str) -> tf.Tensor:
+    """Call the graph program in the function being traced: it is traced once for all draws of a shape."""
+    args = _as_tensors(graph.arguments(table))
+    # TensorFlow would warn of a function that is traced often: it takes those of all shapes for one.
+    function = compiled(index, dtype, xla=False).get_concrete_function(key, args)
+    return cast("tf.Tensor", function(key, args))
+
+
+def _compiled(key: Key, table: AnyTable, index: IndexMap, dtype: str) -> tf.Tensor:
     return compiled(index, dtype, xla=True)(key, _as_tensors(graph.arguments(table)))

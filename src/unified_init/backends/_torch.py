@@ -180,6 +180,7 @@ def ops(target: torch.device | None) -> Ops:
         bits=lambda x, dtype: x.view(getattr(torch, dtype)),
         take=lambda column, row: column[row],
         complex=torch.complex,
+        parts=lambda x: (x.real, x.imag),
         constant=lambda array: adopt(np.array(array), None).to(target),
         repeat=graph.unrolled,
         rotate=lambda x, distance: graph.rotated(functions, x, distance),

@@ -16,12 +16,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.backends.graph_line import line_numbers, line_values
+from unified_init.backends.graph_polar import turned
 from unified_init.backends.graph_steps import STEPS_COLUMNS, steps_arguments, steps_values
 from unified_init.law.indexmap import AxisMap, IndexMap
 from unified_init.stream import threefry
 from unified_init.stream.dtypes import DTYPES, DType
 from unified_init.stream.knots import FORMAT32, FORMAT64
+from unified_init.stream.polar import ANGLES32, ANGLES64, PolarTable
 from unified_init.stream.steps import Steps
+from unified_init.stream.table import Table
 from unified_init.stream.walk import positions
 
 if TYPE_CHECKING:
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unified_init.backends.protocol import Key, Ops
-    from unified_init.stream.table import Table
+    from unified_init.stream.tables import AnyTable
 
 __all__ = [
     "Arguments",
@@ -60,14 +63,20 @@ def signed(value: int) -> int:
 
 
 @functools.lru_cache(maxsize=32)
-def arguments(table: Table | Steps) -> Arguments:
+def arguments(table: AnyTable) -> Arguments:
     """Return a table as the arguments of the graph program.
+
+    Those of a polar table have the columns of the cosines behind the others.
 
     A compilation is for one length of table. So the columns are padded to one of two lengths: that of one
     half (symmetric laws) or of both. No word selects a row of the padding.
     """
     if isinstance(table, Steps):
         return steps_arguments(table)
+    if isinstance(table, PolarTable):
+        columns, numbers, unit = arguments(table.modulus)
+        unit = np.asarray(2.0**table.exponent, dtype=unit.dtype)
+        return (*columns, *np.ascontiguousarray(table.cosines.T)), numbers, unit
     form = FORMAT64 if _has_64_bits(table) else FORMAT32
     length = form.rows * (1 + (table.upper_rows > 0))
     padded = np.zeros((table.rows.shape[1], length), dtype=table.rows.dtype)
@@ -77,9 +86,9 @@ def arguments(table: Table | Steps) -> Arguments:
 
 
 @functools.lru_cache(maxsize=32)
-def line_arguments(table: Table | Steps) -> Arguments:
+def line_arguments(table: AnyTable) -> Arguments:
     """Return a table that is a line as the arguments that compute it; any other as ``arguments`` does."""
-    if isinstance(table, Steps) or _has_64_bits(table):
+    if not isinstance(table, Table) or _has_64_bits(table):
         return arguments(table)
     points = line_numbers(table)
     return ((), *_scalars(table, points)) if points else arguments(table)
@@ -117,6 +126,8 @@ def named_key(ops: Ops, key: Key, name: str) -> Key:
 def elementwise(ops: Ops, key: Key, args: Arguments, index: IndexMap, dtype: str) -> Any:
     """Return independent draws under a named key."""
     target = DTYPES[dtype]
+    if target.is_complex and len(args[0]) > (4 if target.bits == FORMAT64.bits else 2):  # a table
+        return _polar(ops, key, args, index, target)
     if target.name == "complex128":  # the parts take counters 2i and 2i + 1
         parts = [elementwise(ops, key, args, _interleaved(index, part), "float64") for part in (0, 1)]
         return ops.complex(*parts)
@@ -128,6 +139,30 @@ def elementwise(ops: Ops, key: Key, args: Arguments, index: IndexMap, dtype: str
     if target.bits == FORMAT64.bits:
         return values64(ops, args, x0, x1)
     return narrow(ops, values32(ops, args, x0 ^ x1), target)
+
+
+def _polar(ops: Ops, key: Key, args: Arguments, index: IndexMap, target: DType) -> Any:
+    """Return complex values of a polar table."""
+    columns, numbers, unit = args
+    shift = ops.xp.bitwise_right_shift
+    if target.bits == FORMAT32.bits:
+        x0, x1 = block(ops, key, *counters(ops, index))
+        base, slope = columns[2:]
+
+        def line(row: Any, fraction: Any) -> Any:
+            return ops.take(base, row) + shift(ops.take(slope, row) * fraction, ANGLES32.fraction)
+
+        modulus = shift(integers32(ops, (columns[:2], numbers, unit), x0), ANGLES32.dropped)
+        return turned(ops, modulus, x1, line, unit, target.bits)
+    words = [block(ops, key, *counters(ops, _interleaved(index, part))) for part in (0, 1)]
+    end = ops.constant(np.asarray(1 << ANGLES64.scale, dtype=np.int64))
+
+    def cubic(row: Any, fraction: Any) -> Any:
+        value = cubic64(ops, columns[4:], row, fraction)
+        return ops.xp.minimum(ops.xp.maximum(value, -1 * end), end)
+
+    modulus = shift(integers64(ops, (columns[:4], numbers, unit), *words[0]), ANGLES64.dropped)
+    return turned(ops, modulus, word64(ops, *words[1]), cubic, unit, target.bits)
 
 
 def _interleaved(index: IndexMap, part: int) -> IndexMap:
@@ -267,10 +302,25 @@ def _four(ops: Ops, x0: Any, x1: Any, rotations: tuple[int, ...]) -> tuple[Any, 
 
 def values32(ops: Ops, args: Arguments, word: Any) -> Any:
     """Return the float32 values of 32-bit words."""
-    columns, numbers, unit = args
-    if not columns:
+    if not args[0]:
         return line_values(ops, args, word)
-    base, slope, *units = columns
+    value, row = _rows32(ops, args, word)
+    return ops.cast(value, "float32") * _unit(ops, args[0][2:], args[2], row)
+
+
+def _unit(ops: Ops, units: tuple[Any, ...], unit: Any, row: Any) -> Any:
+    """Return the power of two of a table, or those of the rows, where they have units of their own."""
+    return ops.take(units[0], row) if units else unit
+
+
+def integers32(ops: Ops, args: Arguments, word: Any) -> Any:
+    """Return the values of 32-bit words in units of the table."""
+    return _rows32(ops, args, word)[0]
+
+
+def _rows32(ops: Ops, args: Arguments, word: Any) -> tuple[Any, Any]:
+    """Return the values of 32-bit words in units of their rows, and the rows."""
+    (base, slope, *_), numbers, _ = args
     shift = ops.xp.bitwise_right_shift
     tail_shift, tail_or, bias, upper_rows, upper_xor, upper_add, slope_shift = (numbers[i] for i in range(7))
     # The top bit, copied into all 32 and inverted: -1 in the upper half, 0 in the lower. As a mask it chooses
@@ -286,39 +336,58 @@ def values32(ops: Ops, args: Arguments, word: Any) -> Any:
     fraction = pattern & ((1 << FORMAT32.fraction) - 1)
     value = ops.take(base, row) + shift(ops.take(slope, row) * fraction, slope_shift)
     # The upper half of a symmetric law: v ^ -1 is -v - 1, plus 2 loc + 1 is 2 loc - v.
-    value = (value ^ (upper & upper_xor)) + (upper & upper_add)
-    return ops.cast(value, "float32") * (ops.take(units[0], row) if units else unit)
+    return (value ^ (upper & upper_xor)) + (upper & upper_add), row
 
 
 def values64(ops: Ops, args: Arguments, x0: Any, x1: Any) -> Any:
-    """Return the float64 values of pairs of words; ``numpy_runner.values64`` explains each number."""
-    (c0, c1, c2, c3, *units), numbers, unit = args
-    left_shift, right_shift = ops.xp.bitwise_left_shift, ops.xp.bitwise_right_shift
+    """Return the float64 values of pairs of words."""
+    value, row = _rows64(ops, args, x0, x1)
+    return ops.cast(value, "float64") * _unit(ops, args[0][4:], args[2], row)
+
+
+def integers64(ops: Ops, args: Arguments, x0: Any, x1: Any) -> Any:
+    """Return the values of pairs of words in units of the table."""
+    return _rows64(ops, args, x0, x1)[0]
+
+
+def _rows64(ops: Ops, args: Arguments, x0: Any, x1: Any) -> tuple[Any, Any]:
+    """Return the values of pairs of words in units of their rows, and the rows; see ``numpy_runner``."""
+    columns, numbers, _ = args
+    right_shift = ops.xp.bitwise_right_shift
     tail_shift, tail_or, bias, upper_rows, upper_xor, upper_add, _, least, most = (
         numbers[i] for i in range(9)
     )
-
-    def low_bits(count: int) -> Any:
-        # As a tensor: TensorFlow's NumPy behavior takes a Python int for an int32.
-        return ops.constant(np.asarray((1 << count) - 1, dtype=np.int64))
-
-    # x0 << 32 | x1; the mask removes the sign bits with which x1 was extended to 64.
-    word = left_shift(ops.cast(x0, "int64"), 32) | (ops.cast(x1, "int64") & low_bits(32))
+    word = word64(ops, x0, x1)
     upper = ~right_shift(word, 63)
-    tail = right_shift(word & low_bits(63), tail_shift) | tail_or
+    tail = right_shift(word & low_bits(ops, 63), tail_shift) | tail_or
     pattern = ops.bits(ops.cast(tail, "float64"), "int64")
     row = right_shift(pattern, FORMAT64.fraction) - bias
     row = (row & ~right_shift(row, 63)) + (upper & upper_rows)
-    d = pattern & low_bits(FORMAT64.fraction)
+    value = cubic64(ops, columns[:4], row, pattern & low_bits(ops, FORMAT64.fraction))
+    value = (value ^ (upper & upper_xor)) + (upper & upper_add)
+    return ops.xp.minimum(ops.xp.maximum(value, least), most), row
+
+
+def low_bits(ops: Ops, count: int) -> Any:
+    """Return a mask of the lowest bits: a tensor, since TensorFlow's NumPy behavior makes ints int32."""
+    return ops.constant(np.asarray((1 << count) - 1, dtype=np.int64))
+
+
+def word64(ops: Ops, x0: Any, x1: Any) -> Any:
+    """Return x0 << 32 | x1; the mask removes the sign bits with which x1 was extended to 64."""
+    return ops.xp.bitwise_left_shift(ops.cast(x0, "int64"), 32) | (ops.cast(x1, "int64") & low_bits(ops, 32))
+
+
+def cubic64(ops: Ops, columns: tuple[Any, ...], row: Any, d: Any) -> Any:
+    """Return the values of the cubics of rows at d / 2**43."""
+    c0, c1, c2, c3 = columns
+    left_shift, right_shift = ops.xp.bitwise_left_shift, ops.xp.bitwise_right_shift
     d31, d_high, d_low = right_shift(d, 12), right_shift(d, 22), d & 0x3FFFFF
     curvature = ops.take(c2, row) + right_shift(ops.take(c3, row) * d31, 31)
     slope = ops.take(c1, row) + left_shift(right_shift(curvature * d31, 31), 12)
     s_high, s_low = right_shift(slope, 31), slope & 0x7FFFFFFF
     value = ops.take(c0, row) + left_shift(s_high * d_high, 10) + right_shift(s_high * d_low, 12)
-    value = value + right_shift(s_low * d_high, 21) + right_shift(s_low * d_low, 43)
-    value = (value ^ (upper & upper_xor)) + (upper & upper_add)
-    value = ops.xp.minimum(ops.xp.maximum(value, least), most)
-    return ops.cast(value, "float64") * (ops.take(units[0], row) if units else unit)
+    return value + right_shift(s_low * d_high, 21) + right_shift(s_low * d_low, 43)
 
 
 def narrow(ops: Ops, value: Any, dtype: DType) -> Any:

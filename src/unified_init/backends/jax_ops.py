@@ -106,6 +106,7 @@ def _operations(repeat: Callable[..., Any]) -> Any:
         bits=jax.lax.bitcast_convert_type,
         take=_take,
         complex=jax.lax.complex,
+        parts=lambda x: (jax.lax.real(x), jax.lax.imag(x)),
         constant=_constant,
         repeat=repeat,
         rotate=_rotate,

@@ -226,6 +226,9 @@ class Ops(Protocol):
     def complex(self, real: Any, imag: Any, /) -> Any:
         """Join two real arrays."""
 
+    def parts(self, x: Any, /) -> tuple[Any, Any]:
+        """Return the real and the imaginary parts of a complex array."""
+
     def constant(self, array: NDArray[Any], /) -> Any:
         """Return a NumPy array as a constant of the framework, where the draw runs."""
 

@@ -27,7 +27,7 @@ from unified_init.stream.arrange import selected, to_logical, to_storage
 from unified_init.stream.composed import choice, component_name
 from unified_init.stream.convolutional import isometry, matrix_count
 from unified_init.stream.dtypes import DTYPES
-from unified_init.stream.householder import orthogonal
+from unified_init.stream.householder import Arithmetic, orthogonal, unitary
 from unified_init.stream.kernels import earlier_middle
 from unified_init.stream.knots import FORMAT64
 from unified_init.stream.program import base_program, compile_law, normal_law
@@ -38,21 +38,20 @@ from unified_init.stream.table import compile_table
 if TYPE_CHECKING:
     from unified_init.backends.protocol import Key, Ops
     from unified_init.stream.program import Program
-    from unified_init.stream.steps import Steps
-    from unified_init.stream.table import Table
+    from unified_init.stream.tables import AnyTable
 
 __all__ = ["Run", "draw", "inline", "prepare"]
 
 # ruff: noqa: ANN401  # arrays of any framework
 
 # ``graph.elementwise``, possibly compiled by the framework: (named key, table, index map, dtype) to a tensor.
-Run = Callable[[Any, "Table | Steps", IndexMap, str], Any]
+Run = Callable[[Any, "AnyTable", IndexMap, str], Any]
 
 
 def inline(ops: Ops) -> Run:
     """Return ``graph.elementwise``, not compiled: in a trace, a table's columns become constants of it."""
 
-    def run(key: Key, table: Table | Steps, index: IndexMap, dtype: str) -> Any:
+    def run(key: Key, table: AnyTable, index: IndexMap, dtype: str) -> Any:
         columns, numbers, unit = arguments(table)
         constants = tuple(map(ops.constant, columns)), ops.constant(numbers), ops.constant(unit)
         return graph.elementwise(ops, key, constants, index, dtype)
@@ -103,6 +102,8 @@ def draw(
         return unrandom.draw(ops, program)
     assert key is not None  # noqa: S101
     dtype = "float64" if program.dtype.bits == FORMAT64.bits else "float32"
+    if program.dtype.is_complex:
+        dtype = program.dtype.name
     unit, scale = program.law.unit, program.law.scale
     if isinstance(unit, UnitMixture):
         return graph.narrow(ops, _mixture(ops, unit, program, key, dtype, run), program.dtype)
@@ -125,16 +126,22 @@ def draw(
 
 
 def _normals(key: Key, size: int, std: float, dtype: str, run: Run) -> Any:
-    return run(key, compile_table(normal_law(std), DTYPES[dtype].bits), sequence(size), dtype)
+    part = std * math.sqrt(0.5) if DTYPES[dtype].is_complex else std
+    return run(key, compile_table(normal_law(part), DTYPES[dtype].bits), sequence(size), dtype)
 
 
-def _reflected(ops: Ops, normals: Any, *, shape: tuple[int, ...]) -> tuple[Any]:
-    return (orthogonal(ops.xp, ops.xp.reshape(normals, shape)),)
+def _reflected(ops: Ops, *normals: Any, shape: tuple[int, ...]) -> tuple[Any]:
+    """Return orthogonal matrices of normals; unitary ones of the real and the imaginary parts."""
+    parts = [ops.xp.reshape(part, shape) for part in normals]
+    make = orthogonal if len(parts) == 1 else unitary
+    return (make(Arithmetic(ops.xp, ops.complex), *parts),)
 
 
 def _orthogonal(ops: Ops, unit: Orthogonal, scale: float, key: Key, dtype: str, run: Run) -> Any:
     xp, shape = ops.xp, (unit.groups, unit.rows, unit.columns)
-    (product,) = ops.call(_reflected, _normals(key, math.prod(shape), 1.0, dtype, run), shape=shape)
+    normals = _normals(key, math.prod(shape), 1.0, dtype, run)
+    parts = ops.parts(normals) if DTYPES[dtype].is_complex else (normals,)
+    (product,) = ops.call(_reflected, *parts, shape=shape)
     matrix = product * ops.constant(np.asarray(scale, dtype=dtype))
     if not isinstance(unit, DeltaOrthogonalKernels):
         return matrix

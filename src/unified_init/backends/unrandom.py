@@ -47,8 +47,9 @@ def draw(ops: Ops, program: Program) -> Any:
     if isinstance(unit, FormulaValues):
         tensor = selected(ops.xp, to_storage(ops.xp, _formula(ops, unit, program), geometry), entries)
     elif isinstance(unit, ConstantValues):
-        values = ops.constant(_rounded(np.asarray(unit.value, dtype=np.float64), program))
-        if isinstance(unit.value, float):
+        given = np.asarray(unit.value, dtype=np.complex128 if unit.is_complex else np.float64)
+        values = ops.constant(_rounded(given, program))
+        if not isinstance(unit.value, tuple):
             tensor = ops.xp.broadcast_to(values, program.index.shape)
         else:
             tensor = selected(ops.xp, ops.xp.broadcast_to(values, geometry.shape), entries)
@@ -62,12 +63,14 @@ def _is_float8(program: Program) -> bool:
     return program.dtype.numpy.itemsize == 1
 
 
-def _rounded(values: NDArray[np.float64], program: Program) -> NDArray[Any]:
+def _rounded(values: NDArray[Any], program: Program) -> NDArray[Any]:
     """Return unit values, scaled and rounded as the host rounds them.
 
     Frameworks do little with 8-bit floats: those come as float32, and are converted at the end, exactly.
     """
-    single = np.float64 if program.dtype.bits == 64 else np.float32  # noqa: PLR2004
+    single: Any = np.float64 if program.dtype.bits == 64 else np.float32  # noqa: PLR2004
+    if program.dtype.is_complex:
+        single = program.dtype.numpy
     with np.errstate(all="ignore"):  # the NumPy error settings of the process do not apply to a draw
         rounded = (values * program.law.scale).astype(single).astype(program.dtype.numpy)
         return rounded.astype(np.float32) if _is_float8(program) else rounded

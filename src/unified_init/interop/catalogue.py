@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from unified_init.interop.catalogue_entry import Entry
 from unified_init.spec import presets as p
-from unified_init.spec.distributions import STD_TRUNCATED_AT_2
+from unified_init.spec.distributions import STD_TRUNCATED_AT_2, Constant, Listed
+from unified_init.spec.initializer import Initializer
+from unified_init.spec.scales import Gain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from unified_init.spec.initializer import Initializer
+    from collections.abc import Callable, Sequence
 
 __all__ = ["EXCLUDED", "FRAMEWORKS"]
 
@@ -29,6 +30,15 @@ def jax_variance_scaling(scale: float, mode: str, distribution: str) -> Initiali
     """Read "normal" as JAX and Haiku do: untruncated."""
     word = "untruncated_normal" if distribution == "normal" else distribution
     return p.variance_scaling(scale, mode, word)
+
+
+def tensorflow_constant(value: complex | Sequence[object], *, pads: bool = False) -> Initializer:
+    """Read a list as TensorFlow does: row by row, whatever its own shape; one number is for every entry."""
+    spec = p.constant(value)
+    assert isinstance(spec.distribution, Constant)  # noqa: S101  # a constant's
+    if not isinstance(spec.distribution.value, tuple):
+        return spec
+    return Initializer(Listed(spec.distribution.value, pads=pads), Gain())  # type: ignore[arg-type]  # flattened
 
 
 # contrib compensates for the truncation with a factor of 1.3 on the variance, where 1 / 0.7737 = 1.2924 would
@@ -125,7 +135,8 @@ KERAS_ENTRIES = (
 TF2_ENTRIES = (
     Entry(("tf.zeros_initializer",), "", p.zeros),
     Entry(("tf.ones_initializer",), "", p.ones),
-    Entry(("tf.constant_initializer",), "value=0, support_partition=False", p.constant),
+    Entry(("tf.constant_initializer",), "value=0, support_partition=False", tensorflow_constant,
+          "constant(value)", "Initializer(Listed(value)) of a list, which fills the shape row by row"),
     Entry(("tf.random_uniform_initializer",), "minval=-0.05, maxval=0.05, seed=None", p.uniform,
           differs="TensorFlow 1's function of this name is on (0, 1)"),
     Entry(("tf.random_normal_initializer",), "mean=0.0, stddev=0.05, seed=None", p.normal,
@@ -150,7 +161,10 @@ def v1_only(word: str) -> tuple[str, ...]:
 TF1_ENTRIES = (
     Entry(v1("zeros", unprefixed=False), "dtype=None", p.zeros),
     Entry(v1("ones", unprefixed=False), "dtype=None", p.ones),
-    Entry(v1("constant", unprefixed=False), "value=0, dtype=None, verify_shape=False", p.constant),
+    Entry(v1("constant", unprefixed=False), "value=0, dtype=None, verify_shape=False",
+          functools.partial(tensorflow_constant, pads=True), "constant(value)",
+          "Initializer(Listed(value, pads=True)) of a list, which fills the shape row by row; the last value "
+          "repeats, as in a graph: eagerly a shorter list is refused"),
     Entry(v1("random_uniform", unprefixed=False), "minval=0.0, maxval=None, seed=None, dtype=None",
           lambda minval, maxval: p.uniform(minval, 1.0 if maxval is None else maxval),
           "uniform(minval, 1.0 if maxval is None else maxval)",

@@ -19,6 +19,7 @@ from unified_init.spec.distributions import (
     Formula,
     Identity,
     Laplace,
+    Listed,
     Logistic,
     Normal,
     Normed,
@@ -349,7 +350,7 @@ def _is_matrix_of(case: Case, *, axis: int) -> bool:
 
 def _word(dist: Distribution) -> str:
     match dist:
-        case Constant():
+        case Constant() | Listed():
             return "array of constants that a short call could show"
         case Stft():
             return "Fourier kernels"

@@ -33,7 +33,7 @@ def to_json(spec: Initializer) -> str:
 
     Returns:
         One line of JSON, the same for equal specs. Infinite bounds are the strings "inf" and
-        "-inf", which JSON has no numbers for.
+        "-inf", and complex constants strings as "(1+2j)", which JSON has no numbers for.
 
     Raises:
         ArgumentTypeError: ``spec`` is not a spec.
@@ -148,7 +148,7 @@ def _parts(spec: Initializer) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, Initializer):  # a component
         return _parts(value)
-    if isinstance(value, float) and math.isinf(value):
+    if (isinstance(value, float) and math.isinf(value)) or isinstance(value, complex):
         return str(value)
     return [_plain(entry) for entry in value] if isinstance(value, tuple) else value
 
@@ -181,6 +181,8 @@ def _value(value: Any, cls: type[Any], field: str, path: str) -> Any:
         if entries is None:
             return _component(value, f"{path}.{field}")
         return tuple(_component(entry, f"{path}.{field}[{k}]") for k, entry in enumerate(entries))
+    if cls in {distributions.Constant, distributions.Listed}:
+        return _with_complex(value)
     infinite = {"inf": math.inf, "-inf": -math.inf}
     bounded = (
         cls in {distributions.TruncatedNormal, distributions.Quantile, scales.Between} and field != "knots"
@@ -192,6 +194,17 @@ def _value(value: Any, cls: type[Any], field: str, path: str) -> Any:
 def _component(data: Any, path: str) -> Initializer:
     """Return an initializer that a distribution is made of."""
     return _spec(_expect(data, FIELDS[2:], path), path)
+
+
+def _with_complex(value: Any) -> Any:
+    """Return the numbers of constants, with the complex ones that are written as strings."""
+    if isinstance(value, (list, tuple)):
+        return [_with_complex(entry) for entry in value]
+    word = checks.plain(value)
+    try:
+        return value if word is None else complex(word)
+    except ValueError:
+        return value
 
 
 def _expect(data: Any, fields: tuple[str, ...], path: str) -> dict[str, Any]:

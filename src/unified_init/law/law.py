@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from unified_init.core.public import public
 from unified_init.core.text_table import as_html
-from unified_init.law.unit_values import Independent, Unrandom
+from unified_init.law.unit_values import Independent, Polar, Unrandom
 
 if TYPE_CHECKING:
     from unified_init.law.unit_values import UnitValues
@@ -45,6 +45,13 @@ class Law:
         loc: the value that the unit variable's zero becomes.
         scale: the multiplier of the unit variable.
         repeat: how many neighboring outputs share one draw (sub-pixel convolutions); else 1.
+        sized_by: which number the spec gives: "std" (the realized one), "parent" (the parent normal's std)
+            or "ends" (``uniform(low, high)``). Complex values keep that number. Laws that differ in it
+            alone are equal.
+
+    A law has no element type, and its numbers are those of real values. In complex64 and complex128 ``std``
+    is sqrt(E|w|^2), except where the spec gives another number: of ``uniform(low, high)`` each part has the
+    law, and ``truncated_normal(0, std, -k, k)`` truncates the modulus of a parent with E|w|^2 = std^2.
 
     Example:
         >>> import unified_init as ui
@@ -65,6 +72,7 @@ class Law:
     loc: float = 0.0
     scale: float = 1.0
     repeat: int = 1
+    sized_by: str = dataclasses.field(default="std", compare=False, repr=False)
 
     def __str__(self) -> str:
         """Return the numbers in one line."""
@@ -91,4 +99,4 @@ class Law:
     @property
     def independent(self) -> bool:
         """Whether each value is a draw of its own, so that one table gives them all."""
-        return isinstance(self.unit, Independent)
+        return isinstance(self.unit, Independent | Polar)

@@ -98,10 +98,6 @@ def parse(layout: str) -> tuple[str, ...]:
     if group is not None:
         msg = f"`layout` must have matching, unnested, non-empty parentheses, got {shown(layout)}."
         raise ArgumentValueError(msg)
-    for role in SPATIAL:
-        if "".join(axes).count(role) > 1:
-            msg = f"`layout` may repeat O, I and B, not the spatial {role}; got {shown(layout)}."
-            raise ArgumentValueError(msg)
     return tuple(axes)
 
 

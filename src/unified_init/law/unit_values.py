@@ -38,14 +38,17 @@ __all__ = [
     "NormedValues",
     "Orthogonal",
     "OrthogonalMatrices",
+    "Polar",
     "Smooth",
     "SparseMatrices",
     "Structured",
     "Tabulated",
+    "UnitDisk",
     "UnitMixture",
     "UnitNormal",
     "UnitQuantile",
     "UnitTransform",
+    "UnitTruncatedModulus",
     "UnitTruncatedNormal",
     "UnitUniform",
     "UnitValues",
@@ -98,12 +101,35 @@ class UnitMixture:
     ends: tuple[int, ...]
 
 
+class UnitDisk:
+    """Complex values that are uniform on the disk of radius 1."""
+
+    kind: ClassVar[str] = "disk"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class UnitTruncatedModulus:
+    """Complex normals of mean square 1, of which the modulus is truncated at a bound."""
+
+    kind: ClassVar[str] = "truncated_modulus"
+    upper: float
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class ConstantValues:
     """One number, or nested tuples of numbers that broadcast to the stored shape."""
 
     kind: ClassVar[str] = "constant"
-    value: float | tuple[Any, ...]
+    value: complex | tuple[Any, ...]
+
+    @property
+    def is_complex(self) -> bool:
+        """Whether a number has an imaginary part."""
+        return _is_complex(self.value)
+
+
+def _is_complex(value: complex | tuple[Any, ...]) -> bool:
+    return any(map(_is_complex, value)) if isinstance(value, tuple) else isinstance(value, complex)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -230,6 +256,8 @@ class FourierKernels:
 
 
 Smooth = UnitLaplace | UnitLogistic | UnitStudentT | UnitLogNormal | UnitCauchy
+# Complex values of any angle, of which a table gives the modulus.
+Polar = UnitDisk | UnitTruncatedModulus
 Tabulated = UnitNormal | UnitTruncatedNormal | UnitUniform | UnitQuantile | UnitTransform | Smooth
 Independent = Tabulated | UnitSteps | UnitMixture
 Orthogonal = OrthogonalMatrices | DeltaOrthogonalKernels
@@ -244,4 +272,4 @@ Unrandom = (
     | FormulaValues
 )  # fmt: skip
 Structured = Orthogonal | ConvolutionalOrthogonalKernels | SparseMatrices | NormedValues | Unrandom
-UnitValues = Independent | Structured
+UnitValues = Independent | Polar | Structured

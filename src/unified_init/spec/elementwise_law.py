@@ -49,12 +49,19 @@ def std_of(dist: Elementwise) -> float:
     return dist.moments[1] if isinstance(dist, Named) else dist.unit_std
 
 
+# Which number of a law a rule gives, if it is not the realized std.
+SIZED_BY: dict[type, str] = {Fixed: "parent", Between: "parent", Interval: "ends", FanInterval: "ends"}
+
+
 def elementwise_law(
     dist: Elementwise, rule: Scale, *, factor: float, fan_in: float | None, fan_out: float | None
 ) -> Law:
     """Return the law of a distribution under a scale rule; the fans that it needs are known."""
     loc, scale = (factor * number for number in _location_and_scale(dist, rule, fan_in, fan_out))
-    law = Law(unit=UnitNormal(), mean=loc, std=scale, loc=loc, scale=scale, fan_in=fan_in, fan_out=fan_out)
+    law = Law(
+        unit=UnitNormal(), mean=loc, std=scale, loc=loc, scale=scale, fan_in=fan_in, fan_out=fan_out,
+        sized_by=SIZED_BY.get(type(rule), "std"),
+    )  # fmt: skip
     match dist:
         case Normal():
             return law

@@ -37,6 +37,7 @@ from unified_init.spec.distributions import (
     Formula,
     Hadamard,
     Identity,
+    Listed,
     Orthogonal,
     Sparse,
     Stft,
@@ -114,9 +115,34 @@ def _constant(dist: Constant, geometry: Geometry, gain: float) -> Law:
         value = dist.value * gain
         return Law(unit=ConstantValues(dist.value), mean=value, std=0.0, low=value, high=value, scale=gain)
     _check_broadcast(_shape(dist.value), geometry.shape)
-    entries = list(_leaves(dist.value)) or [0.0]
+    return _given(dist.value, gain)
+
+
+def _given(value: complex | tuple[Any, ...], gain: float) -> Law:
+    """Return the law of given numbers; of complex ones, both parts are within the largest modulus."""
+    entries = list(_leaves(value)) or [0.0]
+    if any(isinstance(entry, complex) for entry in entries):
+        high = gain * max(map(abs, entries))
+        return Law(unit=ConstantValues(value), mean=NAN, std=NAN, low=-high, high=high, scale=gain)
     low, high = gain * min(entries), gain * max(entries)
-    return Law(unit=ConstantValues(dist.value), mean=NAN, std=NAN, low=low, high=high, scale=gain)
+    return Law(unit=ConstantValues(value), mean=NAN, std=NAN, low=low, high=high, scale=gain)
+
+
+def _listed(dist: Listed, geometry: Geometry, gain: float) -> Law:
+    values, size = dist.values, math.prod(geometry.shape)
+    if len(values) == 1:
+        return _constant(Constant(values[0]), geometry, gain)
+    fits = len(values) <= size if dist.pads else len(values) == size
+    if not fits:
+        msg = (
+            f"`values` of a list of constants must be {'at most ' if dist.pads else ''}as many as the shape "
+            f"has entries, got {len(values)} for {size} of shape {geometry.shape}."
+        )
+        raise ArgumentValueError(msg)
+    entries: tuple[Any, ...] = values + values[-1:] * (size - len(values))
+    for length in reversed(geometry.shape[1:]):
+        entries = tuple(entries[start : start + length] for start in range(0, len(entries), length))
+    return _given(entries, gain)
 
 
 def _stft(dist: Stft, geometry: Geometry, gain: float) -> Law:
@@ -259,6 +285,7 @@ def _formula(dist: Formula, geometry: Geometry, gain: float) -> Law:
 
 LAWS: dict[type, Callable[[Any, Geometry, float], Law]] = {
     Constant: _constant,
+    Listed: _listed,
     Stft: _stft,
     Sparse: _sparse,
     Orthogonal: _orthogonal,
@@ -310,7 +337,7 @@ def _shape(value: object) -> tuple[int, ...]:
     return (len(value), *(_shape(value[0]) if value else ()))
 
 
-def _leaves(value: float | tuple[Any, ...]) -> Iterator[float]:
+def _leaves(value: complex | tuple[Any, ...]) -> Iterator[Any]:
     if not isinstance(value, tuple):
         yield value
         return

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["cos_turns", "exp", "log", "normal_quantile", "sin_turns"]
+__all__ = ["cos_turns", "exp", "log", "log_of_rest", "normal_quantile", "sin_turns"]
 
 LN2_HIGH = 0.693147180369123816490  # its low bits are zero: exact times an exponent
 LN2_LOW = 1.90821492927058770002e-10
@@ -71,6 +71,12 @@ def log(x: NDArray[np.float64]) -> NDArray[np.float64]:
     s = (mantissa - 1.0) / (mantissa + 1.0)
     series = _horner([2.0 / (2 * k + 1) for k in range(12, 0, -1)], s * s)
     return power * LN2_HIGH + (2.0 * s + (s * (s * s) * series + power * LN2_LOW))
+
+
+def log_of_rest(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Natural logarithm of 1 - x for x from 0 to 1/2, without the loss of digits in 1 - x."""
+    s = x / (2.0 - x)  # at most 1/3
+    return -2.0 * s * _horner([1.0 / (2 * k + 1) for k in range(16, -1, -1)], s * s)
 
 
 def exp(x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.errors import ArgumentValueError
-from unified_init.stream import numpy_runner, threefry
+from unified_init.stream import numpy_runner, polar, threefry
 from unified_init.stream.memory import address_of
-from unified_init.stream.steps import Steps
+from unified_init.stream.polar import PolarTable
+from unified_init.stream.table import Table
 from unified_init.stream.together import together
 from unified_init.stream.walk import Walk, walk
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from unified_init.law.indexmap import IndexMap
     from unified_init.stream.runner import Filler, Runner, Writer
-    from unified_init.stream.table import Table
+    from unified_init.stream.tables import AnyTable
 
 __all__ = [
     "HostRunner",
@@ -57,6 +58,7 @@ UNINTERRUPTED = 1 << 22  # values that one thread draws alone before it looks fo
 ALIGNMENT = 64  # bytes: what frameworks ask of a buffer that they alias
 # Bytes of scratch per value of a block, of the reference, which takes more than the C runner.
 SCRATCH32, SCRATCH64 = 128, 320
+WIDE = (np.dtype(np.float64), np.dtype(np.complex128))
 SCARCE = 1 << 20  # bytes; less is not asked for ahead
 
 
@@ -107,7 +109,7 @@ def reserve(size: int, shape: tuple[int, ...]) -> None:
 def scratch(size: int, itemsize: int) -> int:
     """Return how many bytes the blocks of an independent draw take, of all threads together."""
     values = min(size, numpy_runner.BLOCK * thread_count())
-    return values * (SCRATCH64 if itemsize == 8 else SCRATCH32)  # noqa: PLR2004
+    return values * (SCRATCH64 if itemsize >= 8 else SCRATCH32)  # noqa: PLR2004
 
 
 def fill(
@@ -115,7 +117,7 @@ def fill(
     *,
     index: IndexMap,
     key: tuple[int, int],
-    table: Table | Steps,
+    table: AnyTable,
     runner: Runner | None = None,
 ) -> None:
     """Draw into ``out``, a C-contiguous array of the index map's shape."""
@@ -123,12 +125,17 @@ def fill(
 
 
 def ready(
-    out: NDArray[Any], *, index: IndexMap, table: Table | Steps, runner: Runner | None = None
+    out: NDArray[Any], *, index: IndexMap, table: AnyTable, runner: Runner | None = None
 ) -> Callable[[tuple[int, int]], None]:
-    """Return the function of a key that draws into ``out``. Memory that it needs is asked for before."""
+    """Return the function of a key that draws into ``out``. Memory that it needs is asked for before.
+
+    A polar table has one runner, whichever is given.
+    """
     flat = out.reshape(-1)
     parts = 1
-    if flat.dtype == np.complex128:  # drawn as float64 with counters 2i and 2i + 1
+    if isinstance(table, PolarTable):
+        runner = polar.prepare
+    elif flat.dtype == np.complex128:  # drawn as float64 with counters 2i and 2i + 1
         flat, parts = flat.view(np.float64), 2
     way = None
     if flat.size >= THREADS_FROM:
@@ -141,14 +148,14 @@ def ready(
     return draw
 
 
-def one_call(index: IndexMap, table: Table | Steps, dtype: np.dtype[Any]) -> Writer | None:
+def one_call(index: IndexMap, table: AnyTable, dtype: np.dtype[Any]) -> Writer | None:
     """Return the function that draws a small tensor at an address of memory by one call of a runner.
 
     None where more than that is needed: threads, conversions by NumPy, a runner that takes arrays only.
     """
     size, writer = index.size, default_runner().writer
     if (
-        isinstance(table, Steps)
+        not isinstance(table, Table)
         or writer is None
         or not 0 < size < THREADS_FROM
         or dtype.itemsize > np.dtype(np.complex64).itemsize
@@ -163,11 +170,11 @@ def _run(
     parts: int,
     way: Walk | None,
     key: tuple[int, int],
-    table: Table | Steps,
+    table: AnyTable,
     runner: Runner,
 ) -> None:
     # Fillers of 64-bit draws are not cached: each would keep a table of one or two megabytes.
-    if way is None and flat.dtype != np.float64:
+    if way is None and flat.dtype not in WIDE:
         run = _prepare_cached(runner, index, parts, table, flat.dtype)
     else:
         run = runner(_walk(index, parts) if way is None else way, table, flat.dtype)
@@ -223,7 +230,7 @@ def _walk(index: IndexMap, parts: int) -> Walk:
 # For the next small tensor of that shape and law. Each filler keeps a table, half a megabyte at most.
 @functools.lru_cache(maxsize=64)
 def _prepare_cached(
-    runner: Runner, index: IndexMap, parts: int, table: Table | Steps, dtype: np.dtype[Any]
+    runner: Runner, index: IndexMap, parts: int, table: AnyTable, dtype: np.dtype[Any]
 ) -> Filler:
     """Return the filler of one shape and law."""
     return runner(_walk(index, parts), table, dtype)

@@ -1,90 +1,183 @@
-"""Haar-distributed orthogonal matrices (Stewart 1980): products of Householder reflections.
+"""Haar-distributed orthogonal and unitary matrices (Stewart 1980): products of Householder reflections.
 
 The reflections' vectors are drawn directly, so nothing is factorized. Blocks of reflections are
 applied as matrix products (compact WY), in an order that depends only on the shape.
+
+A matrix of float32 is as orthogonal as its reflections are exact, which takes the norms of their vectors to
+more digits than float32 has. So the norms and the inverse of a block's triangle, few numbers, are computed in
+float64 where there is one. The products of matrices, which take the time, are in float32.
+
+Complex matrices are given by their real and imaginary parts, so that a framework only needs to join two
+arrays.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["orthogonal"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Arithmetic", "orthogonal", "unitary"]
+
+# ruff: noqa: ANN401  # arrays of any framework
 
 # Reflections per block: an eighth of all, within these two. Measured to be fastest from 64 to 2048 columns.
 NARROWEST, WIDEST = 64, 256
+Parts = tuple[Any, ...]  # a real array, or the real and the imaginary one
 
 
-def orthogonal(xp: Any, normals: Any) -> Any:  # noqa: ANN401  # of any framework
+def _same(x: Any) -> Any:
+    return x
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """What a product of reflections needs.
+
+    ``xp`` is an array namespace with ``matmul``, ``linalg.inv`` and elementwise functions, and ``join`` makes
+    a complex array of two real ones. ``wide`` converts an array to 64 bits per part, ``narrow``
+    back; without float64 both do nothing.
+    """
+
+    xp: Any
+    join: Callable[[Any, Any], Any] | None = None
+    wide: Callable[[Any], Any] = _same
+    narrow: Callable[[Any], Any] = _same
+
+    def joined(self, parts: Parts) -> Any:
+        """Return a real array as it is, and two as a complex one."""
+        if len(parts) == 1:
+            return parts[0]
+        assert self.join is not None  # noqa: S101  # ``unitary`` is called with one
+        return self.join(*parts)
+
+
+def orthogonal(arithmetic: Arithmetic, normals: Any) -> Any:
     """Return matrices with orthonormal columns (rows, where they are fewer).
 
     Args:
-        xp: an array namespace with ``matmul``, ``linalg.inv`` and elementwise functions.
+        arithmetic: that of a framework.
         normals: independent unit normals, shape (groups, rows, columns): one matrix per independent group.
     """
-    groups, rows, columns = normals.shape
-    if rows < columns:
-        return xp.permute_dims(orthogonal(xp, xp.permute_dims(normals, (0, 2, 1))), (0, 2, 1))
-    if groups * columns == 0:
+    xp = arithmetic.xp
+    if 0 in normals.shape:
         return normals
-    width = min(max(columns // 8, NARROWEST), WIDEST)
-    result: Any = None
-    for start in reversed(range(0, columns, width)):
-        stop = min(start + width, columns)
-        head, tail = normals[:, start:stop, start:stop], normals[:, stop:, start:stop]
-        result = _apply(xp, _reflections(xp, head, tail), result)
+    result = _product(arithmetic, (normals,))
     # Rounding may leave an entry a little beyond 1, which the law's ends exclude.
     one = xp.ones_like(result[:, :1, :1])
     return xp.minimum(xp.maximum(result, -one), one)
 
 
-def _reflections(xp: Any, head: Any, tail: Any) -> tuple[Any, Any, Any]:  # noqa: ANN401
-    """Return the vectors of a block of reflections, half their squared norms, and the signs of its columns.
+def unitary(arithmetic: Arithmetic, real: Any, imaginary: Any) -> Any:
+    """Return complex matrices with orthonormal columns (rows, where they are fewer).
+
+    Args:
+        arithmetic: that of a framework.
+        real: as the normals of ``orthogonal``: the real parts of complex normals.
+        imaginary: the imaginary parts.
+    """
+    if 0 in real.shape:
+        return arithmetic.joined((real, imaginary))
+    return _product(arithmetic, (real, imaginary))
+
+
+def _product(arithmetic: Arithmetic, normals: Parts) -> Any:
+    xp = arithmetic.xp
+    _, rows, columns = normals[0].shape
+    if rows < columns:
+        turned = tuple(xp.permute_dims(part, (0, 2, 1)) for part in normals)
+        return xp.permute_dims(_product(arithmetic, turned), (0, 2, 1))
+    width = min(max(columns // 8, NARROWEST), WIDEST)
+    result: Any = None
+    for start in reversed(range(0, columns, width)):
+        stop = min(start + width, columns)
+        heads = tuple(part[:, start:stop, start:stop] for part in normals)
+        tails = tuple(part[:, stop:, start:stop] for part in normals)
+        result = _apply(arithmetic, *_reflections(xp, heads, tails), result)
+    return result
+
+
+def _reflections(xp: Any, heads: Parts, tails: Parts) -> tuple[Parts, Parts]:
+    """Return the vectors of a block of reflections, and the signs of its columns.
 
     Vector k is column k of the normals from the diagonal down, pushed away from zero. Its reflection maps
-    them to -sign * length times the k-th unit vector. With column k times -sign the product is the Q of a QR
-    whose R has a positive diagonal; that Q is Haar-distributed.
+    them to -sign * length times the k-th unit vector, where the sign of a complex number has its angle. With
+    column k times -sign the product is the Q of a QR whose R has a positive diagonal; that Q is
+    Haar-distributed.
     """
-    width = head.shape[2]
-    identity = xp.eye(width, width, dtype=head.dtype)
-    pivot = xp.linalg.diagonal(head)
-    head = xp.tril(head)
-    length = xp.sqrt(xp.sum(head * head, axis=1) + xp.sum(tail * tail, axis=1))
-    sign = xp.where(pivot < 0, xp.ones_like(pivot) * -1, xp.ones_like(pivot))
-    weight = length * (length + xp.abs(pivot))
-    weight = xp.where(weight > 0, weight, xp.ones_like(weight))  # a vector of zeros reflects nothing
-    head = head + identity[None] * (sign * length)[:, None, :]
-    return xp.concat([head, tail], axis=1), weight, -1 * sign
+    width = heads[0].shape[2]
+    identity = xp.eye(width, width, dtype=heads[0].dtype)
+    pivots = tuple(xp.linalg.diagonal(head) for head in heads)
+    heads = tuple(xp.tril(head) for head in heads)
+    squares = [xp.sum(part * part, axis=1) for part in (*heads, *tails)]
+    length = xp.sqrt(sum(squares[1:], squares[0]))
+    signs = _signs(xp, pivots)
+    pushed = (
+        head + identity[None] * (sign * length)[:, None, :] for head, sign in zip(heads, signs, strict=True)
+    )
+    vectors = tuple(xp.concat([head, tail], axis=1) for head, tail in zip(pushed, tails, strict=True))
+    return vectors, tuple(-1 * sign for sign in signs)
 
 
-def _apply(xp: Any, reflections: tuple[Any, Any, Any], later_columns: Any) -> Any:  # noqa: ANN401
+def _signs(xp: Any, pivots: Parts) -> Parts:
+    """Return the signs of numbers: 1 or -1, or complex numbers of modulus 1; those of zeros are 1."""
+    ones = xp.ones_like(pivots[0])
+    if len(pivots) == 1:
+        return (xp.where(pivots[0] < 0, ones * -1, ones),)
+    real, imaginary = pivots
+    modulus = xp.sqrt(real * real + imaginary * imaginary)
+    divisor = xp.where(modulus > 0, modulus, ones)
+    return xp.where(modulus > 0, real / divisor, ones), imaginary / divisor
+
+
+def _apply(arithmetic: Arithmetic, vectors: Parts, signs: Parts, later_columns: Any) -> Any:
     """Apply one block of reflections to the columns made so far, and to its own columns of the identity.
 
-    The product of the block's reflections is I - V T^-1 V^T (compact WY): V has their vectors as columns, T
+    The product of the block's reflections is I - V T^-1 V* (compact WY): V has their vectors as columns, T
     their inner products above the diagonal and half their squared norms on it. Its own columns have their
     signs from the beginning, which changes no other bit of them.
     """
-    panel, weight, signs = reflections
+    xp, joined = arithmetic.xp, arithmetic.joined
+    panel, sign = joined(vectors), joined(signs)
     groups, height, width = panel.shape
-    dtype = panel.dtype
-    transposed = xp.permute_dims(panel, (0, 2, 1))
-    identity = xp.eye(width, width, dtype=dtype)
-    signed = identity[None] * signs[:, None, :]
-    head = transposed[:, :, :width] * signs[:, None, :]
-    gram = xp.triu(xp.matmul(transposed, panel)) * (1 - identity)[None] + identity[None] * weight[:, None, :]
-    own_columns = xp.concat([signed, xp.zeros((groups, height - width, width), dtype=dtype)], axis=1)
+    weights = _weighted_adjoint(arithmetic, vectors)
+    identity = xp.eye(width, width, dtype=panel.dtype)
+    own_columns = xp.concat(
+        [identity[None] * sign[:, None, :], xp.zeros((groups, height - width, width), dtype=panel.dtype)],
+        axis=1,
+    )
+    head = weights[:, :, :width] * sign[:, None, :]
     if later_columns is None:
-        columns, inner_products = own_columns, head
+        columns, products = own_columns, head
     else:
-        zeros = xp.zeros((groups, width, later_columns.shape[2]), dtype=dtype)
+        zeros = xp.zeros((groups, width, later_columns.shape[2]), dtype=panel.dtype)
         columns = xp.concat([own_columns, xp.concat([zeros, later_columns], axis=1)], axis=2)
-        inner_products = xp.concat([head, xp.matmul(transposed[:, :, width:], later_columns)], axis=2)
+        products = xp.concat([head, xp.matmul(weights[:, :, width:], later_columns)], axis=2)
     # Added in place where a framework can, which saves a matrix.
-    result = xp.matmul(panel, -1 * xp.matmul(_inverse(xp, gram), inner_products))
+    result = xp.matmul(panel, -1 * products)
     result += columns
     return result
 
 
-def _inverse(xp: Any, upper: Any) -> Any:  # noqa: ANN401
+def _weighted_adjoint(arithmetic: Arithmetic, vectors: Parts) -> Any:
+    """Return T^-1 V*, as ``_apply`` has it. Its rounding is most of what a matrix lacks to be orthogonal."""
+    xp, joined, wide = arithmetic.xp, arithmetic.joined, arithmetic.wide
+    panel = joined(vectors)
+    rows = [xp.permute_dims(part, (0, 2, 1)) for part in vectors]
+    adjoint = joined((rows[0], *(-1 * part for part in rows[1:])))
+    squares = [xp.sum(part * part, axis=1) for part in map(wide, vectors)]
+    norm = sum(squares[1:], squares[0]) / 2
+    norm = xp.where(norm > 0, norm, xp.ones_like(norm))  # a vector of zeros reflects nothing
+    norm = joined((norm, *(xp.zeros_like(norm) for _ in vectors[1:])))
+    products = wide(xp.matmul(adjoint, panel))
+    identity = xp.eye(panel.shape[2], panel.shape[2], dtype=products.dtype)
+    triangle = xp.triu(products) * (1 - identity)[None] + identity[None] * norm[:, None, :]
+    return xp.matmul(arithmetic.narrow(_inverse(xp, triangle)), adjoint)
+
+
+def _inverse(xp: Any, upper: Any) -> Any:
     """Return the inverses of upper triangular matrices; large ones from those of their quarters.
 
     A general inverse of 256 columns factorizes, and takes a tenth of the time of a matrix of 2048: more with

@@ -11,28 +11,29 @@ from __future__ import annotations
 import base64
 import dataclasses
 import functools
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from unified_init.errors import ArgumentValueError
-from unified_init.law.unit_laws import UnitCauchy, UnitLaplace, UnitLogistic, UnitLogNormal, UnitStudentT
 from unified_init.law.unit_normal import tail
 from unified_init.law.unit_values import (
+    UnitDisk,
     UnitNormal,
     UnitQuantile,
     UnitTransform,
+    UnitTruncatedModulus,
     UnitTruncatedNormal,
     UnitUniform,
 )
-from unified_init.stream.elementary import normal_quantile
+from unified_init.stream.elementary import exp, log, log_of_rest, normal_quantile
 from unified_init.stream.quantile_laws import smooth_quantiles
 from unified_init.stream.transforms import transform_quantiles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from unified_init.law.unit_values import Tabulated
+    from unified_init.law.unit_values import Polar, Tabulated
 
 __all__ = ["FORMAT32", "FORMAT64", "Format", "compact_knots", "halves", "knots", "probabilities"]
 
@@ -116,8 +117,10 @@ Halves = tuple["NDArray[np.float64]", "NDArray[np.float64] | None"]
 
 
 @functools.lru_cache(maxsize=16)
-def halves(unit: Tabulated, form: Format) -> Halves:
+def halves(unit: Tabulated | Polar, form: Format) -> Halves:  # noqa: PLR0911  # one per kind of law
     """Return the quantiles of the unit variable at the knots, of the lower and of the upper half.
+
+    Those of a polar law are of the modulus.
 
     The upper half is counted from above: its tail t has the probability 1 - (t + 1/2) / 2**bits. It is None
     where it mirrors the lower half.
@@ -137,12 +140,20 @@ def halves(unit: Tabulated, form: Format) -> Halves:
                 )
                 raise ArgumentValueError(msg)
             return _tabulated(encoded, exponent)
+        case UnitDisk() | UnitTruncatedModulus():
+            return _moduli(unit, form)
         case UnitTransform():
             return transform_quantiles(unit, probabilities(form))
-        case UnitLaplace() | UnitLogistic() | UnitStudentT() | UnitLogNormal() | UnitCauchy():
-            return smooth_quantiles(unit, probabilities(form))
         case _:
-            assert_never(unit)
+            return smooth_quantiles(unit, probabilities(form))
+
+
+def _moduli(unit: Polar, form: Format) -> Halves:
+    """Return the quantiles of the modulus of a polar law."""
+    if isinstance(unit, UnitTruncatedModulus):
+        return _truncated_modulus(unit.upper, form)
+    # The distribution function of a disk is the square of the modulus.
+    return np.sqrt(probabilities(form)), np.sqrt(1.0 - probabilities(form))
 
 
 def _uniform(form: Format) -> NDArray[np.float64]:
@@ -185,6 +196,29 @@ def _truncated(lower: float, upper: float, form: Format) -> Halves:
         high_half = -_from_below(mass_above, mass, p, mass_below)
     # Rounding may have passed a bound by an ulp.
     return np.clip(low_half, lower, upper), np.clip(high_half, lower, upper)
+
+
+def _truncated_modulus(upper: float, form: Format) -> Halves:
+    """Return the quantiles of the modulus of complex normals, truncated.
+
+    The square of the modulus is exponential. At probability p it is -log(1 - p mass), of which the upper half
+    takes 1 - p mass = outside + (1 - p) mass: there nothing cancels.
+    """
+    p = probabilities(form)
+    square = np.float64(upper * upper)
+    outside = exp(-np.minimum(square, 700.0)) if square > 0.5 else 1.0 - _mass_within(square)  # noqa: PLR2004
+    mass = 1.0 - outside if square > 0.5 else _mass_within(square)  # noqa: PLR2004
+    lower = np.sqrt(-log_of_rest(p * mass))
+    higher = np.sqrt(-log(outside + p * mass)) if square > 0.5 else np.sqrt(-log_of_rest((1.0 - p) * mass))  # noqa: PLR2004
+    return np.minimum(lower, upper), np.minimum(higher, upper)
+
+
+def _mass_within(square: np.float64) -> np.float64:
+    """Return 1 - exp(-x) of a small x, by its Taylor series."""
+    total = np.float64(1.0)
+    for k in range(20, 1, -1):
+        total = 1.0 - square / k * total
+    return square * total
 
 
 def _from_below(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from unified_init.stream.table import Table
     from unified_init.stream.walk import Walk
 
-__all__ = ["BLOCK", "prepare", "values32", "values64", "words"]
+__all__ = ["BLOCK", "cubic64", "integers32", "integers64", "prepare", "values32", "values64", "words"]
 
 # Values per block. With fewer, threads wait for their turn in the interpreter; with more, the scratch of each
 # thread takes more than a few megabytes.
@@ -73,8 +73,26 @@ def values32(table: Table, word: NDArray[np.uint32]) -> NDArray[np.float32]:
     return out.reshape(word.shape)
 
 
+def integers32(table: Table, word: NDArray[np.uint32]) -> NDArray[np.int32]:
+    """Return the values of 32-bit words in units of 2**exponent."""
+    return _integers32(table, word, Scratch.of(word.size), np.empty(word.size, dtype=np.float32))
+
+
 def _values32(table: Table, word: NDArray[np.uint32], scratch: Scratch, out: NDArray[np.float32]) -> None:
     """Write the float32 values of words into ``out``, whose memory also holds the patterns on the way."""
+    value = _integers32(table, word, scratch, out)
+    # The only rounding is of the integer to a float. The power of two is exact.
+    np.copyto(out, value, casting="unsafe")
+    if table.units is None:
+        out *= np.float32(2.0**table.exponent)
+    else:
+        out *= np.take(table.units, scratch.row, mode="clip")
+
+
+def _integers32(
+    table: Table, word: NDArray[np.uint32], scratch: Scratch, out: NDArray[np.float32]
+) -> NDArray[np.int32]:
+    """Return the values of words in units of 2**exponent, in the memory of ``scratch``."""
     base, slope = _columns(table)
     signed, pattern = word.view(np.int32), out.view(np.int32)
     value, masked, upper = scratch.parts
@@ -114,17 +132,24 @@ def _values32(table: Table, word: NDArray[np.uint32], scratch: Scratch, out: NDA
     # The mirror image of a symmetric law, in the upper half: v ^ -1 is -v - 1, plus 2 loc + 1 is 2 loc - v.
     value ^= np.bitwise_and(upper, table.upper_xor, out=masked)
     value += np.bitwise_and(upper, np.int32(table.upper_add), out=masked)
-
-    # The only rounding is of the integer to a float. The power of two is exact.
-    np.copyto(out, value, casting="unsafe")
-    if table.units is None:
-        out *= np.float32(2.0**table.exponent)
-    else:
-        out *= np.take(table.units, scratch.row, mode="clip")
+    return value
 
 
 def values64(table: Table, high: NDArray[np.uint32], low: NDArray[np.uint32]) -> NDArray[np.float64]:
-    """Return the float64 values of pairs of words.
+    """Return the float64 values of pairs of words."""
+    value, row = _rows64(table, high, low)
+    return value.astype(np.float64) * (2.0**table.exponent if table.units is None else table.units[row])
+
+
+def integers64(table: Table, high: NDArray[np.uint32], low: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """Return the values of pairs of words in units of 2**exponent."""
+    return _rows64(table, high, low)[0]
+
+
+def _rows64(
+    table: Table, high: NDArray[np.uint32], low: NDArray[np.uint32]
+) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
+    """Return the values of pairs of words in units of their rows, and the rows.
 
     The steps are those of 32-bit draws: a half, a tail of 63 bits, a row selected by the pattern of the tail
     as a float64 (9 leading bits of 52). A row is a cubic in t, which is d / 2**43, d the other 43 bits.
@@ -134,8 +159,15 @@ def values64(table: Table, high: NDArray[np.uint32], low: NDArray[np.uint32]) ->
     tail = ((signed & 0x7FFFFFFFFFFFFFFF) >> table.tail_shift) | table.tail_or
     pattern = tail.astype(np.float64).view(np.int64)
     row = np.maximum((pattern >> FORMAT64.fraction) - table.bias, 0) + (upper & table.upper_rows)
-    c0, c1, c2, c3 = table.rows[row].T
-    d = pattern & ((1 << FORMAT64.fraction) - 1)
+    value = cubic64(table.rows[row].T, pattern & ((1 << FORMAT64.fraction) - 1))
+    value = (value ^ (upper & table.upper_xor)) + (upper & table.upper_add)
+    # Shifts round down, and a cubic may pass its knots: unlike a line it can leave the law's interval.
+    return np.clip(value, table.least, table.most, out=value), row
+
+
+def cubic64(coefficients: NDArray[np.int64], d: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the values of the cubics of rows, given as four columns, at d / 2**43."""
+    c0, c1, c2, c3 = coefficients
     # Horner's rule, c0 + t (c1 + t (c2 + t c3)), in fixed point. For the inner two products 31 bits of t are
     # enough, d31 = d >> 12: c2 and c3 have 31 bits too, so each product fits 63. They count in units of
     # 2**12, hence the shift before they meet c1.
@@ -148,10 +180,7 @@ def values64(table: Table, high: NDArray[np.uint32], low: NDArray[np.uint32]) ->
     s_high, s_low = slope >> 31, slope & 0x7FFFFFFF
     value = c0 + ((s_high * d_high) << 10) + ((s_high * d_low) >> 12)
     value += ((s_low * d_high) >> 21) + ((s_low * d_low) >> 43)
-    value = (value ^ (upper & table.upper_xor)) + (upper & table.upper_add)
-    # Shifts round down, and a cubic may pass its knots: unlike a line it can leave the law's interval.
-    np.clip(value, table.least, table.most, out=value)
-    return value.astype(np.float64) * (2.0**table.exponent if table.units is None else table.units[row])
+    return value
 
 
 def _counters(walk: Walk, start: int, high: NDArray[np.uint32], low: NDArray[np.uint32]) -> None:

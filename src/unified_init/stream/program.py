@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import TYPE_CHECKING
 
 from unified_init.errors import ArgumentValueError
+from unified_init.law.complex_law import complex_law
 from unified_init.law.indexmap import Entries, IndexMap, between, entries_of, part_of, whole_map
 from unified_init.law.law import Law
 from unified_init.law.unit_laws import UnitSteps
 from unified_init.law.unit_values import (
+    ConstantValues,
     ConvolutionalOrthogonalKernels,
     FourierKernels,
     NormedValues,
-    Orthogonal,
+    Polar,
     SparseMatrices,
     UnitMixture,
     UnitNormal,
 )
 from unified_init.stream.dtypes import DTYPES
-from unified_init.stream.steps import Steps, compile_steps
-from unified_init.stream.table import Table, compile_table
+from unified_init.stream.polar import polar_table
+from unified_init.stream.steps import compile_steps
+from unified_init.stream.table import compile_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from unified_init.law.layout import Geometry
     from unified_init.stream.dtypes import DType
+    from unified_init.stream.tables import AnyTable
 
 __all__ = [
     "Program",
@@ -41,7 +44,7 @@ __all__ = [
 ]
 
 REAL = (
-    Orthogonal | ConvolutionalOrthogonalKernels | SparseMatrices | NormedValues | FourierKernels
+    ConvolutionalOrthogonalKernels | SparseMatrices | NormedValues | FourierKernels
 )  # no complex draw of these is defined
 
 
@@ -55,7 +58,7 @@ class Program:
     index: IndexMap
     name: str
     dtype: DType
-    table: Table | Steps | None
+    table: AnyTable | None
 
 
 def make_program(law: Law, geometry: Geometry, *, index: object, name: str, dtype: DType) -> Program:
@@ -64,10 +67,10 @@ def make_program(law: Law, geometry: Geometry, *, index: object, name: str, dtyp
     entries = () if index is None else entries_of(index, geometry.shape)
     if entries:
         mapping = part_of(mapping, entries)
-    table: Table | Steps | None = None
+    table: AnyTable | None = None
     if law.independent:
         if dtype.is_complex:
-            law = _complex_part(law, dtype)
+            law = complex_law(law, dtype.name)
         if isinstance(law.unit, UnitMixture):  # each of its components has a table
             magnitude = max(compile_law(part, dtype.bits).magnitude for part in law.unit.components)
         else:
@@ -79,6 +82,9 @@ def make_program(law: Law, geometry: Geometry, *, index: object, name: str, dtyp
             raise ArgumentValueError(msg)
         if isinstance(law.unit, NormedValues):
             base_program(law.unit, geometry, name=name, dtype=dtype)
+        if isinstance(law.unit, ConstantValues) and law.unit.is_complex and not dtype.is_complex:
+            msg = f"`dtype` of complex constants must be complex, got {dtype.name}."
+            raise ArgumentValueError(msg)
         magnitude = _largest(law)
     if magnitude > dtype.largest:
         msg = (
@@ -95,9 +101,11 @@ def base_program(unit: NormedValues, geometry: Geometry, *, name: str, dtype: DT
     return make_program(unit.base, geometry, index=None, name=name, dtype=wide)
 
 
-def compile_law(law: Law, bits: int) -> Table | Steps:
+def compile_law(law: Law, bits: int) -> AnyTable:
     """Return what the runners execute for a law of independent draws that is no mixture."""
-    return compile_steps(law, bits) if isinstance(law.unit, UnitSteps) else compile_table(law, bits)
+    if isinstance(law.unit, UnitSteps):
+        return compile_steps(law, bits)
+    return polar_table(law, bits) if isinstance(law.unit, Polar) else compile_table(law, bits)
 
 
 def indexed(program: Program, entries: Entries) -> Program:
@@ -124,18 +132,6 @@ def named(program: Program, name: str) -> Program:
     return Program(
         program.law, program.geometry, program.entries, program.index, name, program.dtype, program.table
     )
-
-
-def _complex_part(law: Law, dtype: DType) -> Law:
-    """Return the law of the real and of the imaginary part. Each has half of the variance."""
-    if not isinstance(law.unit, UnitNormal) or law.loc != 0.0:
-        msg = (
-            f"`dtype` {dtype.name} is drawn from the untruncated normal of mean 0 alone, where the "
-            f"variance of a complex number has one meaning; got a {law.kind} law of mean {law.loc!r}."
-        )
-        raise ArgumentValueError(msg)
-    part = law.scale * math.sqrt(0.5)
-    return dataclasses.replace(law, scale=part)
 
 
 def _largest(law: Law) -> float:

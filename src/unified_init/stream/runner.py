@@ -9,8 +9,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from unified_init.stream.steps import Steps
-    from unified_init.stream.table import Table
     from unified_init.stream.walk import Walk
 
 __all__ = ["Filler", "Runner", "Writer"]
@@ -21,4 +19,5 @@ Filler = Callable[["NDArray[Any]", int, tuple[int, int]], None]
 # Called as writer(address, seed, name): writes all values of a program at an address of memory.
 Writer = Callable[[int, int, str], None]
 # Called as runner(walk, table, dtype): prepares all that does not depend on the key, and returns a filler.
-Runner = Callable[["Walk", "Table | Steps", "np.dtype[Any]"], Filler]
+# A runner of tables takes a Table or Steps, that of polar laws a PolarTable.
+Runner = Callable[["Walk", Any, "np.dtype[Any]"], Filler]

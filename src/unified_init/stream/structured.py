@@ -1,6 +1,7 @@
 """Tensors whose entries are not independent draws, on the host.
 
-Each function returns the logical tensor in float32 (float64 where asked), before any narrowing.
+Each function returns the logical tensor in float32 (float64 or a complex type where asked), before any
+narrowing.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from unified_init.stream import host, numpy_runner, threefry
 from unified_init.stream.arrange import selected, to_logical, to_storage
 from unified_init.stream.composed import mixture
 from unified_init.stream.convolutional import isometry, matrix_count
-from unified_init.stream.householder import orthogonal
+from unified_init.stream.householder import Arithmetic, orthogonal, unitary
 from unified_init.stream.kernels import Pointwise, at_middle, earlier_middle, values_at, whole_kernel
 from unified_init.stream.norms import scaled_to_norm
 from unified_init.stream.program import base_program, compile_law, normal_law
@@ -56,11 +57,12 @@ def mask_name(name: str) -> str:
 def structured(program: Program, root: tuple[int, int] | None) -> NDArray[Any]:
     """Return the tensor of a program of a structured law, or the slice of it that the program draws.
 
-    It is float32, or float64 where 64 bits are drawn. ``root`` is the root key; None where nothing is drawn.
+    It is float32, or float64 where 64 bits are drawn, or of the program's complex type. ``root`` is the root
+    key; None where nothing is drawn.
     """
     unit = program.law.unit
-    if isinstance(unit, ConstantValues) and isinstance(unit.value, float):  # not at the cost of the whole
-        value = np.float64(unit.value) * program.law.scale
+    if isinstance(unit, ConstantValues) and _is_scalar(unit):  # not at the cost of the whole
+        value = np.asarray(unit.value) * program.law.scale
         return np.broadcast_to(value.astype(_dtype(program)), program.index.shape)
     if isinstance(unit, UnitMixture):
         assert root is not None  # noqa: S101  # the front door asks a random law for a seed
@@ -126,11 +128,14 @@ def _costs_the_slice(program: Program) -> bool:
 
 
 def _is_scalar(unit: UnitValues) -> bool:
-    return isinstance(unit, ConstantValues) and isinstance(unit.value, float)
+    return isinstance(unit, ConstantValues) and not isinstance(unit.value, tuple)
 
 
 def _dtype(program: Program) -> np.dtype[Any]:
-    """Return the type in which a structured law is computed."""
+    """Return the type in which a structured law is computed: complex where its values can be."""
+    unit = program.law.unit
+    if program.dtype.is_complex and isinstance(unit, (Orthogonal, ConstantValues)):
+        return program.dtype.numpy
     return np.dtype(np.float64 if program.dtype.bits == 64 else np.float32)  # noqa: PLR2004
 
 
@@ -138,7 +143,8 @@ def _whole(program: Program, root: tuple[int, int] | None) -> NDArray[Any]:
     law, geometry, dtype = program.law, program.geometry, _dtype(program)
     unit = law.unit
     if isinstance(unit, ConstantValues):  # an array that broadcasts to the stored shape
-        value = np.asarray(unit.value, dtype=np.float64) * law.scale
+        values = np.asarray(unit.value, dtype=np.complex128 if unit.is_complex else np.float64)
+        value = values * law.scale
         return np.broadcast_to(value.astype(dtype), geometry.shape)
     if isinstance(unit, Unrandom):
         logical = whole_kernel(unit, geometry) * law.scale
@@ -174,7 +180,7 @@ def _convolutional(
     normals = _normals(key, (unit.groups, count, 1, rows, rows), dtype, 1.0)
     kept = kept_columns(mask, (unit.groups, count - 1, 1, rows)).astype(dtype)
     for group, drawn in enumerate(normals):
-        matrices = [orthogonal(np, matrix)[0] for matrix in drawn]
+        matrices = [_matrix(matrix)[0] for matrix in drawn]
         kernels[group] = isometry(np, matrices, kept[group], unit)
     kernels *= dtype.type(scale)
     return kernels
@@ -202,16 +208,43 @@ def _normed(program: Program, unit: NormedValues, root: tuple[int, int]) -> NDAr
 
 def _normals(key: tuple[int, int], shape: tuple[int, ...], dtype: np.dtype[Any], std: float) -> NDArray[Any]:
     out = np.empty(shape, dtype=dtype)
-    table = compile_table(normal_law(std), 8 * dtype.itemsize)
+    part = std * math.sqrt(0.5) if dtype.kind == "c" else std
+    table = compile_table(normal_law(part), 64 if dtype in host.WIDE else 32)
     host.fill(out, index=sequence(out.size), key=key, table=table)
     return out
+
+
+def _join(real: NDArray[Any], imaginary: NDArray[Any]) -> NDArray[Any]:
+    joined = np.empty(real.shape, np.result_type(real, np.complex64))
+    joined.real, joined.imag = real, imaginary
+    return joined
+
+
+def _arithmetic(dtype: np.dtype[Any]) -> Arithmetic:
+    """Return the arithmetic of the host for real or complex matrices of a type."""
+
+    def wide(x: NDArray[Any]) -> NDArray[Any]:
+        return x.astype(np.result_type(x.dtype, np.float64), copy=False)
+
+    def narrow(x: NDArray[Any]) -> NDArray[Any]:
+        return x.astype(dtype, copy=False)
+
+    return Arithmetic(np, _join, wide, narrow)
+
+
+def _matrix(normals: NDArray[Any]) -> NDArray[Any]:
+    """Return the orthogonal or unitary matrix of real or complex normals."""
+    arithmetic = _arithmetic(normals.dtype)
+    if normals.dtype.kind == "c":
+        return unitary(arithmetic, np.ascontiguousarray(normals.real), np.ascontiguousarray(normals.imag))
+    return orthogonal(arithmetic, normals)
 
 
 def _orthogonal(unit: Orthogonal, scale: float, key: tuple[int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Orthogonal matrices, or convolution kernels that have one at the middle and zeros elsewhere."""
     normals = _normals(key, (unit.groups, unit.rows, unit.columns), dtype, 1.0)
     # One matrix at a time: the bits of a batched product depend on the size of the batch. One is not copied.
-    matrices = [orthogonal(np, part[None]) for part in normals]
+    matrices = [_matrix(part[None]) for part in normals]
     matrix = matrices[0] if len(matrices) == 1 else np.concatenate([normals[:0], *matrices])
     matrix *= dtype.type(scale)
     if not isinstance(unit, DeltaOrthogonalKernels):

@@ -47,7 +47,7 @@ import numpy as np
 
 from unified_init.errors import ArgumentValueError
 from unified_init.law.unit_laws import UnitLogNormal, UnitStudentT
-from unified_init.law.unit_values import Tabulated, UnitUniform
+from unified_init.law.unit_values import Polar, Tabulated, UnitUniform
 from unified_init.stream.knots import FORMAT32, FORMAT64, Format, halves
 from unified_init.stream.scaled_rows import powers, scaled_rows
 
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 
     from unified_init.law.law import Law
 
-__all__ = ["Table", "compile_table"]
+__all__ = ["Table", "compile_table", "cubic"]
 
 
 # Laws whose values have more sizes than one unit can count.
@@ -98,15 +98,18 @@ class Table:
 
 
 def compile_table(law: Law, bits: int) -> Table:
-    """Return the table of a law of independent draws; cached by the numbers that it depends on."""
-    assert isinstance(law.unit, Tabulated)  # noqa: S101  # the other laws have no table
+    """Return the table of a law of independent draws; cached by the numbers that it depends on.
+
+    That of a polar law is of the modulus.
+    """
+    assert isinstance(law.unit, Tabulated | Polar)  # noqa: S101  # the other laws have no table
     with np.errstate(all="ignore"):  # the NumPy error settings of the process do not apply to a draw
         return _compile(law.unit, law.loc, law.scale, law.low, law.high, bits)
 
 
 @functools.lru_cache(maxsize=32)
 def _compile(
-    unit: Tabulated,
+    unit: Tabulated | Polar,
     loc: float,
     scale: float,
     low: float,
@@ -299,6 +302,16 @@ def _rows64(
             difference[0] = 0  # row 0 is tail 0 only, and its cubic is not used
     if uniform:  # exactly linear, where thirds would round
         return np.stack([y0, d3, 0 * d3, 0 * d3], axis=1), 0
+    c1, c2, c3 = cubic(d1, d2, d3)
+    if max(int(np.abs(c).max()) for c in (c2, c3)) >= 1 << 31 or int(np.abs(c1).max()) >= 1 << 60:
+        return None
+    return np.stack([y0, c1, c2, c3], axis=1), 0
+
+
+def cubic(
+    d1: NDArray[np.int64], d2: NDArray[np.int64], d3: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return c1, c2, c3 of the cubics through 0 at t = 0 and through d1, d2, d3 at 1/3, 2/3 and 1."""
     # Lagrange's formulas: c1 = 9 d1 - 9/2 d2 + d3, c2 = -45/2 d1 + 18 d2 - 9/2 d3,
     # c3 = 27/2 (d1 - d2) + 9/2 d3.
     c1 = (18 * d1 - 9 * d2 + 2 * d3) // 2
@@ -306,9 +319,7 @@ def _rows64(
     # leading bits of t fits 64.
     c2 = (-45 * d1 + 36 * d2 - 9 * d3) // (2 << 12)
     c3 = (27 * d1 - 27 * d2 + 9 * d3) // (2 << 12)
-    if max(int(np.abs(c).max()) for c in (c2, c3)) >= 1 << 31 or int(np.abs(c1).max()) >= 1 << 60:
-        return None
-    return np.stack([y0, c1, c2, c3], axis=1), 0
+    return c1, c2, c3
 
 
 def _finish(part: Rows, shift: int) -> NDArray[Any]:

@@ -240,7 +240,10 @@ def _edge_draws(dtypes: tuple[str, ...]) -> Iterator[Draw]:
     normal, uniform = presets.normal(0.25, 0.02), presets.uniform(-0.3, 1.7)
     for dtype in dtypes:
         if DTYPES[dtype].is_complex:
-            yield Draw(f"normal in {dtype}", presets.normal(0.0, 0.5), (24, 3, 5), {"dtype": dtype})
+            for spec in (presets.normal(0.0, 0.5), presets.he_normal(), presets.he_uniform()):
+                yield Draw(f"{spec} in {dtype}", spec, (24, 3, 5), {"dtype": dtype, "layout": "WIO"})
+            options = {"dtype": dtype, "layout": "OI"}
+            yield Draw(f"unitary in {dtype}", presets.orthogonal(), (24, 15), options, close=True)
             continue
         yield Draw(f"normal in {dtype}", normal, (24, 3, 5), {"dtype": dtype})
         yield Draw(f"uniform in {dtype}", uniform, (24, 3, 5), {"dtype": dtype})

@@ -17,6 +17,7 @@ from unified_init.law.unit_laws import UnitLaplace, UnitStudentT
 from unified_init.law.unit_values import NormedValues
 from unified_init.stream.dtypes import DTYPES
 from unified_init.testing import dependence
+from unified_init.testing.complex_values import GRADES, parts_of, reals_of_law
 from unified_init.testing.findings import Finding, finding, weighed
 from unified_init.testing.goodness import MEDIAN, anderson_darling, grades, kolmogorov_smirnov
 from unified_init.testing.inversion import Inverted, mean_of
@@ -64,8 +65,10 @@ def examine(sample: Any, law: Law) -> tuple[Finding, ...]:  # noqa: ANN401  # an
     a norm (``with_norm``), the norm, and what the law that was scaled says about all except the size.
 
     Args:
-        sample: an array of any framework, of a real floating type (or complex, for a normal law of mean
-            0), with 100 to 2**26 values. It is read as NumPy values; nothing of the framework is set.
+        sample: an array of any framework, of a floating or complex type, with 100 to 2**26 values. Where a
+            law bounds the modulus of complex values, the findings are of grades: the values of the
+            distribution functions of modulus and angle, spread over (-1, 1). It is read as NumPy values;
+            nothing of the framework is set.
         law: what ``Initializer.resolve`` returns for the shape; ``law.kind`` is normal,
             truncated_normal, uniform or quantile, or one of these or a sparse one scaled to a norm. The
             matrices of such a law have rows and columns, and a sample of several has the shape (groups, rows,
@@ -127,7 +130,10 @@ def _findings(sample: Any, law: Law) -> tuple[Finding, ...]:  # noqa: ANN401  # 
         dependence.distinct(int(starts.sum()), *occupied(population, flat.size)),
         *dependence.repeats(ranks.reshape(values.shape), *run_length(population, flat.size)),
     ]
-    return weighed(exact, bounds)
+    findings = weighed(exact, bounds)
+    if law is not GRADES:
+        return findings
+    return tuple(dataclasses.replace(entry, name=f"{entry.name} of grades") for entry in findings)
 
 
 def _check_law(law: object) -> None:
@@ -151,22 +157,14 @@ def _check_law(law: object) -> None:
 
 
 def real_values(argument: str, sample: Any, law: Law | None) -> tuple[NDArray[Any], Any]:  # noqa: ANN401
-    """Return a sample's real values (the parts of complex ones along a new last axis), and their law."""
+    """Return a sample's real values (those of complex ones along a new last axis), and their law."""
     values = values_of(sample, argument)
     dtype = DTYPES.get(values.dtype.name)
     if dtype is None:
         msg = f"`{argument}` must have a floating type that can be drawn, got {values.dtype.name}."
         raise ArgumentTypeError(msg)
     if dtype.is_complex:
-        if law is not None and (law.kind != "normal" or law.loc != 0.0):
-            msg = (
-                f"`{argument}` is complex, which only the normal law of mean 0 can be, "
-                f"got a law of kind {shown(law.kind)} and mean {law.loc!r}."
-            )
-            raise ArgumentValueError(msg)
-        values = np.stack([values.real, values.imag], axis=-1)
-        if law is not None:
-            law = dataclasses.replace(law, std=law.std / math.sqrt(2), scale=law.scale / math.sqrt(2))
+        values, law = (parts_of(values), law) if law is None else reals_of_law(argument, values, law)
     if not FEWEST <= values.size <= MOST:
         msg = f"`{argument}` must have {FEWEST} to 2**26 values, got {values.size} in shape {values.shape}."
         raise ArgumentValueError(msg)

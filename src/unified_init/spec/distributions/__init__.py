@@ -32,6 +32,7 @@ from unified_init.spec.distributions.structured import (
     FcnUpsampling,
     Hadamard,
     Identity,
+    Listed,
     Orthogonal,
     Sparse,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "Hadamard",
     "Identity",
     "Laplace",
+    "Listed",
     "LogNormal",
     "Logistic",
     "Mixture",
@@ -77,6 +79,7 @@ __all__ = [
 
 Structured = (
     Constant
+    | Listed
     | Orthogonal
     | DeltaOrthogonal
     | ConvolutionalOrthogonal

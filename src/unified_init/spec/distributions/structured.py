@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import numbers
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from unified_init.core import checks
 from unified_init.core.peers import attribute
@@ -21,6 +21,7 @@ __all__ = [
     "FcnUpsampling",
     "Hadamard",
     "Identity",
+    "Listed",
     "Orthogonal",
     "Sparse",
     "nested",
@@ -38,10 +39,11 @@ class Constant:
 
     Args:
         value: a finite number, or a rectangular array or nested sequence of finite numbers, which is
-            kept as nested tuples.
+            kept as nested tuples. Complex numbers are for complex types; those without an imaginary part are
+            kept as real ones.
 
     Raises:
-        ArgumentTypeError: something other than real numbers.
+        ArgumentTypeError: something other than numbers.
         ArgumentValueError: a number that is not finite, or ragged sequences.
 
     Example:
@@ -50,7 +52,7 @@ class Constant:
         Constant(((1.0, 2.0), (3.0, 4.0)))
     """
 
-    value: float | tuple[object, ...]
+    value: complex | tuple[object, ...]
     __repr__ = call_repr
 
     def __post_init__(self) -> None:
@@ -61,6 +63,47 @@ class Constant:
         except RecursionError:  # it may hold itself
             msg = "`value` is nested too deeply to be an array."
             raise ArgumentValueError(msg) from None
+
+
+@public
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Listed:
+    """Given values in row-major order of the stored shape, as TensorFlow's constants take a list.
+
+    Made by ``from_native`` of ``tf.constant_initializer`` and of its version in TensorFlow 1.
+    ``ui.constant`` broadcasts instead, as NumPy does.
+
+    Args:
+        values: finite numbers, at least one; an array or nested sequence is read row by row.
+        pads: whether a shape may have more entries than that, which get the last value, as in the graphs of
+            TensorFlow 1. By default it must have as many.
+
+    Raises:
+        ArgumentTypeError: something other than numbers, or a ``pads`` that is no bool.
+        ArgumentValueError: no number, or one that is not finite.
+
+    Example:
+        >>> import unified_init as ui
+        >>> ui.draw(ui.Initializer(ui.Listed([1, 2], pads=True)), (2, 2)).tolist()
+        [[1.0, 2.0], [2.0, 2.0]]
+    """
+
+    values: tuple[complex, ...]
+    pads: bool = False
+    __repr__ = call_repr
+
+    def __post_init__(self) -> None:
+        """Convert nested sequences and arrays to one tuple of numbers."""
+        try:
+            values = tuple(_leaves(nested(self.values, "values")))
+        except RecursionError:  # it may hold itself
+            msg = "`values` is nested too deeply to be an array."
+            raise ArgumentValueError(msg) from None
+        if not values:
+            msg = "`values` must have at least one number, got none."
+            raise ArgumentValueError(msg)
+        object.__setattr__(self, "values", values)
+        checks.switch("pads", self.pads)
 
 
 @public
@@ -199,15 +242,27 @@ class FcnUpsampling:
     __repr__ = call_repr
 
 
-def nested(value: object, name: str = "value") -> float | tuple[object, ...]:
-    """Return a number as a float; an array, or sequences inside each other, as nested tuples of floats."""
+def _leaves(value: complex | tuple[object, ...]) -> Iterator[complex]:
+    if not isinstance(value, tuple):
+        yield value
+        return
+    for entry in value:
+        yield from _leaves(entry)  # type: ignore[arg-type]  # numbers and tuples, as above
+
+
+def nested(value: object, name: str = "value") -> complex | tuple[object, ...]:
+    """Return a number as a float or a complex; an array or nested sequences as nested tuples of those."""
     if type(value) in {int, float}:  # first, and without `_listed`, which torch.compile does not follow
         return checks.finite(name, value)
     listed = value if type(value) in {tuple, list} else _listed(value, name)
     if isinstance(listed, (tuple, list)):
         return tuple(nested(entry, name) for entry in listed)
+    if isinstance(listed, numbers.Complex) and not isinstance(listed, numbers.Real):
+        number = complex(listed)
+        parts = [checks.finite(name, part) for part in (number.real, number.imag)]
+        return complex(*parts) if parts[1] else parts[0]
     if not isinstance(listed, numbers.Real) or isinstance(listed, bool):
-        msg = f"`{name}` must be a real number or an array of real numbers, got {shown(value)}."
+        msg = f"`{name}` must be a number or an array of numbers, got {shown(value)}."
         raise ArgumentTypeError(msg)
     return checks.finite(name, listed)
 

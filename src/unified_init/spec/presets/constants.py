@@ -52,7 +52,7 @@ def ones() -> Initializer:
     return Initializer(Constant(1.0), Gain())
 
 
-def constant(value: float | Sequence[object]) -> Initializer:
+def constant(value: complex | Sequence[object]) -> Initializer:
     """Fill with one value, or with an array broadcast to the shape.
 
     w = value
