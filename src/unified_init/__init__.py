@@ -53,6 +53,8 @@ if _typing.TYPE_CHECKING:
     from unified_init.inventory.vocabulary import KINDS as KINDS
     from unified_init.inventory.vocabulary import PLACES as PLACES
     from unified_init.inventory.vocabulary import ROLES as ROLES
+    from unified_init.law.along import Along as Along
+    from unified_init.law.along import along as along
     from unified_init.law.law import STREAM as STREAM
     from unified_init.law.law import Law as Law
     from unified_init.models.agreeing import agree as agree
@@ -86,8 +88,10 @@ if _typing.TYPE_CHECKING:
     from unified_init.spec.distributions import Normal as Normal
     from unified_init.spec.distributions import Orthogonal as Orthogonal
     from unified_init.spec.distributions import Quantile as Quantile
+    from unified_init.spec.distributions import Scaled as Scaled
     from unified_init.spec.distributions import Sparse as Sparse
     from unified_init.spec.distributions import Stft as Stft
+    from unified_init.spec.distributions import Sum as Sum
     from unified_init.spec.distributions import TruncatedNormal as TruncatedNormal
     from unified_init.spec.distributions import Uniform as Uniform
     from unified_init.spec.gains import calculate_gain as calculate_gain
@@ -116,10 +120,11 @@ _HOMES = {
     "drawing.api": "draw fill",
     "drawing.wrap": "as_jax as_keras as_torch",
     "errors": "ArgumentTypeError ArgumentValueError BackendError UnifiedInitError",
+    "law.along": "Along along",
     "law.law": "STREAM Law",
     "spec.distributions": (
         "BilinearUpsampling Constant DeltaOrthogonal Dirac Hadamard Identity Normal Orthogonal "
-        "Quantile Sparse Stft TruncatedNormal Uniform"
+        "Quantile Scaled Sparse Stft Sum TruncatedNormal Uniform"
     ),
     "spec.gains": "calculate_gain depth_factor",
     "spec.initializer": "Initializer",

@@ -72,7 +72,7 @@ def arguments(table: Table, *, by_line: bool = False) -> Arguments:
     if wide:
         numbers += [table.least, table.most]
     numbers += points
-    unit = np.asarray(2.0**table.exponent, dtype=np.float64 if wide else np.float32)
+    unit = np.asarray(table.unit, dtype=np.float64 if wide else np.float32)
     return () if points else tuple(padded), np.asarray(numbers, dtype=padded.dtype), unit
 
 

@@ -15,7 +15,7 @@ from unified_init.spec.initializer import Initializer
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from unified_init.law.law import Fans
+    from unified_init.law.law import GivenFans
 
 __all__ = ["SpecCall", "check_name", "named_call", "spec_call"]
 
@@ -28,7 +28,7 @@ class SpecCall:
     name: str
     layout: str | None = None
     sizes: tuple[tuple[str, int], ...] = ()
-    fans: Fans | None = None
+    fans: GivenFans | None = None
 
     def options(self) -> dict[str, Any]:
         """The arguments that ``draw`` and ``fill`` share."""
@@ -45,7 +45,7 @@ def spec_call(
     name: str,
     layout: str | None,
     sizes: Mapping[str, int] | None,
-    fans: Fans | None,
+    fans: GivenFans | None,
 ) -> SpecCall:
     """Return a spec with its arguments, checked now and not at the first draw."""
     if not isinstance(spec, Initializer):
@@ -68,7 +68,7 @@ def named_call(
     name: str,
     layout: str | None,
     sizes: Mapping[str, int] | None,
-    fans: Fans | None,
+    fans: GivenFans | None,
 ) -> SpecCall:
     """Return a spec with its arguments, of which a random one needs a name."""
     call = spec_call(spec, name, layout, sizes, fans)

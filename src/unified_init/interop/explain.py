@@ -15,7 +15,7 @@ from unified_init.spec.scales import InverseFan, VarianceScaling, fan
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from unified_init.law.law import Fans, Law
+    from unified_init.law.law import GivenFans, Law
     from unified_init.spec.initializer import Initializer
 
 __all__ = ["explain"]
@@ -52,7 +52,7 @@ def explain(
     *,
     layout: str | None = None,
     sizes: Mapping[str, int] | None = None,
-    fans: Fans | None = None,
+    fans: GivenFans | None = None,
 ) -> str:
     """Return the text that ``Initializer.explain`` documents."""
     geometry = bind(checks.shape_of(shape), layout, sizes)

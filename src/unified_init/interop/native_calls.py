@@ -23,13 +23,14 @@ from unified_init.spec.distributions import (
     TruncatedNormal,
     Uniform,
 )
-from unified_init.spec.initializer import LABELS, Initializer
+from unified_init.spec.labels import LABELS
 from unified_init.spec.scales import VarianceScaling, fan
 
 if TYPE_CHECKING:
     from unified_init.interop.native_fans import KnownFans
     from unified_init.law.law import Law
     from unified_init.law.layout import Geometry
+    from unified_init.spec.initializer import Initializer
 
 __all__ = ["NO_EQUIVALENT", "native_calls"]
 

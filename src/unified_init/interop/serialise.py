@@ -10,19 +10,31 @@ from typing import Any, get_args
 from unified_init.core import checks, json_text
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
+from unified_init.law.along import Along
 from unified_init.law.law import STREAM
 from unified_init.spec import distributions, scales
 from unified_init.spec.initializer import Initializer
 
-__all__ = ["KINDS", "SCHEMA", "from_dict", "from_json", "to_dict", "to_json"]
+__all__ = ["KINDS", "SCHEMA", "from_dict", "from_json", "schema_of", "to_dict", "to_json"]
 
-SCHEMA = 1
+# The newest schema. Schema 2 has sums, products with arrays by named axes, negative factors and gains, and
+# all distributions that were added since. A spec is written in the oldest schema that can say it: older
+# releases read what they know. Both schemas are read.
+SCHEMA = 2
+SCHEMAS = (1, 2)
 
 KINDS: dict[str, dict[str, type[Any]]] = {
     "distribution": {cls.__name__: cls for cls in get_args(distributions.Distribution)},
     "scale": {cls.__name__: cls for cls in get_args(scales.Scale)},
 }
-FIELDS = ("schema", "stream", "distribution", "scale", "factor", "upscale")
+PARTS = ("distribution", "scale", "factor", "upscale")
+FIELDS = ("schema", "stream", *PARTS)
+# What schema 1 has, which no later release changes.
+FIRST_KINDS = frozenset({
+    "Normal", "TruncatedNormal", "Uniform", "Quantile", "Constant", "Orthogonal", "DeltaOrthogonal",
+    "Identity", "Dirac", "Sparse", "Hadamard", "BilinearUpsampling", "Stft", "Fixed", "Between", "Interval",
+    "Gain", "VarianceScaling", "InverseFan",
+})  # fmt: skip
 
 
 def to_json(spec: Initializer) -> str:
@@ -32,7 +44,8 @@ def to_json(spec: Initializer) -> str:
         spec: the initializer.
 
     Returns:
-        One line of JSON, the same for equal specs. Infinite bounds are the strings "inf" and
+        One line of JSON, the same for equal specs, in the oldest schema that can say it: 1, or 2 for sums,
+        products with arrays by named axes, negative factors, and newer distributions. Infinite bounds are the strings "inf" and
         "-inf", which JSON has no numbers for.
 
     Raises:
@@ -69,8 +82,21 @@ def to_dict(spec: Initializer) -> dict[str, Any]:
         msg = f"`spec` must be an Initializer, got {shown(spec)}."
         raise ArgumentTypeError(msg)
     return {
-        "schema": SCHEMA,
+        "schema": schema_of(spec),
         "stream": STREAM,
+        **_parts(spec),
+    }
+
+
+def schema_of(spec: Initializer) -> int:
+    """Return the oldest schema that can say a spec."""
+    kinds = {type(spec.distribution).__name__, type(spec.scale).__name__}
+    is_negative = spec.factor < 0.0 or (isinstance(spec.scale, scales.Gain) and spec.scale.gain < 0.0)
+    return 1 if kinds <= FIRST_KINDS and not is_negative else SCHEMA
+
+
+def _parts(spec: Initializer) -> dict[str, Any]:
+    return {
         "distribution": _fields(spec.distribution),
         "scale": _fields(spec.scale),
         "factor": spec.factor,
@@ -119,17 +145,21 @@ def from_dict(data: Any) -> Initializer:
         True
     """
     data = _expect(data, FIELDS, "spec")
-    if type(data["schema"]) not in {int, float} or data["schema"] != SCHEMA:
-        msg = f"spec.schema: must be {SCHEMA}, the schema of this release, got {shown(data['schema'])}."
+    if type(data["schema"]) not in {int, float} or data["schema"] not in SCHEMAS:
+        msg = f"spec.schema: must be 1 or {SCHEMA}, the schemas of this release, got {shown(data['schema'])}."
         raise ArgumentValueError(msg)
     if checks.plain(data["stream"]) != STREAM:
         msg = f"spec.stream: must be {STREAM!r}, got {shown(data['stream'])}."
         raise ArgumentValueError(msg)
-    parts = {name: _object(data[name], name) for name in ("distribution", "scale")}
+    return _spec(data, "spec")
+
+
+def _spec(data: dict[str, Any], path: str) -> Initializer:
+    parts = {name: _object(data[name], name, f"{path}.{name}") for name in ("distribution", "scale")}
     try:
         return Initializer(factor=data["factor"], upscale=data["upscale"], **parts)
     except UnifiedInitError as error:
-        msg = f"spec: {error}"
+        msg = f"{path}: {error}"
         raise ArgumentValueError(msg) from None
 
 
@@ -139,13 +169,16 @@ def _fields(part: Any) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Initializer):
+        return _parts(value)
+    if isinstance(value, Along):
+        return {"axes": value.axes, "values": _plain(value.values)}
     if isinstance(value, float) and math.isinf(value):
         return str(value)
     return [_plain(entry) for entry in value] if isinstance(value, tuple) else value
 
 
-def _object(data: Any, name: str) -> Any:
-    path = f"spec.{name}"
+def _object(data: Any, name: str, path: str) -> Any:
     tree: dict[str, Any] = dict(checks.items(data) or ()) if isinstance(data, dict) else {}
     if "kind" not in tree:
         msg = f"{path}: must be an object with a kind, got {shown(data)}."
@@ -158,8 +191,34 @@ def _object(data: Any, name: str) -> Any:
         raise ArgumentValueError(msg) from None
     fields = tuple(field.name for field in dataclasses.fields(cls))
     tree = _expect(data, ("kind", *fields), path)
+    values = {field: _value(tree[field], cls, field, f"{path}.{field}") for field in fields}
     try:
-        return cls(**{field: _number(tree[field], cls, field) for field in fields})
+        return cls(**values)
+    except UnifiedInitError as error:
+        msg = f"{path}: {error}"
+        raise ArgumentValueError(msg) from None
+
+
+def _value(value: Any, cls: type[Any], field: str, path: str) -> Any:
+    """Return the value of a field: a spec or several, an array by named axes, or plain."""
+    if cls is distributions.Sum:
+        if not isinstance(value, list):
+            msg = f"{path}: must be a list of specs, got {shown(value)}."
+            raise ArgumentValueError(msg)
+        return tuple(_nested(entry, f"{path}[{position}]") for position, entry in enumerate(value))
+    if cls is distributions.Scaled:
+        return _nested(value, path) if field == "base" else _array(value, path)
+    return _number(value, cls, field)
+
+
+def _nested(data: Any, path: str) -> Initializer:
+    return _spec({"factor": 1.0, "upscale": 1} | _expect(data, PARTS, path, PARTS[:2]), path)
+
+
+def _array(data: Any, path: str) -> Any:
+    tree = _expect(data, ("axes", "values"), path)
+    try:
+        return Along(tree["axes"], tree["values"])
     except UnifiedInitError as error:
         msg = f"{path}: {error}"
         raise ArgumentValueError(msg) from None
@@ -174,8 +233,10 @@ def _number(value: Any, cls: type[Any], field: str) -> Any:
     return infinite.get(word, value) if bounded and word is not None else value
 
 
-def _expect(data: Any, fields: tuple[str, ...], path: str) -> dict[str, Any]:
-    """Return the fields of an object, which must be these."""
+def _expect(
+    data: Any, fields: tuple[str, ...], path: str, required: tuple[str, ...] | None = None
+) -> dict[str, Any]:
+    """Return the fields of an object, which must be these; ``required`` are all unless they are given."""
     entries = checks.items(data) if isinstance(data, dict) else None
     if entries is None:
         msg = f"{path}: must be an object, got {shown(data)}."
@@ -187,7 +248,7 @@ def _expect(data: Any, fields: tuple[str, ...], path: str) -> dict[str, Any]:
             msg = f"{path}.{word or shown(key)}: unknown field; the fields are {', '.join(fields)}."
             raise ArgumentValueError(msg)
         tree[word] = value
-    missing = [field for field in fields if field not in tree]
+    missing = [field for field in required or fields if field not in tree]
     if missing:
         msg = f"{path}: missing fields {', '.join(missing)}."
         raise ArgumentValueError(msg)

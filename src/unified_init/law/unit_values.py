@@ -7,8 +7,13 @@ columns (inputs, with the kernel positions where a kernel is seen as a matrix), 
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import sys
+from array import array
 from typing import Any, ClassVar
+
+from unified_init.law.compound import Compound
 
 __all__ = [
     "BilinearKernels",
@@ -29,6 +34,7 @@ __all__ = [
     "UnitUniform",
     "UnitValues",
     "Unrandom",
+    "mirrored",
 ]
 
 
@@ -175,4 +181,29 @@ Unrandom = (
     | FourierKernels
 )  # fmt: skip
 Structured = Orthogonal | SparseMatrices | Unrandom
-UnitValues = Independent | Structured
+UnitValues = Independent | Structured | Compound
+
+
+def mirrored(unit: Independent) -> Independent:
+    """Return the variable whose values are the negatives of another's."""
+    match unit:
+        case UnitTruncatedNormal(lower, upper):
+            return UnitTruncatedNormal(0.0 - upper, 0.0 - lower)
+        case UnitQuantile(knots, exponent):
+            return UnitQuantile(_mirrored_knots(knots), exponent)
+        case _:  # symmetric
+            return unit
+
+
+def _mirrored_knots(knots: str) -> str:
+    """Return knots with both halves negated and exchanged; one half alone is symmetric."""
+    numbers = array("i", base64.b64decode(knots))
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    half = len(numbers) // 2
+    if len(numbers) % 2:
+        return knots
+    result = array("i", [min(-number, 2**31 - 1) for number in (*numbers[half:], *numbers[:half])])
+    if sys.byteorder == "big":
+        result.byteswap()
+    return base64.b64encode(result.tobytes()).decode("ascii")

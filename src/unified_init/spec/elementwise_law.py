@@ -62,7 +62,7 @@ def _location_and_scale(
         case Interval(low, high):
             return low / 2 + high / 2, high / 2 - low / 2
         case Gain(gain):
-            return 0.0, gain
+            return 0.0, abs(gain)  # the law is made without its sign
         case VarianceScaling() | InverseFan():
             return 0.0, rule.std_of(fan_in, fan_out) / dist.unit_std
         case _:

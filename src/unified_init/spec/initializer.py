@@ -7,13 +7,17 @@ import math
 from typing import TYPE_CHECKING
 
 from unified_init.core import checks
+from unified_init.core.peers import attribute
 from unified_init.core.public import public
 from unified_init.core.reprs import call_repr, shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.law.along import Along
+from unified_init.law.law import negative
 from unified_init.law.layout import Geometry, bind
+from unified_init.spec.compound_law import along_fans, product_law, sum_law
 from unified_init.spec.distributions import (
-    AT_2_SIGMA,
     BilinearUpsampling,
+    Compound,
     Constant,
     DeltaOrthogonal,
     Dirac,
@@ -24,22 +28,25 @@ from unified_init.spec.distributions import (
     Normal,
     Orthogonal,
     Quantile,
+    Scaled,
     Sparse,
     Stft,
+    Sum,
     TruncatedNormal,
     Uniform,
 )
 from unified_init.spec.elementwise_law import elementwise_law
-from unified_init.spec.fans import fans_on
+from unified_init.spec.fans import explicit_fans, fans_on, numbers_of
+from unified_init.spec.labels import LABELS
 from unified_init.spec.scales import Between, Fixed, Gain, Interval, InverseFan, Scale, VarianceScaling
 from unified_init.spec.structured_law import structured_law
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from unified_init.law.law import Fans, Law
+    from unified_init.law.law import Fans, GivenFans, Law
 
-__all__ = ["LABELS", "Initializer"]
+__all__ = ["Initializer"]
 
 # Which scale rules give which distributions their size.
 RULES: dict[type, tuple[type, ...]] = {
@@ -56,6 +63,8 @@ RULES: dict[type, tuple[type, ...]] = {
     Hadamard: (Gain,),
     BilinearUpsampling: (Gain,),
     Stft: (Gain,),
+    Sum: (Gain,),
+    Scaled: (Gain,),
 }
 
 
@@ -67,13 +76,14 @@ class Initializer:
     Args:
         distribution: the shape of the values before scaling.
         scale: the rule that fixes their size.
-        factor: multiplies every value, positive; ``spec * 0.5`` and ``spec.scaled(0.5)`` set it.
+        factor: multiplies every value, of either sign; ``spec * 0.5``, ``-spec`` and ``spec.scaled(0.5)``
+            set it. A sum or a product keeps none: its terms do.
         upscale: 1, or the factor r of a sub-pixel convolution: groups of r**n outputs
             share one draw, with n spatial axes (``ui.icnr``).
 
     Raises:
         ArgumentTypeError: no distribution, a rule that does not fit it, or something other than numbers.
-        ArgumentValueError: a factor that is not positive, an ``upscale`` below 1 or of values that
+        ArgumentValueError: a factor of 0, an ``upscale`` below 1 or of values that
             are not independent draws, or ends of a ``Between`` that are not the distribution's bounds.
 
     Example:
@@ -109,7 +119,7 @@ class Initializer:
             msg = f"`mean` of a sparse initializer must be 0, got {shown(self.scale.mean)}."
             raise ArgumentValueError(msg)
         self._check_ends()
-        object.__setattr__(self, "factor", checks.positive("factor", self.factor))
+        object.__setattr__(self, "factor", checks.nonzero("factor", self.factor))
         object.__setattr__(self, "upscale", checks.count("upscale", self.upscale))
         if self.upscale > 1 and not isinstance(self.distribution, Elementwise):
             msg = (
@@ -117,6 +127,18 @@ class Initializer:
                 f"uniform or quantile initializer, got {shown(self.distribution)}."
             )
             raise ArgumentValueError(msg)
+        self._move_factor()
+
+    def _move_factor(self) -> None:
+        """Give the factor of a sum or a product to its terms: equal specs are then written in one way."""
+        if not isinstance(self.distribution, Compound):
+            return
+        assert isinstance(self.scale, Gain)  # noqa: S101  # RULES has no other for these
+        factor = self.factor * self.scale.gain
+        if factor != 1.0:
+            object.__setattr__(self, "distribution", self.distribution.scaled(factor))
+        object.__setattr__(self, "scale", Gain())
+        object.__setattr__(self, "factor", 1.0)
 
     def _check_ends(self) -> None:
         """Refuse absolute ends that differ from the bounds in sigmas by more than rounding."""
@@ -144,32 +166,73 @@ class Initializer:
             )
             raise ArgumentTypeError(msg)
 
-    def __mul__(self, factor: float) -> Initializer:
-        """Return the spec whose values are ``factor`` times these."""
+    __array_ufunc__ = None  # NumPy leaves the operators to these
+
+    def __mul__(self, factor: float | Along) -> Initializer:
+        """Return the spec whose values are ``factor`` times these: a number, or an array by named axes."""
         if isinstance(factor, Initializer):
             return NotImplemented
-        return dataclasses.replace(self, factor=self.factor * checks.positive("factor", factor))
+        if isinstance(factor, Along):
+            return self._along(factor)
+        _check_no_array(factor)
+        return dataclasses.replace(self, factor=self.factor * checks.nonzero("factor", factor))
 
     __rmul__ = __mul__
 
-    def __truediv__(self, divisor: float) -> Initializer:
-        """Return the spec whose values are these divided by ``divisor``."""
+    def __truediv__(self, divisor: float | Along) -> Initializer:
+        """Return the spec whose values are these divided by ``divisor``: a number, or an array."""
         if isinstance(divisor, Initializer):
             return NotImplemented
-        return self * (1.0 / checks.positive("divisor", divisor))
+        if isinstance(divisor, Along):
+            return self._along(divisor.inverse())
+        _check_no_array(divisor)
+        return self * (1.0 / checks.nonzero("divisor", divisor))
+
+    def __neg__(self) -> Initializer:
+        """Return the spec whose values are the negatives of these."""
+        return self * -1.0
+
+    def __pos__(self) -> Initializer:
+        """Return this spec."""
+        return self
+
+    def __add__(self, other: Initializer | float | Along) -> Initializer:
+        """Return the sum with a spec, a number, or an array by named axes: each term has its own stream."""
+        term = _as_term(other)
+        return self if term is None else Initializer(Sum((self, term)))
+
+    def __radd__(self, other: float | Along) -> Initializer:
+        """Return the sum of a number or an array, and this spec."""
+        term = _as_term(other)
+        return self if term is None else Initializer(Sum((term, self)))
+
+    def __sub__(self, other: Initializer | float | Along) -> Initializer:
+        """Return the difference to a spec, a number, or an array by named axes."""
+        term = _as_term(other)
+        return self if term is None else Initializer(Sum((self, -term)))
+
+    def __rsub__(self, other: float | Along) -> Initializer:
+        """Return the difference of a number or an array, and this spec."""
+        term = _as_term(other)
+        return -self if term is None else term + -self
+
+    def _along(self, array: Along) -> Initializer:
+        if isinstance(self.distribution, Sum):
+            return Initializer(Sum(tuple([term * array for term in self.distribution.terms])))
+        return Initializer(Scaled(self, array))
 
     def scaled(self, factor: float) -> Initializer:
         """Return the spec whose values are ``factor`` times these, as ``spec * factor`` does.
 
         Args:
-            factor: positive, such as ``depth_factor(n_layer)``.
+            factor: of either sign, such as ``depth_factor(n_layer)``.
 
         Returns:
             A new spec; specs never change.
 
         Raises:
             ArgumentTypeError: ``factor`` is not a number.
-            ArgumentValueError: ``factor`` is not positive.
+            ArgumentValueError: ``factor`` is 0.
 
         Example:
             >>> import unified_init as ui
@@ -181,6 +244,9 @@ class Initializer:
     @property
     def needs(self) -> tuple[str, ...]:
         """The fans that the scale rule needs: none, ``fan_in``, ``fan_out`` or both."""
+        if isinstance(self.distribution, Compound):
+            words = {word for term in self.distribution.terms for word in term.needs}
+            return tuple(sorted(words))
         if not isinstance(self.scale, (VarianceScaling, InverseFan)):
             return ()
         mode = self.scale.mode
@@ -189,6 +255,8 @@ class Initializer:
     @property
     def is_random(self) -> bool:
         """Whether a draw needs a seed."""
+        if isinstance(self.distribution, Compound):
+            return any(term.is_random for term in self.distribution.terms)
         return isinstance(self.distribution, Elementwise | Orthogonal | DeltaOrthogonal | Sparse)
 
     def resolve(
@@ -197,7 +265,7 @@ class Initializer:
         *,
         layout: str | None = None,
         sizes: Mapping[str, int] | None = None,
-        fans: Fans | None = None,
+        fans: GivenFans | None = None,
     ) -> Law:
         """Return the law of this spec on a shape: its moments, bounds and fans.
 
@@ -206,7 +274,8 @@ class Initializer:
             layout: one letter per axis (``"OIHW"``); needed by specs that scale with a fan.
             sizes: how merged axes split, such as ``{"B": groups}`` for ``"(BO)IHW"``.
             fans: (fan_in, fan_out) instead of the layout's, for a bias or a framework's quirk;
-                None for one that is not needed.
+                None for one that is not needed. Each is a number, or an array by named axes,
+                ``ui.along("O", [...])``, where outputs have fans of their own.
 
         Returns:
             The law, plain numbers.
@@ -225,16 +294,42 @@ class Initializer:
         geometry = bind(checks.shape_of(shape), layout, sizes)
         return self.law(geometry, fans)
 
-    def law(self, geometry: Geometry, fans: Fans | None = None) -> Law:
+    def law(self, geometry: Geometry, fans: GivenFans | None = None) -> Law:
         """Return the law on a geometry: ``resolve`` once shape and layout are bound."""
         if not isinstance(geometry, Geometry):
             msg = f"`geometry` must be a Geometry, which resolve() makes from a shape, got {shown(geometry)}."
             raise ArgumentTypeError(msg)
+        pair = None if fans is None else explicit_fans(fans)
+        if isinstance(self.distribution, Sum):
+            terms = tuple([term.law(geometry, pair) for term in self.distribution.terms])
+            return sum_law(terms, geometry, self.label)
+        if isinstance(self.distribution, Scaled):
+            base = self.distribution.base.law(geometry, pair)
+            return product_law(base, self.distribution.by, geometry, self.label)
+        if pair is not None and any(isinstance(fan, Along) for fan in pair):
+            return self._law_along_fans(geometry, pair)
+        law = self._positive_law(geometry, None if pair is None else numbers_of(pair, None))
+        return law if self.factor * _gain_of(self.scale) > 0.0 else negative(law)
+
+    def _law_along_fans(self, geometry: Geometry, fans: GivenFans) -> Law:
+        """Return the law where outputs have fans of their own: a multiple of the law with fans of 1."""
+        fan_in, fan_out = (fan if name in self.needs else None for name, fan in zip(FANS, fans, strict=True))
+        if not isinstance(fan_in, Along) and not isinstance(fan_out, Along):
+            return self.law(geometry, numbers_of(fans, None))
+        assert isinstance(self.scale, (VarianceScaling, InverseFan))  # noqa: S101  # no other needs a fan
+        array = along_fans((fan_in, fan_out), geometry, self.scale.std_of, self.label)
+        ones = (None if fan_in is None else 1.0, None if fan_out is None else 1.0)
+        base = dataclasses.replace(self.law(geometry, ones), fan_in=None, fan_out=None)
+        return product_law(base, array, geometry, self.label)
+
+    def _positive_law(self, geometry: Geometry, fans: Fans | None) -> Law:
+        """Return the law without the sign of the factor."""
         if isinstance(self.distribution, Elementwise):
             return self._elementwise_law(self.distribution, geometry, fans)
+        assert not isinstance(self.distribution, Compound)  # noqa: S101  # the caller has looked
         fan_in, fan_out = fans_on(geometry, fans, needs=self.needs, label=self.label)
         assert isinstance(self.scale, (Gain, Fixed))  # noqa: S101  # RULES has no other for these
-        gain = self.factor * (self.scale.gain if isinstance(self.scale, Gain) else self.scale.std)
+        gain = abs(self.factor * (self.scale.gain if isinstance(self.scale, Gain) else self.scale.std))
         checks.positive("gain", gain)
         law = structured_law(self.distribution, geometry, gain)
         return dataclasses.replace(law, fan_in=fan_in, fan_out=fan_out)
@@ -245,7 +340,7 @@ class Initializer:
         *,
         layout: str | None = None,
         sizes: Mapping[str, int] | None = None,
-        fans: Fans | None = None,
+        fans: GivenFans | None = None,
     ) -> str:
         """Return a text with the fans, gain, std and bounds, and the call of each framework.
 
@@ -273,6 +368,10 @@ class Initializer:
     @property
     def label(self) -> str:
         """The preset's name where this is one, else the name of the distribution."""
+        if isinstance(self.distribution, Sum):
+            return " + ".join(term.label for term in self.distribution.terms)
+        if isinstance(self.distribution, Scaled):
+            return f"{self.distribution.base.label} along {self.distribution.by.axes}"
         return LABELS.get((self.distribution, self.scale), type(self.distribution).__name__)
 
     def _elementwise_law(self, dist: Elementwise, geometry: Geometry, fans: Fans | None) -> Law:
@@ -281,7 +380,7 @@ class Initializer:
         if self.upscale > 1:
             repeat = self.upscale ** len(geometry.spatial())
             fan_out = self._upscaled_fan_out(geometry, fan_out, repeat, explicit=fans is not None)
-        law = elementwise_law(dist, self.scale, factor=self.factor, fan_in=fan_in, fan_out=fan_out)
+        law = elementwise_law(dist, self.scale, factor=abs(self.factor), fan_in=fan_in, fan_out=fan_out)
         if min(law.scale, law.std) < checks.SMALLEST_SIZE or not all(
             map(math.isfinite, (law.loc, law.scale))
         ):
@@ -307,22 +406,30 @@ class Initializer:
         return fan_out if explicit or fan_out is None else fan_out / repeat
 
 
-# The presets that have one distribution and one rule, for messages and explanations.
-LABELS: dict[tuple[Distribution, Scale], str] = {
-    (dist, VarianceScaling(scale, mode)): f"{author}_{kind}"
-    for author, scale, mode in (
-        ("glorot", 1.0, "fan_avg"),
-        ("he", 2.0, "fan_in"),
-        ("lecun", 1.0, "fan_in"),
-    )
-    for dist, kind in ((AT_2_SIGMA, "normal"), (Uniform(), "uniform"))
-} | {
-    (Normal(), VarianceScaling(1.0, "fan_avg")): "xavier_normal",
-    (Normal(), VarianceScaling(2.0, "fan_in")): "kaiming_normal",
-    (Constant(0.0), Gain()): "zeros",
-    (Constant(1.0), Gain()): "ones",
-    (Orthogonal(), Gain()): "orthogonal",
-    (DeltaOrthogonal(), Gain()): "delta_orthogonal",
-    (Identity(), Gain()): "identity",
-    (Hadamard(), Gain()): "hadamard",
-}
+FANS = ("fan_in", "fan_out")
+
+
+def _gain_of(rule: Scale) -> float:
+    """Return the gain of a rule, the only size with a sign; 1 for a rule without one."""
+    return rule.gain if isinstance(rule, Gain) else 1.0
+
+
+def _check_no_array(value: object) -> None:
+    """Refuse an array, whose axes have no names."""
+    if attribute(value, "shape"):
+        msg = (
+            f"`factor` must be a number, or an array whose axes have names, got {shown(value)}: write "
+            'ui.along("OI", array), with the letters of the layout.'
+        )
+        raise ArgumentTypeError(msg)
+
+
+def _as_term(value: object) -> Initializer | None:
+    """Return what is added as a spec; None for the number 0, which changes nothing."""
+    if isinstance(value, Initializer):
+        return value
+    if isinstance(value, Along):
+        return Initializer(Constant(1.0)) * value
+    _check_no_array(value)
+    number = checks.finite("term", value)
+    return Initializer(Constant(number)) if number else None

@@ -85,7 +85,7 @@ def values_at(unit: Pointwise, index: IndexMap, scale: float, dtype: np.dtype[An
     for start in range(0, index.size, BLOCK):
         stop = min(start + BLOCK, index.size)
         coordinates = np.unravel_index(way.logical(start, stop), shape)
-        values[start:stop] = _at(unit, coordinates[1:]) * scale
+        values[start:stop] = _at(unit, coordinates[1:]) * scale + 0.0  # zeros have no sign
     return values
 
 

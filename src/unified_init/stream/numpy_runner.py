@@ -115,7 +115,7 @@ def _values32(table: Table, word: NDArray[np.uint32], scratch: Scratch, out: NDA
 
     # The only rounding is of the integer to a float. The power of two is exact.
     np.copyto(out, value, casting="unsafe")
-    out *= np.float32(2.0**table.exponent)
+    out *= np.float32(table.unit)
 
 
 def values64(table: Table, high: NDArray[np.uint32], low: NDArray[np.uint32]) -> NDArray[np.float64]:
@@ -146,7 +146,7 @@ def values64(table: Table, high: NDArray[np.uint32], low: NDArray[np.uint32]) ->
     value = (value ^ (upper & table.upper_xor)) + (upper & table.upper_add)
     # Shifts round down, and a cubic may pass its knots: unlike a line it can leave the law's interval.
     np.clip(value, table.least, table.most, out=value)
-    return value.astype(np.float64) * 2.0**table.exponent
+    return value.astype(np.float64) * table.unit
 
 
 def _counters(walk: Walk, start: int, high: NDArray[np.uint32], low: NDArray[np.uint32]) -> None:

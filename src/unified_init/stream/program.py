@@ -1,4 +1,7 @@
-"""A program: everything that fixes a tensor except its seed and its framework."""
+"""A program: everything that fixes a tensor except its seed and its framework.
+
+The program of a sum has one for each of its terms, and the program of a product one for what is multiplied.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,11 @@ import math
 from typing import TYPE_CHECKING
 
 from unified_init.errors import ArgumentValueError
+from unified_init.law.compound import Compound, ScaledBy, SumOf, term_name
 from unified_init.law.indexmap import Entries, IndexMap, between, entries_of, part_of, whole_map
 from unified_init.law.law import Law
 from unified_init.law.unit_values import FourierKernels, Orthogonal, SparseMatrices, UnitNormal
+from unified_init.stream.dtypes import DTYPES
 from unified_init.stream.table import Table, compile_table
 
 if TYPE_CHECKING:
@@ -25,7 +30,7 @@ REAL = Orthogonal | SparseMatrices | FourierKernels  # no complex draw of these 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Program:
-    """What to draw: one tensor, or a part of one. ``table`` is None for structured laws."""
+    """What to draw: one tensor, or a part of one. ``table`` is None for laws of no independent draws."""
 
     law: Law
     geometry: Geometry
@@ -34,6 +39,7 @@ class Program:
     name: str
     dtype: DType
     table: Table | None
+    terms: tuple[Program, ...] = ()  # of a sum, or the one of a product, in the type that is computed in
 
 
 def make_program(law: Law, geometry: Geometry, *, index: object, name: str, dtype: DType) -> Program:
@@ -43,7 +49,11 @@ def make_program(law: Law, geometry: Geometry, *, index: object, name: str, dtyp
     if entries:
         mapping = part_of(mapping, entries)
     table = None
-    if law.independent:
+    terms: tuple[Program, ...] = ()
+    if isinstance(law.unit, Compound):
+        terms = _terms(law.unit, geometry, index=index, name=name, dtype=dtype)
+        magnitude = _magnitude(law.unit, terms)
+    elif law.independent:
         if dtype.is_complex:
             law = _complex_part(law, dtype)
         table = compile_table(law, dtype.bits)
@@ -59,7 +69,41 @@ def make_program(law: Law, geometry: Geometry, *, index: object, name: str, dtyp
             "scale the initializer down or choose a wider dtype."
         )
         raise ArgumentValueError(msg)
-    return Program(law, geometry, entries, mapping, name, dtype, table)
+    return Program(law, geometry, entries, mapping, name, dtype, table, terms)
+
+
+def _terms(
+    unit: Compound, geometry: Geometry, *, index: object, name: str, dtype: DType
+) -> tuple[Program, ...]:
+    """Return the programs of a sum's terms, or of the tensor that a product multiplies."""
+    if dtype.is_complex:
+        msg = f"`dtype` of {unit.kind} must be real, got {dtype.name}: sums and products of specs are."
+        raise ArgumentValueError(msg)
+    wide = DTYPES["float64" if dtype.bits == 64 else "float32"]  # noqa: PLR2004
+    return tuple(
+        make_program(term, geometry, index=index, name=_name(unit, name, position), dtype=wide)
+        for position, term in enumerate(unit.terms)
+    )
+
+
+def _name(unit: object, name: str, position: int) -> str:
+    """Return the name of the stream of a term."""
+    return term_name(name, position) if isinstance(unit, SumOf) else name
+
+
+def _magnitude(unit: Compound, terms: tuple[Program, ...]) -> float:
+    """Return the largest magnitude that a sum or a product can give, and that it has on the way."""
+    sizes = [_reach(term) for term in terms]
+    if isinstance(unit, ScaledBy):
+        return unit.largest * sizes[0]
+    return math.fsum(sizes) * (1.0 + len(sizes) * 2.0**-23)  # each sum may be rounded up
+
+
+def _reach(program: Program) -> float:
+    """Return the largest magnitude that a program can give."""
+    if isinstance(program.law.unit, Compound):
+        return _magnitude(program.law.unit, program.terms)
+    return _largest(program.law) if program.table is None else program.table.magnitude
 
 
 def indexed(program: Program, entries: Entries) -> Program:
@@ -67,8 +111,9 @@ def indexed(program: Program, entries: Entries) -> Program:
     is_whole = not program.entries
     whole = program.index if is_whole else whole_map(program.geometry, repeat=program.law.repeat)
     mapping = part_of(whole, entries)
+    terms = tuple([indexed(term, entries) for term in program.terms])
     return Program(
-        program.law, program.geometry, entries, mapping, program.name, program.dtype, program.table
+        program.law, program.geometry, entries, mapping, program.name, program.dtype, program.table, terms
     )
 
 
@@ -83,9 +128,13 @@ def sliced(program: Program, start: Sequence[int], stop: Sequence[int]) -> Progr
 
 def named(program: Program, name: str) -> Program:
     """Return a program under another name, without the cost of dataclasses.replace."""
-    return Program(
-        program.law, program.geometry, program.entries, program.index, name, program.dtype, program.table
+    terms = program.terms and tuple(
+        [named(term, _name(program.law.unit, name, position)) for position, term in enumerate(program.terms)]
     )
+    return Program(
+        program.law, program.geometry, program.entries, program.index, name, program.dtype, program.table,
+        terms,
+    )  # fmt: skip
 
 
 def _complex_part(law: Law, dtype: DType) -> Law:
@@ -108,5 +157,8 @@ def _largest(law: Law) -> float:
 
 
 def normal_law(std: float) -> Law:
-    """Return the law of independent normals of mean 0, from which structured tensors are made."""
-    return Law(unit=UnitNormal(), mean=0.0, std=std, scale=std)
+    """Return the law of independent normals of mean 0, from which structured tensors are made.
+
+    A negative std gives the negatives of the values of a positive one.
+    """
+    return Law(unit=UnitNormal(), mean=0.0, std=abs(std), scale=abs(std), negated=std < 0.0)

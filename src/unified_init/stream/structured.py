@@ -22,6 +22,7 @@ from unified_init.law.unit_values import (
 )
 from unified_init.stream import host, numpy_runner, threefry
 from unified_init.stream.arrange import selected, to_storage
+from unified_init.stream.compound import work_type
 from unified_init.stream.householder import orthogonal
 from unified_init.stream.kernels import Pointwise, at_middle, earlier_middle, values_at, whole_kernel
 from unified_init.stream.program import normal_law
@@ -54,10 +55,10 @@ def structured(program: Program, root: tuple[int, int] | None) -> NDArray[Any]:
     """
     unit = program.law.unit
     if isinstance(unit, ConstantValues) and isinstance(unit.value, float):  # not at the cost of the whole
-        value = np.float64(unit.value) * program.law.scale
-        return np.broadcast_to(value.astype(_dtype(program)), program.index.shape)
+        value = np.float64(unit.value) * program.law.scale + 0.0  # a zero has no sign
+        return np.broadcast_to(value.astype(work_type(program)), program.index.shape)
     if _costs_the_slice(program) and isinstance(unit, Pointwise):
-        values = values_at(unit, program.index, program.law.scale, _dtype(program))
+        values = values_at(unit, program.index, program.law.scale, work_type(program))
         return values.reshape(program.index.shape)
     part: NDArray[Any] = selected(np, _whole(program, root), program.entries)
     return part
@@ -71,6 +72,9 @@ SLICE_BYTES = 24  # per value of a slice that is computed alone, with the indice
 
 def prepare(program: Program) -> None:
     """Refuse a structured law that the host has no memory for, before a generator is advanced."""
+    if program.terms:
+        _prepare_terms(program)
+        return
     if _is_scalar(program.law.unit):
         return
     if _costs_the_slice(program):
@@ -84,9 +88,23 @@ def prepare(program: Program) -> None:
     host.reserve(scratch(program), program.geometry.shape)
 
 
+def _prepare_terms(program: Program) -> None:
+    """Refuse a sum or a product that the host has no memory for."""
+    for term in program.terms:
+        if term.table is None:
+            prepare(term)
+    host.check_axes(program.index.shape)
+    host.reserve(scratch(program), program.index.shape)
+
+
 def scratch(program: Program) -> int:
     """Return how many bytes the draw of a structured law takes, beside the tensor that it is drawn into."""
-    unit, size, itemsize = program.law.unit, math.prod(program.geometry.shape), _dtype(program).itemsize
+    unit, size, itemsize = program.law.unit, math.prod(program.geometry.shape), work_type(program).itemsize
+    if program.terms:
+        sizes = [
+            scratch(term) if term.table is None else host.scratch(size, itemsize) for term in program.terms
+        ]
+        return 2 * itemsize * program.index.size + max(sizes)
     match unit:
         case OrthogonalMatrices() | DeltaOrthogonalKernels():
             matrices = MATRICES * unit.groups * unit.rows * unit.columns
@@ -103,6 +121,8 @@ def scratch(program: Program) -> int:
 
 def costs_the_box(program: Program) -> bool:
     """Whether a box of a tensor is drawn without the rest of it."""
+    if program.terms:
+        return all(map(costs_the_box, program.terms))
     return program.table is not None or isinstance(program.law.unit, (Pointwise, ConstantValues))
 
 
@@ -115,19 +135,14 @@ def _is_scalar(unit: UnitValues) -> bool:
     return isinstance(unit, ConstantValues) and isinstance(unit.value, float)
 
 
-def _dtype(program: Program) -> np.dtype[Any]:
-    """Return the type in which a structured law is computed."""
-    return np.dtype(np.float64 if program.dtype.bits == 64 else np.float32)  # noqa: PLR2004
-
-
 def _whole(program: Program, root: tuple[int, int] | None) -> NDArray[Any]:
-    law, geometry, dtype = program.law, program.geometry, _dtype(program)
+    law, geometry, dtype = program.law, program.geometry, work_type(program)
     unit = law.unit
     if isinstance(unit, ConstantValues):  # an array that broadcasts to the stored shape
-        value = np.asarray(unit.value, dtype=np.float64) * law.scale
+        value = np.asarray(unit.value, dtype=np.float64) * law.scale + 0.0
         return np.broadcast_to(value.astype(dtype), geometry.shape)
     if isinstance(unit, Unrandom):
-        logical = whole_kernel(unit, geometry) * law.scale
+        logical = whole_kernel(unit, geometry) * law.scale + 0.0  # zeros have no sign
         return np.asarray(to_storage(np, logical.astype(dtype), geometry), order="C")
     assert root is not None  # noqa: S101  # the front door asks a random law for a seed
     key = threefry.named_key(root, program.name)

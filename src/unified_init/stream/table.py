@@ -46,6 +46,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.errors import ArgumentValueError
+from unified_init.law.law import negative
 from unified_init.law.unit_values import Independent, UnitUniform
 from unified_init.stream.knots import FORMAT32, FORMAT64, Format, halves
 
@@ -64,7 +65,7 @@ class Table:
     tail = ((word without its top bit) >> tail_shift) | tail_or, as a float pattern;
     row = max((pattern >> fraction bits) - bias, 0), plus upper_rows in the upper half;
     v = base + (slope * fraction >> slope_shift), or a cubic;
-    lower half: v; upper half: (v ^ upper_xor) + upper_add; value = v * 2**exponent.
+    lower half: v; upper half: (v ^ upper_xor) + upper_add; value = v * unit.
 
     Two kinds of laws choose these numbers differently:
 
@@ -88,13 +89,27 @@ class Table:
     least: int  # the ends of the law, in units of 2**exponent; 64-bit values are clipped to them
     most: int
     magnitude: float  # the largest absolute value that can be drawn
+    sign: int = 1  # -1 where values are the negatives of those of the mirrored law
+
+    @property
+    def unit(self) -> float:
+        """The power of two that multiplies the integer, with the sign of the values."""
+        return self.sign * 2.0**self.exponent
 
 
 def compile_table(law: Law, bits: int) -> Table:
     """Return the table of a law of independent draws; cached by the numbers that it depends on."""
     assert isinstance(law.unit, Independent)  # noqa: S101  # structured laws have no table
     with np.errstate(all="ignore"):  # the NumPy error settings of the process do not apply to a draw
+        if law.negated:
+            return _negated(law, bits)
         return _compile(law.unit, law.loc, law.scale, law.low, law.high, bits)
+
+
+@functools.lru_cache(maxsize=32)  # tables compare by identity
+def _negated(law: Law, bits: int) -> Table:
+    """Return the table of the mirrored law, with the other sign."""
+    return dataclasses.replace(compile_table(negative(law), bits), sign=-1)
 
 
 @functools.lru_cache(maxsize=32)

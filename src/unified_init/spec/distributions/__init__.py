@@ -1,11 +1,12 @@
 """Distributions: the shape of the values before scaling. Frozen values, no arrays.
 
 ``elementwise`` has those whose values are independent draws, ``structured`` those of whole matrices and
-kernels. A scale rule fixes their size; ``Initializer`` joins the two.
+kernels, ``algebra`` sums and products of specs. A scale rule fixes their size; ``Initializer`` joins the two.
 """
 
 from __future__ import annotations
 
+from unified_init.spec.distributions.algebra import Compound, Scaled, Sum
 from unified_init.spec.distributions.elementwise import (
     AT_2_SIGMA,
     STD_TRUNCATED_AT_2,
@@ -34,6 +35,7 @@ __all__ = [
     "STD_TRUNCATED_AT_2",
     "STD_UNIT_UNIFORM",
     "BilinearUpsampling",
+    "Compound",
     "Constant",
     "DeltaOrthogonal",
     "Dirac",
@@ -44,11 +46,13 @@ __all__ = [
     "Normal",
     "Orthogonal",
     "Quantile",
+    "Scaled",
     "Sparse",
     "Stft",
     "Structured",
+    "Sum",
     "TruncatedNormal",
     "Uniform",
 ]
 
-Distribution = Elementwise | Structured
+Distribution = Elementwise | Structured | Compound

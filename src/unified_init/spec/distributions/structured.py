@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import numbers
-from collections.abc import Sequence
 
 from unified_init.core import checks
-from unified_init.core.peers import attribute
+from unified_init.core.nested import nested
 from unified_init.core.public import public
 from unified_init.core.reprs import call_repr, shown
-from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.errors import ArgumentValueError
 
 __all__ = [
     "BilinearUpsampling",
@@ -24,8 +22,6 @@ __all__ = [
     "Stft",
     "Structured",
 ]
-
-MOST_ENTRIES = 1 << 31
 
 
 @public
@@ -54,12 +50,7 @@ class Constant:
 
     def __post_init__(self) -> None:
         """Convert nested sequences and arrays to nested tuples of floats."""
-        try:
-            object.__setattr__(self, "value", _nested(self.value))
-            _rectangular(self.value)
-        except RecursionError:  # it may hold itself
-            msg = "`value` is nested too deeply to be an array."
-            raise ArgumentValueError(msg) from None
+        object.__setattr__(self, "value", nested("value", self.value))
 
 
 @public
@@ -221,44 +212,3 @@ class Stft:
 Structured = (
     Constant | Orthogonal | DeltaOrthogonal | Identity | Dirac | Sparse | Hadamard | BilinearUpsampling | Stft
 )
-
-
-def _nested(value: object) -> float | tuple[object, ...]:
-    """Return a number as a float; an array, or sequences inside each other, as nested tuples of floats."""
-    if type(value) in {int, float}:  # first, and without `_listed`, which torch.compile does not follow
-        return checks.finite("value", value)
-    listed = value if type(value) in {tuple, list} else _listed(value)
-    if isinstance(listed, (tuple, list)):
-        return tuple(_nested(entry) for entry in listed)
-    if not isinstance(listed, numbers.Real) or isinstance(listed, bool):
-        msg = f"`value` must be a real number or an array of real numbers, got {shown(value)}."
-        raise ArgumentTypeError(msg)
-    return checks.finite("value", listed)
-
-
-def _listed(value: object) -> object:
-    """Return the entries of an array or a sequence as a list; a single value as it is."""
-    tolist = None if isinstance(value, memoryview) else attribute(value, "tolist")
-    try:
-        entries = tolist() if callable(tolist) and not checks.is_no_number(value) else value
-        if not isinstance(entries, Sequence) or isinstance(entries, (str, bytes, bytearray, memoryview)):
-            return entries
-        if len(entries) <= MOST_ENTRIES:
-            return list(entries)
-    except RecursionError:
-        raise
-    except Exception as error:  # of the class of the array
-        msg = f"`value` must be an array whose values are known, got {shown(value)}."
-        raise ArgumentTypeError(msg) from error
-    msg = f"`value` must have at most 2**31 entries along an axis, got {len(entries)}."
-    raise ArgumentValueError(msg)
-
-
-def _rectangular(value: object) -> tuple[int, ...]:
-    if not isinstance(value, tuple):
-        return ()
-    shapes = {_rectangular(entry) for entry in value}
-    if len(shapes) > 1:
-        msg = "`value` must be rectangular: its nested sequences have different lengths."
-        raise ArgumentValueError(msg)
-    return (len(value), *(shapes.pop() if shapes else ()))
