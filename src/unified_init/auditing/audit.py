@@ -242,7 +242,7 @@ def _tested(
     failed = verdict(findings, rate)
     low_precision = tuple(low_precision_notes(findings, failed, dtype))
     notes = [*padding, *faithful_note(expectation), *low_precision]
-    if failed:
+    if failed and law.independent:
         count, far = far_values(measured.reals, law, expectation.zero_row)
         # A few values out of place move the variance and the kurtosis; another law moves the distribution.
         is_few = 0 < count <= FEW + FEW_OF * observed.size and not _distribution_failed(failed)

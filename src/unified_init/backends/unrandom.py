@@ -21,7 +21,7 @@ from unified_init.law.unit_values import (
     IdentityMatrices,
 )
 from unified_init.stream.arrange import selected, to_storage
-from unified_init.stream.kernels import bilinear_filter, later_middle
+from unified_init.stream.kernels import bilinear_filter, later_middle, times
 from unified_init.stream.structured import structured
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _rounded(values: NDArray[np.float64], program: Program) -> NDArray[Any]:
     """
     single = np.float64 if program.dtype.bits == 64 else np.float32  # noqa: PLR2004
     with np.errstate(all="ignore"):  # the NumPy error settings of the process do not apply to a draw
-        rounded = (values * program.law.scale + 0.0).astype(single).astype(program.dtype.numpy)
+        rounded = times(values, program.law.scale).astype(single).astype(program.dtype.numpy)
         return rounded.astype(np.float32) if _is_float8(program) else rounded
 
 

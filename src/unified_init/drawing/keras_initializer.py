@@ -17,6 +17,7 @@ from unified_init.drawing.seeds import check_seed
 from unified_init.drawing.spec_call import SpecCall, spec_call
 from unified_init.errors import ArgumentTypeError
 from unified_init.interop.serialise import from_dict, to_dict
+from unified_init.law.along import Along
 
 __all__ = ["UnifiedInitializer"]
 
@@ -30,6 +31,15 @@ def _named(dtype: Any) -> str:
     except Exception as error:  # of Keras, for an object of any kind
         msg = f"`dtype` must be an element type that Keras knows, got {shown(dtype)}."
         raise ArgumentTypeError(msg) from error
+
+
+def _written(fan: Any) -> Any:
+    """Return a fan as plain values: an array by named axes as its fields."""
+    return {"axes": fan.axes, "values": fan.values} if isinstance(fan, Along) else fan
+
+
+def _read(fan: Any) -> Any:
+    return Along(**fan) if isinstance(fan, dict) else fan
 
 
 @keras.saving.register_keras_serializable(package="unified_init")
@@ -49,7 +59,8 @@ class UnifiedInitializer(keras.initializers.Initializer):
     ) -> None:
         """Read what ``get_config`` wrote."""
         super().__init__()
-        self.call = spec_call(from_dict(spec), name, layout, sizes, fans)
+        pair: Any = [_read(fan) for fan in fans] if isinstance(fans, (list, tuple)) else fans
+        self.call = spec_call(from_dict(spec), name, layout, sizes, pair)
         if self.call.spec.is_random or seed is not None:
             check_seed(seed, self.call.spec)
         self.seed = seed
@@ -79,7 +90,7 @@ class UnifiedInitializer(keras.initializers.Initializer):
         fans = options["fans"]
         return {
             **options,
-            "fans": None if fans is None else list(fans),
+            "fans": None if fans is None else [_written(fan) for fan in fans],
             "spec": to_dict(self.call.spec),
             "seed": self.seed,
         }

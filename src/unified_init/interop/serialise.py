@@ -15,7 +15,18 @@ from unified_init.law.law import STREAM
 from unified_init.spec import distributions, scales
 from unified_init.spec.initializer import Initializer
 
-__all__ = ["KINDS", "SCHEMA", "from_dict", "from_json", "schema_of", "to_dict", "to_json"]
+__all__ = [
+    "GAIN",
+    "KINDS",
+    "SCHEMA",
+    "from_dict",
+    "from_json",
+    "needed_parts",
+    "parts_of",
+    "schema_of",
+    "to_dict",
+    "to_json",
+]
 
 # The newest schema. Schema 2 has sums, products with arrays by named axes, negative factors and gains, and
 # all distributions that were added since. A spec is written in the oldest schema that can say it: older
@@ -27,6 +38,8 @@ KINDS: dict[str, dict[str, type[Any]]] = {
     "distribution": {cls.__name__: cls for cls in get_args(distributions.Distribution)},
     "scale": {cls.__name__: cls for cls in get_args(scales.Scale)},
 }
+COMPOUND = ("Sum", "Scaled")  # kinds whose terms have the scales
+GAIN = {"kind": "Gain", "gain": 1.0}
 PARTS = ("distribution", "scale", "factor", "upscale")
 FIELDS = ("schema", "stream", *PARTS)
 # What schema 1 has, which no later release changes.
@@ -84,7 +97,7 @@ def to_dict(spec: Initializer) -> dict[str, Any]:
     return {
         "schema": schema_of(spec),
         "stream": STREAM,
-        **_parts(spec),
+        **parts_of(spec),
     }
 
 
@@ -95,7 +108,8 @@ def schema_of(spec: Initializer) -> int:
     return 1 if kinds <= FIRST_KINDS and not is_negative else SCHEMA
 
 
-def _parts(spec: Initializer) -> dict[str, Any]:
+def parts_of(spec: Initializer) -> dict[str, Any]:
+    """Return a spec as plain values, without the schema and the stream."""
     return {
         "distribution": _fields(spec.distribution),
         "scale": _fields(spec.scale),
@@ -170,7 +184,7 @@ def _fields(part: Any) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Initializer):
-        return _parts(value)
+        return parts_of(value)
     if isinstance(value, Along):
         return {"axes": value.axes, "values": _plain(value.values)}
     if isinstance(value, float) and math.isinf(value):
@@ -212,7 +226,15 @@ def _value(value: Any, cls: type[Any], field: str, path: str) -> Any:
 
 
 def _nested(data: Any, path: str) -> Initializer:
-    return _spec({"factor": 1.0, "upscale": 1} | _expect(data, PARTS, path, PARTS[:2]), path)
+    parts = _expect(data, PARTS, path, needed_parts(data))
+    return _spec({"scale": GAIN, "factor": 1.0, "upscale": 1} | parts, path)
+
+
+def needed_parts(data: Any) -> tuple[str, ...]:
+    """Return the fields that a spec inside of a recipe, or of another spec, cannot leave out."""
+    dist = data.get("distribution") if isinstance(data, dict) else None
+    is_compound = isinstance(dist, dict) and dist.get("kind") in COMPOUND
+    return ("distribution",) if is_compound else ("distribution", "scale")
 
 
 def _array(data: Any, path: str) -> Any:

@@ -317,8 +317,9 @@ class Initializer:
         if not isinstance(fan_in, Along) and not isinstance(fan_out, Along):
             return self.law(geometry, numbers_of(fans, None))
         assert isinstance(self.scale, (VarianceScaling, InverseFan))  # noqa: S101  # no other needs a fan
-        array = along_fans((fan_in, fan_out), geometry, self.scale.std_of, self.label)
         ones = (None if fan_in is None else 1.0, None if fan_out is None else 1.0)
+        fans_on(geometry, ones, needs=self.needs, label=self.label)  # refuses one that is missing
+        array = along_fans((fan_in, fan_out), geometry, self.scale.std_of, self.label)
         base = dataclasses.replace(self.law(geometry, ones), fan_in=None, fan_out=None)
         return product_law(base, array, geometry, self.label)
 

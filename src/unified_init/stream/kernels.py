@@ -37,6 +37,7 @@ __all__ = [
     "bilinear_filter",
     "earlier_middle",
     "later_middle",
+    "times",
     "values_at",
     "whole_kernel",
 ]
@@ -59,6 +60,11 @@ def earlier_middle(size: int) -> int:
 def at_middle(spatial: tuple[int, ...], middle: Callable[[int], int]) -> tuple[Any, ...]:
     """Return the index of a kernel's matrix at its middle position."""
     return (..., *map(middle, spatial))
+
+
+def times(values: NDArray[Any], scale: float) -> NDArray[Any]:
+    """Return values times a scale; a negative one gives zeros no sign."""
+    return values * scale + 0.0 if scale < 0.0 else values * scale
 
 
 def whole_kernel(unit: Kernels, geometry: Geometry) -> NDArray[Any]:
@@ -85,7 +91,7 @@ def values_at(unit: Pointwise, index: IndexMap, scale: float, dtype: np.dtype[An
     for start in range(0, index.size, BLOCK):
         stop = min(start + BLOCK, index.size)
         coordinates = np.unravel_index(way.logical(start, stop), shape)
-        values[start:stop] = _at(unit, coordinates[1:]) * scale + 0.0  # zeros have no sign
+        values[start:stop] = times(_at(unit, coordinates[1:]), scale)
     return values
 
 

@@ -24,7 +24,7 @@ from unified_init.stream import host, numpy_runner, threefry
 from unified_init.stream.arrange import selected, to_storage
 from unified_init.stream.compound import work_type
 from unified_init.stream.householder import orthogonal
-from unified_init.stream.kernels import Pointwise, at_middle, earlier_middle, values_at, whole_kernel
+from unified_init.stream.kernels import Pointwise, at_middle, earlier_middle, times, values_at, whole_kernel
 from unified_init.stream.program import normal_law
 from unified_init.stream.table import compile_table
 from unified_init.stream.walk import walk
@@ -55,7 +55,7 @@ def structured(program: Program, root: tuple[int, int] | None) -> NDArray[Any]:
     """
     unit = program.law.unit
     if isinstance(unit, ConstantValues) and isinstance(unit.value, float):  # not at the cost of the whole
-        value = np.float64(unit.value) * program.law.scale + 0.0  # a zero has no sign
+        value = times(np.asarray(unit.value), program.law.scale)
         return np.broadcast_to(value.astype(work_type(program)), program.index.shape)
     if _costs_the_slice(program) and isinstance(unit, Pointwise):
         values = values_at(unit, program.index, program.law.scale, work_type(program))
@@ -139,10 +139,10 @@ def _whole(program: Program, root: tuple[int, int] | None) -> NDArray[Any]:
     law, geometry, dtype = program.law, program.geometry, work_type(program)
     unit = law.unit
     if isinstance(unit, ConstantValues):  # an array that broadcasts to the stored shape
-        value = np.asarray(unit.value, dtype=np.float64) * law.scale + 0.0
+        value = times(np.asarray(unit.value, dtype=np.float64), law.scale)
         return np.broadcast_to(value.astype(dtype), geometry.shape)
     if isinstance(unit, Unrandom):
-        logical = whole_kernel(unit, geometry) * law.scale + 0.0  # zeros have no sign
+        logical = times(whole_kernel(unit, geometry), law.scale)
         return np.asarray(to_storage(np, logical.astype(dtype), geometry), order="C")
     assert root is not None  # noqa: S101  # the front door asks a random law for a seed
     key = threefry.named_key(root, program.name)

@@ -12,6 +12,7 @@ import numpy as np
 from unified_init.core.reprs import shown
 from unified_init.drawing.digests import values_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.law.compound import Compound
 from unified_init.law.law import Law
 from unified_init.stream.dtypes import DTYPES
 from unified_init.testing import dependence
@@ -19,6 +20,7 @@ from unified_init.testing.findings import Finding, finding, weighed
 from unified_init.testing.goodness import MEDIAN, anderson_darling, grades, kolmogorov_smirnov
 from unified_init.testing.inversion import Inverted, mean_of
 from unified_init.testing.populations import Population, clean, population_of
+from unified_init.testing.residuals import Residual, residual_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,7 +64,9 @@ def examine(sample: Any, law: Law) -> tuple[Finding, ...]:  # noqa: ANN401  # an
         sample: an array of any framework, of a real floating type (or complex, for a normal law of mean
             0), with 100 to 2**26 values. It is read as NumPy values; nothing of the framework is set.
         law: what ``Initializer.resolve`` returns for the shape; ``law.kind`` is normal,
-            truncated_normal, uniform or quantile.
+            truncated_normal, uniform or quantile. Of a sum or a product, whatever draws nothing is subtracted
+            and the array of the product divided by first: what is left must be one law of these, or a sum of
+            normals.
 
     Returns:
         The findings, with shares of the false-alarm rate that sum to 1. ``family_p`` judges them together.
@@ -86,6 +90,25 @@ def examine(sample: Any, law: Law) -> tuple[Finding, ...]:  # noqa: ANN401  # an
 
 def _findings(sample: Any, law: Law) -> tuple[Finding, ...]:  # noqa: ANN401  # as above
     values, law = real_values("sample", sample, law)
+    if isinstance(law.unit, Compound):
+        return _of_residual(residual_of(values, law))
+    return _statistics(values, law)
+
+
+def _of_residual(residual: Residual) -> tuple[Finding, ...]:
+    """Return the findings of what is left of a sum or a product."""
+    if residual.is_plain:
+        return _statistics(residual.values, residual.law)
+    wrong = finding("fixed values", residual.wrong, 0.0, 0.0 if residual.wrong else 1.0)
+    return _statistics(residual.values, residual.law, wrong)
+
+
+def _statistics(values: NDArray[Any], law: Law, fixed: Finding | None = None) -> tuple[Finding, ...]:
+    """Return the findings of real values.
+
+    ``fixed`` is a finding of its own beside those of a residual, which is no longer on the grid of the type
+    that was drawn: how many different values it has is then not compared.
+    """
     population = population_of(law, values.dtype.name)
     if population.discrete and population.weights.max() == 1.0:
         msg = (
@@ -112,6 +135,8 @@ def _findings(sample: Any, law: Law) -> tuple[Finding, ...]:  # noqa: ANN401  # 
         dependence.serial(centred),
         *dependence.axes(centred.reshape(values.shape)),
     ]
+    if fixed is not None:
+        return weighed(exact, [_outside(flat, population), fixed])
     bounds = [
         _outside(flat, population),
         dependence.distinct(int(starts.sum()), *occupied(population, flat.size)),
@@ -124,6 +149,8 @@ def _check_law(law: object) -> None:
     if not isinstance(law, Law):
         msg = f"`law` must be a Law, as spec.resolve(shape, layout=...) returns it, got {shown(law)}."
         raise ArgumentTypeError(msg)
+    if isinstance(law.unit, Compound):
+        return
     if not law.independent:
         msg = (
             f"`law` must be of independent draws, got one of kind {shown(law.kind)}: compare such a tensor "
