@@ -38,8 +38,8 @@ GROUPS = {
     ),
     "What a spec is made of": (
         "Initializer Law Normal Uniform TruncatedNormal Quantile Constant Orthogonal DeltaOrthogonal "
-        "Identity Dirac Sparse Hadamard BilinearUpsampling Stft Fixed Between Interval Gain VarianceScaling "
-        "InverseFan calculate_gain depth_factor from_quantile"
+        "Identity Dirac Sparse Hadamard BilinearUpsampling Stft Sum Scaled Along along Fixed Between "
+        "Interval Gain VarianceScaling InverseFan calculate_gain depth_factor from_quantile"
     ),
     "Whole models": (
         "inspect plan apply audit probe coord_check plot match verify_match transfer read digests unfilled "

@@ -13,7 +13,7 @@ from unified_init.law.compound import Compound
 from unified_init.stream.dtypes import DTYPES, name_of
 from unified_init.testing.findings import Finding, finding, weighed
 from unified_init.testing.goodness import MEDIAN, grades, kolmogorov_smirnov
-from unified_init.testing.one_sample import FEWEST, ends_of, examine
+from unified_init.testing.one_sample import FEWEST, ends_of, examine, fixed_findings
 from unified_init.testing.populations import population_of
 from unified_init.testing.power_sums import PowerSums, power_sums_of
 from unified_init.testing.residuals import residual_of
@@ -129,10 +129,9 @@ def _findings_of_compound(values: NDArray[Any], law: Law) -> tuple[Finding, ...]
     if values.size >= FEWEST:
         return examine(values, law)
     residual = residual_of(values, law)
-    wrong = finding("fixed values", residual.wrong, 0.0, 0.0 if residual.wrong else 1.0)
-    return (
-        weighed(_few_findings(residual.values, residual.law), [wrong]) if residual.values.size else (wrong,)
-    )
+    fixed = [] if residual.is_plain else fixed_findings(residual)
+    few = _few_findings(residual.values, residual.law) if residual.values.size else ()
+    return weighed(few, fixed)
 
 
 def _few_findings(sample: NDArray[Any], law: Law) -> tuple[Finding, ...]:

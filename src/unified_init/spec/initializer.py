@@ -174,7 +174,7 @@ class Initializer:
             return NotImplemented
         if isinstance(factor, Along):
             return self._along(factor)
-        _check_no_array(factor)
+        _check_no_array("factor", factor)
         return dataclasses.replace(self, factor=self.factor * checks.nonzero("factor", factor))
 
     __rmul__ = __mul__
@@ -185,7 +185,7 @@ class Initializer:
             return NotImplemented
         if isinstance(divisor, Along):
             return self._along(divisor.inverse())
-        _check_no_array(divisor)
+        _check_no_array("divisor", divisor)
         return self * (1.0 / checks.nonzero("divisor", divisor))
 
     def __neg__(self) -> Initializer:
@@ -415,11 +415,11 @@ def _gain_of(rule: Scale) -> float:
     return rule.gain if isinstance(rule, Gain) else 1.0
 
 
-def _check_no_array(value: object) -> None:
+def _check_no_array(name: str, value: object) -> None:
     """Refuse an array, whose axes have no names."""
     if attribute(value, "shape"):
         msg = (
-            f"`factor` must be a number, or an array whose axes have names, got {shown(value)}: write "
+            f"`{name}` must be a number, or an array whose axes have names, got {shown(value)}: write "
             'ui.along("OI", array), with the letters of the layout.'
         )
         raise ArgumentTypeError(msg)
@@ -431,6 +431,6 @@ def _as_term(value: object) -> Initializer | None:
         return value
     if isinstance(value, Along):
         return Initializer(Constant(1.0)) * value
-    _check_no_array(value)
-    number = checks.finite("term", value)
+    _check_no_array("other", value)
+    number = checks.finite("other", value)
     return Initializer(Constant(number)) if number else None

@@ -102,9 +102,8 @@ STRUCTURED: dict[str, tuple[Initializer, tuple[Case, ...]]] = {
         CASES[:2],
     ),
     "constant along outputs": (
-        along("B", [0.1, 0.2, 0.3])
-        * (presets.kaiming_normal() + along("O", [0.1 * row for row in range(8)])),
-        CASES[4:5],
+        presets.kaiming_normal() + along("O", [0.1 * row for row in range(24)]),
+        CASES[:2],
     ),
 }
 ORTHOGONAL: dict[str, tuple[Initializer, tuple[Case, ...]]] = {

@@ -16,7 +16,7 @@ from unified_init.law.compound import Compound
 from unified_init.law.law import Law
 from unified_init.stream.dtypes import DTYPES
 from unified_init.testing import dependence
-from unified_init.testing.findings import Finding, finding, weighed
+from unified_init.testing.findings import Finding, finding, special, weighed
 from unified_init.testing.goodness import MEDIAN, anderson_darling, grades, kolmogorov_smirnov
 from unified_init.testing.inversion import Inverted, mean_of
 from unified_init.testing.populations import Population, clean, population_of
@@ -40,6 +40,7 @@ __all__ = [
     "ends_of",
     "examine",
     "extremes",
+    "fixed_findings",
     "moment_findings",
     "occupied",
     "real_values",
@@ -99,14 +100,22 @@ def _of_residual(residual: Residual) -> tuple[Finding, ...]:
     """Return the findings of what is left of a sum or a product."""
     if residual.is_plain:
         return _statistics(residual.values, residual.law)
-    wrong = finding("fixed values", residual.wrong, 0.0, 0.0 if residual.wrong else 1.0)
-    return _statistics(residual.values, residual.law, wrong)
+    return _statistics(residual.values, residual.law, fixed_findings(residual))
 
 
-def _statistics(values: NDArray[Any], law: Law, fixed: Finding | None = None) -> tuple[Finding, ...]:
+def fixed_findings(residual: Residual) -> list[Finding]:
+    """Return the findings of what a law fixes: values without randomness, and what was subtracted."""
+    findings = [finding("fixed values", residual.wrong, 0.0, 0.0 if residual.wrong else 1.0)]
+    if residual.slope is not None:
+        p = 2.0 * float(special().ndtr(-abs(residual.slope)))
+        findings.append(finding("fixed part", residual.slope, 0.0, p, sign=residual.slope))
+    return findings
+
+
+def _statistics(values: NDArray[Any], law: Law, fixed: list[Finding] | None = None) -> tuple[Finding, ...]:
     """Return the findings of real values.
 
-    ``fixed`` is a finding of its own beside those of a residual, which is no longer on the grid of the type
+    ``fixed`` are the findings beside those of a residual, which is no longer on the grid of the type
     that was drawn: how many different values it has is then not compared.
     """
     population = population_of(law, values.dtype.name)
@@ -136,7 +145,7 @@ def _statistics(values: NDArray[Any], law: Law, fixed: Finding | None = None) ->
         *dependence.axes(centred.reshape(values.shape)),
     ]
     if fixed is not None:
-        return weighed(exact, [_outside(flat, population), fixed])
+        return weighed(exact, [_outside(flat, population), *fixed])
     bounds = [
         _outside(flat, population),
         dependence.distinct(int(starts.sum()), *occupied(population, flat.size)),

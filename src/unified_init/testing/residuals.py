@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Residual", "residual_of"]
 
 ROUNDING = 2.0**-22  # of a value and of what is subtracted from it: two roundings to float32, and one here
+MANY = 1000  # values from which a sum of bounded ones is normal, as far as it is tested
 ADVICE = "compare such a tensor with draw() by assert_identical()."
 
 
@@ -39,12 +40,15 @@ class Residual:
     """What is left of a sample, and its law of independent draws.
 
     ``wrong`` counts the values that the law fixes, and that are others; they are not among ``values``.
+    ``slope`` is how much of what was subtracted is still there: a number that is normal, of mean 0 and std 1;
+    None where it is the same everywhere, or where too few values make its law another.
     ``is_plain`` says that nothing was taken away: the values are those of the sample, in its type.
     """
 
     values: NDArray[Any]
     law: Law
     wrong: int = 0
+    slope: float | None = None
     is_plain: bool = False
 
 
@@ -133,6 +137,7 @@ def _plain_law(drawn: list[Term], fixed: list[Law]) -> Law | None:
 def _without_known(values: Array, center: Array, drawn: list[Term]) -> Residual:
     """Subtract what draws nothing, and divide by the arrays of products."""
     first, *others = drawn
+    pattern = center
     if not others:  # of any law
         size, law = np.broadcast_to(first.by, values.shape), first.law
     else:
@@ -145,7 +150,23 @@ def _without_known(values: Array, center: Array, drawn: list[Term]) -> Residual:
     is_fixed = size == 0.0
     wrong = int((np.abs(left[is_fixed]) > slack[is_fixed]).sum())
     if is_fixed.any():
-        left, size, slack = (array[~is_fixed] for array in (left, size, slack))
+        left, size, slack, pattern = (array[~is_fixed] for array in (left, size, slack, pattern))
     margin = float((slack / np.abs(size)).max(initial=0.0))
+    left = left / size
+    slope = _slope((left - law.mean) / law.std, pattern / size, law)
     law = dataclasses.replace(law, low=law.low - margin, high=law.high + margin)
-    return Residual(left / size, law, wrong)
+    return Residual(left, law, wrong, slope)
+
+
+def _slope(standard: Array, pattern: Array, law: Law) -> float | None:
+    """Return the projection of standardized values on a pattern, the mean of the pattern taken away."""
+    if not pattern.size:
+        return None
+    weights = pattern - pattern.mean()
+    square = float((weights**2).sum())
+    if not square > ROUNDING * float((pattern**2).sum()):
+        return None
+    is_many = square**2 >= MANY * float((weights**4).sum())  # as many values as the sum has, in effect
+    if not isinstance(law.unit, UnitNormal) and not (is_many and math.isfinite(law.high - law.low)):
+        return None
+    return float((standard * weights).sum() / math.sqrt(square))
