@@ -34,6 +34,7 @@ DENSE: dict[str, Any] = {"shape": (20, 30), "layout": "IO"}
 KERNEL: dict[str, Any] = {"shape": (3, 5, 6, 8), "layout": "HWIO"}
 WAVES: dict[str, Any] = {"shape": (16, 1, 9)}
 GROUPED: dict[str, Any] = {"shape": (12, 4, 3), "layout": "(BO)IW", "sizes": {"B": 3}}
+FALLING = ui.along("I", [1.0 / (1 + number) for number in range(20)])
 SPECS: dict[str, tuple[ui.Initializer, tuple[dict[str, Any], ...], tuple[str, ...]]] = {
     "normal": (ui.normal(0.0, 0.02), (MATRIX, DENSE, GROUPED), COMPLEX),
     "normal, shifted": (ui.normal(1.5, 0.3), (MATRIX,), FLOATS),
@@ -67,6 +68,10 @@ SPECS: dict[str, tuple[ui.Initializer, tuple[dict[str, Any], ...], tuple[str, ..
     "dirac": (ui.dirac(2), (KERNEL,), FLOATS),
     "hadamard": (ui.hadamard(), (MATRIX, KERNEL), FLOATS),
     "bilinear_upsampling": (ui.bilinear_upsampling(), (KERNEL,), FLOATS),
+    "identity, plus noise": (ui.identity(-0.7) + ui.normal(0.0, 0.01), (MATRIX, DENSE), FLOATS),
+    "he_normal, minus": (ui.he_normal() - ui.sparse(0.25) + 0.1, (MATRIX, KERNEL), FLOATS),
+    "truncated_normal, negative": (-ui.truncated_normal(0.5, 2.0, -1.0, 3.0), (MATRIX,), FLOATS),
+    "normal, along inputs": (FALLING * ui.normal(0.1, 1.0) + 1.0, (MATRIX, DENSE), FLOATS),
     "stft": (ui.stft(), (WAVES,), FLOATS),
     "stft, imaginary": (ui.stft("imag", "blackman", "spectrum", periodic=True), (WAVES,), FLOATS),
 }  # fmt: skip
