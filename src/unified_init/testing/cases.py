@@ -89,19 +89,19 @@ STRUCTURED: dict[str, tuple[Initializer, tuple[Case, ...]]] = {
     "hadamard": (presets.hadamard(), CASES[:5]),
     "bilinear_upsampling": (presets.bilinear_upsampling(), CASES[:2]),
     "stft": (presets.stft(), (Case((16, 1, 9), "WIO"),)),
-    "identity plus normal": (presets.identity(-0.7) + presets.normal(0.0, 0.01), CASES[2:4]),
-    "dirac plus sparse": (presets.sparse(0.35, 0.02) - presets.dirac(), CASES[:2]),
-    "he_normal minus glorot_uniform": (presets.he_normal() - presets.glorot_uniform(), CASES[:5]),
-    "truncated_normal negated": (-presets.truncated_normal(0.5, 0.1, -1.0, 3.0), CASES[:6]),
-    "normal along inputs plus one": (
+    "sum of identity and normal": (presets.identity(-0.7) + presets.normal(0.0, 0.01), CASES[2:4]),
+    "sum of sparse and dirac": (presets.sparse(0.35, 0.02) - presets.dirac(), CASES[:2]),
+    "sum of he_normal and glorot_uniform": (presets.he_normal() - presets.glorot_uniform(), CASES[:5]),
+    "negative truncated_normal": (-presets.truncated_normal(0.5, 0.1, -1.0, 3.0), CASES[:6]),
+    "product and sum": (
         along("I", [1.0, -(0.5**0.5), 0.1]) * presets.normal(0.0, 1.0) + 1.0,
         CASES[:2],
     ),
-    "uniform along two axes": (
+    "product along two axes": (
         along("WI", [[0.3 * row, 0.0, 0.7 - row] for row in range(7)]) * presets.uniform(-0.3, 1.7),
         CASES[:2],
     ),
-    "constant along outputs": (
+    "sum along outputs": (
         presets.kaiming_normal() + along("O", [0.1 * row for row in range(24)]),
         CASES[:2],
     ),
