@@ -11,6 +11,7 @@ from typing import Any
 import keras
 
 from unified_init.backends.registry import NAMES
+from unified_init.core import checks
 from unified_init.core.reprs import shown
 from unified_init.drawing.api import draw
 from unified_init.drawing.seeds import check_seed
@@ -20,6 +21,8 @@ from unified_init.interop.serialise import from_dict, to_dict
 from unified_init.law.along import Along
 
 __all__ = ["UnifiedInitializer"]
+
+FIELDS = {"axes", "values"}  # of an array by named axes
 
 # ruff: noqa: ANN401  # Keras tensors and shapes
 
@@ -39,7 +42,9 @@ def _written(fan: Any) -> Any:
 
 
 def _read(fan: Any) -> Any:
-    return Along(**fan) if isinstance(fan, dict) else fan
+    """Return the array by named axes that a mapping describes; anything else as it is, to be checked."""
+    fields = dict(pairs) if (pairs := checks.items(fan)) and len(pairs) == len(FIELDS) else {}
+    return Along(**fields) if set(map(checks.plain, fields)) == FIELDS else fan
 
 
 @keras.saving.register_keras_serializable(package="unified_init")
@@ -59,7 +64,7 @@ class UnifiedInitializer(keras.initializers.Initializer):
     ) -> None:
         """Read what ``get_config`` wrote."""
         super().__init__()
-        pair: Any = [_read(fan) for fan in fans] if isinstance(fans, (list, tuple)) else fans
+        pair: Any = fans if (entries := checks.entries(fans)) is None else tuple(map(_read, entries))
         self.call = spec_call(from_dict(spec), name, layout, sizes, pair)
         if self.call.spec.is_random or seed is not None:
             check_seed(seed, self.call.spec)
