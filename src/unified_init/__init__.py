@@ -53,6 +53,8 @@ if _typing.TYPE_CHECKING:
     from unified_init.inventory.vocabulary import KINDS as KINDS
     from unified_init.inventory.vocabulary import PLACES as PLACES
     from unified_init.inventory.vocabulary import ROLES as ROLES
+    from unified_init.law.along import Along as Along
+    from unified_init.law.along import along as along
     from unified_init.law.law import STREAM as STREAM
     from unified_init.law.law import Law as Law
     from unified_init.models.agreeing import agree as agree
@@ -97,10 +99,12 @@ if _typing.TYPE_CHECKING:
     from unified_init.spec.distributions import Normed as Normed
     from unified_init.spec.distributions import Orthogonal as Orthogonal
     from unified_init.spec.distributions import Quantile as Quantile
+    from unified_init.spec.distributions import Scaled as Scaled
     from unified_init.spec.distributions import Sparse as Sparse
     from unified_init.spec.distributions import SparseOf as SparseOf
     from unified_init.spec.distributions import Stft as Stft
     from unified_init.spec.distributions import StudentT as StudentT
+    from unified_init.spec.distributions import Sum as Sum
     from unified_init.spec.distributions import Transform as Transform
     from unified_init.spec.distributions import TruncatedNormal as TruncatedNormal
     from unified_init.spec.distributions import Uniform as Uniform
@@ -132,11 +136,12 @@ _HOMES = {
     "drawing.api": "draw fill",
     "drawing.wrap": "as_jax as_keras as_torch",
     "errors": "ArgumentTypeError ArgumentValueError BackendError UnifiedInitError",
+    "law.along": "Along along",
     "law.law": "STREAM Law",
     "spec.distributions": (
         "BilinearUpsampling Cauchy Constant ConvolutionalOrthogonal DeltaOrthogonal Dirac Discrete "
         "FcnUpsampling Formula Hadamard Identity Laplace Listed LogNormal Logistic Mixture Normal Normed "
-        "Orthogonal Quantile Sparse SparseOf Stft StudentT Transform TruncatedNormal Uniform"
+        "Orthogonal Quantile Scaled Sparse SparseOf Stft StudentT Sum Transform TruncatedNormal Uniform"
     ),
     "spec.gains": "calculate_gain depth_factor",
     "spec.initializer": "Initializer",

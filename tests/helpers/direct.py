@@ -158,12 +158,12 @@ def _polar(table: PolarTable, key: tuple[int, int], flat: NDArray[np.int64], dty
         first, second = _words(key, flat)
         moduli = [int(number) for number in _integers32(table.modulus, first)]
         angles = [int(word) for word in second]
-        bits, leading, fraction, scale = 32, 14, 12, 30
+        bits, leading, fraction, scale, dropped = 32, 14, 12, 30, 1
     else:
         moduli = [int(number) for number in numpy_runner.integers64(table.modulus, *_words(key, 2 * flat))]
         high, low = _words(key, 2 * flat + 1)
         angles = [int(a) << 32 | int(b) for a, b in zip(high, low, strict=True)]
-        bits, leading, fraction, scale = 64, 12, 43, 60
+        bits, leading, fraction, scale, dropped = 64, 12, 43, 60, 2
     rows = table.cosines.tolist()
     values = []
     for modulus, angle in zip(moduli, angles, strict=True):
@@ -175,13 +175,13 @@ def _polar(table: PolarTable, key: tuple[int, int], flat: NDArray[np.int64], dty
                 word >> (bits - leading - fraction) & ((1 << fraction) - 1),
             )
             cosine = _line(row, t) if bits == 32 else max(min(_cubic(row, t), 1 << scale), -(1 << scale))
-            short, half = modulus >> table.exponent - table.modulus.exponent, scale // 2
+            short, half = modulus >> dropped, scale // 2
             left_out = (short % (1 << half)) * (cosine % (1 << half)) >> half  # of the product
             parts.append((short * cosine >> half) - left_out >> half)
         values.append(parts)
     real = np.dtype(f"float{bits}")
     pairs: NDArray[Any] = np.array(values, np.int64).reshape(-1, 2).astype(real)
-    pairs *= real.type(2.0**table.exponent)
+    pairs *= real.type(table.unit)
     joined: NDArray[Any] = pairs.view(dtype)[:, 0]
     return joined
 
@@ -208,7 +208,7 @@ def _words(
 def _values32(table: Table, word: NDArray[np.uint32]) -> NDArray[np.float32]:
     """Return the values of words."""
     value = _integers32(table, word)
-    return (value.astype(np.float32).astype(np.float64) * 2.0**table.exponent).astype(np.float32)
+    return (value.astype(np.float32).astype(np.float64) * table.unit).astype(np.float32)
 
 
 def _integers32(table: Table, word: NDArray[np.uint32]) -> NDArray[np.int64]:

@@ -206,6 +206,11 @@ def law() -> ui.Law:
 
 
 @functools.cache
+def array_by_names() -> ui.Along:
+    """Return an array by named axes."""
+    return ui.along("O", (1.0, 2.0))
+
+
 def quantile() -> ui.Quantile:
     """Return a distribution of our own."""
     distribution = ui.from_quantile(lambda p: p - 0.5).distribution
@@ -316,6 +321,7 @@ FANS: Inside = {
     "fans[0]": lambda value: {"fans": (value, 3)},
     "fans[1]": lambda value: {"fans": (4, value)},
 }
+ENTRY: Inside = {"values[0]": lambda value: {"values": (value, 2.0)}}
 SHAPE: Inside = {
     "shape[0]": lambda value: {"shape": (value, 4)},
     "shape[1]": lambda value: {"shape": [3, value]},
@@ -517,6 +523,21 @@ CALLS: dict[str, Call] = {
         for method in ("resolve", "explain")
     },
     "Initializer.law": Call(lambda: {"geometry": bind((3, 4), "OI"), "fans": (4, 3)}, FANS, on=ui.he_normal),
+    "Initializer.__neg__": Call(on=ui.he_normal), "Initializer.__pos__": Call(on=ui.he_normal),
+    **{
+        f"Initializer.{method}": Call(lambda: {"other": ui.normal(0.0, 1.0)}, on=ui.he_normal)
+        for method in ("__add__", "__radd__", "__sub__", "__rsub__")
+    },
+    "along": Call(lambda: {"axes": "O", "values": (1.0, 2.0)}, ENTRY),
+    "Along": Call(lambda: {"axes": "O", "values": (1.0, 2.0)}, ENTRY),
+    "Along.__neg__": Call(on=array_by_names), "Along.entries": Call(on=array_by_names),
+    "Along.inverse": Call(on=array_by_names),
+    "Sum": Call(
+        lambda: {"terms": (ui.he_normal(), ui.ones())}, {"terms[0]": lambda value: {"terms": (value, ui.ones())}}
+    ),
+    "Sum.scaled": Call(lambda: {"factor": 2.0}, on=lambda: ui.Sum((ui.he_normal(), ui.ones()))),
+    "Scaled": Call(lambda: {"base": ui.he_normal(), "by": array_by_names()}),
+    "Scaled.scaled": Call(lambda: {"factor": 2.0}, on=lambda: ui.Scaled(ui.he_normal(), array_by_names())),
     # JSON, and other libraries' initializers
     "to_json": Call(lambda: {"spec": ui.he_normal()}),
     "from_json": Call(lambda: {"text": ui.to_json(ui.he_normal())}),

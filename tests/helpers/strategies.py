@@ -149,6 +149,22 @@ specs = st.builds(
     elementwise | structured | composed | presets | icnrs | normed,
     st.none() | positives,
 )
+# Sums, negatives and products with arrays by named axes.
+factors = positives | positives.map(lambda number: -number)
+arrays = st.builds(ui.along, st.sampled_from(["O", "I", "B"]), st.lists(st.just(0) | factors, max_size=4)) | (
+    st.builds(
+        ui.along, st.just("IO"), st.lists(st.lists(factors, min_size=2, max_size=2), max_size=2, min_size=1)
+    )
+)
+algebraic = st.recursive(
+    specs,
+    lambda terms: st.one_of(
+        st.builds(lambda first, second: first + second, terms, terms),
+        st.builds(lambda spec, number: spec - number, terms, numbers),
+        st.builds(lambda spec, factor: spec * factor, terms, factors | arrays),
+    ),
+    max_leaves=4,
+)
 
 
 @st.composite

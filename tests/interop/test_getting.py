@@ -139,3 +139,20 @@ def test_the_schema_admits_what_is_read() -> None:
     jsonschema.validate(tree({"name": "normal", "mean": 0, "std": 0.02}), ui.recipe_schema())
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(tree("he_norml"), ui.recipe_schema())
+
+
+def test_the_terms_of_a_sum_may_be_presets() -> None:
+    """As people write them in a YAML file: names, mappings with arguments, and whole specs."""
+    tree = {
+        "schema": 2, "stream": ui.STREAM, "factor": 2.0, "upscale": 1, "scale": {"kind": "Gain", "gain": 1.0},
+        "distribution": {
+            "kind": "Sum",
+            "terms": [
+                "he_normal",
+                {"name": "normal", "mean": 0, "std": 0.01},
+                {"distribution": {"kind": "Scaled", "base": "ones", "by": {"axes": "O", "values": [1, 2]}}},
+            ],
+        },
+    }  # fmt: skip
+    sum_ = ui.he_normal() + ui.normal(0, 0.01) + ui.along("O", [1, 2])
+    assert ui.get(tree) == 2 * sum_

@@ -25,6 +25,10 @@ SPECS = {
     "normal": ui.normal(0.25, 0.02),
     "uniform": ui.uniform(-0.3, 1.7),
     "asymmetric": ui.truncated_normal(0.5, 0.1, -1.0, 3.0),
+    "negated": -ui.truncated_normal(0.5, 0.1, -1.0, 3.0),
+    "sum": ui.he_normal() - ui.normal(0.25, 0.02) + 0.1 - 0.7,
+    "product": ui.along("I", [1.0, 0.3, 0.1]) * ui.normal(0.25, 0.02),
+    "product and sum": ui.along("OI", [[1.0, 0.3, 0.1]] * 24) * ui.normal(0.0, 1.0) + ui.normal(1.0, 0.01),
 }
 
 
@@ -41,7 +45,7 @@ def test_a_jitted_draw_is_the_eager_one_whatever_follows_it(name: str) -> None:
     import jax
 
     def after(w: Any, a: Any, b: Any, c: Any, v: Any) -> Any:
-        return w * a + b, w + v, w * c
+        return w * a + b, w + v, w * c, w + 0.3
 
     def program(key: Any, *rest: Any) -> Any:
         w = ui.draw(SPECS[name], SHAPE, seed=key, **OPTIONS)
@@ -61,7 +65,7 @@ def test_a_tf_function_draw_is_the_eager_one_whatever_follows_it(name: str, *, x
     import tensorflow as tf
 
     def after(w: Any, a: Any, b: Any, c: Any, v: Any) -> Any:
-        return w * a + b, w + v, w * c
+        return w * a + b, w + v, w * c, w + 0.3
 
     def program(*rest: Any) -> Any:
         w = ui.draw(SPECS[name], SHAPE, seed=7, backend="tensorflow", **OPTIONS)

@@ -24,12 +24,26 @@ RECIPE = ui.Recipe(
     ),
     "nowhere",
 )
+NOISY = ui.Recipe(
+    "identities with noise",
+    (
+        ui.Rule(spec=ui.identity(-0.7) + ui.normal(0.0, 0.01), kind="rnn", role="recurrent_kernel"),
+        ui.Rule(spec=ui.along("OI", [[1, 2], [3, 0]]) * ui.he_normal(), parts=(("q", -ui.ones()),)),
+    ),
+)
 
 
 def test_a_recipe_is_equal_when_read_back() -> None:
     """Every field of a rule survives, in JSON and in YAML, which JSON is a part of."""
     assert ui.recipe_from_json(ui.recipe_to_json(RECIPE)) == RECIPE
     assert ui.recipe_from_yaml(ui.recipe_to_json(RECIPE, indent=None)) == RECIPE
+    assert ui.recipe_from_json(ui.recipe_to_json(NOISY)) == NOISY
+
+
+def test_a_recipe_is_written_in_the_oldest_schema_that_can_say_it() -> None:
+    """An older release reads what it knows, and refuses the rest by its number."""
+    assert json.loads(ui.recipe_to_json(RECIPE))["schema"] == 1
+    assert json.loads(ui.recipe_to_json(NOISY))["schema"] == 2
 
 
 def test_the_schema_admits_what_is_written_and_refuses_what_is_not() -> None:
@@ -40,9 +54,10 @@ def test_the_schema_admits_what_is_written_and_refuses_what_is_not() -> None:
     jsonschema.Draft202012Validator.check_schema(schema)
     tree = json.loads(ui.recipe_to_json(RECIPE))
     jsonschema.validate(tree, schema)
+    jsonschema.validate(json.loads(ui.recipe_to_json(NOISY)), schema)
     spoils: list[dict[str, Any]] = [
         {"rules": []},
-        {"schema": 2},
+        {"schema": 3},
         {"rules": [{"spec": None, "kinds": "lstm"}]},
         {"more": 1},
     ]

@@ -318,7 +318,6 @@ def test_parts_that_do_not_fit_are_refused(distribution: Any, scale: Any) -> Non
     [
         lambda: ui.Initializer(ui.Sparse(0.5), ui.Fixed(1.0, 2.0)),
         lambda: ui.he_normal() * 0,
-        lambda: ui.he_normal() * -1,
         lambda: ui.he_normal() * math.inf,
         lambda: ui.he_normal() * math.nan,
         lambda: ui.normal(0, 0),

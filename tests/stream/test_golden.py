@@ -34,6 +34,7 @@ DENSE: dict[str, Any] = {"shape": (20, 30), "layout": "IO"}
 KERNEL: dict[str, Any] = {"shape": (3, 5, 6, 8), "layout": "HWIO"}
 WAVES: dict[str, Any] = {"shape": (16, 1, 9)}
 GROUPED: dict[str, Any] = {"shape": (12, 4, 3), "layout": "(BO)IW", "sizes": {"B": 3}}
+FALLING = ui.along("I", [1.0 / (1 + number) for number in range(20)])
 SPECS: dict[str, tuple[ui.Initializer, tuple[dict[str, Any], ...], tuple[str, ...]]] = {
     "normal": (ui.normal(0.0, 0.02), (MATRIX, DENSE, GROUPED), COMPLEX),
     "normal, shifted": (ui.normal(1.5, 0.3), (MATRIX,), FLOATS),
@@ -83,6 +84,10 @@ SPECS: dict[str, tuple[ui.Initializer, tuple[dict[str, Any], ...], tuple[str, ..
     "normal, moments from a fan": (ui.Initializer(ui.Normal(), ui.FanMoments(0.5, 2.0, "fan_out")), (KERNEL,), FLOATS),
     "sparse, by a fan": (ui.Initializer(ui.Sparse(0.25), ui.VarianceScaling(1.0, "fan_in")), (KERNEL,), FLOATS),
     "with_norm": (ui.with_norm(ui.normal(0.0, 1.0), "frobenius", 2.0), (MATRIX, GROUPED), FLOATS),
+    "identity, plus noise": (ui.identity(-0.7) + ui.normal(0.0, 0.01), (MATRIX, DENSE), FLOATS),
+    "he_normal, minus": (ui.he_normal() - ui.sparse(0.25) + 0.1, (MATRIX, KERNEL), FLOATS),
+    "truncated_normal, negative": (-ui.truncated_normal(0.5, 2.0, -1.0, 3.0), (MATRIX,), FLOATS),
+    "normal, along inputs": (FALLING * ui.normal(0.1, 1.0) + 1.0, (MATRIX, DENSE), FLOATS),
     "stft": (ui.stft(), (WAVES,), FLOATS),
     "stft, taylor": (ui.stft(window="taylor"), (WAVES,), FLOATS),
     "stft, numbers": (ui.stft(window=[0.5, 1.0] * 8, scaling=None), (WAVES,), FLOATS),

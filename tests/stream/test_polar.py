@@ -129,7 +129,7 @@ def test_the_axes_of_the_plane_are_equal(dtype: str) -> None:
         real, imaginary = polar.values32(table, modulus, quarters + np.uint32(777 << 6))
     else:
         real, imaginary = polar.values64(table, (modulus, low), (quarters, low))
-    unit = 2.0**table.exponent
+    unit = table.unit
     rotated = (real + 1j * imaginary) * np.array([1, -1j, -1, 1j])
     assert np.abs(rotated - rotated[0]).max() <= 3 * unit + 2.0**-23 * abs(rotated[0])
 

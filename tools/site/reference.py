@@ -47,8 +47,8 @@ GROUPS = {
     "What a spec is made of": (
         "Initializer Law Normal Uniform TruncatedNormal Quantile Constant Orthogonal DeltaOrthogonal "
         "ConvolutionalOrthogonal Identity Listed Dirac Sparse Hadamard BilinearUpsampling FcnUpsampling Stft "
-        "Normed Formula Transform Laplace Logistic StudentT LogNormal Cauchy Discrete Mixture SparseOf Fixed "
-        "Between Interval Gain VarianceScaling InverseFan FanInterval FanMoments "
+        "Normed Formula Transform Laplace Logistic StudentT LogNormal Cauchy Discrete Mixture SparseOf Sum "
+        "Scaled Along along Fixed Between Interval Gain VarianceScaling InverseFan FanInterval FanMoments "
         "calculate_gain depth_factor from_quantile"
     ),
     "Whole models": (

@@ -287,7 +287,7 @@ def _tested(
     failed = verdict(findings, rate)
     low_precision = tuple(low_precision_notes(failed, law, dtype))
     notes = [*padding, *faithful_note(expectation), *low_precision]
-    if failed:
+    if failed and law.independent:
         count, far = 0, ""
         if grades is None:
             count, far = far_values(measured.reals, law, expectation.zero_row)

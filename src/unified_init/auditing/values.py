@@ -12,13 +12,15 @@ import numpy as np
 from unified_init.auditing.report import LIMIT
 from unified_init.errors import UnifiedInitError
 from unified_init.law.complex_law import complex_law, part_law
+from unified_init.law.compound import Compound
 from unified_init.stream.dtypes import DTYPES, name_of
 from unified_init.testing.complex_values import is_polar, parts_of, reals_of_law
 from unified_init.testing.findings import Finding, finding, weighed
 from unified_init.testing.goodness import MEDIAN, grades, kolmogorov_smirnov
-from unified_init.testing.one_sample import FEWEST, ends_of, examine
+from unified_init.testing.one_sample import FEWEST, ends_of, examine, fixed_findings
 from unified_init.testing.populations import population_of
 from unified_init.testing.power_sums import PowerSums, power_sums_of
+from unified_init.testing.residuals import residual_of
 from unified_init.testing.survey import different_and_twice, different_patterns, survey
 
 if TYPE_CHECKING:
@@ -127,11 +129,29 @@ def findings_of(measured: Measured, law: Law) -> tuple[Finding, ...]:
     """Return the findings of values under a law of independent draws."""
     sums, sample = measured.sums, measured.sample
     assert sums is not None  # noqa: S101  # the caller has seen that there are values
+    if isinstance(law.unit, Compound):
+        return _findings_of_compound(measured.reals, law)
     if sample.size >= FEWEST:
         findings = survey(sample, law, sums, measured.observed.distinct, measured.twice)
         return findings or examine(sample, law)
-    # Below a hundred values the statistics of sums are not exact. The distance of distributions is, for any
-    # size.
+    return _few_findings(sample, law)
+
+
+def _findings_of_compound(values: NDArray[Any], law: Law) -> tuple[Finding, ...]:
+    """Return the findings of a sum or a product: of all values, of which each has its place."""
+    if values.size >= FEWEST:
+        return examine(values, law)
+    residual = residual_of(values, law)
+    fixed = [] if residual.is_plain else fixed_findings(residual)
+    few = _few_findings(residual.values, residual.law) if residual.values.size else ()
+    return weighed(few, fixed)
+
+
+def _few_findings(sample: NDArray[Any], law: Law) -> tuple[Finding, ...]:
+    """Return the findings of few values.
+
+    Below a hundred the statistics of sums are not exact. The distance of distributions is, for any size.
+    """
     dtype = name_of(sample.dtype)
     low, high = ends_of(law, DTYPES[dtype])
     flat = np.sort(sample.astype(np.float64).reshape(-1))

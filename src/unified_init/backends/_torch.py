@@ -10,6 +10,7 @@ import torch
 
 from unified_init.backends import graph, triton_fill
 from unified_init.backends import torch_placement as shards
+from unified_init.backends.graph_compound import combined
 from unified_init.backends.torch_memory import (
     AS_INTEGERS,
     PLAIN,
@@ -197,6 +198,8 @@ def reserve(shape: tuple[int, ...], dtype: str, target: torch.device | None) -> 
 
 def trace(program: Program, key: Key | None, target: torch.device | None) -> torch.Tensor:
     """Run the graph program on a device. Orthogonal matrices are made on the host and copied."""
+    if program.terms:
+        return combined(ops(target), program, lambda term: trace(term, key, target))
     if isinstance(program.law.unit, Orthogonal):
         return adopt(on_host(program, key), None).to(target)
     if target is not None and target.type == GPU and key is not None and isinstance(key[0], int):

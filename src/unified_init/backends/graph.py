@@ -75,7 +75,7 @@ def arguments(table: AnyTable) -> Arguments:
         return steps_arguments(table)
     if isinstance(table, PolarTable):
         columns, numbers, unit = arguments(table.modulus)
-        unit = np.asarray(2.0**table.exponent, dtype=unit.dtype)
+        unit = np.asarray(table.unit, dtype=unit.dtype)
         return (*columns, *np.ascontiguousarray(table.cosines.T)), numbers, unit
     form = FORMAT64 if _has_64_bits(table) else FORMAT32
     length = form.rows * (1 + (table.upper_rows > 0))
@@ -104,7 +104,7 @@ def _scalars(table: Table, points: Sequence[int]) -> tuple[NDArray[Any], NDArray
                table.upper_add, table.slope_shift]  # fmt: skip
     if _has_64_bits(table):
         numbers += [table.least, table.most]
-    unit = np.asarray(2.0**table.exponent, dtype=np.float64 if _has_64_bits(table) else np.float32)
+    unit = np.asarray(table.unit, dtype=np.float64 if _has_64_bits(table) else np.float32)
     return np.asarray([*numbers, *points], dtype=table.rows.dtype), unit
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from unified_init.backends import graph, unrandom
 from unified_init.backends.graph import arguments, block, counters, named_key, signed
+from unified_init.backends.graph_compound import combined
 from unified_init.backends.graph_norms import check_traceable, scaled_to_norm
 from unified_init.law.indexmap import IndexMap
 from unified_init.law.unit_values import (
@@ -63,6 +64,10 @@ def prepare(program: Program) -> None:
     """Refuse a program whose trace the host has no memory for, before a generator is advanced."""
     index = program.index
     host.check_axes(index.shape)
+    if program.terms:
+        for term in program.terms:
+            prepare(term)
+        return
     if program.table is None:
         if isinstance(program.law.unit, NormedValues):
             check_traceable(program.law.unit)
@@ -94,6 +99,8 @@ def draw(
         run: ``inline(ops)``, or ``graph.elementwise`` compiled by the framework, of ``graph.arguments`` of a
             table.
     """
+    if program.terms:
+        return combined(ops, program, lambda term: draw(ops, term, key, run))
     if program.table is not None:
         assert key is not None  # noqa: S101  # the front door asks a random law for a seed
         stream_key = named_key(ops, key, program.name)

@@ -136,11 +136,11 @@ def _launch(
         if rows.is_cuda:  # the cache may drop it while this stream still reads it
             rows.record_stream(torch.cuda.current_stream())
         if name in WIDEST:
-            unit = int(np.float64(2.0**table.exponent).view(np.int64))
+            unit = int(np.float64(table.unit).view(np.int64))
             ends = (table.least, table.most)
             kernels.fill64[grid](flat, size, *words, rows, unit, *places, *numbers, *ends, **options)
         else:
-            unit32 = 2.0**table.exponent
+            unit32 = table.unit
             kernels.fill32[grid](
                 flat, size, *words, rows, unit32, *places, *numbers, table.slope_shift, form=name, **options
             )

@@ -23,7 +23,7 @@ from unified_init.law.unit_values import (
 )
 from unified_init.stream.arrange import selected, to_storage
 from unified_init.stream.formulas import along_last
-from unified_init.stream.kernels import bilinear_filter, later_middle, whole_kernel
+from unified_init.stream.kernels import bilinear_filter, later_middle, times, whole_kernel
 from unified_init.stream.structured import structured
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _rounded(values: NDArray[Any], program: Program) -> NDArray[Any]:
     if program.dtype.is_complex:
         single = program.dtype.numpy
     with np.errstate(all="ignore"):  # the NumPy error settings of the process do not apply to a draw
-        rounded = (values * program.law.scale).astype(single).astype(program.dtype.numpy)
+        rounded = times(values, program.law.scale).astype(single).astype(program.dtype.numpy)
         return rounded.astype(np.float32) if _is_float8(program) else rounded
 
 

@@ -30,6 +30,7 @@ __all__ = [
     "is_plain_shape",
     "items",
     "nearest",
+    "nonzero",
     "number",
     "pairs",
     "plain",
@@ -124,6 +125,18 @@ def positive(name: str, value: object) -> float:
         is_constant = name in SIZES and result >= 0.0
         hint = ": use zeros() or constant(value) for values that do not vary" if is_constant else ""
         msg = f"`{name}` must be positive and at least 2**-90, got {result!r}{hint}."
+        raise ArgumentValueError(msg)
+    return result
+
+
+def nonzero(name: str, value: object) -> float:
+    """Return ``value`` as a finite float of either sign, large enough to be drawn in float32."""
+    result = finite(name, value)
+    if abs(result) < SMALLEST_SIZE:
+        msg = (
+            f"`{name}` must not be 0, and 2**-90 or more in size, got {result!r}: use zeros() or "
+            "constant(value) for values that do not vary."
+        )
         raise ArgumentValueError(msg)
     return result
 

@@ -10,7 +10,7 @@ from unified_init.drawing.eager import draw_eagerly, fill_eagerly
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from unified_init.law.law import Fans
+    from unified_init.law.law import GivenFans
     from unified_init.spec.initializer import Initializer
 
 __all__ = ["draw", "fill"]
@@ -29,7 +29,7 @@ def draw(
     name: str = "",
     layout: str | None = None,
     sizes: Mapping[str, int] | None = None,
-    fans: Fans | None = None,
+    fans: GivenFans | None = None,
     index: Any = None,
     dtype: Any = "float32",
     backend: str | None = None,
@@ -107,7 +107,7 @@ def fill(
     name: str = "",
     layout: str | None = None,
     sizes: Mapping[str, int] | None = None,
-    fans: Fans | None = None,
+    fans: GivenFans | None = None,
     shape: Sequence[int] | int | None = None,
     index: Any = None,
 ) -> Any:

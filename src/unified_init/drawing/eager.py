@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         Reserving,
         Spreading,
     )
-    from unified_init.law.law import Fans
+    from unified_init.law.law import GivenFans
     from unified_init.law.shards import Spans
     from unified_init.spec.initializer import Initializer
     from unified_init.stream.program import Program
@@ -47,7 +47,7 @@ def draw_eagerly(
     name: str,
     layout: str | None,
     sizes: Mapping[str, int] | None,
-    fans: Fans | None,
+    fans: GivenFans | None,
     index: Any,
     dtype: Any,
     backend: str | None,
@@ -143,7 +143,7 @@ def checked(
     name: str,
     layout: str | None,
     sizes: Mapping[str, int] | None,
-    fans: Fans | None,
+    fans: GivenFans | None,
     index: Any,
     dtype: Any,
     backend: str | None,
@@ -166,7 +166,7 @@ def fill_eagerly(
     name: str,
     layout: str | None,
     sizes: Mapping[str, int] | None,
-    fans: Fans | None,
+    fans: GivenFans | None,
     shape: Sequence[int] | int | None,
     index: Any,
 ) -> Any:

@@ -21,6 +21,7 @@ from unified_init.core import checks
 from unified_init.drawing import eager
 from unified_init.errors import UnifiedInitError
 from unified_init.interop.serialise import KINDS
+from unified_init.law.along import Along
 from unified_init.law.indexmap import index_map
 from unified_init.law.layout import bind
 from unified_init.spec.initializer import Initializer
@@ -58,12 +59,18 @@ def plain(value: Any, strangers: list[Any], ints: list[Any] | None = None) -> An
     if type(value) in CONTAINERS:
         entries = [plain(entry, strangers, ints) for entry in _entries(value)]
         return [CONTAINERS[type(value)], *entries]
-    if isinstance(value, Initializer):
-        return ["Initializer", *_parts(value, strangers)]
+    if isinstance(value, (Initializer, Along)):
+        return _of_ours(value, strangers)
     if ints is not None and _is_numpy_int(value):
         ints.append(value)  # the node takes it for an int
         return ["int", len(ints) - 1]
     return _of_torch(value, strangers)
+
+
+def _of_ours(value: Initializer | Along, strangers: list[Any]) -> list[Any]:
+    if isinstance(value, Along):
+        return ["Along", value.axes, plain(value.values, strangers)]
+    return ["Initializer", *_parts(value, strangers)]
 
 
 def _number(value: Any, strangers: list[Any], ints: list[Any] | None) -> Any:
@@ -166,6 +173,7 @@ MAKERS: dict[str, Callable[[list[Any]], Any]] = {
     "dtype": lambda text: getattr(torch, text[0].removeprefix("torch.")),
     "device": lambda text: torch.device(text[0]),
     "Initializer": _spec,
+    "Along": lambda parts: Along(*parts),
 }
 
 

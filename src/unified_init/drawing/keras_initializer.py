@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from unified_init.backends.registry import NAMES
+from unified_init.core import checks
 from unified_init.core.callers import callers
 from unified_init.core.reprs import shown
 from unified_init.drawing.api import draw
@@ -20,11 +21,14 @@ from unified_init.drawing.seeds import check_seed
 from unified_init.drawing.spec_call import SpecCall, check_name, spec_call
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.interop.serialise import from_dict, to_dict
+from unified_init.law.along import Along
 
 if TYPE_CHECKING:
     from unified_init.spec.initializer import Initializer
 
 __all__ = ["UnifiedInitializer"]
+
+FIELDS = {"axes", "values"}  # of an array by named axes
 
 # ruff: noqa: ANN401  # Keras tensors and shapes
 
@@ -40,6 +44,17 @@ def _named(dtype: Any) -> str:
     except Exception as error:  # of Keras, for an object of any kind
         msg = f"`dtype` must be an element type that Keras knows, got {shown(dtype)}."
         raise ArgumentTypeError(msg) from error
+
+
+def _written(fan: Any) -> Any:
+    """Return a fan as plain values: an array by named axes as its fields."""
+    return {"axes": fan.axes, "values": fan.values} if isinstance(fan, Along) else fan
+
+
+def _read(fan: Any) -> Any:
+    """Return the array by named axes that a mapping describes; anything else as it is, to be checked."""
+    fields = dict(pairs) if (pairs := checks.items(fan)) and len(pairs) == len(FIELDS) else {}
+    return Along(**fields) if set(map(checks.plain, fields)) == FIELDS else fan
 
 
 @keras.saving.register_keras_serializable(package="unified_init")
@@ -59,7 +74,8 @@ class UnifiedInitializer(keras.initializers.Initializer):
     ) -> None:
         """Read what ``get_config`` wrote."""
         super().__init__()
-        self.call = spec_call(from_dict(spec), name, layout, sizes, fans, has_paths=True)
+        pair: Any = fans if (entries := checks.entries(fans)) is None else tuple(map(_read, entries))
+        self.call = spec_call(from_dict(spec), name, layout, sizes, pair, has_paths=True)
         if self.call.spec.is_random or seed is not None:
             check_seed(seed, self.call.spec)
         self.seed = seed
@@ -124,7 +140,7 @@ class UnifiedInitializer(keras.initializers.Initializer):
             "name": self.call.name,
             "layout": written(self.call.layout),
             "sizes": dict(self.call.sizes) or None,
-            "fans": None if fans is None else list(fans),
+            "fans": None if fans is None else [_written(fan) for fan in fans],
             "spec": to_dict(self.call.spec),
             "seed": self.seed,
         }

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from unified_init.law.indexmap import Entries
-    from unified_init.law.law import Fans
+    from unified_init.law.law import GivenFans
 
 __all__ = ["program_of", "whole_program"]
 
@@ -30,7 +30,7 @@ def program_of(
     name: str,
     layout: str | None,
     sizes: Mapping[str, int] | None,
-    fans: Fans | None,
+    fans: GivenFans | None,
     index: object,
     dtype: object,
 ) -> Program:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from unified_init.drawing.layouts import Layouts
-    from unified_init.law.law import Fans
+    from unified_init.law.law import GivenFans
 
 __all__ = ["SpecCall", "check_name", "named_call", "spec_call"]
 
@@ -30,7 +30,7 @@ class SpecCall:
     name: str
     layout: Layouts = None
     sizes: tuple[tuple[str, int], ...] = ()
-    fans: Fans | None = None
+    fans: GivenFans | None = None
 
     def options(self, shape: Any, path: str = "") -> dict[str, Any]:  # noqa: ANN401  # of a framework
         """The arguments that ``draw`` and ``fill`` share, for a tensor."""
@@ -47,7 +47,7 @@ def spec_call(
     name: str,
     layout: object,
     sizes: Mapping[str, int] | None,
-    fans: Fans | None,
+    fans: GivenFans | None,
     *,
     has_paths: bool = False,
 ) -> SpecCall:
@@ -69,7 +69,7 @@ def named_call(
     name: str,
     layout: object,
     sizes: Mapping[str, int] | None,
-    fans: Fans | None,
+    fans: GivenFans | None,
 ) -> SpecCall:
     """Return a spec with its arguments, of which a random one needs a name."""
     call = spec_call(spec, name, layout, sizes, fans)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from unified_init.backends.protocol import Shardable
-    from unified_init.law.law import Fans
+    from unified_init.law.law import GivenFans
     from unified_init.spec.initializer import Initializer
 
 __all__ = ["JaxInitializer", "TorchInitializer", "as_jax", "as_keras", "as_torch"]
@@ -60,7 +60,7 @@ def as_jax(
     layout: str | Mapping[int, str | None] | None = None,
     name: str = "",
     sizes: Mapping[str, int] | None = None,
-    fans: Fans | None = None,
+    fans: GivenFans | None = None,
 ) -> JaxInitializer:
     """Return ``(key, shape, dtype, out_sharding) -> array``, for Flax's ``kernel_init=`` and the like.
 
@@ -103,7 +103,7 @@ def as_torch(
     name: str = "",
     layout: str | Mapping[int, str | None] | None = None,
     sizes: Mapping[str, int] | None = None,
-    fans: Fans | None = None,
+    fans: GivenFans | None = None,
 ) -> TorchInitializer:
     """Return ``tensor_ -> tensor_``, used as the functions of ``torch.nn.init`` are.
 
@@ -144,7 +144,7 @@ def as_keras(
     name: str = "",
     layout: str | Mapping[int, str | None] | Mapping[str, str | None] | None = None,
     sizes: Mapping[str, int] | None = None,
-    fans: Fans | None = None,
+    fans: GivenFans | None = None,
 ) -> Any:
     """Return a ``keras.initializers.Initializer``, for any backend of Keras 3.
 

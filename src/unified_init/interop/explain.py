@@ -9,13 +9,14 @@ from unified_init.core import checks
 from unified_init.core.reprs import literal, shown
 from unified_init.core.text_table import as_html
 from unified_init.interop.native_calls import native_calls
+from unified_init.law.compound import Compound, ScaledBy, SumOf
 from unified_init.law.layout import bind
 from unified_init.spec.scales import InverseFan, VarianceScaling, fan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from unified_init.law.law import Fans, Law
+    from unified_init.law.law import GivenFans, Law
     from unified_init.spec.initializer import Initializer
 
 __all__ = ["explain"]
@@ -52,7 +53,7 @@ def explain(
     *,
     layout: str | None = None,
     sizes: Mapping[str, int] | None = None,
-    fans: Fans | None = None,
+    fans: GivenFans | None = None,
 ) -> str:
     """Return the text that ``Initializer.explain`` documents."""
     geometry = bind(checks.shape_of(shape), layout, sizes)
@@ -60,7 +61,7 @@ def explain(
     head = f"{_name(spec)} on {geometry.shape}"
     for word, value in (("layout", layout), ("sizes", sizes), ("fans", fans)):
         head += "" if value is None else f", {word} {shown(value)}"
-    rows = [*_numbers(spec, law), *native_calls(spec, geometry, law).items()]
+    rows = [*_numbers(spec, law), *_terms(law), *native_calls(spec, geometry, law).items()]
     return Explanation(head, tuple(rows))
 
 
@@ -71,28 +72,42 @@ def _name(spec: Initializer) -> str:
     return name if spec.factor == 1.0 else f"{name} * {spec.factor!r}"
 
 
+def _terms(law: Law) -> Iterator[tuple[str, str]]:
+    """Yield the laws of the terms of a sum, or of the tensor that a product multiplies."""
+    if isinstance(law.unit, Compound):
+        for position, term in enumerate(law.unit.terms):
+            yield (f"term {position}" if isinstance(law.unit, SumOf) else "of"), str(term)
+
+
 def _numbers(spec: Initializer, law: Law) -> Iterator[tuple[str, str]]:
     for label, value in (("fan_in", law.fan_in), ("fan_out", law.fan_out)):
         if value is not None:
             yield label, _short(value)
-    match spec.scale:
+    match None if isinstance(law.unit, Compound) else spec.scale:
         case VarianceScaling(_, mode) if law.random:
             gain = law.std * math.sqrt(fan(mode, law.fan_in, law.fan_out))
             yield "gain", f"{_short(gain)} (std * sqrt({mode}))"
         case InverseFan(_, mode) if law.random:
             gain = law.std * fan(mode, law.fan_in, law.fan_out)
             yield "gain", f"{_short(gain)} (std * {mode})"
-    for label, value in (("mean", law.mean), ("std", law.std)):
-        if not math.isnan(value):
-            yield label, _short(value)
+    yield from _moments(law)
     if law.low == law.high or (math.isnan(law.std) and math.isinf(law.high)):
         return
-    if math.isnan(law.std):  # values that a formula gives, which need not reach the ends
+    if math.isnan(law.std) and not law.random:  # values that a formula gives, which need not reach the ends
         yield "interval", f"{_short(law.low)} to {_short(law.high)} (no value is outside)"
     elif law.low == -law.high and math.isfinite(law.high):
         yield "bound", f"{_short(law.high)} (values in [{_short(law.low)}, {_short(law.high)}])"
     else:
         yield "interval", f"{_short(law.low)} to {_short(law.high)}"
+
+
+def _moments(law: Law) -> Iterator[tuple[str, str]]:
+    for label, value in (("mean", law.mean), ("std", law.std)):
+        if not math.isnan(value):
+            yield label, _short(value)
+    if isinstance(law.unit, ScaledBy) and math.isnan(law.std) and not math.isnan(law.unit.base.std):
+        sizes = [abs(value) * law.unit.base.std for value in law.unit.values]
+        yield "std", f"{_short(min(sizes))} to {_short(max(sizes))} (along {law.unit.axes})"
 
 
 def _short(value: float) -> str:

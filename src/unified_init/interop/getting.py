@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from unified_init.core import checks
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
-from unified_init.interop.serialise import from_dict
+from unified_init.interop.serialise import from_dict, parts_of
 from unified_init.spec import presets
 from unified_init.spec.initializer import Initializer
 
@@ -23,7 +23,8 @@ def get(source: Initializer | str | Mapping[str, Any]) -> Initializer:
 
     Args:
         source: the name of a preset, such as "he_normal"; a mapping with that name under "name" and the
-            preset's arguments beside it; the mapping of ``to_dict``; or a spec, which is returned as it is.
+            preset's arguments beside it; the mapping of ``to_dict``, in which the terms of a sum may be
+            presets too; or a spec, which is returned as it is.
 
     Returns:
         The spec.
@@ -59,7 +60,7 @@ def get(source: Initializer | str | Mapping[str, Any]) -> Initializer:
         raise ArgumentTypeError(msg)
     fields = {checks.plain(key) or shown(key): value for key, value in entries}
     if "name" not in fields and "distribution" in fields:
-        return from_dict(fields)
+        return from_dict({**fields, "distribution": _with_presets(fields["distribution"])})
     name = checks.plain(fields.pop("name", None))
     if name is None:
         msg = (
@@ -68,6 +69,30 @@ def get(source: Initializer | str | Mapping[str, Any]) -> Initializer:
         )
         raise ArgumentValueError(msg)
     return preset_of("source", name, fields)
+
+
+def _with_presets(distribution: Any) -> Any:  # noqa: ANN401  # a mapping, or what is refused
+    """Return the mapping of a distribution with the presets among its terms written out."""
+    entries = checks.items(distribution)
+    if entries is None:
+        return distribution
+    fields = dict(entries)
+    if isinstance(fields.get("terms"), (list, tuple)):
+        fields["terms"] = [_written(term) for term in fields["terms"]]
+    if "base" in fields:
+        fields["base"] = _written(fields["base"])
+    return fields
+
+
+def _written(term: Any) -> Any:  # noqa: ANN401  # as above
+    """Return a term as ``to_dict`` writes it, if it is a preset or a spec."""
+    entries = checks.items(term)
+    if entries is None or any(checks.plain(key) == "name" for key, _ in entries):
+        return parts_of(get(term))
+    fields = dict(entries)
+    if "distribution" in fields:
+        fields["distribution"] = _with_presets(fields["distribution"])
+    return fields
 
 
 def preset_of(source: str, name: str, arguments: Mapping[str, Any]) -> Initializer:

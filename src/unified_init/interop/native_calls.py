@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, assert_never
 
 from unified_init.core.reprs import literal
 from unified_init.interop.native_fans import jax_axes, jax_fans, keras_fans, torch_fans
-from unified_init.law.unit_values import NORM_NAMES
+from unified_init.law.compound import Compound
+from unified_init.law.unit_values import NORM_NAMES, UnitTruncatedNormal
 from unified_init.spec.distributions import (
     AT_2_SIGMA,
     Constant,
@@ -109,6 +110,10 @@ def native_calls(spec: Initializer, geometry: Geometry, law: Law) -> dict[str, s
         The texts by framework: torch, keras, jax, numpy.
     """
     case = Case(spec, geometry, law)
+    if isinstance(law.unit, Compound):
+        return dict.fromkeys(
+            ("torch", "keras", "jax", "numpy"), _none("none adds or multiplies initializers")
+        )
     if law.repeat > 1:
         return dict.fromkeys(
             ("torch", "keras", "jax", "numpy"), _none("none repeats draws for a pixel shuffle")
@@ -150,7 +155,7 @@ def _torch(case: Case) -> str:  # noqa: C901, PLR0911  # one case per distributi
         case Dirac():
             return _none("dirac_ fills kernels stored as OIW, OIHW or OIDHW, without a gain")
         case Sparse(sparsity) if case.plain and case.geometry.layout in {None, "OI"}:
-            return _fill("sparse_", sparsity=sparsity, std=gain)
+            return _fill("sparse_", sparsity=sparsity, std=abs(gain))
         case Sparse():
             return _none("sparse_ takes axis 0 of a matrix for the rows")
         case other:
@@ -287,14 +292,20 @@ def _jax_fixed(law: Law, dist: RANDOM) -> str:
             return _call(f"{_JAX}uniform", scale=law.high)
         case Uniform():
             return f"jax.random.uniform(key, shape, minval={law.low!r}, maxval={law.high!r})"
-        case TruncatedNormal(lower, upper) if law.loc == 0.0:
-            bounds = {} if dist == AT_2_SIGMA else {"lower": lower, "upper": upper}
-            return _call(f"{_JAX}truncated_normal", stddev=law.scale, **bounds)
-        case TruncatedNormal(lower, upper):
-            draw = f"jax.random.truncated_normal(key, {literal(lower)}, {literal(upper)}, shape)"
-            return f"{law.loc!r} + {law.scale!r} * {draw}"
+        case TruncatedNormal():
+            return _jax_truncated(law)
         case _:
             assert_never(dist)
+
+
+def _jax_truncated(law: Law) -> str:
+    assert isinstance(law.unit, UnitTruncatedNormal)  # noqa: S101  # of a truncated normal
+    lower, upper = law.unit.lower, law.unit.upper
+    if law.loc == 0.0:
+        bounds = {} if (lower, upper) == (-2.0, 2.0) else {"lower": lower, "upper": upper}
+        return _call(f"{_JAX}truncated_normal", stddev=law.scale, **bounds)
+    draw = f"jax.random.truncated_normal(key, {literal(lower)}, {literal(upper)}, shape)"
+    return f"{law.loc!r} + {law.scale!r} * {draw}"
 
 
 def _jax_orthogonal(case: Case) -> str:

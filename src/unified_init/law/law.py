@@ -8,12 +8,22 @@ from typing import TYPE_CHECKING
 
 from unified_init.core.public import public
 from unified_init.core.text_table import as_html
-from unified_init.law.unit_values import Independent, Polar, Unrandom
+from unified_init.law.along import Along
+from unified_init.law.compound import Compound, ScaledBy, SumOf
+from unified_init.law.unit_values import (
+    Independent,
+    NormedValues,
+    Polar,
+    SparseMatrices,
+    UnitMixture,
+    Unrandom,
+    mirrored,
+)
 
 if TYPE_CHECKING:
     from unified_init.law.unit_values import UnitValues
 
-__all__ = ["STREAM", "Fans", "Law"]
+__all__ = ["STREAM", "Fans", "GivenFans", "Law", "negative"]
 
 # The version of the map from (seed, name, logical index) to words. It is in every serialized spec, since
 # a spec's values are those of one stream; a released stream never changes.
@@ -21,6 +31,8 @@ STREAM = "threefry-1"
 
 # (fan_in, fan_out), None where one is not known.
 Fans = tuple[float | None, float | None]
+# As a caller may give them: an array by named axes where outputs, say, have fans of their own.
+GivenFans = tuple[float | Along | None, float | Along | None]
 
 
 @public
@@ -36,7 +48,8 @@ class Law:
         unit: what is drawn before location and scale, such as ``UnitUniform()``.
         mean: the realized mean of a value; NaN where one number would say nothing (arrays of
             constants, Fourier kernels).
-        std: the realized standard deviation; NaN where ``mean`` is.
+        std: the realized standard deviation of an entry; NaN where entries differ in it, and where a
+            formula gives all values.
         low: no value is below; ``-inf`` for an untruncated normal. Values that are given by a
             formula need not reach it, nor ``high``.
         high: no value is above; ``inf`` for an untruncated normal.
@@ -45,6 +58,7 @@ class Law:
         loc: the value that the unit variable's zero becomes.
         scale: the multiplier of the unit variable.
         repeat: how many neighboring outputs share one draw (sub-pixel convolutions); else 1.
+        negated: whether a value is the negative of what the mirrored law draws.
         sized_by: which number the spec gives: "std" (the realized one), "parent" (the parent normal's std)
             or "ends" (``uniform(low, high)``). Complex values keep that number. Laws that differ in it
             alone are equal.
@@ -72,6 +86,7 @@ class Law:
     loc: float = 0.0
     scale: float = 1.0
     repeat: int = 1
+    negated: bool = False
     sized_by: str = dataclasses.field(default="std", compare=False, repr=False)
 
     def __str__(self) -> str:
@@ -94,9 +109,33 @@ class Law:
     @property
     def random(self) -> bool:
         """Whether the values depend on a seed."""
+        if isinstance(self.unit, Compound):
+            return any(term.random for term in self.unit.terms)
         return not isinstance(self.unit, Unrandom)
 
     @property
     def independent(self) -> bool:
         """Whether each value is a draw of its own, so that one table gives them all."""
         return isinstance(self.unit, Independent | Polar)
+
+
+def negative(law: Law) -> Law:
+    """Return the law of the negatives of a law's values."""
+    mirror = dataclasses.replace(law, mean=0.0 - law.mean, low=0.0 - law.high, high=0.0 - law.low)
+    unit: UnitValues = law.unit
+    match unit:
+        case UnitMixture(components):
+            unit = dataclasses.replace(unit, components=tuple(map(negative, components)))
+        case SumOf(terms):
+            unit = dataclasses.replace(unit, terms=tuple(map(negative, terms)))
+        case ScaledBy(base) | NormedValues(base):
+            unit = dataclasses.replace(unit, base=negative(base))
+        case SparseMatrices() if unit.values is not None:
+            unit = dataclasses.replace(unit, values=negative(unit.values))
+        case _ if isinstance(unit, Independent):
+            return dataclasses.replace(
+                mirror, unit=mirrored(unit), loc=0.0 - law.loc, negated=not law.negated
+            )
+        case _:
+            return dataclasses.replace(mirror, scale=-law.scale)
+    return dataclasses.replace(mirror, unit=unit)

@@ -9,11 +9,11 @@ from unified_init.core import checks, json_text
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError, UnifiedInitError
 from unified_init.interop.getting import get
-from unified_init.interop.serialise import to_dict
+from unified_init.interop.serialise import GAIN, SCHEMA, needed_parts, parts_of, schema_of
 from unified_init.law.law import STREAM
 from unified_init.recipes.layer_json import layer_from_tree, layer_tree
 from unified_init.recipes.recipe import Recipe
-from unified_init.recipes.recipe_schema import SCHEMA
+from unified_init.recipes.recipe_schema import SCHEMAS
 from unified_init.recipes.rule import Rule
 
 __all__ = ["recipe_from_json", "recipe_from_yaml", "recipe_to_json"]
@@ -33,7 +33,8 @@ def recipe_to_json(recipe: Recipe, *, indent: int | None = 2) -> str:
         indent: spaces per indentation level; None writes one line.
 
     Returns:
-        JSON, the same for equal recipes; fields of rules that have their default values are left out.
+        JSON, the same for equal recipes, in the oldest schema that can say them; fields of rules that have
+        their default values are left out.
 
     Raises:
         ArgumentTypeError: ``recipe`` is not a recipe.
@@ -50,7 +51,8 @@ def recipe_to_json(recipe: Recipe, *, indent: int | None = 2) -> str:
         raise ArgumentTypeError(msg)
     rules = [_rule_tree(rule, index) for index, rule in enumerate(recipe.rules)]
     tree: dict[str, Any] = {
-        "schema": SCHEMA, "stream": STREAM, "name": recipe.name, "source": recipe.source, "rules": rules,
+        "schema": _schema_of(recipe), "stream": STREAM, "name": recipe.name, "source": recipe.source,
+        "rules": rules,
     }  # fmt: skip
     if recipe.layers:
         tree["layers"] = {key: layer_tree(layer) for key, layer in dict(recipe.layers).items()}
@@ -68,7 +70,8 @@ def recipe_from_json(text: str) -> Recipe:
         text: what ``recipe_to_json`` returned, or written by hand. In a rule, ``kind``, ``role``,
             ``place``, ``name`` and ``path`` are a word or a list of words; ``spec`` is null, the name of a
             preset, an object with that name and arguments, or has the fields of ``ui.to_json``, of which
-            ``factor`` and ``upscale`` may be left out; ``index`` is a list of [start, stop]. ``layers`` has
+            ``factor`` and ``upscale`` may be left out, and ``scale`` of sums and products, whose terms may be
+            presets too; ``index`` is a list of [start, stop]. ``layers`` has
             the fields of ``ui.Layer`` by class name or glob.
 
     Returns:
@@ -134,6 +137,12 @@ def recipe_from_yaml(text: str) -> Recipe:
         raise ArgumentValueError(msg) from None
 
 
+def _schema_of(recipe: Recipe) -> int:
+    """Return the oldest schema that can say all specs of a recipe."""
+    specs = [spec for rule in recipe.rules for spec in (rule.spec, *(spec for _, spec in rule.parts))]
+    return max([1, *(schema_of(spec) for spec in specs if spec is not None)])
+
+
 def _check_fields(node: Any) -> None:
     """Refuse a mapping of YAML that has one field twice, of which the last would be kept without a word."""
     if node is None or isinstance(node.value, str):
@@ -167,14 +176,13 @@ def _rule_tree(rule: Rule, index: int) -> dict[str, Any]:
 
 
 def _spec_tree(spec: Any) -> dict[str, Any]:
-    fields = to_dict(spec)
-    return {field: fields[field] for field in SPEC_FIELDS}
+    return parts_of(spec)
 
 
 def _recipe(tree: Any) -> Recipe:
     _expect(tree, FIELDS, ("schema", "stream", "name", "rules"), "recipe")
-    if tree["schema"] is True or tree["schema"] != SCHEMA:
-        msg = f"recipe.schema: must be {SCHEMA}, the schema of this release, got {shown(tree['schema'])}."
+    if tree["schema"] is True or tree["schema"] not in SCHEMAS:
+        msg = f"recipe.schema: must be 1 or 2, the schemas of this release, got {shown(tree['schema'])}."
         raise ArgumentValueError(msg)
     if tree["stream"] != STREAM:
         msg = f"recipe.stream: must be {STREAM!r}, got {shown(tree['stream'])}."
@@ -214,8 +222,8 @@ def _rule(tree: Any, path: str) -> Rule:
 def _spec(tree: Any, path: str) -> Any:
     is_preset = isinstance(tree, str) or (isinstance(tree, dict) and "name" in tree)
     if not is_preset:
-        _expect(tree, SPEC_FIELDS, ("distribution", "scale"), path)
-        tree = {"schema": SCHEMA, "stream": STREAM, "factor": 1.0, "upscale": 1} | tree
+        _expect(tree, SPEC_FIELDS, needed_parts(tree), path)
+        tree = {"schema": SCHEMA, "stream": STREAM, "scale": GAIN, "factor": 1.0, "upscale": 1} | tree
     try:
         return get(tree)
     except UnifiedInitError as error:

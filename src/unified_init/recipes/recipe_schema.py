@@ -11,9 +11,9 @@ from unified_init.recipes.layer_json import layer_schema
 from unified_init.recipes.rule import PADDINGS, UNITS
 from unified_init.spec import presets
 
-__all__ = ["SCHEMA", "recipe_schema"]
+__all__ = ["SCHEMAS", "recipe_schema"]
 
-SCHEMA = 1  # of a recipe's JSON
+SCHEMAS = (1, 2)  # of a recipe's JSON; the second is that of a recipe with specs of schema 2
 
 
 def recipe_schema() -> dict[str, Any]:
@@ -47,7 +47,7 @@ def recipe_schema() -> dict[str, Any]:
                 "properties": {
                     "distribution": part,
                     "scale": part,
-                    "factor": {"type": "number", "exclusiveMinimum": 0},
+                    "factor": {"type": "number", "not": {"const": 0}},
                     "upscale": {"type": "integer", "minimum": 1},
                 },
                 "required": ["distribution", "scale"],
@@ -96,7 +96,7 @@ def recipe_schema() -> dict[str, Any]:
         "title": "unified_init recipe",
         "type": "object",
         "properties": {
-            "schema": {"const": SCHEMA},
+            "schema": {"enum": list(SCHEMAS)},
             "stream": {"const": STREAM},
             "name": text,
             "source": text,

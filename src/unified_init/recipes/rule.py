@@ -12,6 +12,7 @@ from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.inventory.records import Record
 from unified_init.inventory.vocabulary import KINDS, PLACES, ROLES
+from unified_init.law.along import Along
 from unified_init.law.layout import parse, size_items
 from unified_init.recipes.fan_conventions import CONVENTIONS, FANS_BY_CONVENTION
 from unified_init.spec.fans import explicit_fans
@@ -159,6 +160,11 @@ class Rule:
             raise ArgumentTypeError(msg)
         else:
             object.__setattr__(self, "fans", explicit_fans(self.fans))
+            if any(isinstance(fan, Along) for fan in self.fans):
+                msg = (
+                    f"`fans` of a rule must be numbers, got {shown(self.fans)}: multiply `spec` by an array."
+                )
+                raise ArgumentTypeError(msg)
         object.__setattr__(self, "unit", checks.choice("unit", self.unit, UNITS))
         self._check_axes()
         self._check_stream()

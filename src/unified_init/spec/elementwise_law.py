@@ -133,7 +133,7 @@ def _location_and_scale(
             scale = std / std_of(dist)
             return mean - scale * _unit_mean(dist), scale
         case Gain(gain):
-            return 0.0, gain
+            return 0.0, abs(gain)  # the law is made without its sign
         case VarianceScaling() | InverseFan():
             return 0.0, rule.std_of(fan_in, fan_out) / std_of(dist)
         case _:

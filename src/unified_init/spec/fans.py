@@ -1,4 +1,4 @@
-"""Fans: how many inputs feed an output, and how many outputs an input feeds. Never guessed."""
+"""GivenFans: how many inputs feed an output, and how many outputs an input feeds. Never guessed."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from unified_init.core import checks
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.law.along import Along
 
 if TYPE_CHECKING:
-    from unified_init.law.law import Fans
+    from unified_init.law.law import Fans, GivenFans
     from unified_init.law.layout import Geometry
 
-__all__ = ["explicit_fans", "fans_on"]
+__all__ = ["explicit_fans", "fans_on", "numbers_of"]
 
 
 def fans_on(geometry: Geometry, fans: Fans | None, *, needs: tuple[str, ...], label: str) -> Fans:
@@ -21,12 +22,12 @@ def fans_on(geometry: Geometry, fans: Fans | None, *, needs: tuple[str, ...], la
 
     Args:
         geometry: shape and roles.
-        fans: given fans, used instead of the layout's.
+        fans: given fans, checked, used instead of the layout's.
         needs: the fans without which the spec has no law.
         label: the spec's name in messages.
     """
     if fans is not None:
-        pair = explicit_fans(fans)
+        pair = fans
     else:
         space = math.prod(geometry.spatial())
         pair = (
@@ -45,16 +46,22 @@ def fans_on(geometry: Geometry, fans: Fans | None, *, needs: tuple[str, ...], la
     return pair
 
 
-def explicit_fans(fans: Fans) -> Fans:
+def explicit_fans(fans: GivenFans) -> GivenFans:
     """Return a checked pair of fans."""
     pair = checks.entries(fans)
     if pair is None or len(pair) != 2:  # noqa: PLR2004  # a pair
         msg = f"`fans` must be a pair (fan_in, fan_out), got {shown(fans)}."
         raise ArgumentTypeError(msg)
     fan_in, fan_out = (
-        None if value is None else checks.positive(f"fans[{position}]", value)
+        value if value is None or isinstance(value, Along) else checks.positive(f"fans[{position}]", value)
         for position, value in enumerate(pair)
     )
+    return fan_in, fan_out
+
+
+def numbers_of(fans: GivenFans, number: float | None) -> Fans:
+    """Return fans with a number in place of each array by named axes."""
+    fan_in, fan_out = (number if isinstance(fan, Along) else fan for fan in fans)
     return fan_in, fan_out
 
 

@@ -7,14 +7,19 @@ import math
 from typing import TYPE_CHECKING, get_args
 
 from unified_init.core import checks
+from unified_init.core.peers import attribute
 from unified_init.core.public import public
 from unified_init.core.reprs import call_repr, shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.law.along import Along
+from unified_init.law.law import negative
 from unified_init.law.layout import Geometry, bind
 from unified_init.spec.composed_law import composed_law
+from unified_init.spec.compound_law import along_fans, product_law, sum_law
 from unified_init.spec.distributions import (
     BilinearUpsampling,
     Composed,
+    Compound,
     Constant,
     ConvolutionalOrthogonal,
     DeltaOrthogonal,
@@ -32,15 +37,17 @@ from unified_init.spec.distributions import (
     Normed,
     Orthogonal,
     Quantile,
+    Scaled,
     Sparse,
     SparseOf,
     Stft,
+    Sum,
     Transform,
     TruncatedNormal,
     Uniform,
 )
 from unified_init.spec.elementwise_law import elementwise_law, std_of
-from unified_init.spec.fans import fans_on
+from unified_init.spec.fans import explicit_fans, fans_on, numbers_of
 from unified_init.spec.labels import label_of
 from unified_init.spec.normed_law import normed_law
 from unified_init.spec.scales import (
@@ -60,11 +67,11 @@ from unified_init.spec.structured_law import matrix_sizes, scaled_law
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from unified_init.law.law import Fans, Law
+    from unified_init.law.law import Fans, GivenFans, Law
 
 __all__ = ["Initializer"]
 
-# The distributions that draw something.
+# The distributions that draw something, whatever they are made of.
 RANDOM = Elementwise | Orthogonal | DeltaOrthogonal | ConvolutionalOrthogonal | Sparse | Normed | Composed
 
 # Which scale rules give which distributions their size.
@@ -91,6 +98,8 @@ RULES: dict[type, tuple[type, ...]] = {
     Stft: (Gain,),
     Formula: (Gain,),
     Normed: (Gain,),
+    Sum: (Gain,),
+    Scaled: (Gain,),
 }
 
 
@@ -102,13 +111,14 @@ class Initializer:
     Args:
         distribution: the shape of the values before scaling.
         scale: the rule that fixes their size.
-        factor: multiplies every value, positive; ``spec * 0.5`` and ``spec.scaled(0.5)`` set it.
+        factor: multiplies every value, of either sign; ``spec * 0.5``, ``-spec`` and ``spec.scaled(0.5)``
+            set it. A sum or a product keeps none: its terms do.
         upscale: 1, or the factor r of a sub-pixel convolution: groups of r**n outputs
             share one draw, with n spatial axes (``ui.icnr``).
 
     Raises:
         ArgumentTypeError: no distribution, a rule that does not fit it, or something other than numbers.
-        ArgumentValueError: a factor that is not positive, an ``upscale`` below 1 or of values that
+        ArgumentValueError: a factor of 0, an ``upscale`` below 1 or of values that
             are not independent draws, or ends of a ``Between`` that are not the distribution's bounds.
 
     Example:
@@ -152,7 +162,7 @@ class Initializer:
         if isinstance(self.distribution, Composed):
             self._check_components(self.distribution)
         self._check_std()
-        object.__setattr__(self, "factor", checks.positive("factor", self.factor))
+        object.__setattr__(self, "factor", checks.nonzero("factor", self.factor))
         object.__setattr__(self, "upscale", checks.count("upscale", self.upscale))
         if self.upscale > 1 and not isinstance(self.distribution, Elementwise):
             msg = (
@@ -160,6 +170,18 @@ class Initializer:
                 f"uniform or quantile initializer, got {shown(self.distribution)}."
             )
             raise ArgumentValueError(msg)
+        self._move_factor()
+
+    def _move_factor(self) -> None:
+        """Give the factor of a sum or a product to its terms: equal specs are then written in one way."""
+        if not isinstance(self.distribution, Compound):
+            return
+        assert isinstance(self.scale, Gain)  # noqa: S101  # RULES has no other for these
+        factor = self.factor * self.scale.gain
+        if factor != 1.0:
+            object.__setattr__(self, "distribution", self.distribution.scaled(factor))
+        object.__setattr__(self, "scale", Gain())
+        object.__setattr__(self, "factor", 1.0)
 
     def _check_ends(self) -> None:
         """Refuse absolute ends that differ from the bounds in sigmas by more than rounding."""
@@ -211,32 +233,73 @@ class Initializer:
             )
             raise ArgumentTypeError(msg)
 
-    def __mul__(self, factor: float) -> Initializer:
-        """Return the spec whose values are ``factor`` times these."""
+    __array_ufunc__ = None  # NumPy leaves the operators to these
+
+    def __mul__(self, factor: float | Along) -> Initializer:
+        """Return the spec whose values are ``factor`` times these: a number, or an array by named axes."""
         if isinstance(factor, Initializer):
             return NotImplemented
-        return dataclasses.replace(self, factor=self.factor * checks.positive("factor", factor))
+        if isinstance(factor, Along):
+            return self._along(factor)
+        _check_no_array("factor", factor)
+        return dataclasses.replace(self, factor=self.factor * checks.nonzero("factor", factor))
 
     __rmul__ = __mul__
 
-    def __truediv__(self, divisor: float) -> Initializer:
-        """Return the spec whose values are these divided by ``divisor``."""
+    def __truediv__(self, divisor: float | Along) -> Initializer:
+        """Return the spec whose values are these divided by ``divisor``: a number, or an array."""
         if isinstance(divisor, Initializer):
             return NotImplemented
-        return self * (1.0 / checks.positive("divisor", divisor))
+        if isinstance(divisor, Along):
+            return self._along(divisor.inverse())
+        _check_no_array("divisor", divisor)
+        return self * (1.0 / checks.nonzero("divisor", divisor))
+
+    def __neg__(self) -> Initializer:
+        """Return the spec whose values are the negatives of these."""
+        return self * -1.0
+
+    def __pos__(self) -> Initializer:
+        """Return this spec."""
+        return self
+
+    def __add__(self, other: Initializer | float | Along) -> Initializer:
+        """Return the sum with a spec, a number, or an array by named axes: each term has its own stream."""
+        term = _as_term(other)
+        return self if term is None else Initializer(Sum((self, term)))
+
+    def __radd__(self, other: float | Along) -> Initializer:
+        """Return the sum of a number or an array, and this spec."""
+        term = _as_term(other)
+        return self if term is None else Initializer(Sum((term, self)))
+
+    def __sub__(self, other: Initializer | float | Along) -> Initializer:
+        """Return the difference to a spec, a number, or an array by named axes."""
+        term = _as_term(other)
+        return self if term is None else Initializer(Sum((self, -term)))
+
+    def __rsub__(self, other: float | Along) -> Initializer:
+        """Return the difference of a number or an array, and this spec."""
+        term = _as_term(other)
+        return -self if term is None else term + -self
+
+    def _along(self, array: Along) -> Initializer:
+        if isinstance(self.distribution, Sum):
+            return Initializer(Sum(tuple([term * array for term in self.distribution.terms])))
+        return Initializer(Scaled(self, array))
 
     def scaled(self, factor: float) -> Initializer:
         """Return the spec whose values are ``factor`` times these, as ``spec * factor`` does.
 
         Args:
-            factor: positive, such as ``depth_factor(n_layer)``.
+            factor: of either sign, such as ``depth_factor(n_layer)``.
 
         Returns:
             A new spec; specs never change.
 
         Raises:
             ArgumentTypeError: ``factor`` is not a number.
-            ArgumentValueError: ``factor`` is not positive.
+            ArgumentValueError: ``factor`` is 0.
 
         Example:
             >>> import unified_init as ui
@@ -248,11 +311,9 @@ class Initializer:
     @property
     def needs(self) -> tuple[str, ...]:
         """The fans that the scale rule needs: none, ``fan_in``, ``fan_out`` or both."""
-        if isinstance(self.distribution, Normed):
-            return self.distribution.base.needs
-        if isinstance(self.distribution, Composed):
-            parts = {fan for part in self.distribution.components for fan in part.needs}
-            return tuple(sorted(parts))
+        if isinstance(self.distribution, Compound | Composed | Normed):
+            words = {word for part in self.distribution.components for word in part.needs}
+            return tuple(sorted(words))
         if not isinstance(self.scale, ScaledByFan):
             return ()
         mode = self.scale.mode
@@ -261,6 +322,8 @@ class Initializer:
     @property
     def is_random(self) -> bool:
         """Whether a draw needs a seed."""
+        if isinstance(self.distribution, Compound):
+            return any(term.is_random for term in self.distribution.components)
         return isinstance(self.distribution, RANDOM)
 
     def resolve(
@@ -269,7 +332,7 @@ class Initializer:
         *,
         layout: str | None = None,
         sizes: Mapping[str, int] | None = None,
-        fans: Fans | None = None,
+        fans: GivenFans | None = None,
     ) -> Law:
         """Return the law of this spec on a shape: its moments, bounds and fans.
 
@@ -278,7 +341,8 @@ class Initializer:
             layout: one letter per axis (``"OIHW"``); needed by specs that scale with a fan.
             sizes: how merged axes split, such as ``{"B": groups}`` for ``"(BO)IHW"``.
             fans: (fan_in, fan_out) instead of the layout's, for a bias or a framework's quirk;
-                None for one that is not needed.
+                None for one that is not needed. Each is a number, or an array by named axes,
+                ``ui.along("O", [...])``, where outputs have fans of their own.
 
         Returns:
             The law, plain numbers.
@@ -297,22 +361,54 @@ class Initializer:
         geometry = bind(checks.shape_of(shape), layout, sizes)
         return self.law(geometry, fans)
 
-    def law(self, geometry: Geometry, fans: Fans | None = None) -> Law:
+    def law(self, geometry: Geometry, fans: GivenFans | None = None) -> Law:
         """Return the law on a geometry: ``resolve`` once shape and layout are bound."""
         if not isinstance(geometry, Geometry):
             msg = f"`geometry` must be a Geometry, which resolve() makes from a shape, got {shown(geometry)}."
             raise ArgumentTypeError(msg)
+        pair = None if fans is None else explicit_fans(fans)
+        if isinstance(self.distribution, Sum):
+            terms = tuple([term.law(geometry, pair) for term in self.distribution.terms])
+            return sum_law(terms, geometry, self.label)
+        if isinstance(self.distribution, Scaled):
+            base = self.distribution.base.law(geometry, pair)
+            return product_law(base, self.distribution.by, geometry, self.label)
+        if pair is not None and any(isinstance(fan, Along) for fan in pair):
+            return self._law_along_fans(geometry, pair)
+        law = self._positive_law(geometry, None if pair is None else numbers_of(pair, None))
+        return law if self.factor * _gain_of(self.scale) > 0.0 else negative(law)
+
+    def _law_along_fans(self, geometry: Geometry, fans: GivenFans) -> Law:
+        """Return the law where outputs have fans of their own: a multiple of the law with fans of 1."""
+        fan_in, fan_out = (fan if name in self.needs else None for name, fan in zip(FANS, fans, strict=True))
+        if not isinstance(fan_in, Along) and not isinstance(fan_out, Along):
+            return self.law(geometry, numbers_of(fans, None))
+        if not isinstance(self.scale, (VarianceScaling, InverseFan)):
+            msg = (
+                f"`fans` of {self.label} must be numbers, got {shown(fans)}: arrays by named axes fit specs "
+                "of which all values are multiplied by one power of a fan."
+            )
+            raise ArgumentValueError(msg)
+        ones = (None if fan_in is None else 1.0, None if fan_out is None else 1.0)
+        fans_on(geometry, ones, needs=self.needs, label=self.label)  # refuses one that is missing
+        array = along_fans((fan_in, fan_out), geometry, self.scale.std_of, self.label)
+        base = dataclasses.replace(self.law(geometry, ones), fan_in=None, fan_out=None)
+        return product_law(base, array, geometry, self.label)
+
+    def _positive_law(self, geometry: Geometry, fans: Fans | None) -> Law:
+        """Return the law without the sign of the factor."""
         if isinstance(self.distribution, Elementwise):
             return self._elementwise_law(self.distribution, geometry, fans)
         if isinstance(self.distribution, Normed):
             assert isinstance(self.scale, Gain)  # noqa: S101  # RULES has no other for it
             base = self.distribution.base.law(geometry, fans)
-            return normed_law(self.distribution.norm, base, geometry, self.factor * self.scale.gain)
+            return normed_law(self.distribution.norm, base, geometry, abs(self.factor * self.scale.gain))
+        assert not isinstance(self.distribution, Compound)  # noqa: S101  # the caller has looked
         fan_in, fan_out = fans_on(geometry, fans, needs=self.needs, label=self.label)
         if isinstance(self.distribution, Composed):
             return self._composed_law(self.distribution, geometry, (fan_in, fan_out))
         return scaled_law(
-            self.distribution, self.scale, geometry, factor=self.factor, fan_in=fan_in, fan_out=fan_out
+            self.distribution, self.scale, geometry, factor=abs(self.factor), fan_in=fan_in, fan_out=fan_out
         )
 
     def explain(
@@ -321,7 +417,7 @@ class Initializer:
         *,
         layout: str | None = None,
         sizes: Mapping[str, int] | None = None,
-        fans: Fans | None = None,
+        fans: GivenFans | None = None,
     ) -> str:
         """Return a text with the fans, gain, std and bounds, and the call of each framework.
 
@@ -353,7 +449,7 @@ class Initializer:
 
     def _composed_law(self, dist: Composed, geometry: Geometry, fans: Fans) -> Law:
         assert isinstance(self.scale, Gain)  # noqa: S101  # RULES has no other for these
-        gain = checks.positive("gain", self.factor * self.scale.gain)
+        gain = checks.positive("gain", abs(self.factor * self.scale.gain))
         matrix = matrix_sizes(geometry, "sparse_of") if isinstance(dist, SparseOf) else None
         laws = tuple(part.law(geometry, fans) for part in dist.components)
         law = composed_law(dist, laws, matrix, gain)
@@ -365,7 +461,7 @@ class Initializer:
         if self.upscale > 1:
             repeat = self.upscale ** len(geometry.spatial())
             fan_out = self._upscaled_fan_out(geometry, fan_out, repeat, explicit=fans is not None)
-        law = elementwise_law(dist, self.scale, factor=self.factor, fan_in=fan_in, fan_out=fan_out)
+        law = elementwise_law(dist, self.scale, factor=abs(self.factor), fan_in=fan_in, fan_out=fan_out)
         if min(law.scale, law.std) < checks.SMALLEST_SIZE or not all(
             map(math.isfinite, (law.loc, law.scale))
         ):
@@ -389,3 +485,32 @@ class Initializer:
             )
             raise ArgumentValueError(msg)
         return fan_out if explicit or fan_out is None else fan_out / repeat
+
+
+FANS = ("fan_in", "fan_out")
+
+
+def _gain_of(rule: Scale) -> float:
+    """Return the gain of a rule, the only size with a sign; 1 for a rule without one."""
+    return rule.gain if isinstance(rule, Gain) else 1.0
+
+
+def _check_no_array(name: str, value: object) -> None:
+    """Refuse an array, whose axes have no names."""
+    if attribute(value, "shape"):
+        msg = (
+            f"`{name}` must be a number, or an array whose axes have names, got {shown(value)}: write "
+            'ui.along("OI", array), with the letters of the layout.'
+        )
+        raise ArgumentTypeError(msg)
+
+
+def _as_term(value: object) -> Initializer | None:
+    """Return what is added as a spec; None for the number 0, which changes nothing."""
+    if isinstance(value, Initializer):
+        return value
+    if isinstance(value, Along):
+        return Initializer(Constant(1.0)) * value
+    _check_no_array("other", value)
+    number = checks.finite("other", value)
+    return Initializer(Constant(number)) if number else None

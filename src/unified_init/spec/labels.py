@@ -20,7 +20,9 @@ from unified_init.spec.distributions import (
     Normed,
     Orthogonal,
     Quantile,
+    Scaled,
     Sparse,
+    Sum,
     Transform,
     Uniform,
 )
@@ -69,6 +71,8 @@ MATRICES = Orthogonal | DeltaOrthogonal | ConvolutionalOrthogonal | Sparse
 
 def label_of(distribution: Distribution, scale: Scale) -> str:
     """Return the preset's name where this is one, else the name of its family, with its size."""
+    if isinstance(distribution, Sum):
+        return " + ".join(term.label for term in distribution.terms)
     preset = LABELS.get((distribution, scale))
     if preset is not None:
         return preset
@@ -80,6 +84,8 @@ def label_of(distribution: Distribution, scale: Scale) -> str:
 
 def _word(distribution: Distribution) -> str:
     """Return the name of a distribution."""
+    if isinstance(distribution, Scaled):
+        return f"{distribution.base.label} along {distribution.by.axes}"
     if isinstance(distribution, Normed):
         return f"{distribution.base.label} by {NORM_NAMES[distribution.norm]}"
     if isinstance(distribution, Named | Formula | Transform):

@@ -1,7 +1,7 @@
 """Scale rules: what fixes the size of the values. Frozen values, no arrays.
 
-A size (a std, a gain, ``high - low``) is at least 2**-90: below it some frameworks would flush to zero
-numbers that a draw needs.
+A size (a std, the magnitude of a gain, ``high - low``) is at least 2**-90: below it some frameworks would
+flush to zero numbers that a draw needs.
 """
 
 from __future__ import annotations
@@ -143,11 +143,11 @@ class Gain:
     """A multiplier of values that have a natural size, such as those of an orthogonal matrix.
 
     Args:
-        gain: positive; 1 by default.
+        gain: of either sign, not 0; 1 by default.
 
     Raises:
         ArgumentTypeError: ``gain`` is not a number.
-        ArgumentValueError: ``gain`` is not positive.
+        ArgumentValueError: ``gain`` is 0.
 
     Example:
         >>> import unified_init as ui
@@ -160,7 +160,7 @@ class Gain:
 
     def __post_init__(self) -> None:
         """Check the gain."""
-        object.__setattr__(self, "gain", checks.positive("gain", self.gain))
+        object.__setattr__(self, "gain", checks.nonzero("gain", self.gain))
 
 
 @public

@@ -76,8 +76,8 @@ def scaled_law(
         ArgumentValueError: the distribution has no meaning on the geometry, or no variance to scale.
     """
     match rule:
-        case Gain(gain):
-            pass
+        case Gain():
+            gain = abs(rule.gain)  # the law is made without its sign
         case Fixed(std):  # of the entries of a sparse matrix that are not zero
             gain = std if isinstance(dist, Sparse) else _gain_of_std(dist, geometry, std)
         case _:

@@ -8,17 +8,17 @@ if TYPE_CHECKING:
     from unified_init.law.indexmap import Entries
     from unified_init.law.layout import Digit, Geometry
 
-__all__ = ["selected", "to_logical", "to_storage"]
+__all__ = ["selected", "stored_order", "to_logical", "to_storage"]
 
 
-def _stored_order(geometry: Geometry) -> list[Digit]:
+def stored_order(geometry: Geometry) -> list[Digit]:
     """Return the roles as they are stored: axis by axis, the slowest of a merged axis first."""
     return sorted(geometry.digits, key=lambda digit: (digit.axis, -digit.divisor))
 
 
 def to_storage(xp: Any, array: Any, geometry: Geometry) -> Any:  # noqa: ANN401  # of any framework
     """Return an array of the logical shape (or of its size) in storage order."""
-    stored = _stored_order(geometry)
+    stored = stored_order(geometry)
     if geometry.digits != tuple(stored):
         array = xp.reshape(array, geometry.logical_shape)
         array = xp.permute_dims(array, tuple(geometry.digits.index(digit) for digit in stored))
@@ -27,7 +27,7 @@ def to_storage(xp: Any, array: Any, geometry: Geometry) -> Any:  # noqa: ANN401 
 
 def to_logical(xp: Any, array: Any, geometry: Geometry) -> Any:  # noqa: ANN401  # of any framework
     """Return an array of the stored shape in logical order, merged axes split."""
-    stored = _stored_order(geometry)
+    stored = stored_order(geometry)
     array = xp.reshape(array, tuple(digit.size for digit in stored))
     if geometry.digits == tuple(stored):
         return array

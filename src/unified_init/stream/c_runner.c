@@ -45,7 +45,7 @@ typedef struct {
     const int64_t *pattern; /* or NULL: then the stride says it */
     const void *table;      /* int32 (n, 2), or int64 (n, 4) */
     int64_t tail_shift, tail_or, bias, upper_rows, upper_xor, upper_add, slope_shift, least, most;
-    double unit;    /* 2**exponent */
+    double unit;    /* 2**exponent, with the sign of the values */
     int64_t format; /* one of those below */
     int64_t is_line, drop;
     Half lower, upper;

@@ -120,7 +120,7 @@ def _plan(walk: Walk, table: Table, dtype: np.dtype[Any]) -> Plan:
         pattern=None if walk.pattern is None else walk.pattern.ctypes.data, table=table.rows.ctypes.data,
         tail_shift=table.tail_shift, tail_or=table.tail_or, bias=table.bias, upper_rows=table.upper_rows,
         upper_xor=table.upper_xor, upper_add=table.upper_add, slope_shift=table.slope_shift,
-        least=table.least, most=table.most, unit=2.0**table.exponent, format=FORMATS[name_of(dtype)],
+        least=table.least, most=table.most, unit=table.unit, format=FORMATS[name_of(dtype)],
         units=None if table.units is None else table.units.ctypes.data,
     )  # fmt: skip
     if dtype != np.float64 and (table_line := _cached_line(table)) is not None:

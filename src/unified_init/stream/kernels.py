@@ -39,6 +39,7 @@ __all__ = [
     "bilinear_filter",
     "earlier_middle",
     "later_middle",
+    "times",
     "values_at",
     "whole_kernel",
 ]
@@ -61,6 +62,11 @@ def earlier_middle(size: int) -> int:
 def at_middle(spatial: tuple[int, ...], middle: Callable[[int], int]) -> tuple[Any, ...]:
     """Return the index of a kernel's matrix at its middle position."""
     return (..., *map(middle, spatial))
+
+
+def times(values: NDArray[Any], scale: float) -> NDArray[Any]:
+    """Return values times a scale; a negative one gives zeros no sign."""
+    return values * scale + 0.0 if scale < 0.0 else values * scale
 
 
 def whole_kernel(unit: Kernels, geometry: Geometry) -> NDArray[Any]:
@@ -88,7 +94,7 @@ def values_at(unit: Pointwise, index: IndexMap, scale: float, dtype: np.dtype[An
     values, way = np.empty(index.size, dtype), walk(index)
     for start in range(0, index.size, BLOCK):
         stop = min(start + BLOCK, index.size)
-        values[start:stop] = _at(unit, way.logical(start, stop)) * scale
+        values[start:stop] = times(_at(unit, way.logical(start, stop)), scale)
     return values
 
 

@@ -84,7 +84,7 @@ def _values32(table: Table, word: NDArray[np.uint32], scratch: Scratch, out: NDA
     # The only rounding is of the integer to a float. The power of two is exact.
     np.copyto(out, value, casting="unsafe")
     if table.units is None:
-        out *= np.float32(2.0**table.exponent)
+        out *= np.float32(table.unit)
     else:
         out *= np.take(table.units, scratch.row, mode="clip")
 
@@ -138,7 +138,7 @@ def _integers32(
 def values64(table: Table, high: NDArray[np.uint32], low: NDArray[np.uint32]) -> NDArray[np.float64]:
     """Return the float64 values of pairs of words."""
     value, row = _rows64(table, high, low)
-    return value.astype(np.float64) * (2.0**table.exponent if table.units is None else table.units[row])
+    return value.astype(np.float64) * (table.unit if table.units is None else table.units[row])
 
 
 def integers64(table: Table, high: NDArray[np.uint32], low: NDArray[np.uint32]) -> NDArray[np.int64]:

@@ -103,7 +103,7 @@ class PolarTable:
 
     modulus: Table
     cosines: NDArray[Any]  # int32 (n, 2) or int64 (n, 4), as the rows of a table
-    exponent: int  # of the unit of a part
+    unit: float  # of a part: a power of two, with the sign of the values
 
     @property
     def magnitude(self) -> float:
@@ -113,12 +113,13 @@ class PolarTable:
 
 def polar_table(law: Law, bits: int) -> PolarTable:
     """Return the table of a polar law; cached by the numbers that it depends on."""
-    return _polar(compile_table(law, bits), bits)
+    modulus = compile_table(dataclasses.replace(law, negated=False), bits)
+    return _polar(modulus, bits, -1 if law.negated else 1)
 
 
 @functools.lru_cache(maxsize=32)
-def _polar(modulus: Table, bits: int) -> PolarTable:
-    return PolarTable(modulus, _cosines(bits), modulus.exponent + angles(bits).dropped)
+def _polar(modulus: Table, bits: int, sign: int) -> PolarTable:
+    return PolarTable(modulus, _cosines(bits), sign * 2.0 ** (modulus.exponent + angles(bits).dropped))
 
 
 @functools.lru_cache(maxsize=2)
@@ -169,7 +170,7 @@ def values32(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the real and the imaginary parts of complex64 values."""
     modulus = integers32(table.modulus, x0) >> ANGLES32.dropped
-    unit = np.float32(2.0**table.exponent)
+    unit = np.float32(table.unit)
     real, imaginary = (
         _product(modulus, _cosine32(table.cosines, angle), ANGLES32).astype(np.float32) * unit
         for angle in (x1, x1 - np.uint32(ANGLES32.quarter))
@@ -187,7 +188,7 @@ def values64(
     high, low = angle_words
     word = (high.astype(np.uint64) << np.uint64(32)) | low
     real, imaginary = (
-        _product(modulus, _cosine64(table.cosines, angle), ANGLES64).astype(np.float64) * 2.0**table.exponent
+        _product(modulus, _cosine64(table.cosines, angle), ANGLES64).astype(np.float64) * table.unit
         for angle in (word, word - np.uint64(ANGLES64.quarter))
     )
     return real, imaginary

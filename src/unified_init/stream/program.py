@@ -1,12 +1,17 @@
-"""A program: everything that fixes a tensor except its seed and its framework."""
+"""A program: everything that fixes a tensor except its seed and its framework.
+
+The program of a sum has one for each of its terms, and the program of a product one for what is multiplied.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING
 
 from unified_init.errors import ArgumentValueError
 from unified_init.law.complex_law import complex_law
+from unified_init.law.compound import Compound, ScaledBy, SumOf, term_name
 from unified_init.law.indexmap import Entries, IndexMap, between, entries_of, part_of, whole_map
 from unified_init.law.law import Law
 from unified_init.law.unit_laws import UnitSteps
@@ -50,7 +55,7 @@ REAL = (
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Program:
-    """What to draw: one tensor, or a part of one. ``table`` is None for structured laws."""
+    """What to draw: one tensor, or a part of one. ``table`` is None for laws of no independent draws."""
 
     law: Law
     geometry: Geometry
@@ -59,6 +64,7 @@ class Program:
     name: str
     dtype: DType
     table: AnyTable | None
+    terms: tuple[Program, ...] = ()  # of a sum, or the one of a product, in the type that is computed in
 
 
 def make_program(law: Law, geometry: Geometry, *, index: object, name: str, dtype: DType) -> Program:
@@ -68,14 +74,15 @@ def make_program(law: Law, geometry: Geometry, *, index: object, name: str, dtyp
     if entries:
         mapping = part_of(mapping, entries)
     table: AnyTable | None = None
-    if law.independent:
+    terms: tuple[Program, ...] = ()
+    if isinstance(law.unit, Compound):
+        terms = _terms(law.unit, geometry, index=index, name=name, dtype=dtype)
+        magnitude = _magnitude(law.unit, terms)
+    elif law.independent:
         if dtype.is_complex:
             law = complex_law(law, dtype.name)
-        if isinstance(law.unit, UnitMixture):  # each of its components has a table
-            magnitude = max(compile_law(part, dtype.bits).magnitude for part in law.unit.components)
-        else:
-            table = compile_law(law, dtype.bits)
-            magnitude = table.magnitude
+        table = None if isinstance(law.unit, UnitMixture) else compile_law(law, dtype.bits)
+        magnitude = _largest(law) if table is None else table.magnitude
     else:
         if dtype.is_complex and isinstance(law.unit, REAL):
             msg = f"`dtype` of {law.kind} must be real, got {dtype.name}."
@@ -92,7 +99,41 @@ def make_program(law: Law, geometry: Geometry, *, index: object, name: str, dtyp
             "scale the initializer down or choose a wider dtype."
         )
         raise ArgumentValueError(msg)
-    return Program(law, geometry, entries, mapping, name, dtype, table)
+    return Program(law, geometry, entries, mapping, name, dtype, table, terms)
+
+
+def _terms(
+    unit: Compound, geometry: Geometry, *, index: object, name: str, dtype: DType
+) -> tuple[Program, ...]:
+    """Return the programs of a sum's terms, or of the tensor that a product multiplies."""
+    if dtype.is_complex:
+        msg = f"`dtype` of {unit.kind} must be real, got {dtype.name}: sums and products of specs are."
+        raise ArgumentValueError(msg)
+    wide = DTYPES["float64" if dtype.bits == 64 else "float32"]  # noqa: PLR2004
+    return tuple(
+        make_program(term, geometry, index=index, name=_name(unit, name, position), dtype=wide)
+        for position, term in enumerate(unit.terms)
+    )
+
+
+def _name(unit: object, name: str, position: int) -> str:
+    """Return the name of the stream of a term."""
+    return term_name(name, position) if isinstance(unit, SumOf) else name
+
+
+def _magnitude(unit: Compound, terms: tuple[Program, ...]) -> float:
+    """Return the largest magnitude that a sum or a product can give, and that it has on the way."""
+    sizes = [_reach(term) for term in terms]
+    if isinstance(unit, ScaledBy):
+        return unit.largest * sizes[0]
+    return math.fsum(sizes) * (1.0 + len(sizes) * 2.0**-23)  # each sum may be rounded up
+
+
+def _reach(program: Program) -> float:
+    """Return the largest magnitude that a program can give."""
+    if isinstance(program.law.unit, Compound):
+        return _magnitude(program.law.unit, program.terms)
+    return _largest(program.law) if program.table is None else program.table.magnitude
 
 
 def base_program(unit: NormedValues, geometry: Geometry, *, name: str, dtype: DType) -> Program:
@@ -113,8 +154,9 @@ def indexed(program: Program, entries: Entries) -> Program:
     is_whole = not program.entries
     whole = program.index if is_whole else whole_map(program.geometry, repeat=program.law.repeat)
     mapping = part_of(whole, entries)
+    terms = tuple([indexed(term, entries) for term in program.terms])
     return Program(
-        program.law, program.geometry, entries, mapping, program.name, program.dtype, program.table
+        program.law, program.geometry, entries, mapping, program.name, program.dtype, program.table, terms
     )
 
 
@@ -129,20 +171,29 @@ def sliced(program: Program, start: Sequence[int], stop: Sequence[int]) -> Progr
 
 def named(program: Program, name: str) -> Program:
     """Return a program under another name, without the cost of dataclasses.replace."""
-    return Program(
-        program.law, program.geometry, program.entries, program.index, name, program.dtype, program.table
+    terms = program.terms and tuple(
+        [named(term, _name(program.law.unit, name, position)) for position, term in enumerate(program.terms)]
     )
+    return Program(
+        program.law, program.geometry, program.entries, program.index, name, program.dtype, program.table,
+        terms,
+    )  # fmt: skip
 
 
 def _largest(law: Law) -> float:
     """Return the largest magnitude that a structured law can give."""
     if isinstance(law.unit, SparseMatrices):  # as far as the stream reaches
         return compile_law(law.unit.values or normal_law(law.scale), 32).magnitude
+    if isinstance(law.unit, UnitMixture):  # each of its components has a table
+        return max(compile_law(part, 32).magnitude for part in law.unit.components)
     if isinstance(law.unit, NormedValues):  # a spectral radius bounds no entry: the draw looks at them
-        return law.scale
+        return abs(law.scale)
     return max(abs(law.low), abs(law.high))
 
 
 def normal_law(std: float) -> Law:
-    """Return the law of independent normals of mean 0, from which structured tensors are made."""
-    return Law(unit=UnitNormal(), mean=0.0, std=std, scale=std)
+    """Return the law of independent normals of mean 0, from which structured tensors are made.
+
+    A negative std gives the negatives of the values of a positive one.
+    """
+    return Law(unit=UnitNormal(), mean=0.0, std=abs(std), scale=abs(std), negated=std < 0.0)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.stream import host
+from unified_init.stream.compound import combined
 from unified_init.stream.program import sliced
 from unified_init.stream.structured import costs_the_box, prepare, structured
 
@@ -69,4 +70,8 @@ def ready(out: NDArray[Any], program: Program) -> Callable[[tuple[int, int] | No
 
 def _structured_into(out: NDArray[Any], program: Program, root: tuple[int, int] | None) -> None:
     with np.errstate(all="ignore"):  # the NumPy error settings of the process do not apply to a draw
-        np.copyto(out, structured(program, root), casting="unsafe")
+        if program.terms:
+            values = combined(program, lambda term: on_host(term, root))
+        else:
+            values = structured(program, root)
+        np.copyto(out, values, casting="unsafe")

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unified_init.law.law import negative
 from unified_init.law.unit_laws import UnitSteps
 from unified_init.stream.knots import FORMAT32
 
@@ -53,7 +54,14 @@ class Steps:
 def compile_steps(law: Law, bits: int) -> Steps:
     """Return the steps of a law on a few values, for draws of 32 or 64 bits; cached."""
     assert isinstance(law.unit, UnitSteps)  # noqa: S101  # the others have a table
-    return _compile(law.unit, law.loc, law.scale, bits)
+    return _negated(law, bits) if law.negated else _compile(law.unit, law.loc, law.scale, bits)
+
+
+@functools.lru_cache(maxsize=32)  # steps compare by identity
+def _negated(law: Law, bits: int) -> Steps:
+    """Return the steps of the mirrored law, with the negatives of its values."""
+    steps = compile_steps(negative(law), bits)
+    return dataclasses.replace(steps, values=0.0 - steps.values)
 
 
 @functools.lru_cache(maxsize=32)

@@ -27,9 +27,10 @@ from unified_init.law.unit_values import (
 from unified_init.stream import host, numpy_runner, threefry
 from unified_init.stream.arrange import selected, to_logical, to_storage
 from unified_init.stream.composed import mixture
+from unified_init.stream.compound import work_type
 from unified_init.stream.convolutional import isometry, matrix_count
 from unified_init.stream.householder import Arithmetic, orthogonal, unitary
-from unified_init.stream.kernels import Pointwise, at_middle, earlier_middle, values_at, whole_kernel
+from unified_init.stream.kernels import Pointwise, at_middle, earlier_middle, times, values_at, whole_kernel
 from unified_init.stream.norms import scaled_to_norm
 from unified_init.stream.program import base_program, compile_law, normal_law
 from unified_init.stream.table import compile_table
@@ -62,7 +63,7 @@ def structured(program: Program, root: tuple[int, int] | None) -> NDArray[Any]:
     """
     unit = program.law.unit
     if isinstance(unit, ConstantValues) and _is_scalar(unit):  # not at the cost of the whole
-        value = np.asarray(unit.value) * program.law.scale
+        value = times(np.asarray(unit.value), program.law.scale)
         return np.broadcast_to(value.astype(_dtype(program)), program.index.shape)
     if isinstance(unit, UnitMixture):
         assert root is not None  # noqa: S101  # the front door asks a random law for a seed
@@ -82,6 +83,9 @@ SLICE_BYTES = 24  # per value of a slice that is computed alone, with the indice
 
 def prepare(program: Program) -> None:
     """Refuse a structured law that the host has no memory for, before a generator is advanced."""
+    if program.terms:
+        _prepare_terms(program)
+        return
     if _is_scalar(program.law.unit):
         return
     if _costs_the_slice(program):
@@ -95,9 +99,23 @@ def prepare(program: Program) -> None:
     host.reserve(scratch(program), program.geometry.shape)
 
 
-def scratch(program: Program) -> int:
+def _prepare_terms(program: Program) -> None:
+    """Refuse a sum or a product that the host has no memory for."""
+    for term in program.terms:
+        if term.table is None:
+            prepare(term)
+    host.check_axes(program.index.shape)
+    host.reserve(scratch(program), program.index.shape)
+
+
+def scratch(program: Program) -> int:  # noqa: PLR0911  # one for each kind of law
     """Return how many bytes the draw of a structured law takes, beside the tensor that it is drawn into."""
     unit, size, itemsize = program.law.unit, math.prod(program.geometry.shape), _dtype(program).itemsize
+    if program.terms:
+        sizes = [
+            scratch(term) if term.table is None else host.scratch(size, itemsize) for term in program.terms
+        ]
+        return 2 * itemsize * program.index.size + max(sizes)
     match unit:
         case OrthogonalMatrices() | DeltaOrthogonalKernels():
             matrices = MATRICES * unit.groups * unit.rows * unit.columns
@@ -119,6 +137,8 @@ def scratch(program: Program) -> int:
 
 def costs_the_box(program: Program) -> bool:
     """Whether a box of a tensor is drawn without the rest of it."""
+    if program.terms:
+        return all(map(costs_the_box, program.terms))
     return program.table is not None or isinstance(program.law.unit, (Pointwise, ConstantValues, UnitMixture))
 
 
@@ -136,7 +156,7 @@ def _dtype(program: Program) -> np.dtype[Any]:
     unit = program.law.unit
     if program.dtype.is_complex and isinstance(unit, (Orthogonal, ConstantValues)):
         return program.dtype.numpy
-    return np.dtype(np.float64 if program.dtype.bits == 64 else np.float32)  # noqa: PLR2004
+    return work_type(program)
 
 
 def _whole(program: Program, root: tuple[int, int] | None) -> NDArray[Any]:
@@ -144,10 +164,10 @@ def _whole(program: Program, root: tuple[int, int] | None) -> NDArray[Any]:
     unit = law.unit
     if isinstance(unit, ConstantValues):  # an array that broadcasts to the stored shape
         values = np.asarray(unit.value, dtype=np.complex128 if unit.is_complex else np.float64)
-        value = values * law.scale
+        value = times(values, law.scale)
         return np.broadcast_to(value.astype(dtype), geometry.shape)
     if isinstance(unit, Unrandom):
-        logical = whole_kernel(unit, geometry) * law.scale
+        logical = times(whole_kernel(unit, geometry), law.scale)
         return np.asarray(to_storage(np, logical.astype(dtype), geometry), order="C")
     assert root is not None  # noqa: S101  # the front door asks a random law for a seed
     key = threefry.named_key(root, program.name)

@@ -46,8 +46,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.errors import ArgumentValueError
+from unified_init.law.law import negative
 from unified_init.law.unit_laws import UnitLogNormal, UnitStudentT
-from unified_init.law.unit_values import Polar, Tabulated, UnitUniform
+from unified_init.law.unit_values import Polar, Tabulated, UnitMirror, UnitUniform
 from unified_init.stream.knots import FORMAT32, FORMAT64, Format, halves
 from unified_init.stream.scaled_rows import powers, scaled_rows
 
@@ -70,7 +71,7 @@ class Table:
     tail = ((word without its top bit) >> tail_shift) | tail_or, as a float pattern;
     row = max((pattern >> fraction bits) - bias, 0), plus upper_rows in the upper half;
     v = base + (slope * fraction >> slope_shift), or a cubic;
-    lower half: v; upper half: (v ^ upper_xor) + upper_add; value = v * 2**exponent.
+    lower half: v; upper half: (v ^ upper_xor) + upper_add; value = v * unit.
 
     Two kinds of laws choose these numbers differently:
 
@@ -95,6 +96,12 @@ class Table:
     most: int
     magnitude: float  # the largest absolute value that can be drawn
     units: NDArray[Any] | None = None  # of a heavy law: each row's power of two; ``exponent`` is 0
+    sign: int = 1  # -1 where values are the negatives of those of the mirrored law
+
+    @property
+    def unit(self) -> float:
+        """The power of two that multiplies the integer, with the sign of the values."""
+        return self.sign * 2.0**self.exponent
 
 
 def compile_table(law: Law, bits: int) -> Table:
@@ -102,9 +109,21 @@ def compile_table(law: Law, bits: int) -> Table:
 
     That of a polar law is of the modulus.
     """
-    assert isinstance(law.unit, Tabulated | Polar)  # noqa: S101  # the other laws have no table
+    assert isinstance(law.unit, Tabulated | Polar | UnitMirror)  # noqa: S101  # the other laws have no table
     with np.errstate(all="ignore"):  # the NumPy error settings of the process do not apply to a draw
+        if law.negated:
+            return _negated(law, bits)
+        assert not isinstance(law.unit, UnitMirror)  # noqa: S101  # only a negated law has one
         return _compile(law.unit, law.loc, law.scale, law.low, law.high, bits)
+
+
+@functools.lru_cache(maxsize=32)  # tables compare by identity
+def _negated(law: Law, bits: int) -> Table:
+    """Return the table of the mirrored law, with the other sign."""
+    table = compile_table(negative(law), bits)
+    if table.units is None:
+        return dataclasses.replace(table, sign=-1)
+    return dataclasses.replace(table, units=-table.units)  # which have the sign
 
 
 @functools.lru_cache(maxsize=32)

@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 from unified_init.interop.quantiles import from_quantile
+from unified_init.law.along import along
 from unified_init.spec import presets
 from unified_init.spec.distributions import TruncatedNormal, Uniform
 from unified_init.spec.initializer import Initializer
@@ -117,6 +118,22 @@ STRUCTURED: dict[str, tuple[Initializer, tuple[Case, ...]]] = {
     "rwkv_time_decay": (presets.rwkv_time_decay(2, 7), CASES[-1:]),
     "rwkv_time_first": (presets.rwkv_time_first(), CASES[-1:]),
     "rwkv_time_mix": (presets.rwkv_time_mix(2, 7, "value"), CASES[2:4]),
+    "sum of identity and normal": (presets.identity(-0.7) + presets.normal(0.0, 0.01), CASES[2:4]),
+    "sum of sparse and dirac": (presets.sparse(0.35, 0.02) - presets.dirac(), CASES[:2]),
+    "sum of he_normal and glorot_uniform": (presets.he_normal() - presets.glorot_uniform(), CASES[:5]),
+    "negative truncated_normal": (-presets.truncated_normal(0.5, 0.1, -1.0, 3.0), CASES[:6]),
+    "product and sum": (
+        along("I", [1.0, -(0.5**0.5), 0.1]) * presets.normal(0.0, 1.0) + 1.0,
+        CASES[:2],
+    ),
+    "product along two axes": (
+        along("WI", [[0.3 * row, 0.0, 0.7 - row] for row in range(7)]) * presets.uniform(-0.3, 1.7),
+        CASES[:2],
+    ),
+    "sum along outputs": (
+        presets.kaiming_normal() + along("O", [0.1 * row for row in range(24)]),
+        CASES[:2],
+    ),
 }
 ORTHOGONAL: dict[str, tuple[Initializer, tuple[Case, ...]]] = {
     "orthogonal": (presets.orthogonal(1.3), CASES[:5]),

@@ -12,17 +12,19 @@ import numpy as np
 from unified_init.core.reprs import shown
 from unified_init.drawing.digests import values_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.law.compound import Compound
 from unified_init.law.law import Law
 from unified_init.law.unit_laws import UnitLaplace, UnitStudentT
 from unified_init.law.unit_values import NormedValues
 from unified_init.stream.dtypes import DTYPES
 from unified_init.testing import dependence
 from unified_init.testing.complex_values import GRADES, parts_of, reals_of_law
-from unified_init.testing.findings import Finding, finding, weighed
+from unified_init.testing.findings import Finding, finding, special, weighed
 from unified_init.testing.goodness import MEDIAN, anderson_darling, grades, kolmogorov_smirnov
 from unified_init.testing.inversion import Inverted, mean_of
 from unified_init.testing.norms import examine_normed, matrices_of
 from unified_init.testing.populations import Population, clean, population_of
+from unified_init.testing.residuals import Residual, residual_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +44,7 @@ __all__ = [
     "ends_of",
     "examine",
     "extremes",
+    "fixed_findings",
     "moment_findings",
     "occupied",
     "real_values",
@@ -72,7 +75,8 @@ def examine(sample: Any, law: Law) -> tuple[Finding, ...]:  # noqa: ANN401  # an
         law: what ``Initializer.resolve`` returns for the shape; ``law.kind`` is normal,
             truncated_normal, uniform or quantile, or one of these or a sparse one scaled to a norm. The
             matrices of such a law have rows and columns, and a sample of several has the shape (groups, rows,
-            columns).
+            columns). Of a sum or a product, whatever draws nothing is subtracted and the array of the product
+            divided by first: what is left must be one law of these, or a sum of normals.
 
     Returns:
         The findings, with shares of the false-alarm rate that sum to 1. ``family_p`` judges them together.
@@ -98,6 +102,33 @@ def _findings(sample: Any, law: Law) -> tuple[Finding, ...]:  # noqa: ANN401  # 
     values, law = real_values("sample", sample, law)
     if isinstance(law.unit, NormedValues):
         return examine_normed(matrices_of(values, law.unit), law, law.unit, examine)
+    if isinstance(law.unit, Compound):
+        return _of_residual(residual_of(values, law))
+    return _statistics(values, law)
+
+
+def _of_residual(residual: Residual) -> tuple[Finding, ...]:
+    """Return the findings of what is left of a sum or a product."""
+    if residual.is_plain:
+        return _statistics(residual.values, residual.law)
+    return _statistics(residual.values, residual.law, fixed_findings(residual))
+
+
+def fixed_findings(residual: Residual) -> list[Finding]:
+    """Return the findings of what a law fixes: values without randomness, and what was subtracted."""
+    findings = [finding("fixed values", residual.wrong, 0.0, 0.0 if residual.wrong else 1.0)]
+    if residual.slope is not None:
+        p = 2.0 * float(special().ndtr(-abs(residual.slope)))
+        findings.append(finding("fixed part", residual.slope, 0.0, p, sign=residual.slope))
+    return findings
+
+
+def _statistics(values: NDArray[Any], law: Law, fixed: list[Finding] | None = None) -> tuple[Finding, ...]:
+    """Return the findings of real values.
+
+    ``fixed`` are the findings beside those of a residual, which is no longer on the grid of the type
+    that was drawn: how many different values it has is then not compared.
+    """
     population = population_of(law, values.dtype.name)
     if population.discrete and population.weights.max() == 1.0:
         msg = (
@@ -125,6 +156,8 @@ def _findings(sample: Any, law: Law) -> tuple[Finding, ...]:  # noqa: ANN401  # 
         dependence.serial(centred),
         *dependence.axes(centred.reshape(values.shape)),
     ]
+    if fixed is not None:
+        return weighed(exact, [_outside(flat, population), *fixed])
     bounds = [
         _outside(flat, population),
         dependence.distinct(int(starts.sum()), *occupied(population, flat.size)),
@@ -140,7 +173,7 @@ def _check_law(law: object) -> None:
     if not isinstance(law, Law):
         msg = f"`law` must be a Law, as spec.resolve(shape, layout=...) returns it, got {shown(law)}."
         raise ArgumentTypeError(msg)
-    if isinstance(law.unit, NormedValues):
+    if isinstance(law.unit, NormedValues | Compound):
         return
     if not law.independent:
         msg = (

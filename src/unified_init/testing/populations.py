@@ -17,6 +17,7 @@ from unified_init.law.unit_laws import UnitSteps
 from unified_init.law.unit_values import (
     Independent,
     Tabulated,
+    UnitMirror,
     UnitMixture,
     UnitNormal,
     UnitQuantile,
@@ -158,7 +159,7 @@ def _mixed_nodes(unit: UnitMixture) -> tuple[Array, Array]:
 
 
 @functools.lru_cache(maxsize=64)
-def _nodes(unit: Tabulated) -> tuple[Array, Array]:
+def _nodes(unit: Tabulated | UnitMirror) -> tuple[Array, Array]:
     """Values of the unit variable, increasing, and the probability that each stands for."""
     points, weights = np.polynomial.legendre.leggauss(NODES)
     ends = 2.0 ** -np.arange(1, OCTAVES + 1)  # each octave is [end / 2, end]
@@ -170,7 +171,9 @@ def _nodes(unit: Tabulated) -> tuple[Array, Array]:
     return np.concatenate([lower, upper[::-1]]), half_masses / half_masses.sum()
 
 
-def _unit_quantiles(p: Array, unit: Tabulated) -> tuple[Array, Array]:
+def _unit_quantiles(  # noqa: PLR0911  # one for each kind of law
+    p: Array, unit: Tabulated | UnitMirror
+) -> tuple[Array, Array]:
     """Quantiles of the unit variable at tail probabilities p: from below, and from above."""
     from scipy import special  # the extra `testing`
 
@@ -183,6 +186,9 @@ def _unit_quantiles(p: Array, unit: Tabulated) -> tuple[Array, Array]:
             return stats.truncnorm.ppf(p, lower, upper), stats.truncnorm.isf(p, lower, upper)
         case UnitUniform():
             return 2.0 * p - 1.0, 1.0 - 2.0 * p
+        case UnitMirror(base):
+            from_below, from_above = _unit_quantiles(p, base)
+            return -from_above, -from_below
         case UnitTransform():
             return transform_quantiles(unit, p)
         case UnitQuantile():
@@ -207,6 +213,8 @@ def _unit_below(z: Array, unit: Independent) -> Array:  # noqa: PLR0911  # one f
             return np.asarray((inner - first) / (last - first), dtype=np.float64)
         case UnitUniform():
             return np.minimum(np.maximum((z + 1.0) / 2.0, 0.0), 1.0)
+        case UnitMirror(base):
+            return 1.0 - _unit_below(-z, base)
         case UnitTransform():
             return _transform_below(z, unit)
         case UnitQuantile():

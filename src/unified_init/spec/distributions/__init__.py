@@ -1,11 +1,12 @@
 """Distributions: the shape of the values before scaling. Frozen values, no arrays.
 
 ``elementwise`` has those whose values are independent draws, ``structured`` those of whole matrices and
-kernels. A scale rule fixes their size; ``Initializer`` joins the two.
+kernels, ``algebra`` sums and products of specs. A scale rule fixes their size; ``Initializer`` joins the two.
 """
 
 from __future__ import annotations
 
+from unified_init.spec.distributions.algebra import Compound, Scaled, Sum
 from unified_init.spec.distributions.composed import Mixture, SparseOf
 from unified_init.spec.distributions.continuous import Cauchy, Laplace, Logistic, LogNormal, StudentT
 from unified_init.spec.distributions.discrete import Discrete
@@ -46,6 +47,7 @@ __all__ = [
     "BilinearUpsampling",
     "Cauchy",
     "Composed",
+    "Compound",
     "Constant",
     "ConvolutionalOrthogonal",
     "DeltaOrthogonal",
@@ -67,11 +69,13 @@ __all__ = [
     "Normed",
     "Orthogonal",
     "Quantile",
+    "Scaled",
     "Sparse",
     "SparseOf",
     "Stft",
     "Structured",
     "StudentT",
+    "Sum",
     "Transform",
     "TruncatedNormal",
     "Uniform",
@@ -93,4 +97,4 @@ Structured = (
     | Formula
 )
 Composed = Mixture | SparseOf
-Distribution = Elementwise | Structured | Normed | Composed
+Distribution = Elementwise | Structured | Normed | Composed | Compound

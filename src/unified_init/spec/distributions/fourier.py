@@ -6,10 +6,10 @@ import dataclasses
 from typing import cast
 
 from unified_init.core import checks
+from unified_init.core.nested import nested
 from unified_init.core.public import public
 from unified_init.core.reprs import call_repr, shown
 from unified_init.errors import ArgumentValueError
-from unified_init.spec.distributions.structured import nested
 
 __all__ = ["WINDOW_NAMES", "Stft"]
 
@@ -83,7 +83,7 @@ def _window(value: object, periodic: bool) -> tuple[str | tuple[float, ...], boo
                 word, periodic = word.removesuffix(suffix), is_periodic
         return checks.choice("window", WINDOW_ALIASES.get(word, word), WINDOW_NAMES), periodic
     try:
-        values = nested(value, "window")
+        values = nested("window", value)
     except RecursionError:  # it may hold itself
         values = 0.0
     if not isinstance(values, tuple) or any(isinstance(entry, tuple) for entry in values):

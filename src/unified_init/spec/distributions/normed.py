@@ -60,3 +60,8 @@ class Normed:
         if isinstance(self.base.distribution, Normed):
             msg = f"`base` must not be scaled to a norm itself, got {shown(self.base)}."
             raise ArgumentValueError(msg)
+
+    @property
+    def components(self) -> tuple[Initializer, ...]:
+        """The initializer that is scaled."""
+        return (self.base,)

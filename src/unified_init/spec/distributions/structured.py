@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import numbers
-from collections.abc import Iterator, Sequence
 
 from unified_init.core import checks
-from unified_init.core.peers import attribute
+from unified_init.core.nested import leaves, nested_numbers
 from unified_init.core.public import public
 from unified_init.core.reprs import call_repr, shown
-from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.errors import ArgumentValueError
 
 __all__ = [
     "BilinearUpsampling",
@@ -24,10 +22,7 @@ __all__ = [
     "Listed",
     "Orthogonal",
     "Sparse",
-    "nested",
 ]
-
-MOST_ENTRIES = 1 << 31
 
 
 @public
@@ -57,12 +52,7 @@ class Constant:
 
     def __post_init__(self) -> None:
         """Convert nested sequences and arrays to nested tuples of floats."""
-        try:
-            object.__setattr__(self, "value", nested(self.value))
-            _rectangular(self.value)
-        except RecursionError:  # it may hold itself
-            msg = "`value` is nested too deeply to be an array."
-            raise ArgumentValueError(msg) from None
+        object.__setattr__(self, "value", nested_numbers("value", self.value))
 
 
 @public
@@ -94,11 +84,7 @@ class Listed:
 
     def __post_init__(self) -> None:
         """Convert nested sequences and arrays to one tuple of numbers."""
-        try:
-            values = tuple(_leaves(nested(self.values, "values")))
-        except RecursionError:  # it may hold itself
-            msg = "`values` is nested too deeply to be an array."
-            raise ArgumentValueError(msg) from None
+        values = tuple(leaves(nested_numbers("values", self.values)))
         if not values:
             msg = "`values` must have at least one number, got none."
             raise ArgumentValueError(msg)
@@ -240,56 +226,3 @@ class FcnUpsampling:
     """
 
     __repr__ = call_repr
-
-
-def _leaves(value: complex | tuple[object, ...]) -> Iterator[complex]:
-    if not isinstance(value, tuple):
-        yield value
-        return
-    for entry in value:
-        yield from _leaves(entry)  # type: ignore[arg-type]  # numbers and tuples, as above
-
-
-def nested(value: object, name: str = "value") -> complex | tuple[object, ...]:
-    """Return a number as a float or a complex; an array or nested sequences as nested tuples of those."""
-    if type(value) in {int, float}:  # first, and without `_listed`, which torch.compile does not follow
-        return checks.finite(name, value)
-    listed = value if type(value) in {tuple, list} else _listed(value, name)
-    if isinstance(listed, (tuple, list)):
-        return tuple(nested(entry, name) for entry in listed)
-    if isinstance(listed, numbers.Complex) and not isinstance(listed, numbers.Real):
-        number = complex(listed)
-        parts = [checks.finite(name, part) for part in (number.real, number.imag)]
-        return complex(*parts) if parts[1] else parts[0]
-    if not isinstance(listed, numbers.Real) or isinstance(listed, bool):
-        msg = f"`{name}` must be a number or an array of numbers, got {shown(value)}."
-        raise ArgumentTypeError(msg)
-    return checks.finite(name, listed)
-
-
-def _listed(value: object, name: str) -> object:
-    """Return the entries of an array or a sequence as a list; a single value as it is."""
-    tolist = None if isinstance(value, memoryview) else attribute(value, "tolist")
-    try:
-        entries = tolist() if callable(tolist) and not checks.is_no_number(value) else value
-        if not isinstance(entries, Sequence) or isinstance(entries, (str, bytes, bytearray, memoryview)):
-            return entries
-        if len(entries) <= MOST_ENTRIES:
-            return list(entries)
-    except RecursionError:
-        raise
-    except Exception as error:  # of the class of the array
-        msg = f"`{name}` must be an array whose values are known, got {shown(value)}."
-        raise ArgumentTypeError(msg) from error
-    msg = f"`{name}` must have at most 2**31 entries along an axis, got {len(entries)}."
-    raise ArgumentValueError(msg)
-
-
-def _rectangular(value: object) -> tuple[int, ...]:
-    if not isinstance(value, tuple):
-        return ()
-    shapes = {_rectangular(entry) for entry in value}
-    if len(shapes) > 1:
-        msg = "`value` must be rectangular: its nested sequences have different lengths."
-        raise ArgumentValueError(msg)
-    return (len(value), *(shapes.pop() if shapes else ()))

@@ -41,14 +41,14 @@ def orthogonal(gain: float = 1.0) -> Initializer:
     W W^T = gain^2 I where outputs are fewer than inputs, W^T W = gain^2 I otherwise
 
     Args:
-        gain: multiplies the matrix, positive; 1 by default.
+        gain: multiplies the matrix, of either sign; 1 by default.
 
     Returns:
         The spec. Rows are outputs, columns are inputs and kernel positions together; every
         ``B`` axis holds separate matrices. Anything but a matrix needs a layout.
 
     Raises:
-        ArgumentValueError: ``gain`` is not positive.
+        ArgumentValueError: ``gain`` is 0.
         ArgumentTypeError: ``gain`` is not a number.
 
     Example:
@@ -75,13 +75,13 @@ def delta_orthogonal(gain: float = 1.0) -> Initializer:
     W[(k - 1) // 2] = gain Q, Q^T Q = I
 
     Args:
-        gain: multiplies the matrix, positive; 1 by default.
+        gain: multiplies the matrix, of either sign; 1 by default.
 
     Returns:
         The spec. It needs a layout with spatial axes, and no fewer outputs than inputs.
 
     Raises:
-        ArgumentValueError: ``gain`` is not positive.
+        ArgumentValueError: ``gain`` is 0.
         ArgumentTypeError: ``gain`` is not a number.
 
     Example:
@@ -105,13 +105,13 @@ def identity(gain: float = 1.0) -> Initializer:
     W[o, i] = gain if o = i, else 0
 
     Args:
-        gain: the value on the diagonal, positive; 1 by default.
+        gain: the value on the diagonal, of either sign; 1 by default.
 
     Returns:
         The spec; it needs no seed, and no layout for a matrix.
 
     Raises:
-        ArgumentValueError: ``gain`` is not positive.
+        ArgumentValueError: ``gain`` is 0.
         ArgumentTypeError: ``gain`` is not a number.
 
     Example:
