@@ -15,10 +15,12 @@ from tests.helpers.parts import part_of
 
 import unified_init as ui
 from unified_init.law.complex_law import complex_law
-from unified_init.law.unit_values import Polar
+from unified_init.law.unit_laws import UnitSteps
+from unified_init.law.unit_values import Polar, UnitMixture
 from unified_init.stream import numpy_runner, threefry
 from unified_init.stream.dtypes import DTYPES
 from unified_init.stream.polar import PolarTable, polar_table
+from unified_init.stream.program import compile_law
 from unified_init.stream.table import Table, compile_table
 
 if TYPE_CHECKING:
@@ -115,7 +117,12 @@ def draw(
         return _structured(spec, shape, root, name, layout, sizes, indices, dtype)
     if kind.is_complex:
         law = complex_law(law, dtype)
-    key, flat = threefry.named_key(root, name), indices.reshape(-1)
+    flat = indices.reshape(-1)
+    if isinstance(law.unit, UnitMixture):
+        return _mixture(law.unit, root, name, flat, dtype).reshape(indices.shape)
+    key = threefry.named_key(root, name)
+    if isinstance(law.unit, UnitSteps):
+        return _steps(law, key, flat, dtype).reshape(indices.shape)
     if isinstance(law.unit, Polar):
         return _polar(polar_table(law, kind.bits), key, flat, dtype).reshape(indices.shape)
     return _values(compile_table(law, kind.bits), key, flat, dtype).reshape(indices.shape)
@@ -135,8 +142,59 @@ def _is_refused(law: ui.Law, dtype: str) -> bool:
     if law.kind == "sparse":  # a normal, as far as 32-bit draws reach
         reach = compile_table(ui.normal(0.0, law.scale).resolve((1,)), 32).magnitude
     if law.independent:
-        reach = compile_table(law, kind.bits).magnitude
+        reach = _reach(law, kind.bits)
     return reach > kind.largest
+
+
+def _reach(law: ui.Law, bits: int) -> float:
+    """Return the largest magnitude that a law of independent draws gives."""
+    if isinstance(law.unit, UnitMixture):
+        return max(_reach(part, bits) for part in law.unit.components)
+    return compile_law(law, bits).magnitude
+
+
+def _mixture(
+    unit: UnitMixture, root: tuple[int, int], name: str, flat: NDArray[np.int64], dtype: str
+) -> NDArray[Any]:
+    """Return for each entry what the component that its word chooses draws there."""
+    chosen = [_cell(unit.ends, rank) for rank in _ranks(threefry.named_key(root, f"{name}/component"), flat)]
+    parts = []
+    for number, law in enumerate(unit.components):
+        key = threefry.named_key(root, f"{name}/{number}")
+        is_steps = isinstance(law.unit, UnitSteps)
+        parts.append(
+            _steps(law, key, flat, dtype)
+            if is_steps
+            else _values(compile_table(law, DTYPES[dtype].bits), key, flat, dtype)
+        )
+    values: NDArray[Any] = np.array(
+        [parts[number][position] for position, number in enumerate(chosen)], DTYPES[dtype].numpy
+    )
+    return values
+
+
+def _steps(law: ui.Law, key: tuple[int, int], flat: NDArray[np.int64], dtype: str) -> NDArray[Any]:
+    """Return the value of the cell of each word, rounded to float32 first where 32 bits are drawn."""
+    assert isinstance(law.unit, UnitSteps)
+    rounding = np.float64 if DTYPES[dtype].bits == 64 else np.float32
+    exact = [law.loc + law.scale * value for value in law.unit.values]
+    ends, is_mirrored = law.unit.ends, law.negated
+    if is_mirrored:  # the word chooses as that of the mirrored law does
+        ends = tuple((1 << 32) - start for start in reversed((0, *ends[:-1])))
+        exact.reverse()
+    values = [rounding(exact[_cell(ends, rank)]) for rank in _ranks(key, flat)]
+    result: NDArray[Any] = np.array(values, rounding).astype(DTYPES[dtype].numpy)
+    return result
+
+
+def _ranks(key: tuple[int, int], flat: NDArray[np.int64]) -> list[int]:
+    """Return the positions of words among all in the order of probability."""
+    words = [int(high ^ low) for high, low in zip(*_words(key, flat), strict=True)]
+    return [word - (1 << 31) if word >> 31 else (1 << 32) - 1 - word for word in words]
+
+
+def _cell(ends: tuple[int, ...], rank: int) -> int:
+    return next(number for number, end in enumerate(ends) if rank < end)
 
 
 def _values(table: Table, key: tuple[int, int], flat: NDArray[np.int64], dtype: str) -> NDArray[Any]:
@@ -207,12 +265,17 @@ def _words(
 
 def _values32(table: Table, word: NDArray[np.uint32]) -> NDArray[np.float32]:
     """Return the values of words."""
-    value = _integers32(table, word)
-    return (value.astype(np.float32).astype(np.float64) * table.unit).astype(np.float32)
+    value, row = _rows32(table, word)
+    unit = table.unit if table.units is None else table.units[row].astype(np.float64)
+    return (value.astype(np.float32).astype(np.float64) * unit).astype(np.float32)
 
 
 def _integers32(table: Table, word: NDArray[np.uint32]) -> NDArray[np.int64]:
-    """Return the values of words in units of the table, in 64-bit integers, without masks."""
+    return _rows32(table, word)[0]
+
+
+def _rows32(table: Table, word: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the values of words in units of their rows, in 64-bit integers without masks, and the rows."""
     words = word.astype(np.int64)
     upper = words < 1 << 31
     tail = (words % (1 << 31) >> table.tail_shift) | table.tail_or
@@ -223,7 +286,7 @@ def _integers32(table: Table, word: NDArray[np.uint32]) -> NDArray[np.int64]:
     mirrored = (value ^ table.upper_xor) + table.upper_add
     value = np.where(upper, mirrored, value)
     wrapped: NDArray[np.int64] = (value + (1 << 31)) % (1 << 32) - (1 << 31)  # sums of 32 bits wrap
-    return wrapped
+    return wrapped, row
 
 
 def _values64(table: Table, high: NDArray[np.uint32], low: NDArray[np.uint32]) -> NDArray[np.float64]:

@@ -57,7 +57,7 @@ def _fault(item: fuzz.Request, tensor: Any, scaled: Any) -> str | None:
     expected = direct.draw(item.spec, item.shape, root=root, **item.options)
     backend: Any = registry.get(item.way.partition(":")[0])
     drawn = np.ascontiguousarray(backend.to_numpy(tensor))
-    if item.spec.label in {"Orthogonal", "DeltaOrthogonal"} and "torch" not in item.way:
+    if isinstance(item.spec.distribution, ui.Orthogonal | ui.DeltaOrthogonal) and "torch" not in item.way:
         same = drawn.shape == expected.shape and drawn.dtype == expected.dtype
         return (
             None

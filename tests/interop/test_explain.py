@@ -144,7 +144,7 @@ def test_values_by_formula_have_an_interval_and_no_bound(
 def test_a_spectral_radius_says_nothing_of_an_entry() -> None:
     """Neither a std nor an end is known; the frameworks' lines say what they lack."""
     lines = ui.with_norm(ui.normal(0.0, 1.0), "spectral_radius").explain((3, 3)).splitlines()
-    assert lines[0] == "Normal by spectral radius on (3, 3)"
+    assert lines[0] == "normal by spectral radius on (3, 3)"
     assert [line.split()[0] for line in lines[1:]] == list(FRAMEWORKS)
     assert lines[1].endswith("no equivalent: torch.nn.init has no matrix of a given spectral radius")
 

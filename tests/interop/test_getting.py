@@ -13,9 +13,32 @@ from unified_init.spec import presets
 
 # A value for each parameter that has no default.
 REQUIRED: dict[str, Any] = {
-    "value": 2.0, "base": "he_normal", "factor": 2, "mean": 0.5, "std": 0.02, "low": -0.1, "high": 0.2,
-    "sparsity": 0.5, "norm": "spectral", "scale": 2.0, "mode": "fan_avg", "distribution": "uniform",
-    "layer": 1, "n_layer": 4,
+    "value": 2.0,
+    "base": "he_normal",
+    "factor": 2,
+    "mean": 0.5,
+    "std": 0.02,
+    "low": -0.1,
+    "high": 0.2,
+    "sparsity": 0.5,
+    "norm": "spectral",
+    "scale": 2.0,
+    "mode": "fan_avg",
+    "distribution": "uniform",
+    "layer": 1,
+    "n_layer": 4,
+    "p": 0.25,
+    "loc": 0.0,
+    "df": 4.0,
+    "mu": -1.0,
+    "sigma": 0.5,
+}
+# Parameters that mean something else in some presets, and the initializers inside of others.
+OWN: dict[str, dict[str, Any]] = {
+    "cauchy": {"low": -2.0, "high": 3.0},
+    "discrete": {"values": [0.0, 1.0], "probabilities": [0.25, 0.75]},
+    "mixture": {"weights": [0.25, 0.75], "components": ["he_normal", {"name": "normal", "mean": 0, "std": 1}]},
+    "sparse_of": {"values": "he_normal"},
 }  # fmt: skip
 
 
@@ -28,8 +51,13 @@ def test_every_preset_is_had_by_its_name(name: str) -> None:
         for parameter in inspect.signature(preset).parameters.values()
         if parameter.default is parameter.empty
     ]
-    arguments = {argument: REQUIRED[argument] for argument in needed}
-    called = {key: ui.he_normal() if key == "base" else value for key, value in arguments.items()}
+    known = {**REQUIRED, **OWN.get(name, {})}
+    arguments = {argument: known[argument] for argument in needed}
+    called = dict(arguments)
+    if name == "mixture":
+        called["components"] = [ui.he_normal(), ui.normal(0.0, 1.0)]
+    elif name in {"icnr", "with_norm", "sparse_of"}:
+        called |= {key: ui.he_normal() for key in ("base", "values") if key in arguments}
     assert ui.get({"name": name, **arguments}) == preset(**called)
     if not needed:
         assert ui.get(name) == preset()

@@ -172,7 +172,7 @@ def test_complex_laws_have_the_same_bits(variant: Variant, name: str, dtype: str
 
 
 @by_complex_type
-@pytest.mark.parametrize("name", ORTHOGONAL)
+@pytest.mark.parametrize("name", [name for name in ORTHOGONAL if name in {"orthogonal", "delta_orthogonal"}])
 def test_unitary_draws_agree(variant: Variant, name: str, dtype: str) -> None:
     """As orthogonal ones: equal to the bit on the host, to 1e-5 inside a program."""
     spec, cases = ORTHOGONAL[name]

@@ -140,10 +140,10 @@ def test_fans_that_are_not_needed_change_nothing() -> None:
 def test_labels_and_laws_read_well() -> None:
     """For plans, audits and explanations."""
     spec = A - ui.along("O", [1.0, 2.0]) * C
-    assert spec.label == "he_normal + Normal along O"
+    assert spec.label == "he_normal + normal along O"
     assert str(spec.resolve(**MATRIX)).startswith("truncated_normal + normal along O, mean nan, std nan")
     lines = spec.explain(**MATRIX).splitlines()
-    assert lines[0] == "he_normal + Normal along O on (2, 3), layout 'OI'"
+    assert lines[0] == "he_normal + normal along O on (2, 3), layout 'OI'"
     assert any(line.startswith("term 1    normal along O") for line in lines)
     assert "std       0.02 to 0.04 (along O)" in (ui.along("O", [1, 2]) * C).explain(**MATRIX).splitlines()
 
@@ -237,3 +237,41 @@ def test_what_does_not_fit_a_shape_is_refused(spec: ui.Initializer, options: dic
     """Axes that are not there, and sizes that frameworks would flush to zero."""
     with refused(ui.ArgumentValueError):
         spec.resolve(**options)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        ui.with_norm(ui.he_normal(), "spectral"),
+        ui.mixture((0.5, 0.5), (ui.he_normal(), ui.he_uniform())),
+        ui.Initializer(ui.Normal(), ui.FanMoments(0.5, 1.0, "fan_in")),
+    ],
+    ids=lambda spec: spec.label,
+)
+def test_specs_of_several_powers_of_a_fan_take_no_arrays(spec: ui.Initializer) -> None:
+    """Their values are not all multiplied by one number."""
+    with refused(ui.ArgumentValueError):
+        spec.resolve((3, 4), layout="OI", fans=(ui.along("O", [1.0, 2.0, 3.0]), None))
+
+
+ASYMMETRIC = {
+    "lognormal": ui.lognormal(0.0, 0.5), "cauchy": ui.cauchy(0.0, 1.0, -2.0, 5.0), "transform": ui.lru_nu_log(),
+    "steps": ui.discrete((-1.0, 0.0, 2.5), (0.2, 0.3, 0.5)), "sparse_of": ui.sparse_of(ui.lognormal(0.0, 0.5), 0.5),
+    "mixture": ui.mixture((0.5, 0.5), (ui.normal(0.3, 1.0), ui.lognormal(0.0, 0.5))),
+    "student_t": ui.student_t(4.0, 0.5, 1.0), "with_norm": ui.with_norm(ui.uniform(0.0, 1.0), "frobenius"),
+    "laplace": ui.laplace(0.5, 1.0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+@pytest.mark.parametrize("name", ASYMMETRIC)
+def test_a_negative_spec_draws_the_negatives(name: str, dtype: str) -> None:
+    """Of a law of any kind, to the bit, and its law has the mirrored moments and ends."""
+    spec = ASYMMETRIC[name]
+    where: dict[str, Any] = {"seed": 3, "name": "w", "layout": "OI", "dtype": dtype}
+    values = ui.draw(spec, (30, 20), **where).astype(np.float64)
+    assert (ui.draw(-spec, (30, 20), **where).astype(np.float64) == -values).all()
+    law, mirrored = (spec * sign for sign in (1, -1))
+    ours, theirs = (one.resolve((30, 20), layout="OI") for one in (law, mirrored))
+    mirrored_numbers = (0.0 - ours.mean, ours.std, 0.0 - ours.high, 0.0 - ours.low)
+    np.testing.assert_array_equal((theirs.mean, theirs.std, theirs.low, theirs.high), mirrored_numbers)

@@ -100,7 +100,9 @@ def test_parts_are_in_the_json_and_in_the_repr(spec: ui.Initializer) -> None:
         lambda: ui.sparse_of(ui.he_normal(), 1.5),
         lambda: ui.sparse_of(ui.he_normal(), 0.5, "rows"),
         lambda: ui.from_json(ui.to_json(MIXED).replace('"std": 0.02', '"std": -1')),
-        lambda: ui.from_json(ui.to_json(MIXED).replace(', "upscale": 1}]', "}]")),
+        lambda: ui.from_json(
+            ui.to_json(MIXED).replace('{"kind": "Uniform"}, "scale"', '{"kind": "Uniform"}, "size"')
+        ),
         lambda: ui.draw(MIXED, (3, 4), layout="OI", seed=0, dtype="complex64"),
         lambda: ui.draw(MIXED * 1e7, (3, 4), layout="OI", seed=0, dtype="float16"),
     ],

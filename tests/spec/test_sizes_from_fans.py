@@ -142,21 +142,21 @@ def test_moments_of_a_quantile_table_fall_with_the_fan() -> None:
         (ui.glorot_orthogonal(), "glorot_orthogonal"),
         (
             ui.Initializer(ui.Orthogonal(), ui.VarianceScaling(2.0, "fan_in")),
-            "Orthogonal of variance 2.0 / fan_in",
+            "orthogonal of variance 2.0 / fan_in",
         ),
-        (ui.Initializer(ui.Sparse(0.5), ui.InverseFan(2.0, "fan_in")), "Sparse of std 2.0 / fan_in"),
+        (ui.Initializer(ui.Sparse(0.5), ui.InverseFan(2.0, "fan_in")), "sparse of std 2.0 / fan_in"),
         (
             ui.Initializer(ui.Constant(1.0), ui.VarianceScaling(2.0, "fan_in")),
-            "Constant times sqrt(2.0 / fan_in)",
+            "constant times sqrt(2.0 / fan_in)",
         ),
-        (ui.Initializer(ui.Constant(1.0), ui.InverseFan(2.0, "fan_in")), "Constant times 2.0 / fan_in"),
+        (ui.Initializer(ui.Constant(1.0), ui.InverseFan(2.0, "fan_in")), "constant times 2.0 / fan_in"),
         (
             ui.Initializer(ui.Uniform(), ui.FanInterval(0, 1, "fan_in")),
-            "Uniform between 0.0 and 1.0, over sqrt(fan_in)",
+            "uniform between 0.0 and 1.0, over sqrt(fan_in)",
         ),
         (
             ui.Initializer(ui.Normal(), ui.FanMoments(2, 1, "fan_out", 1.5)),
-            "Normal of std 2.0 / fan_out**1.5, mean 1.0 / fan_out",
+            "normal of std 2.0 / fan_out**1.5, mean 1.0 / fan_out",
         ),
     ],
     ids=range(7),

@@ -93,7 +93,7 @@ def _numbers(spec: Initializer, law: Law) -> Iterator[tuple[str, str]]:
     yield from _moments(law)
     if law.low == law.high or (math.isnan(law.std) and math.isinf(law.high)):
         return
-    if math.isnan(law.std) and not law.random:  # values that a formula gives, which need not reach the ends
+    if math.isnan(law.std) and not isinstance(law.unit, Compound):  # the ends need not be reached
         yield "interval", f"{_short(law.low)} to {_short(law.high)} (no value is outside)"
     elif law.low == -law.high and math.isfinite(law.high):
         yield "bound", f"{_short(law.high)} (values in [{_short(law.low)}, {_short(law.high)}])"

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["get", "preset_of"]
 
+# Which argument of a preset is another initializer, or several.
+INSIDE = {"icnr": "base", "with_norm": "base", "sparse_of": "values", "mixture": "components"}
+
 
 def get(source: Initializer | str | Mapping[str, Any]) -> Initializer:
     """Return the spec that a name or a configuration stands for.
@@ -77,10 +80,12 @@ def _with_presets(distribution: Any) -> Any:  # noqa: ANN401  # a mapping, or wh
     if entries is None:
         return distribution
     fields = dict(entries)
-    if isinstance(fields.get("terms"), (list, tuple)):
-        fields["terms"] = [_written(term) for term in fields["terms"]]
-    if "base" in fields:
-        fields["base"] = _written(fields["base"])
+    for word in ("terms", "components"):
+        if isinstance(fields.get(word), (list, tuple)):
+            fields[word] = [_written(term) for term in fields[word]]
+    for word in ("base", "values"):
+        if word in fields and (word == "base" or checks.items(fields[word]) is not None):
+            fields[word] = _written(fields[word])
     return fields
 
 
@@ -93,6 +98,12 @@ def _written(term: Any) -> Any:  # noqa: ANN401  # as above
     if "distribution" in fields:
         fields["distribution"] = _with_presets(fields["distribution"])
     return fields
+
+
+def _named(part: Any) -> str | None:  # noqa: ANN401  # of a configuration
+    """Return the name that a mapping has."""
+    names = [checks.plain(value) for key, value in checks.items(part) or () if checks.plain(key) == "name"]
+    return names[0] if names else None
 
 
 def preset_of(source: str, name: str, arguments: Mapping[str, Any]) -> Initializer:
@@ -132,15 +143,16 @@ def preset_of(source: str, name: str, arguments: Mapping[str, Any]) -> Initializ
             "YAML reads 2e-2 as one, and 0.02 as a number."
         )
         raise ArgumentTypeError(msg)
-    base = arguments.get("base")  # of icnr, itself a spec
-    if name in {
-        checks.plain(value) for key, value in checks.items(base) or () if checks.plain(key) == "name"
-    }:
-        msg = f"`{source}`: the base of {name} must be another initializer, got {shown(base)}."
+    inside = INSIDE.get(name, "")
+    given = arguments.get(inside)
+    parts = (given,) if inside != "components" else checks.entries(given) or ()
+    if any(_named(part) == name for part in parts):
+        msg = f"`{source}`: the {inside} of {name} must be another initializer, got {shown(given)}."
         raise ArgumentValueError(msg)
     try:
-        if "base" in arguments:
-            arguments = {**arguments, "base": get(arguments["base"])}
+        if inside in arguments:
+            specs = tuple(map(get, parts))
+            arguments = {**arguments, inside: specs if inside == "components" else specs[0]}
         spec: Initializer = preset(**arguments)
     except UnifiedInitError as error:
         msg = f"`{source}`: {name}: {error}"

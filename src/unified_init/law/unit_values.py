@@ -108,6 +108,7 @@ class UnitMixture:
     ends: tuple[int, ...]
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
 class UnitDisk:
     """Complex values that are uniform on the disk of radius 1."""
 
