@@ -71,6 +71,16 @@ def _dtype(name: str) -> Any:
     return getattr(mx, name)
 
 
+def _inverse(x: Any) -> Any:
+    """Return the inverse, of complex matrices by that of ((re, -im), (im, re)): MLX inverts real ones."""
+    if x.dtype != mx.complex64:
+        return mx.linalg.inv(x, stream=mx.cpu)
+    size, real, imag = x.shape[-1], mx.real(x), mx.imag(x)
+    rows = [mx.concatenate(parts, axis=-1) for parts in ((real, -imag), (imag, real))]
+    inverse = mx.linalg.inv(mx.concatenate(rows, axis=-2), stream=mx.cpu)
+    return inverse[..., :size, :size] + 1j * inverse[..., size:, :size]
+
+
 NAMESPACE = SimpleNamespace(
     **{name: getattr(mx, name) for name in (
         "arange", "reshape", "permute_dims", "minimum", "maximum", "sqrt", "abs", "sum", "where",
@@ -82,7 +92,7 @@ NAMESPACE = SimpleNamespace(
     argsort=lambda x, *, axis, stable: mx.argsort(x, axis=axis),  # noqa: ARG005  # MLX's sort is stable
     eye=lambda rows, columns, *, dtype: mx.eye(rows, columns, dtype=dtype),
     linalg=SimpleNamespace(
-        inv=lambda x: mx.linalg.inv(x, stream=mx.cpu),
+        inv=_inverse,
         diagonal=lambda x: mx.diagonal(x, axis1=-2, axis2=-1),
     ),
 )  # fmt: skip
@@ -97,6 +107,7 @@ def ops(target: None) -> Ops:
         bits=lambda x, dtype: mx.view(x, _dtype(dtype)),
         take=mx.take,
         complex=lambda real, imag: real + 1j * imag,
+        parts=lambda x: (mx.real(x), mx.imag(x)),
         constant=lambda array: adopt(np.asarray(array), None),
         repeat=graph.unrolled,
         rotate=lambda x, distance: graph.rotated(functions, x, distance),

@@ -70,7 +70,7 @@ def test_few_values_are_compared_with_their_law() -> None:
 def test_a_plan_and_its_files_know_sums(tmp_path: Any) -> None:
     """The table has the law; what is saved is verified, and read from the folder alone."""
     layer, recipe = applied(SPECS["falling"])
-    assert "Normal along I + ones" in str(ui.plan(layer, recipe))
+    assert "normal along I + ones" in str(ui.plan(layer, recipe))
     ui.save(layer, recipe, tmp_path / "weights", seed=0)
     assert ui.verify(tmp_path / "weights", recipe, seed=0).ok
     assert ui.verify(layer, recipe, seed=0).ok
