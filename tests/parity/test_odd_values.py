@@ -265,7 +265,7 @@ for name, call in calls.items():
 """
 NUMPY_BEHAVIOR = "tf.experimental.numpy.experimental_enable_numpy_behavior()"
 TF1_BEHAVIOR = "tf.compat.v1.disable_v2_behavior()"
-REFUSED_BY_NUMPY_BEHAVIOR = {"length", "seed", "std", "name", "dtype", "fill"}
+REFUSED_BY_NUMPY_BEHAVIOR = {"length", "seed", "name", "dtype", "fill"}
 RETURNED_IN_TF1 = {"draw", "orthogonal", "keras"}
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex, cast
 
 from unified_init.backends import registry
 from unified_init.core import checks
+from unified_init.core.peers import attribute
 from unified_init.core.reprs import shown
 from unified_init.drawing.api import draw, fill
 from unified_init.drawing.seeds import check_seed, integral
@@ -51,7 +52,9 @@ class TorchInitializer:
 
     def __call__(self, tensor: Any) -> Any:
         """Overwrite a tensor and return it."""
-        return fill(tensor, self.call.spec, seed=self.seed, **self.call.options(tensor.shape))
+        shape = attribute(tensor, "shape")
+        options = self.call.options(shape if isinstance(shape, tuple) else ())  # fill() refuses all else
+        return fill(tensor, self.call.spec, seed=self.seed, **options)
 
 
 def as_jax(
