@@ -30,6 +30,14 @@ BASES = {
     "orthogonal": ui.orthogonal(),
     "by a fan": ui.he_normal(),
 }
+SUMS = {
+    "sum": ui.identity(-0.7) + ui.normal(0.0, 0.01),
+    "of numbers": ui.sparse(0.5) + 0.1,
+    "product": ui.along("I", [1.0 / k for k in range(1, 21)]) * ui.he_normal(),
+    "product of a matrix": ui.along("I", [1.0 / k for k in range(1, 21)]) * (ui.orthogonal()),
+    "mixture": ui.mixture([0.5, 0.5], [ui.normal(0.0, 1.0), ui.rademacher()]) - ui.uniform(0.0, 1.0),
+    "of norms": ui.with_norm(ui.he_normal(), "frobenius") + ui.with_norm(ui.orthogonal(), "spectral", 0.5),
+}
 
 
 @pytest.mark.parametrize("norm", NORMS)
@@ -41,6 +49,18 @@ def test_a_matrix_has_its_norm(base: str, norm: str) -> None:
     assert NORMS[norm](matrix.astype(np.float64)) == pytest.approx(0.95, rel=3e-6)
     drawn = ui.draw(BASES[base], (60, 60), layout="OI", seed=0, name="w").astype(np.float64)
     np.testing.assert_allclose(matrix, drawn * (0.95 / NORMS[norm](drawn)), rtol=2e-6, atol=0)
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("base", SUMS)
+def test_a_sum_or_a_product_has_its_norm(base: str, norm: str) -> None:
+    """The terms keep their own streams, under the name that the base would have."""
+    options: dict[str, Any] = {"layout": "OI", "seed": 0, "name": "w"}
+    matrix = ui.draw(ui.with_norm(SUMS[base], norm, 0.95), (20, 20), **options)
+    drawn = ui.draw(SUMS[base], (20, 20), **options).astype(np.float64)
+    np.testing.assert_allclose(matrix, drawn * (0.95 / NORMS[norm](drawn)), rtol=2e-6, atol=0)
+    part = ui.draw(ui.with_norm(SUMS[base], norm, 0.95), (20, 20), index=(slice(3, 9), 2), **options)
+    assert (part == matrix[3:9, 2]).all()
 
 
 @pytest.mark.parametrize("norm", NORMS)
