@@ -231,6 +231,39 @@ def test_another_base_of_the_right_norm_is_refused() -> None:
         assert_follows(moved, sparse.resolve((60, 40)))
 
 
+UNEVEN = {
+    "sparse uniform": ui.sparse_of(ui.uniform(0.0, 1.0), 0.5),
+    "sparse by row": ui.sparse_of(ui.laplace(0.0, 1.0), 0.5, "row"),
+    "sparse in all": ui.sparse_of(ui.normal(0.5, 1.0), 0.5, "all"),
+    "signs": ui.rademacher() * 0.5,
+    "no fourth moment": ui.student_t(2.1, 0.0, 1.0),
+    "no variance": ui.student_t(1.5, 0.5, 1.0),
+    "far to one side": -ui.lognormal(0.0, 2.0),
+}
+
+
+@pytest.mark.parametrize("base", UNEVEN)
+def test_any_sparse_or_heavy_base_is_tested(base: str) -> None:
+    """What was drawn passes at every seed; zeros elsewhere, or other values beside them, do not."""
+    spec = ui.with_norm(UNEVEN[base], "frobenius", 3.0)
+    law = spec.resolve((80, 100), layout="OI")
+    for seed in range(5):
+        matrix = ui.draw(spec, (80, 100), layout="OI", seed=seed, name="w")
+        assert_follows(matrix, law)
+    other = ui.with_norm(ui.sparse(0.3) if "sparse" in base else ui.normal(0.0, 1.0), "frobenius", 3.0)
+    with pytest.raises(AssertionError, match="FAILED"):
+        assert_follows(ui.draw(other, (80, 100), layout="OI", seed=0, name="w"), law)
+
+
+@pytest.mark.parametrize("values", [ui.discrete([-1.0, 0.5, 2.0], [0.2, 0.3, 0.5]), ui.bernoulli(0.3)])
+def test_few_values_scaled_to_a_norm_are_not_tested(values: ui.Initializer) -> None:
+    """The factor of a sample is not known, nor which values are due: right samples would differ."""
+    for base in (values, ui.mixture([0.5, 0.5], [values, ui.normal(0.0, 1.0)])):
+        spec = ui.with_norm(base, "spectral")
+        with refused(ui.ArgumentValueError):
+            assert_follows(ui.draw(spec, (40, 40), seed=0, name="w"), spec.resolve((40, 40)))
+
+
 def test_a_sample_that_is_not_finite_is_refused() -> None:
     """One NaN is enough."""
     spec = ui.with_norm(ui.normal(0, 1), "frobenius")

@@ -23,6 +23,9 @@ SPECS = {
     "some fixed": SPARSE * ui.he_normal() + ui.identity(),
     "negative": -ui.trunc_normal(0.3, 1.0, -1.0, 2.0),
     "negative table": -ui.from_quantile(np.square, lambda p: (1 - p) ** 2, low=0.0, high=1.0),
+    "signs": ui.rademacher() * 0.3 + ui.identity(0.7),
+    "few values": FALLING * ui.discrete([-1.0, 0.5, 2.0], [0.2, 0.3, 0.5]) + FALLING,
+    "some values": ui.mixture([0.5, 0.5], [ui.bernoulli(0.3), ui.normal(0.0, 1.0)]) * 3.3 - FALLING,
     "own fans": FALLING * ui.he_normal() + ui.hadamard(),
 }
 

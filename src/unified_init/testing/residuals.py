@@ -20,6 +20,7 @@ from unified_init.stream.compound import multipliers
 from unified_init.stream.dtypes import DTYPES
 from unified_init.stream.program import make_program
 from unified_init.stream.run import on_host
+from unified_init.testing.atoms import snapped
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -151,8 +152,9 @@ def _without_known(values: Array, center: Array, drawn: list[Term]) -> Residual:
     wrong = int((np.abs(left[is_fixed]) > slack[is_fixed]).sum())
     if is_fixed.any():
         left, size, slack, pattern = (array[~is_fixed] for array in (left, size, slack, pattern))
-    margin = float((slack / np.abs(size)).max(initial=0.0))
-    left = left / size
+    slack = slack / np.abs(size)
+    margin = float(slack.max(initial=0.0))
+    left = snapped(left / size, law, slack)
     slope = _slope((left - law.mean) / law.std, pattern / size, law)
     law = dataclasses.replace(law, low=law.low - margin, high=law.high + margin)
     return Residual(left, law, wrong, slope)
