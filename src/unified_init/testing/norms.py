@@ -105,7 +105,7 @@ def _draws(matrix: NDArray[Any], unit: NormedValues) -> tuple[NDArray[Any], Law]
 
 
 def _few(base: Law) -> int:
-    """Return how many sizes the values that a law draws again and again may have: one, if it has no others."""
+    """Return how many sizes the single values of a law may have: one, if it has no others."""
     return int(isinstance(base.unit, UnitSteps))
 
 

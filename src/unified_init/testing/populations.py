@@ -29,6 +29,7 @@ from unified_init.stream.dtypes import DTYPES
 from unified_init.stream.knots import FORMAT32, halves, probabilities
 from unified_init.stream.transforms import transform_quantiles
 from unified_init.testing.atoms import atoms_of
+from unified_init.testing.dependence import grid_step
 from unified_init.testing.named_laws import named_below, named_quantiles
 
 if TYPE_CHECKING:
@@ -83,6 +84,11 @@ class Population:
             return self.weights
         lower, upper = self.cells(self.values)
         return upper - lower
+
+    @functools.cached_property
+    def step(self) -> float:
+        """The smallest distance of the standardized grades of two values; 0 of a continuous law."""
+        return grid_step(self.weights) if self.discrete else 0.0
 
     @functools.cached_property
     def largest(self) -> float:
