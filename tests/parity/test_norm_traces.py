@@ -34,8 +34,11 @@ def traced(spec: ui.Initializer, shape: tuple[int, ...], backend: str, **options
         (ui.uniform(0.0, 1e24), (40, 300)),
         (ui.orthogonal(), (50, 50)),
         (ui.sparse(0.9), (64, 64)),
+        (ui.identity(1e25) + ui.normal(0.0, 1e25), (33, 33)),
+        (ui.identity(1e-25) + ui.normal(0.0, 1e-25), (30, 31)),
+        (ui.student_t(1.0, 0.0, 1e20), (30, 40)),
     ],
-    ids=["tiny", "huge", "equal singular values", "sparse"],
+    ids=["tiny", "huge", "equal singular values", "sparse", "huge sum", "tiny sum", "no std"],
 )
 def test_a_program_computes_the_norm_itself(
     base: ui.Initializer, shape: tuple[int, int], norm: str, backend: str

@@ -275,3 +275,20 @@ def test_a_negative_spec_draws_the_negatives(name: str, dtype: str) -> None:
     ours, theirs = (one.resolve((30, 20), layout="OI") for one in (law, mirrored))
     mirrored_numbers = (0.0 - ours.mean, ours.std, 0.0 - ours.high, 0.0 - ours.low)
     np.testing.assert_array_equal((theirs.mean, theirs.std, theirs.low, theirs.high), mirrored_numbers)
+
+
+def test_products_of_products_have_an_end() -> None:
+    """64 specs may be inside of each other, and are values; one more is refused, where Python recursed too deep."""
+    spec = ui.normal(0.0, 1.0)
+    for _ in range(63):
+        spec = ui.along("I", [1.0, -1.0]) * spec
+    assert ui.from_json(ui.to_json(spec)) == spec
+    assert ui.draw(spec, (2, 2), layout="OI", seed=0, name="w").shape == (2, 2)
+    with refused(ui.ArgumentValueError):
+        _ = ui.along("I", [1.0, -1.0]) * spec
+
+
+def test_an_array_without_entries_is_explained() -> None:
+    """A tensor of no inputs has no range of stds."""
+    spec = ui.along("I", np.ones(0)) * ui.normal(0.0, 1.0)
+    assert " to " not in spec.explain((3, 0), layout="OI")

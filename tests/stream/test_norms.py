@@ -30,6 +30,14 @@ BASES = {
     "orthogonal": ui.orthogonal(),
     "by a fan": ui.he_normal(),
 }
+SUMS = {
+    "sum": ui.identity(-0.7) + ui.normal(0.0, 0.01),
+    "of numbers": ui.sparse(0.5) + 0.1,
+    "product": ui.along("I", [1.0 / k for k in range(1, 21)]) * ui.he_normal(),
+    "product of a matrix": ui.along("I", [1.0 / k for k in range(1, 21)]) * (ui.orthogonal()),
+    "mixture": ui.mixture([0.5, 0.5], [ui.normal(0.0, 1.0), ui.rademacher()]) - ui.uniform(0.0, 1.0),
+    "of norms": ui.with_norm(ui.he_normal(), "frobenius") + ui.with_norm(ui.orthogonal(), "spectral", 0.5),
+}
 
 
 @pytest.mark.parametrize("norm", NORMS)
@@ -41,6 +49,18 @@ def test_a_matrix_has_its_norm(base: str, norm: str) -> None:
     assert NORMS[norm](matrix.astype(np.float64)) == pytest.approx(0.95, rel=3e-6)
     drawn = ui.draw(BASES[base], (60, 60), layout="OI", seed=0, name="w").astype(np.float64)
     np.testing.assert_allclose(matrix, drawn * (0.95 / NORMS[norm](drawn)), rtol=2e-6, atol=0)
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("base", SUMS)
+def test_a_sum_or_a_product_has_its_norm(base: str, norm: str) -> None:
+    """The terms keep their own streams, under the name that the base would have."""
+    options: dict[str, Any] = {"layout": "OI", "seed": 0, "name": "w"}
+    matrix = ui.draw(ui.with_norm(SUMS[base], norm, 0.95), (20, 20), **options)
+    drawn = ui.draw(SUMS[base], (20, 20), **options).astype(np.float64)
+    np.testing.assert_allclose(matrix, drawn * (0.95 / NORMS[norm](drawn)), rtol=2e-6, atol=0)
+    part = ui.draw(ui.with_norm(SUMS[base], norm, 0.95), (20, 20), index=(slice(3, 9), 2), **options)
+    assert (part == matrix[3:9, 2]).all()
 
 
 @pytest.mark.parametrize("norm", NORMS)
@@ -209,6 +229,39 @@ def test_another_base_of_the_right_norm_is_refused() -> None:
     moved[rows[0], 0], moved[column[0], 1] = matrix[column[0], 1], 0.0
     with pytest.raises(AssertionError, match="FAILED zeros of a column"):
         assert_follows(moved, sparse.resolve((60, 40)))
+
+
+UNEVEN = {
+    "sparse uniform": ui.sparse_of(ui.uniform(0.0, 1.0), 0.5),
+    "sparse by row": ui.sparse_of(ui.laplace(0.0, 1.0), 0.5, "row"),
+    "sparse in all": ui.sparse_of(ui.normal(0.5, 1.0), 0.5, "all"),
+    "signs": ui.rademacher() * 0.5,
+    "no fourth moment": ui.student_t(2.1, 0.0, 1.0),
+    "no variance": ui.student_t(1.5, 0.5, 1.0),
+    "far to one side": -ui.lognormal(0.0, 2.0),
+}
+
+
+@pytest.mark.parametrize("base", UNEVEN)
+def test_any_sparse_or_heavy_base_is_tested(base: str) -> None:
+    """What was drawn passes at every seed; zeros elsewhere, or other values beside them, do not."""
+    spec = ui.with_norm(UNEVEN[base], "frobenius", 3.0)
+    law = spec.resolve((80, 100), layout="OI")
+    for seed in range(5):
+        matrix = ui.draw(spec, (80, 100), layout="OI", seed=seed, name="w")
+        assert_follows(matrix, law)
+    other = ui.with_norm(ui.sparse(0.3) if "sparse" in base else ui.normal(0.0, 1.0), "frobenius", 3.0)
+    with pytest.raises(AssertionError, match="FAILED"):
+        assert_follows(ui.draw(other, (80, 100), layout="OI", seed=0, name="w"), law)
+
+
+@pytest.mark.parametrize("values", [ui.discrete([-1.0, 0.5, 2.0], [0.2, 0.3, 0.5]), ui.bernoulli(0.3)])
+def test_few_values_scaled_to_a_norm_are_not_tested(values: ui.Initializer) -> None:
+    """The factor of a sample is not known, nor which values are due: right samples would differ."""
+    for base in (values, ui.mixture([0.5, 0.5], [values, ui.normal(0.0, 1.0)])):
+        spec = ui.with_norm(base, "spectral")
+        with refused(ui.ArgumentValueError):
+            assert_follows(ui.draw(spec, (40, 40), seed=0, name="w"), spec.resolve((40, 40)))
 
 
 def test_a_sample_that_is_not_finite_is_refused() -> None:

@@ -118,6 +118,19 @@ def all_values(dtype: Any) -> NDArray[np.float64]:
     return np.unique(values[np.isfinite(values)])
 
 
+@pytest.mark.parametrize("factor", [1.0, 3.3, -0.7])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+def test_single_values_have_their_probability_in_every_type(dtype: str, factor: float) -> None:
+    """The cell of a value that a law draws again and again holds its whole probability; the others none of it."""
+    spec = ui.discrete([-1.0, 0.3, 2.7], [0.25, 0.25, 0.5]) * factor
+    population = population_of(spec.resolve(()), dtype)
+    lower, upper = population.cells(population.values)
+    np.testing.assert_allclose(upper - lower, [0.25, 0.25, 0.5][:: 1 if factor > 0 else -1], atol=1e-9)
+    mixed = ui.mixture([0.5, 0.5], [spec, ui.normal(0.0, 1.0)]).resolve(())
+    lower, upper = population_of(mixed, dtype).cells(population.values)
+    assert (upper - lower >= 0.125).all()
+
+
 @functools.cache
 def equally_likely(name: str) -> NDArray[np.float32]:
     """Return 2**18 equally likely values of a law, by SciPy's quantiles."""

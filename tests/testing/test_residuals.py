@@ -23,6 +23,9 @@ SPECS = {
     "some fixed": SPARSE * ui.he_normal() + ui.identity(),
     "negative": -ui.trunc_normal(0.3, 1.0, -1.0, 2.0),
     "negative table": -ui.from_quantile(np.square, lambda p: (1 - p) ** 2, low=0.0, high=1.0),
+    "signs": ui.rademacher() * 0.3 + ui.identity(0.7),
+    "few values": FALLING * ui.discrete([-1.0, 0.5, 2.0], [0.2, 0.3, 0.5]) + FALLING,
+    "some values": ui.mixture([0.5, 0.5], [ui.bernoulli(0.3), ui.normal(0.0, 1.0)]) * 3.3 - FALLING,
     "own fans": FALLING * ui.he_normal() + ui.hadamard(),
 }
 
@@ -98,3 +101,13 @@ def test_another_shape_or_a_narrow_type_is_refused() -> None:
     sample, law = drawn(SPECS["falling"], dtype="bfloat16")
     with refused(ui.ArgumentValueError):
         testing.assert_follows(sample, law)
+
+
+def test_what_rounding_hides_is_refused() -> None:
+    """A small interval far from 0 has few values in float32: a right sample would differ from it."""
+    spec = ui.uniform(0.0, 1e-3) + ui.along("I", np.linspace(1000.0, 1001.0, 64))
+    sample = ui.draw(spec, (64, 64), layout="OI", seed=0, name="w")
+    with refused(ui.ArgumentValueError):
+        testing.assert_follows(sample, spec.resolve((64, 64), layout="OI"))
+    wide = ui.draw(spec, (64, 64), layout="OI", seed=0, name="w", dtype="float64")
+    testing.assert_follows(wide, spec.resolve((64, 64), layout="OI"))

@@ -13,7 +13,6 @@ import numpy as np
 
 from unified_init.law.compound import Compound
 from unified_init.law.layout import bind
-from unified_init.law.unit_laws import UnitSteps
 from unified_init.law.unit_values import (
     ConstantValues,
     ConvolutionalOrthogonalKernels,
@@ -27,6 +26,7 @@ from unified_init.stream.dtypes import DTYPES, name_of
 from unified_init.stream.kernels import earlier_middle
 from unified_init.stream.program import make_program
 from unified_init.stream.run import on_host
+from unified_init.testing.atoms import atoms_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -93,7 +93,7 @@ def _beside_zeros(values: NDArray[Any], record: Record, piece: Piece, unit: Spar
     None where these may be zero too, and nobody can tell one zero from another.
     """
     law = unit.values or dataclasses.replace(piece.law, unit=UnitNormal())
-    if isinstance(law.unit, UnitSteps) and 0.0 in law.unit.values:
+    if 0.0 in atoms_of(law):
         return None
     matrices = _matrices(values, record, piece, unit)
     if unit.along == "row":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,9 +38,6 @@ def scaled_to_norm(ops: Ops, values: Any, unit: NormedValues, size: float, dtype
     matrices = ops.xp.reshape(values, shape)
     if 0 in shape:
         return matrices
-    # A power of two near the size of the entries, which cancels: so their squares are of moderate size.
-    exponent = math.frexp(max(abs(unit.base.mean), unit.base.std))[1]
-    matrices = matrices * ops.constant(np.asarray(2.0**-exponent, dtype=dtype))
     (unscaled,) = ops.call(_divided, matrices, norm=unit.norm, shape=shape)
     return unscaled * ops.constant(np.asarray(size, dtype=dtype))
 
@@ -49,7 +45,22 @@ def scaled_to_norm(ops: Ops, values: Any, unit: NormedValues, size: float, dtype
 def _divided(ops: Ops, matrices: Any, *, norm: str, shape: tuple[int, int, int]) -> tuple[Any]:
     """Divide each matrix by its norm."""
     compute = _frobenius if norm == "frobenius" else _spectral
+    matrices = matrices / _peak(
+        ops, matrices, shape
+    )  # so that squares are of moderate size, whatever the law
     return (matrices / compute(ops, matrices, shape),)
+
+
+def _peak(ops: Ops, matrices: Any, shape: tuple[int, int, int]) -> Any:
+    """Return the largest magnitude of each matrix, by halves, which overlap where the number is odd."""
+    groups, rows, columns = shape
+    count = rows * columns
+    sizes = ops.xp.reshape(ops.xp.abs(matrices), (groups, count))
+    while count > 1:
+        start, count = count // 2, count - count // 2
+        first, last = sizes[:, :count], sizes[:, start:]
+        sizes = ops.xp.where(first < last, last, first)
+    return ops.xp.reshape(sizes, (groups, 1, 1))
 
 
 def _frobenius(ops: Ops, matrices: Any, shape: tuple[int, ...]) -> Any:

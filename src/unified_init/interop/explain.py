@@ -107,7 +107,8 @@ def _moments(law: Law) -> Iterator[tuple[str, str]]:
             yield label, _short(value)
     if isinstance(law.unit, ScaledBy) and math.isnan(law.std) and not math.isnan(law.unit.base.std):
         sizes = [abs(value) * law.unit.base.std for value in law.unit.values]
-        yield "std", f"{_short(min(sizes))} to {_short(max(sizes))} (along {law.unit.axes})"
+        if sizes:
+            yield "std", f"{_short(min(sizes))} to {_short(max(sizes))} (along {law.unit.axes})"
 
 
 def _short(value: float) -> str:

@@ -74,6 +74,7 @@ __all__ = ["Initializer"]
 # The distributions that draw something, whatever they are made of.
 RANDOM = Elementwise | Orthogonal | DeltaOrthogonal | ConvolutionalOrthogonal | Sparse | Normed | Composed
 
+DEEPEST = 64  # specs inside of each other: what walks through them recurses
 # Which scale rules give which distributions their size.
 RULES: dict[type, tuple[type, ...]] = {
     Normal: (Fixed, VarianceScaling, InverseFan, FanMoments),
@@ -161,6 +162,9 @@ class Initializer:
         self._check_ends()
         if isinstance(self.distribution, Composed):
             self._check_components(self.distribution)
+        if _depth(self) > DEEPEST:
+            msg = f"`distribution` must have at most {DEEPEST} specs inside of each other."
+            raise ArgumentValueError(msg)
         self._check_std()
         object.__setattr__(self, "factor", checks.nonzero("factor", self.factor))
         object.__setattr__(self, "upscale", checks.count("upscale", self.upscale))
@@ -514,3 +518,10 @@ def _as_term(value: object) -> Initializer | None:
     _check_no_array("other", value)
     number = checks.finite("other", value)
     return Initializer(Constant(number)) if number else None
+
+
+def _depth(spec: Initializer) -> int:
+    """Return how many specs are inside of each other, the outermost included."""
+    dist = spec.distribution
+    parts = dist.components if isinstance(dist, Compound | Composed | Normed) else ()
+    return 1 + max(map(_depth, parts), default=0)

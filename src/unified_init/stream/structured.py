@@ -27,7 +27,7 @@ from unified_init.law.unit_values import (
 from unified_init.stream import host, numpy_runner, threefry
 from unified_init.stream.arrange import selected, to_logical, to_storage
 from unified_init.stream.composed import mixture
-from unified_init.stream.compound import work_type
+from unified_init.stream.compound import combined, work_type
 from unified_init.stream.convolutional import isometry, matrix_count
 from unified_init.stream.householder import Arithmetic, orthogonal, unitary
 from unified_init.stream.kernels import Pointwise, at_middle, earlier_middle, times, values_at, whole_kernel
@@ -217,13 +217,23 @@ def kept_columns(mask: tuple[int, int], shape: tuple[int, ...]) -> NDArray[np.bo
 def _normed(program: Program, unit: NormedValues, root: tuple[int, int]) -> NDArray[Any]:
     """What the base draws under the same name, scaled."""
     base = base_program(unit, program.geometry, name=program.name, dtype=program.dtype)
-    if base.table is None:
-        values = structured(base, root)
-    else:
-        values = np.empty(base.index.shape, dtype=base.dtype.numpy)
-        host.fill(values, index=base.index, key=threefry.named_key(root, base.name), table=base.table)
-    matrices = to_logical(np, values, program.geometry).reshape(unit.groups, unit.rows, unit.columns)
+    matrices = to_logical(np, _base(base, root), program.geometry)
+    matrices = matrices.reshape(unit.groups, unit.rows, unit.columns)
     return scaled_to_norm(matrices, unit, program.law.scale, program.dtype.largest)
+
+
+def _base(program: Program, root: tuple[int, int]) -> NDArray[Any]:
+    """Return a new array of what a program of any law draws: the terms of a sum are programs too."""
+    if program.terms:
+        return combined(program, lambda term: _base(term, root))
+    values = np.empty(program.index.shape, dtype=program.dtype.numpy)
+    if program.table is None:
+        values[...] = structured(program, root)
+    else:
+        host.fill(
+            values, index=program.index, key=threefry.named_key(root, program.name), table=program.table
+        )
+    return values
 
 
 def _normals(key: tuple[int, int], shape: tuple[int, ...], dtype: np.dtype[Any], std: float) -> NDArray[Any]:

@@ -26,6 +26,7 @@ __all__ = [
     "axes_findings",
     "correlation",
     "distinct",
+    "grid_step",
     "neighbor_scores",
     "occupied",
     "repeated",
@@ -79,13 +80,20 @@ def correlation(a: Array, b: Array) -> float:
     return float(np.vdot(a, b)) / math.sqrt(a.size)
 
 
-def axes(centred: Array) -> list[Finding]:
+def grid_step(weights: Array) -> float:
+    """Return the smallest distance of the standardized grades of values with these probabilities."""
+    variance = (1.0 - float((weights**3).sum())) / 12.0
+    return float((weights[1:] + weights[:-1]).min()) / 2.0 / math.sqrt(variance)
+
+
+def axes(centred: Array, step: float = 0.0) -> list[Finding]:
     """Correlation of neighbors along every axis except the last, and the spread of means along each axis.
 
     Args:
         centred: grades less their mean, over their standard deviation, in their shape.
+        step: their smallest distance, if they are of few values.
     """
-    return axes_findings(neighbor_scores(centred), spreads(centred), centred.size)
+    return axes_findings(neighbor_scores(centred), spreads(centred), centred.size, step)
 
 
 def neighbor_scores(centred: Array) -> list[float]:
@@ -118,7 +126,7 @@ def spreads(centred: Array) -> list[tuple[int, int, float]]:
 
 
 def axes_findings(
-    scores: Sequence[float], totals: Sequence[tuple[int, int, float]], size: int
+    scores: Sequence[float], totals: Sequence[tuple[int, int, float]], size: int, step: float = 0.0
 ) -> list[Finding]:
     """Return the findings of ``neighbor_scores`` and ``spreads`` of so many values."""
     chdtr, chdtrc = special().chdtr, special().chdtrc
@@ -130,7 +138,9 @@ def axes_findings(
     for axis, length, total in totals if len(totals) > 1 else ():
         if size // length < FEWEST:
             continue
-        tail = min(float(chdtrc(length - 1, total)), float(chdtr(length - 1, total)))
+        # Means of few different values are on a grid, and may be equal: by chance, up to a step of it.
+        apart = (math.sqrt(total) + step * length / math.sqrt(size)) ** 2
+        tail = min(float(chdtrc(length - 1, total)), float(chdtr(length - 1, apart)))
         findings.append(finding(f"means along axis {axis}", total, length - 1, min(2 * tail, 1.0)))
     return findings
 

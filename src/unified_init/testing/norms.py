@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.errors import ArgumentValueError
+from unified_init.law.unit_laws import UnitSteps
 from unified_init.law.unit_values import NORM_NAMES, SparseMatrices, UnitNormal
 from unified_init.stream.norms import norm_of
+from unified_init.testing.atoms import atoms_of
 from unified_init.testing.findings import Finding, finding, weighed
+from unified_init.testing.populations import population_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,8 +30,9 @@ __all__ = ["examine_normed", "matrices_of"]
 
 CLOSE = 1e-4  # relative error of a norm: of values in float32, drawn inside a compiled program
 EPSILONS = {"bfloat16": 2.0**-8, "float16": 2.0**-11, "float8_e4m3fn": 2.0**-4, "float8_e5m2": 2.0**-3}
+HEAVY = 10.0  # kurtosis from which the mean square is too uncertain
 # Statistics that are not tested by their distribution once the size is taken from the sample itself.
-OF_SIZE = {"variance", "Anderson-Darling", "smallest value", "largest value", "bounds"}
+OF_SIZE = {"variance", "mean distance", "Anderson-Darling", "smallest value", "largest value", "bounds"}
 
 
 def matrices_of(values: NDArray[Any], unit: NormedValues) -> NDArray[Any]:
@@ -88,8 +92,10 @@ def _draws(matrix: NDArray[Any], unit: NormedValues) -> tuple[NDArray[Any], Law]
     """Return the independent draws of a matrix, and their law before it was scaled."""
     base = unit.base
     if isinstance(base.unit, SparseMatrices):
-        return matrix[matrix != 0.0], dataclasses.replace(base, unit=UnitNormal(), std=base.scale)
-    if base.independent and base.repeat == 1:
+        matrix = matrix[matrix != 0.0]
+        base = base.unit.values or dataclasses.replace(base, unit=UnitNormal(), std=base.scale)
+    # Of draws among a few values the mean square does not tell the factor, nor which values are due.
+    if base.independent and base.repeat == 1 and np.unique(np.abs(atoms_of(base))).size <= _few(base):
         return matrix, base
     msg = (
         f"`law` must scale independent draws or sparse ones, got {unit.kind!r}: compare such a tensor with "
@@ -98,20 +104,47 @@ def _draws(matrix: NDArray[Any], unit: NormedValues) -> tuple[NDArray[Any], Law]
     raise ArgumentValueError(msg)
 
 
+def _few(base: Law) -> int:
+    """Return how many sizes the single values of a law may have: one, if it has no others."""
+    return int(isinstance(base.unit, UnitSteps))
+
+
 def _zeros(matrix: NDArray[Any], unit: SparseMatrices) -> Finding:
-    """Compare the number of zeros in the columns; a square matrix may be transposed."""
-    counts = [(matrix == 0.0).sum(axis=axis) for axis in (-2, -1) if matrix.shape[axis] == unit.rows]
+    """Compare the number of zeros in each line; a square matrix may be transposed."""
+    axes = [axis for axis in (-2, -1) if matrix.shape[axis] == unit.rows]
+    if unit.along == "all":
+        counts = [np.array([(matrix == 0.0).sum()])]
+    elif unit.along == "row":
+        counts = [(matrix == 0.0).sum(axis=-3 - axis) for axis in axes]
+    else:
+        counts = [(matrix == 0.0).sum(axis=axis) for axis in axes]
     worst = min((count[count != unit.zeros] for count in counts), key=len)
     observed = worst[0] if worst.size else unit.zeros
-    return finding("zeros of a column", observed, unit.zeros, 0.0 if worst.size else 1.0)
+    line = "the matrix" if unit.along == "all" else f"a {unit.along}"
+    return finding(f"zeros of {line}", observed, unit.zeros, 0.0 if worst.size else 1.0)
 
 
 def _at_own_size(values: NDArray[Any], base: Law, examine: Examine) -> Iterator[Finding]:
-    """Yield the findings of draws against their law at the size that their mean square gives."""
-    size = math.sqrt(float(np.mean(np.square(values.astype(np.float64)))) / (base.std**2 + base.mean**2))
+    """Yield the findings of draws against their law at the size that they have themselves."""
+    size = _size(values.astype(np.float64), base)
     numbers = ("mean", "std", "low", "high", "loc", "scale")
     scaled = dataclasses.replace(base, **{name: getattr(base, name) * size for name in numbers})
     return (entry for entry in examine(values, scaled) if entry.name not in OF_SIZE)
+
+
+def _size(values: NDArray[np.float64], base: Law) -> float:
+    """Return the size of draws over that of their law: by the mean square, or by the median size.
+
+    A few values make the mean square where tails are heavy: it says little then.
+    """
+    population = population_of(base, "float64")
+    standard = (population.values - population.mean) / population.std
+    if population.expectation(standard**4) <= HEAVY and math.isfinite(base.std):
+        return math.sqrt(float(np.mean(np.square(values))) / (base.std**2 + base.mean**2))
+    sizes = np.abs(population.values)
+    order = np.argsort(sizes)
+    shares = np.cumsum(population.weights[order])
+    return float(np.median(np.abs(values)) / np.interp(0.5, shares, sizes[order]))
 
 
 def _worst(norms: list[float], law: Law, unit: NormedValues, dtype: str) -> Finding:

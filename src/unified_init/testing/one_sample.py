@@ -154,7 +154,7 @@ def _statistics(values: NDArray[Any], law: Law, fixed: list[Finding] | None = No
         *_spread(flat, population),
         *extremes(ordered[[0, -1]], flat.size, population),
         dependence.serial(centred),
-        *dependence.axes(centred.reshape(values.shape)),
+        *dependence.axes(centred.reshape(values.shape), population.step),
     ]
     if fixed is not None:
         return weighed(exact, [_outside(flat, population), *fixed])

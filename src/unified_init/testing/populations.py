@@ -28,6 +28,8 @@ from unified_init.law.unit_values import (
 from unified_init.stream.dtypes import DTYPES
 from unified_init.stream.knots import FORMAT32, halves, probabilities
 from unified_init.stream.transforms import transform_quantiles
+from unified_init.testing.atoms import atoms_of
+from unified_init.testing.dependence import grid_step
 from unified_init.testing.named_laws import named_below, named_quantiles
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ __all__ = ["Population", "clean", "population_of"]
 OCTAVES = 60  # of tail probability: down to 2**-61
 NODES = 16  # per octave
 ROUNDING = 1e-15
+ULPS = 4.0  # of float64
 ENUMERABLE = 1 << 17  # a law with more values than this is treated as continuous
 
 
@@ -83,6 +86,11 @@ class Population:
         return upper - lower
 
     @functools.cached_property
+    def step(self) -> float:
+        """The smallest distance of the standardized grades of two values; 0 of a continuous law."""
+        return grid_step(self.weights) if self.discrete else 0.0
+
+    @functools.cached_property
     def largest(self) -> float:
         """The largest magnitude of ``values``."""
         return float(np.abs(self.values[[0, -1]]).max())
@@ -93,7 +101,14 @@ class Population:
         return below[: values.size], below[values.size :]
 
     def edges(self, values: Array) -> tuple[Array, Array]:
-        """Return both edges of the rounding cells of values."""
+        """Return both edges of the rounding cells of values.
+
+        No number is half-way between two of float64, in which edges are computed. For single values of the
+        law they are some ulps away there: more than arithmetic moves those.
+        """
+        if self.dtype.bits != FORMAT32.bits and atoms_of(self.law).size:
+            reach = ULPS * np.spacing(np.abs(values))
+            return values - reach, values + reach
         return _edges(values, self.dtype)
 
     def below(self, values: Array) -> Array:

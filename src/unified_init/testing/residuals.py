@@ -20,6 +20,7 @@ from unified_init.stream.compound import multipliers
 from unified_init.stream.dtypes import DTYPES
 from unified_init.stream.program import make_program
 from unified_init.stream.run import on_host
+from unified_init.testing.atoms import snapped
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Residual", "residual_of"]
 
 ROUNDING = 2.0**-22  # of a value and of what is subtracted from it: two roundings to float32, and one here
+COARSE = 64.0  # stds that the rounding of all values may add up to: the ends of an interval show it first
 MANY = 1000  # values from which a sum of bounded ones is normal, as far as it is tested
 ADVICE = "compare such a tensor with draw() by assert_identical()."
 
@@ -88,7 +90,7 @@ def residual_of(values: NDArray[Any], law: Law) -> Residual:
     for term in fixed:
         program = make_program(term, unit.geometry, index=None, name="", dtype=work)
         center += on_host(program, None)
-    return _without_known(values.astype(np.float64), center, drawn)
+    return _without_known(values, center, drawn)
 
 
 def _check_drawn(law: Law, drawn: list[Term]) -> None:
@@ -134,8 +136,9 @@ def _plain_law(drawn: list[Term], fixed: list[Law]) -> Law | None:
     return Law(unit=UnitNormal(), mean=mean, std=std, loc=mean, scale=std) if std > 0.0 else None
 
 
-def _without_known(values: Array, center: Array, drawn: list[Term]) -> Residual:
+def _without_known(sample: NDArray[Any], center: Array, drawn: list[Term]) -> Residual:
     """Subtract what draws nothing, and divide by the arrays of products."""
+    values = sample.astype(np.float64)
     first, *others = drawn
     pattern = center
     if not others:  # of any law
@@ -151,8 +154,12 @@ def _without_known(values: Array, center: Array, drawn: list[Term]) -> Residual:
     wrong = int((np.abs(left[is_fixed]) > slack[is_fixed]).sum())
     if is_fixed.any():
         left, size, slack, pattern = (array[~is_fixed] for array in (left, size, slack, pattern))
-    margin = float((slack / np.abs(size)).max(initial=0.0))
-    left = left / size
+    slack = slack / np.abs(size)
+    margin = float(slack.max(initial=0.0))
+    if sample.dtype != np.float64 and float(slack.sum()) > COARSE * law.std:
+        msg = f"`sample` must show what is drawn beside what is fixed, which rounding hides: {ADVICE}"
+        raise ArgumentValueError(msg)
+    left = snapped(left / size, law, slack)
     slope = _slope((left - law.mean) / law.std, pattern / size, law)
     law = dataclasses.replace(law, low=law.low - margin, high=law.high + margin)
     return Residual(left, law, wrong, slope)

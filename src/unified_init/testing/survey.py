@@ -89,7 +89,7 @@ def survey(
         *_goodness(figures, sample.size),
         *extremes(np.array([sums.low, sums.high]), sums.size, population),
         dependence.serial_finding(figures.serial),
-        *dependence.axes_findings(figures.neighbors, figures.spreads, sample.size),
+        *dependence.axes_findings(figures.neighbors, figures.spreads, sample.size, population.step),
     ]
     low, high = ends_of(law, population.dtype)
     is_outside = sums.low < low or sums.high > high
