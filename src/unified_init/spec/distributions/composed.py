@@ -92,8 +92,8 @@ class SparseOf:
 
     Example:
         >>> import unified_init as ui
-        >>> ui.Initializer(ui.SparseOf(ui.rademacher(), 0.9, "all")) == ui.sparse_of(ui.rademacher(), 0.9,
-        "all") True
+        >>> ui.SparseOf(ui.rademacher(), 0.9, "all") == ui.sparse_of(ui.rademacher(), 0.9, "all").distribution
+        True
     """
 
     inside: ClassVar[str] = "values"
