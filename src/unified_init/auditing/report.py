@@ -117,7 +117,7 @@ class AuditRow:
 
     @property
     def ratio(self) -> float:
-        """Observed over expected std; NaN where the law has none, or where each entry has a mean of its own."""
+        """Observed over expected std; NaN where the law has none, or entries have means of their own."""
         is_one = self.expected_std > 0.0 and not math.isnan(self.expected_mean)
         return self.std / self.expected_std if is_one else math.nan
 

@@ -12,8 +12,8 @@ from unified_init.core.public import public
 from unified_init.core.reprs import call_repr, shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.law.along import Along
-from unified_init.law.law import negative
 from unified_init.law.layout import Geometry, bind
+from unified_init.law.negatives import negative
 from unified_init.spec.composed_law import composed_law
 from unified_init.spec.compound_law import along_fans, product_law, sum_law
 from unified_init.spec.distributions import (
