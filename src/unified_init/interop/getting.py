@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from unified_init.core import checks
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
-from unified_init.interop.serialise import KINDS, ONE_SPEC, from_dict, from_parts, parts_of
+from unified_init.interop.serialise import KINDS, ONE_SPEC, from_dict, from_parts, to_parts
 from unified_init.spec import presets
 from unified_init.spec.initializer import Initializer
 
@@ -97,7 +97,7 @@ def _written(term: Any) -> Any:  # noqa: ANN401  # as above
     """Return a term as ``to_dict`` writes it, if it is a preset or a spec."""
     entries = checks.items(term)
     if entries is None or any(checks.plain(key) == "name" for key, _ in entries):
-        return parts_of(get(term))
+        return to_parts(get(term))
     fields = dict(entries)
     if "distribution" in fields:
         fields["distribution"] = _with_presets(fields["distribution"])

@@ -15,7 +15,7 @@ from unified_init.law.unit_values import Independent, Polar, Unrandom
 if TYPE_CHECKING:
     from unified_init.law.unit_values import UnitValues
 
-__all__ = ["STREAM", "Fans", "GivenFans", "Law"]
+__all__ = ["STREAM", "Fans", "GivenFans", "Law", "scaled"]
 
 # The version of the map from (seed, name, logical index) to words. It is in every serialized spec, since
 # a spec's values are those of one stream; a released stream never changes.
@@ -109,3 +109,11 @@ class Law:
     def independent(self) -> bool:
         """Whether each value is a draw of its own, so that one table gives them all."""
         return isinstance(self.unit, Independent | Polar)
+
+
+def scaled(law: Law, factor: float) -> Law:
+    """Return the law of independent values times a positive factor."""
+    return dataclasses.replace(
+        law, mean=factor * law.mean, std=factor * law.std, low=factor * law.low, high=factor * law.high,
+        loc=factor * law.loc, scale=factor * law.scale,
+    )  # fmt: skip

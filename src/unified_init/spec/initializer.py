@@ -35,6 +35,7 @@ from unified_init.spec.distributions import (
     Named,
     Normal,
     Normed,
+    OfSpecs,
     Orthogonal,
     Quantile,
     Scaled,
@@ -311,7 +312,7 @@ class Initializer:
     @property
     def needs(self) -> tuple[str, ...]:
         """The fans that the scale rule needs: none, ``fan_in``, ``fan_out`` or both."""
-        if isinstance(self.distribution, Compound | Composed | Normed):
+        if isinstance(self.distribution, OfSpecs):
             words = {word for part in self.distribution.components for word in part.needs}
             return tuple(sorted(words))
         if not isinstance(self.scale, ScaledByFan):

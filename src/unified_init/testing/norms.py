@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.errors import ArgumentValueError
+from unified_init.law.law import scaled
 from unified_init.law.unit_values import NORM_NAMES, SparseMatrices, UnitNormal
 from unified_init.stream.norms import norm_of
 from unified_init.testing.findings import Finding, finding, weighed
@@ -109,9 +110,7 @@ def _zeros(matrix: NDArray[Any], unit: SparseMatrices) -> Finding:
 def _at_own_size(values: NDArray[Any], base: Law, examine: Examine) -> Iterator[Finding]:
     """Yield the findings of draws against their law at the size that their mean square gives."""
     size = math.sqrt(float(np.mean(np.square(values.astype(np.float64)))) / (base.std**2 + base.mean**2))
-    numbers = ("mean", "std", "low", "high", "loc", "scale")
-    scaled = dataclasses.replace(base, **{name: getattr(base, name) * size for name in numbers})
-    return (entry for entry in examine(values, scaled) if entry.name not in OF_SIZE)
+    return (entry for entry in examine(values, scaled(base, size)) if entry.name not in OF_SIZE)
 
 
 def _worst(norms: list[float], law: Law, unit: NormedValues, dtype: str) -> Finding:
