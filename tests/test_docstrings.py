@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import doctest
 import inspect
 import re
 from pathlib import Path
@@ -72,6 +73,19 @@ def test_a_class_says_what_it_holds_or_what_makes_it(name: str) -> None:
         maker = re.search(r"Made by ``ui\.(\w+)\(", inspect.getdoc(cls) or "")
         assert maker is not None
         assert maker[1] in presets.__all__
+
+
+@pytest.mark.needs("torch", "jax", "flax")
+@pytest.mark.parametrize("name", CLASSES)
+def test_the_examples_of_a_class_run(name: str) -> None:
+    """Those of its methods too. ``--doctest-modules`` passes over public classes: their module is the package."""
+    import torch
+
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    with torch.random.fork_rng():  # layers that examples make draw random numbers
+        for example in doctest.DocTestFinder().find(CLASSES[name], name, module=False, globs={}):
+            runner.run(example)
+    assert runner.summarize(verbose=False).failed == 0
 
 
 @pytest.mark.parametrize("name", ui.recipes.__all__)

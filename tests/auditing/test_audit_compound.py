@@ -49,6 +49,14 @@ def test_another_scale_differs(name: str) -> None:
     assert row.notes
 
 
+def test_a_std_about_several_means_has_no_ratio() -> None:
+    """The std over the diagonal and the rest says nothing of the std of an entry."""
+    layer, recipe = applied(SPECS["identity plus noise"])
+    row = ui.audit(layer, recipe)["weight"]
+    assert np.isnan(row.ratio)
+    assert row.std > 2 * row.expected_std
+
+
 def test_values_without_a_law_in_closed_form_are_unexamined() -> None:
     """With the reason."""
     layer, recipe = applied(ui.he_normal() - ui.glorot_uniform())

@@ -156,6 +156,7 @@ def test_a_module_that_prints_does_not_spoil_json() -> None:
     ("line", "words"),
     [
         ("explain he_norml 3,4 OI", "did you mean 'he_normal'?"),
+        ('explain {"name":"sum"} 3,4 OI', "`SPEC` 'sum' is not the name of a preset"),
         ("explain he_normal 3,four OI", "`SHAPE` must be integers"),
         ("explain he_normal 3,4 (BO)I --sizes B", "`--sizes` must be such as B=2"),
         ("explain he_normal( 3,4 OI", "`SPEC` must be such as"),

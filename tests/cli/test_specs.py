@@ -35,6 +35,11 @@ if TYPE_CHECKING:
         ("torch.nn.init.kaiming_normal_", ui.kaiming_normal()),
         ("keras.initializers.VarianceScaling(2.0)", ui.variance_scaling(2.0, "fan_in", "truncated_normal")),
         (ui.to_json(ui.orthogonal(2.0)), ui.orthogonal(2.0)),
+        ('{"name": "normal", "mean": 0, "std": 0.02}', ui.normal(0, 0.02)),
+        (
+            '{"distribution": {"kind": "Sum", "terms": ["identity", "he_normal"]}}',
+            ui.identity() + ui.he_normal(),
+        ),
     ],
 )
 def test_a_spec_is_typed_in_four_forms(text: str, spec: ui.Initializer) -> None:

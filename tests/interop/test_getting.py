@@ -78,6 +78,46 @@ def test_a_spec_and_its_mapping_are_taken() -> None:
 
 
 @pytest.mark.parametrize(
+    ("distribution", "spec"),
+    [
+        (
+            {"kind": "Sum", "terms": [{"name": "identity", "gain": -0.7}, {"name": "normal", "mean": 0, "std": 1}]},
+            ui.identity(-0.7) + ui.normal(0.0, 1.0),
+        ),
+        (
+            {"kind": "Scaled", "base": "he_normal", "by": {"axes": "O", "values": [1.0, 2.0]}},
+            ui.along("O", [1.0, 2.0]) * ui.he_normal(),
+        ),
+    ],
+    ids=["Sum", "Scaled"],
+)  # fmt: skip
+def test_a_sum_of_presets_is_had_by_its_terms(distribution: Any, spec: ui.Initializer) -> None:
+    """Without the version that ``to_dict`` writes, in a configuration and on the command line."""
+    assert ui.get({"distribution": distribution}) == spec
+    assert ui.get({"distribution": distribution, "factor": 0.5}) == spec * 0.5
+
+
+@pytest.mark.parametrize(
+    ("distribution", "spec"),
+    [
+        (
+            {"kind": "SparseOf", "values": "he_normal", "sparsity": 0.5, "along": "row", "at_least_one": True},
+            ui.sparse_of(ui.he_normal(), 0.5, "row", at_least_one=True),
+        ),
+        ({"kind": "Normed", "base": "he_normal", "norm": "spectral"}, ui.with_norm(ui.he_normal(), "spectral")),
+        (
+            {"kind": "Mixture", "weights": [0.5, 0.5], "components": ["he_normal", "lecun_normal"]},
+            ui.mixture([0.5, 0.5], [ui.he_normal(), ui.lecun_normal()]),
+        ),
+    ],
+    ids=["SparseOf", "Normed", "Mixture"],
+)  # fmt: skip
+def test_presets_inside_of_a_distribution_are_had_by_name(distribution: Any, spec: ui.Initializer) -> None:
+    """Of each distribution that is made of other specs."""
+    assert ui.get({"distribution": distribution, "scale": {"kind": "Gain", "gain": 1.0}}) == spec
+
+
+@pytest.mark.parametrize(
     "source",
     [
         "he_norml", "torch.nn.init.kaiming_normal_", "normal", {"name": "normal"}, {"name": "qqq"}, {"std": 1.0},

@@ -117,8 +117,9 @@ class AuditRow:
 
     @property
     def ratio(self) -> float:
-        """Observed over expected std; NaN where the law has none."""
-        return self.std / self.expected_std if self.expected_std > 0.0 else math.nan
+        """Observed over expected std; NaN where the law has none, or entries have means of their own."""
+        is_one = self.expected_std > 0.0 and not math.isnan(self.expected_mean)
+        return self.std / self.expected_std if is_one else math.nan
 
 
 @public

@@ -8,6 +8,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 import unified_init as ui
+from unified_init.core import json_text
 from unified_init.errors import ArgumentValueError
 from unified_init.interop.getting import preset_of
 from unified_init.spec import presets
@@ -23,7 +24,7 @@ FORMS = "he_normal, normal(0, 0.02), torch.nn.init.kaiming_normal_, or a spec's 
 def spec_of(text: str) -> ui.Initializer:
     """Return the spec that a text names: a preset, another library's initializer, or JSON.
 
-    Arguments are literals. A dotted name is read as ``ui.from_native`` reads it, another as ``ui.get`` does.
+    Arguments are literals. A dotted name is read as ``ui.from_native`` reads it, all else as ``ui.get`` does.
 
     Raises:
         ArgumentValueError: the text has another form, or names nothing that is known.
@@ -34,7 +35,7 @@ def spec_of(text: str) -> ui.Initializer:
         True
     """
     if text.lstrip().startswith("{"):
-        return ui.from_json(text)
+        return ui.get(json_text.parse(text, "spec"))
     name, args, kwargs = _call(text)
     if "." in name:
         return ui.from_native(name, *args, **kwargs)

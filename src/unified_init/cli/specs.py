@@ -49,7 +49,7 @@ def _add_explain(app: "typer.Typer") -> None:
         as_json: Annotated[bool, json_option] = False,
     ) -> None:
         """Say what an initializer does to a shape: fans, std, bounds, and each framework's own call."""
-        with output.errors(shape="SHAPE", layout="LAYOUT", sizes="--sizes"):
+        with output.errors(source="SPEC", shape="SHAPE", layout="LAYOUT", sizes="--sizes"):
             initializer, extent, merged = spec_of(spec), shape_of(shape), sizes_of(sizes or [])
             text = initializer.explain(extent, layout=layout, sizes=merged)
             law = initializer.resolve(extent, layout=layout, sizes=merged)
@@ -93,7 +93,9 @@ def _add_draw(app: "typer.Typer") -> None:
         as_json: Annotated[bool, json_option] = False,
     ) -> None:
         """Draw one tensor into a file, and print its digest. A safetensors file has it under its name."""
-        with output.errors(shape="SHAPE", layout="LAYOUT", sizes="--sizes", dtype="--dtype", name="--name"):
+        with output.errors(
+            source="SPEC", shape="SHAPE", layout="LAYOUT", sizes="--sizes", dtype="--dtype", name="--name"
+        ):
             extent, merged = shape_of(shape), sizes_of(sizes or [])
             check_file(out, dtype)
             array = ui.draw(

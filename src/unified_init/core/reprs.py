@@ -16,7 +16,7 @@ from unified_init.core.peers import is_freed
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-__all__ = ["call_repr", "literal", "shown"]
+__all__ = ["call_repr", "limit", "literal", "shown"]
 
 LONGEST_INT = 1 << 252  # Python refuses to print integers of more than 4,300 digits, and nobody reads 77
 LONGEST = 1000  # letters of a repr in a message
@@ -76,6 +76,13 @@ def literal(value: object) -> str:
         inner = ", ".join(literal(entry) for entry in value)
         return f"({inner},)" if len(value) == 1 else f"({inner})"
     return repr(value)
+
+
+def limit(value: float) -> str:
+    """Text of a number that a message gives as a limit: a small power of two is written as one."""
+    mantissa, exponent = math.frexp(value)
+    is_tiny_power = mantissa == 0.5 and exponent < -9  # noqa: PLR2004
+    return f"2**{exponent - 1}" if is_tiny_power else repr(value)
 
 
 def call_repr(instance: DataclassInstance) -> str:

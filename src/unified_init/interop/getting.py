@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from unified_init.core import checks
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, UnifiedInitError
-from unified_init.interop.serialise import from_dict, parts_of
+from unified_init.interop.serialise import KINDS, ONE_SPEC, from_dict, from_parts, to_parts
 from unified_init.spec import presets
 from unified_init.spec.initializer import Initializer
 
@@ -27,7 +27,7 @@ def get(source: Initializer | str | Mapping[str, Any]) -> Initializer:
     Args:
         source: the name of a preset, such as "he_normal"; a mapping with that name under "name" and the
             preset's arguments beside it; the mapping of ``to_dict``, in which the terms of a sum may be
-            presets too; or a spec, which is returned as it is.
+            presets too, and which may lack the schema and the stream; or a spec, which is returned as it is.
 
     Returns:
         The spec.
@@ -63,7 +63,9 @@ def get(source: Initializer | str | Mapping[str, Any]) -> Initializer:
         raise ArgumentTypeError(msg)
     fields = {checks.plain(key) or shown(key): value for key, value in entries}
     if "name" not in fields and "distribution" in fields:
-        return from_dict({**fields, "distribution": _with_presets(fields["distribution"])})
+        tree = {**fields, "distribution": _with_presets(fields["distribution"])}
+        has_version = "schema" in fields or "stream" in fields
+        return from_dict(tree) if has_version else from_parts(tree, "spec")
     name = checks.plain(fields.pop("name", None))
     if name is None:
         msg = (
@@ -75,17 +77,19 @@ def get(source: Initializer | str | Mapping[str, Any]) -> Initializer:
 
 
 def _with_presets(distribution: Any) -> Any:  # noqa: ANN401  # a mapping, or what is refused
-    """Return the mapping of a distribution with the presets among its terms written out."""
+    """Return the mapping of a distribution with the presets inside of it written out."""
     entries = checks.items(distribution)
     if entries is None:
         return distribution
     fields = dict(entries)
-    for word in ("terms", "components"):
-        if isinstance(fields.get(word), (list, tuple)):
-            fields[word] = [_written(term) for term in fields[word]]
-    for word in ("base", "values"):
-        if word in fields and (word == "base" or checks.items(fields[word]) is not None):
-            fields[word] = _written(fields[word])
+    inside = getattr(KINDS["distribution"].get(checks.plain(fields.get("kind")) or ""), "inside", "")
+    if inside not in fields:
+        return fields
+    part = fields[inside]
+    if inside in ONE_SPEC:
+        fields[inside] = _written(part)
+    elif isinstance(part, (list, tuple)):
+        fields[inside] = [_written(term) for term in part]
     return fields
 
 
@@ -93,7 +97,7 @@ def _written(term: Any) -> Any:  # noqa: ANN401  # as above
     """Return a term as ``to_dict`` writes it, if it is a preset or a spec."""
     entries = checks.items(term)
     if entries is None or any(checks.plain(key) == "name" for key, _ in entries):
-        return parts_of(get(term))
+        return to_parts(get(term))
     fields = dict(entries)
     if "distribution" in fields:
         fields["distribution"] = _with_presets(fields["distribution"])

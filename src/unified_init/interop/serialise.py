@@ -17,16 +17,16 @@ from unified_init.spec import distributions, scales
 from unified_init.spec.initializer import Initializer
 
 __all__ = [
-    "GAIN",
     "KINDS",
-    "SCHEMA",
+    "ONE_SPEC",
     "from_dict",
     "from_json",
+    "from_parts",
     "needed_parts",
-    "parts_of",
     "schema_of",
     "to_dict",
     "to_json",
+    "to_parts",
 ]
 
 # The newest schema. Schema 2 has sums, products with arrays by named axes, negative factors and gains, and
@@ -101,7 +101,7 @@ def to_dict(spec: Initializer) -> dict[str, Any]:
     return {
         "schema": schema_of(spec),
         "stream": STREAM,
-        **parts_of(spec),
+        **to_parts(spec),
     }
 
 
@@ -126,7 +126,7 @@ def _is_newer(spec: Initializer) -> bool:
             return isinstance(dist, distributions.Structured) and not isinstance(spec.scale, scales.Gain)
 
 
-def parts_of(spec: Initializer) -> dict[str, Any]:
+def to_parts(spec: Initializer) -> dict[str, Any]:
     """Return a spec as plain values, without the schema and the stream."""
     return {
         "distribution": _fields(spec.distribution),
@@ -202,7 +202,7 @@ def _fields(part: Any) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Initializer):
-        return parts_of(value)
+        return to_parts(value)
     if isinstance(value, Along):
         return {"axes": value.axes, "values": _plain(value.values)}
     if (isinstance(value, float) and math.isinf(value)) or isinstance(value, complex):
@@ -235,12 +235,12 @@ def _value(value: Any, cls: type[Any], field: str, path: str) -> Any:
     """Return the value of a field: a spec or several, an array by named axes, or plain."""
     if field == getattr(cls, "inside", None):
         if field in ONE_SPEC:
-            return _nested(value, path)
+            return from_parts(value, path)
         entries = checks.entries(value)
         if entries is None:
             msg = f"{path}: must be a list of specs, got {shown(value)}."
             raise ArgumentValueError(msg)
-        return tuple(_nested(entry, f"{path}[{position}]") for position, entry in enumerate(entries))
+        return tuple(from_parts(entry, f"{path}[{position}]") for position, entry in enumerate(entries))
     if cls is distributions.Scaled:
         return _array(value, path)
     if cls in {distributions.Constant, distributions.Listed}:
@@ -248,7 +248,8 @@ def _value(value: Any, cls: type[Any], field: str, path: str) -> Any:
     return _number(value, cls, field)
 
 
-def _nested(data: Any, path: str) -> Initializer:
+def from_parts(data: Any, path: str) -> Initializer:
+    """Return the spec of what ``to_parts`` gives, of which fields with a default may be left out."""
     parts = _expect(data, PARTS, path, needed_parts(data))
     return _spec({"scale": GAIN, "factor": 1.0, "upscale": 1} | parts, path)
 

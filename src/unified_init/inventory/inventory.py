@@ -45,8 +45,9 @@ class Inventory:
         ArgumentValueError: one path twice.
 
     Example:
-        >>> record = Record(name="w", path="w", shape=(2, 3), layout="OI", kind="linear", role="kernel")
-        >>> inventory = Inventory("torch", (record,))
+        >>> import unified_init as ui
+        >>> record = ui.Record(name="w", path="w", shape=(2, 3), layout="OI", kind="linear", role="kernel")
+        >>> inventory = ui.Inventory("torch", (record,))
         >>> len(inventory), inventory["w"] is record
         (1, True)
         >>> print(inventory)

@@ -39,7 +39,8 @@ class Part:
             finite.
 
     Example:
-        >>> Part(label="q", length=64, path="attn.in_proj_weight", box=((0, 64), (0, 64))).shift
+        >>> import unified_init as ui
+        >>> ui.Part(label="q", length=64, path="attn.in_proj_weight", box=((0, 64), (0, 64))).shift
         0.0
     """
 

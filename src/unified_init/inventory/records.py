@@ -82,8 +82,9 @@ class Record:
         ArgumentValueError: an unknown word, a layout that does not fit, parts that do not fill their axis.
 
     Example:
-        >>> record = Record(name="fc.weight", path="fc.weight", shape=(10, 20), layout="OI",
-        ...                 kind="linear", role="kernel", inputs=20, outputs=10)
+        >>> import unified_init as ui
+        >>> record = ui.Record(name="fc.weight", path="fc.weight", shape=(10, 20), layout="OI",
+        ...                    kind="linear", role="kernel", inputs=20, outputs=10)
         >>> record.fans
         (20, 10)
     """

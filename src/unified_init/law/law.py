@@ -9,21 +9,13 @@ from typing import TYPE_CHECKING
 from unified_init.core.public import public
 from unified_init.core.text_table import as_html
 from unified_init.law.along import Along
-from unified_init.law.compound import Compound, ScaledBy, SumOf
-from unified_init.law.unit_values import (
-    Independent,
-    NormedValues,
-    Polar,
-    SparseMatrices,
-    UnitMixture,
-    Unrandom,
-    mirrored,
-)
+from unified_init.law.compound import Compound
+from unified_init.law.unit_values import Independent, Polar, Unrandom
 
 if TYPE_CHECKING:
     from unified_init.law.unit_values import UnitValues
 
-__all__ = ["STREAM", "Fans", "GivenFans", "Law", "negative"]
+__all__ = ["STREAM", "Fans", "GivenFans", "Law", "scaled"]
 
 # The version of the map from (seed, name, logical index) to words. It is in every serialized spec, since
 # a spec's values are those of one stream; a released stream never changes.
@@ -119,23 +111,9 @@ class Law:
         return isinstance(self.unit, Independent | Polar)
 
 
-def negative(law: Law) -> Law:
-    """Return the law of the negatives of a law's values."""
-    mirror = dataclasses.replace(law, mean=0.0 - law.mean, low=0.0 - law.high, high=0.0 - law.low)
-    unit: UnitValues = law.unit
-    match unit:
-        case UnitMixture(components):
-            unit = dataclasses.replace(unit, components=tuple(map(negative, components)))
-        case SumOf(terms):
-            unit = dataclasses.replace(unit, terms=tuple(map(negative, terms)))
-        case ScaledBy(base) | NormedValues(base):
-            unit = dataclasses.replace(unit, base=negative(base))
-        case SparseMatrices() if unit.values is not None:
-            unit = dataclasses.replace(unit, values=negative(unit.values))
-        case _ if isinstance(unit, Independent):
-            return dataclasses.replace(
-                mirror, unit=mirrored(unit), loc=0.0 - law.loc, negated=not law.negated
-            )
-        case _:
-            return dataclasses.replace(mirror, scale=-law.scale)
-    return dataclasses.replace(mirror, unit=unit)
+def scaled(law: Law, factor: float) -> Law:
+    """Return the law of independent values times a positive factor."""
+    return dataclasses.replace(
+        law, mean=factor * law.mean, std=factor * law.std, low=factor * law.low, high=factor * law.high,
+        loc=factor * law.loc, scale=factor * law.scale,
+    )  # fmt: skip

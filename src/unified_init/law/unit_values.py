@@ -7,12 +7,10 @@ columns (inputs, with the kernel positions where a kernel is seen as a matrix), 
 
 from __future__ import annotations
 
-import base64
 import dataclasses
-import sys
-from array import array
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from unified_init.law.compound import Compound
 from unified_init.law.named_values import FormulaValues, UnitTransform
 from unified_init.law.unit_laws import (
     UnitCauchy,
@@ -25,8 +23,6 @@ from unified_init.law.unit_laws import (
 
 if TYPE_CHECKING:
     from unified_init.law.law import Law
-
-from unified_init.law.compound import Compound
 
 __all__ = [
     "NORM_NAMES",
@@ -59,7 +55,6 @@ __all__ = [
     "UnitUniform",
     "UnitValues",
     "Unrandom",
-    "mirrored",
 ]
 
 
@@ -293,40 +288,3 @@ Unrandom = (
 )  # fmt: skip
 Structured = Orthogonal | ConvolutionalOrthogonalKernels | SparseMatrices | NormedValues | Unrandom
 UnitValues = Independent | Polar | Structured | Compound
-
-
-def mirrored(unit: Independent) -> Independent:  # noqa: PLR0911  # one for each kind of law
-    """Return the variable whose values are the negatives of another's."""
-    match unit:
-        case UnitMirror(base):
-            return base
-        case UnitTruncatedNormal(lower, upper):
-            return UnitTruncatedNormal(0.0 - upper, 0.0 - lower)
-        case UnitCauchy(lower, upper):
-            return UnitCauchy(0.0 - upper, 0.0 - lower)
-        case UnitQuantile(knots, exponent):
-            return UnitQuantile(_mirrored_knots(knots), exponent)
-        case UnitSteps(values, ends):
-            starts = (0, *ends[:-1])
-            return UnitSteps(
-                tuple([0.0 - value for value in reversed(values)]),
-                tuple([(1 << 32) - start for start in reversed(starts)]),
-            )
-        case UnitTransform() | UnitLogNormal():
-            return UnitMirror(unit)
-        case _:  # symmetric
-            return unit
-
-
-def _mirrored_knots(knots: str) -> str:
-    """Return knots with both halves negated and exchanged; one half alone is symmetric."""
-    numbers = array("i", base64.b64decode(knots))
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    half = len(numbers) // 2
-    if len(numbers) % 2:
-        return knots
-    result = array("i", [min(-number, 2**31 - 1) for number in (*numbers[half:], *numbers[:half])])
-    if sys.byteorder == "big":
-        result.byteswap()
-    return base64.b64encode(result.tobytes()).decode("ascii")

@@ -9,7 +9,7 @@ from unified_init.core import checks, json_text
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError, BackendError, UnifiedInitError
 from unified_init.interop.getting import get
-from unified_init.interop.serialise import GAIN, SCHEMA, needed_parts, parts_of, schema_of
+from unified_init.interop.serialise import needed_parts, schema_of, to_parts
 from unified_init.law.law import STREAM
 from unified_init.recipes.layer_json import layer_from_tree, layer_tree
 from unified_init.recipes.recipe import Recipe
@@ -176,7 +176,7 @@ def _rule_tree(rule: Rule, index: int) -> dict[str, Any]:
 
 
 def _spec_tree(spec: Any) -> dict[str, Any]:
-    return parts_of(spec)
+    return to_parts(spec)
 
 
 def _recipe(tree: Any) -> Recipe:
@@ -223,7 +223,6 @@ def _spec(tree: Any, path: str) -> Any:
     is_preset = isinstance(tree, str) or (isinstance(tree, dict) and "name" in tree)
     if not is_preset:
         _expect(tree, SPEC_FIELDS, needed_parts(tree), path)
-        tree = {"schema": SCHEMA, "stream": STREAM, "scale": GAIN, "factor": 1.0, "upscale": 1} | tree
     try:
         return get(tree)
     except UnifiedInitError as error:

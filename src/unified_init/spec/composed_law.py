@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 
-from unified_init.law.law import Law
+from unified_init.law.law import Law, scaled
 from unified_init.law.moments import cell_ends
 from unified_init.law.unit_values import SparseMatrices, UnitMixture
 from unified_init.spec.distributions import Mixture, SparseOf
@@ -24,7 +23,7 @@ def composed_law(
         matrix: groups, rows and columns of the tensor, where that matters.
         gain: multiplies every value.
     """
-    laws = tuple(_scaled(law, gain) for law in laws)
+    laws = tuple(scaled(law, gain) for law in laws)
     if isinstance(dist, Mixture):
         return _mixture(dist, laws)
     assert matrix is not None  # noqa: S101  # a sparse tensor is seen as matrices
@@ -53,12 +52,4 @@ def _mixture(dist: Mixture, laws: tuple[Law, ...]) -> Law:
     return Law(
         unit=UnitMixture(laws, cell_ends(dist.weights)), mean=mean, std=math.sqrt(variance),
         low=min(law.low for law in laws), high=max(law.high for law in laws),
-    )  # fmt: skip
-
-
-def _scaled(law: Law, gain: float) -> Law:
-    """Return the law of the values times a gain."""
-    return dataclasses.replace(
-        law, mean=gain * law.mean, std=gain * law.std, low=gain * law.low, high=gain * law.high,
-        loc=gain * law.loc, scale=gain * law.scale,
     )  # fmt: skip

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from unified_init.core import checks
 from unified_init.core.nested import leaves
+from unified_init.core.reprs import limit
 from unified_init.errors import ArgumentValueError
 from unified_init.law.along import Along
 from unified_init.law.compound import ScaledBy, SumOf, sum_moments
@@ -39,7 +40,7 @@ def sum_law(terms: tuple[Law, ...], geometry: Geometry, label: str) -> Law:
         if size < least:
             msg = (
                 f"{label} has a term ({term.kind}) of size {size!r}: in a sum it must be 0, or at least "
-                f"{least!r}."
+                f"{limit(least)}."
             )
             raise ArgumentValueError(msg)
     mean, std = sum_moments(terms)

@@ -12,8 +12,8 @@ from unified_init.core.public import public
 from unified_init.core.reprs import call_repr, shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.law.along import Along
-from unified_init.law.law import negative
 from unified_init.law.layout import Geometry, bind
+from unified_init.law.negatives import negative
 from unified_init.spec.composed_law import composed_law
 from unified_init.spec.compound_law import along_fans, product_law, sum_law
 from unified_init.spec.distributions import (
@@ -35,6 +35,7 @@ from unified_init.spec.distributions import (
     Named,
     Normal,
     Normed,
+    OfSpecs,
     Orthogonal,
     Quantile,
     Scaled,
@@ -315,7 +316,7 @@ class Initializer:
     @property
     def needs(self) -> tuple[str, ...]:
         """The fans that the scale rule needs: none, ``fan_in``, ``fan_out`` or both."""
-        if isinstance(self.distribution, Compound | Composed | Normed):
+        if isinstance(self.distribution, OfSpecs):
             words = {word for part in self.distribution.components for word in part.needs}
             return tuple(sorted(words))
         if not isinstance(self.scale, ScaledByFan):

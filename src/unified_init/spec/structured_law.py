@@ -10,6 +10,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from unified_init.core import checks
+from unified_init.core.nested import leaves, shape_of
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentValueError
 from unified_init.law.law import Law
@@ -46,7 +47,7 @@ from unified_init.spec.distributions import (
 from unified_init.spec.scales import Fixed, Gain, InverseFan, VarianceScaling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from unified_init.law.layout import Geometry
     from unified_init.spec.scales import Scale
@@ -114,13 +115,13 @@ def _constant(dist: Constant, geometry: Geometry, gain: float) -> Law:
     if isinstance(dist.value, float):
         value = dist.value * gain
         return Law(unit=ConstantValues(dist.value), mean=value, std=0.0, low=value, high=value, scale=gain)
-    _check_broadcast(_shape(dist.value), geometry.shape)
+    _check_broadcast(shape_of(dist.value), geometry.shape)
     return _given(dist.value, gain)
 
 
 def _given(value: complex | tuple[Any, ...], gain: float) -> Law:
     """Return the law of given numbers; of complex ones, both parts are within the largest modulus."""
-    entries = list(_leaves(value)) or [0.0]
+    entries = leaves(value) or [0.0]
     if any(isinstance(entry, complex) for entry in entries):
         high = gain * max(map(abs, entries))
         return Law(unit=ConstantValues(value), mean=NAN, std=NAN, low=-high, high=high, scale=gain)
@@ -329,20 +330,6 @@ def _spatial(geometry: Geometry, name: str) -> tuple[int, ...]:
         msg = f"{name} needs spatial axes that are not empty, got shape {geometry.shape}."
         raise ArgumentValueError(msg)
     return geometry.spatial()
-
-
-def _shape(value: object) -> tuple[int, ...]:
-    if not isinstance(value, tuple):
-        return ()
-    return (len(value), *(_shape(value[0]) if value else ()))
-
-
-def _leaves(value: complex | tuple[Any, ...]) -> Iterator[Any]:
-    if not isinstance(value, tuple):
-        yield value
-        return
-    for entry in value:
-        yield from _leaves(entry)
 
 
 def _check_broadcast(source: tuple[int, ...], target: tuple[int, ...]) -> None:

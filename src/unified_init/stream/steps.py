@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unified_init.law.law import negative
+from unified_init.law.negatives import negative
 from unified_init.law.unit_laws import UnitSteps
 from unified_init.stream.knots import FORMAT32
 

@@ -46,7 +46,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.errors import ArgumentValueError
-from unified_init.law.law import negative
+from unified_init.law.negatives import negative
 from unified_init.law.unit_laws import UnitLogNormal, UnitStudentT
 from unified_init.law.unit_values import Polar, Tabulated, UnitMirror, UnitUniform
 from unified_init.stream.knots import FORMAT32, FORMAT64, Format, halves

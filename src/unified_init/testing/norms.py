@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.errors import ArgumentValueError
+from unified_init.law.law import scaled
 from unified_init.law.unit_laws import UnitSteps
 from unified_init.law.unit_values import NORM_NAMES, SparseMatrices, UnitNormal
 from unified_init.stream.norms import norm_of
@@ -126,10 +127,8 @@ def _zeros(matrix: NDArray[Any], unit: SparseMatrices) -> Finding:
 
 def _at_own_size(values: NDArray[Any], base: Law, examine: Examine) -> Iterator[Finding]:
     """Yield the findings of draws against their law at the size that they have themselves."""
-    size = _size(values.astype(np.float64), base)
-    numbers = ("mean", "std", "low", "high", "loc", "scale")
-    scaled = dataclasses.replace(base, **{name: getattr(base, name) * size for name in numbers})
-    return (entry for entry in examine(values, scaled) if entry.name not in OF_SIZE)
+    own = scaled(base, _size(values.astype(np.float64), base))
+    return (entry for entry in examine(values, own) if entry.name not in OF_SIZE)
 
 
 def _size(values: NDArray[np.float64], base: Law) -> float:

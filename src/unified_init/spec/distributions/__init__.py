@@ -1,7 +1,8 @@
 """Distributions: the shape of the values before scaling. Frozen values, no arrays.
 
 ``elementwise`` has those whose values are independent draws, ``structured`` those of whole matrices and
-kernels, ``algebra`` sums and products of specs. A scale rule fixes their size; ``Initializer`` joins the two.
+kernels, ``algebra`` sums and products of specs, ``composed`` mixtures and sparse matrices of specs, and
+``normed`` what is scaled to a norm. A scale rule fixes their size; ``Initializer`` joins the two.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ __all__ = [
     "Named",
     "Normal",
     "Normed",
+    "OfSpecs",
     "Orthogonal",
     "Quantile",
     "Scaled",
@@ -97,4 +99,6 @@ Structured = (
     | Formula
 )
 Composed = Mixture | SparseOf
-Distribution = Elementwise | Structured | Normed | Composed | Compound
+# Made of other specs: ``components`` are these, and ``inside`` is the name of the field that holds them.
+OfSpecs = Normed | Composed | Compound
+Distribution = Elementwise | Structured | OfSpecs

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import TYPE_CHECKING, ClassVar
 
 from unified_init.core import checks
 from unified_init.core.public import public
 from unified_init.core.reprs import call_repr, shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.spec.distributions.discrete import check_probabilities
 
 if TYPE_CHECKING:
     from unified_init.spec.initializer import Initializer
@@ -67,9 +67,7 @@ class Mixture:
                 f"got {len(weights)} and {len(components)}."
             )
             raise ArgumentValueError(msg)
-        if min(numbers) < 2.0**-32 or abs(math.fsum(numbers) - 1.0) > 1e-9:  # noqa: PLR2004
-            msg = f"`weights` must sum to 1, each 2**-32 or more, got {shown(numbers)}."
-            raise ArgumentValueError(msg)
+        check_probabilities("weights", numbers)
 
 
 @public
@@ -92,8 +90,8 @@ class SparseOf:
 
     Example:
         >>> import unified_init as ui
-        >>> ui.Initializer(ui.SparseOf(ui.rademacher(), 0.9, "all")) == ui.sparse_of(ui.rademacher(), 0.9,
-        "all") True
+        >>> ui.SparseOf(ui.rademacher(), 0.9, "all") == ui.sparse_of(ui.rademacher(), 0.9, "all").distribution
+        True
     """
 
     inside: ClassVar[str] = "values"

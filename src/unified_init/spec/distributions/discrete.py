@@ -13,7 +13,7 @@ from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.law.moments import cell_ends
 from unified_init.law.unit_laws import UnitSteps
 
-__all__ = ["Discrete"]
+__all__ = ["Discrete", "check_probabilities"]
 
 WORDS = 1 << 32
 MOST = 256
@@ -58,9 +58,7 @@ class Discrete:
         if any(value >= following for value, following in itertools.pairwise(values)):
             msg = f"`values` must be increasing, got {shown(values)}."
             raise ArgumentValueError(msg)
-        if min(probabilities) < 1 / WORDS or abs(math.fsum(probabilities) - 1.0) > 1e-9:  # noqa: PLR2004
-            msg = f"`probabilities` must sum to 1, each 2**-32 or more, got {shown(probabilities)}."
-            raise ArgumentValueError(msg)
+        check_probabilities("probabilities", probabilities)
 
     @property
     def name(self) -> str:
@@ -96,6 +94,13 @@ class Discrete:
     def ends(self) -> tuple[float, float]:
         """The smallest and the largest value."""
         return self.values[0], self.values[-1]
+
+
+def check_probabilities(name: str, numbers: tuple[float, ...]) -> None:
+    """Refuse numbers that are no probabilities of one word each at least."""
+    if min(numbers) < 1 / WORDS or abs(math.fsum(numbers) - 1.0) > 1e-9:  # noqa: PLR2004  # rounding
+        msg = f"`{name}` must sum to 1, each 2**-32 or more, got {shown(numbers)}."
+        raise ArgumentValueError(msg)
 
 
 def _numbers(name: str, value: object) -> tuple[float, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from unified_init.core import checks
 from unified_init.core.public import public
-from unified_init.core.reprs import call_repr, shown
+from unified_init.core.reprs import call_repr, limit, shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.law.named_values import FORMULAS, TRANSFORMS, UnitTransform, transform_moments
 
@@ -100,8 +100,8 @@ class Transform:
         most = {"lru_nu_log": 1.0, "inverse_softplus_of_log_uniform": 700.0}.get(self.name, math.inf)
         if not least <= first < last <= most:
             msg = (
-                f"`arguments` of {self.name} must be two numbers that increase, from {least!r} to {most!r}, "
-                f"got {shown(self.arguments)}."
+                f"`arguments` of {self.name} must be two numbers that increase, from {limit(least)} to "
+                f"{most!r}, got {shown(self.arguments)}."
             )
             raise ArgumentValueError(msg)
 

@@ -37,8 +37,8 @@ class Normed:
 
     Example:
         >>> import unified_init as ui
-        >>> ui.Normed(ui.normal(0.0, 1.0), "spectral") == ui.with_norm(ui.normal(0, 1),
-        "spectral").distribution True
+        >>> ui.Normed(ui.he_normal(), "spectral") == ui.with_norm(ui.he_normal(), "spectral").distribution
+        True
     """
 
     inside: ClassVar[str] = "base"

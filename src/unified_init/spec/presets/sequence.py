@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from unified_init.core import checks
-from unified_init.core.reprs import shown
+from unified_init.core.reprs import limit, shown
 from unified_init.errors import ArgumentValueError
 from unified_init.spec.distributions import Formula, Transform
 from unified_init.spec.initializer import Initializer
@@ -440,7 +440,7 @@ def _increasing(ends: dict[str, float], least: float, most: float) -> tuple[floa
     if not least <= first < last <= most:
         low, high = ends
         msg = (
-            f"`{low}` must be less than `{high}`, and both from {least!r} to {most!r}, "
+            f"`{low}` must be less than `{high}`, and both from {limit(least)} to {most!r}, "
             f"got {shown(ends[low])} and {shown(ends[high])}."
         )
         raise ArgumentValueError(msg)
