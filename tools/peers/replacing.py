@@ -30,6 +30,8 @@ def layouts(inputs: Any = -2, outputs: Any = -1, batch: Any = ()) -> dict[int, s
         for axes, letter in ((inputs, "I"), (outputs, "O"), (batch, "B")):
             for axis in (axes,) if isinstance(axes, int) else axes:
                 letters[axis % rank] = letter
+        if "I" not in letters.values():  # Flax' embeddings: axis -2 of a table is also its axis 0
+            letters[rank - 1] = "I"
         space = SPACE.get(list(letters.values()).count(""))
         kernel = iter(space or "")
         if space is not None:
