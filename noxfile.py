@@ -393,8 +393,8 @@ def pairs(session: nox.Session) -> None:
 @nox.session(venv_backend="none", default=False, requires=["frameworks"])
 def peers(session: nox.Session) -> None:
     """Run the layer tests of Keras and Flax without and with our initializers; up to an hour, needs PyPI."""
-    for peer in session.posargs or ("keras", "flax"):
-        session.run(frameworks_bin(session, "python"), "-m", "tools.peers", peer, env=QUIET)
+    for words in (session.posargs,) if session.posargs else (("keras",), ("flax",)):
+        session.run(frameworks_bin(session, "python"), "-m", "tools.peers", *words, env=QUIET)
 
 
 @nox.session(venv_backend="none", default=False, requires=["frameworks"])

@@ -1,6 +1,7 @@
-"""A plugin of pytest: in the process that loads it, ``PEER``'s own initializers are ours.
+"""A plugin of pytest: in the process that it configures, ``PEER``'s own initializers are ours.
 
-It is loaded before the framework, whose layers keep their default initializers when they are defined.
+It is configured before a test imports the framework, whose layers take their default initializers when they
+are defined.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ def layouts(inputs: Any = -2, outputs: Any = -1, batch: Any = ()) -> dict[int, s
         for axes, letter in ((inputs, "I"), (outputs, "O"), (batch, "B")):
             for axis in (axes,) if isinstance(axes, int) else axes:
                 letters[axis % rank] = letter
+        if "I" not in letters.values():  # Flax' embeddings: axis -2 of a table is also its axis 0
+            letters[rank - 1] = "I"
         space = SPACE.get(list(letters.values()).count(""))
         kernel = iter(space or "")
         if space is not None:
@@ -74,4 +77,6 @@ def replace_jax() -> None:
     vars(module).update(zeros=ui.as_jax(ui.zeros()), ones=ui.as_jax(ui.ones()))
 
 
-{"keras": replace_keras, "flax": replace_jax}[os.environ["PEER"]]()
+def pytest_configure() -> None:
+    """Replace the initializers of the framework that the environment names."""
+    {"keras": replace_keras, "flax": replace_jax}[os.environ["PEER"]]()
