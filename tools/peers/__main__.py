@@ -28,7 +28,7 @@ LAYERS = {
 MARKERS = ("requires_trainable_backend", "skip_if_backend", "multi_device")
 SECONDS = 900
 STATES = ("passed", "failed", "skipped")
-# Tests that need not pass with ours: a vector has no fans (docs/differences.md); and of 60 keys 3 give an output
+# Tests that need not pass with ours: a vector has no fans (docs/differences.md); of 60 keys 3 give an output
 # so near 0 that a scan and its steps differ by more than 1e-6 of it, with Flax' initializers as with ours.
 DOCUMENTED = {
     "EinsumDenseTest::test_einsum_dense_basics_1d_end_weight": "a vector",
