@@ -376,6 +376,11 @@ def _keras_scalar(keras: Keras) -> tuple[Measured, Measured]:
     return str(keras("tensorflow")["scalar"]), gives(ui.glorot_uniform(), ())
 
 
+@measures("keras.EinsumDense vector", "keras", "tensorflow")
+def _keras_vector(keras: Keras) -> tuple[Measured, Measured]:
+    return str(keras("tensorflow")["vector"]), gives(ui.glorot_uniform(), (32,))
+
+
 @measures("haiku.VarianceScaling vector", "haiku")
 def _haiku_vector(_: Keras) -> tuple[Measured, Measured]:
     return outcome(lambda: haiku_draw("VarianceScaling", (5,))), gives(ui.lecun_normal(), (5,), layout="O")

@@ -62,6 +62,13 @@ def case_key(word: str, kwargs: dict[str, Any]) -> str:
     return f"{word}({', '.join(f'{key}={value!r}' for key, value in kwargs.items())})"
 
 
+def _vector(keras: Any) -> Any:
+    """Return the kernel of a layer whose weight is a vector, by Keras' default initializer."""
+    layer = keras.layers.EinsumDense("ab,b->a", ())
+    layer.build((2, 32))
+    return layer.kernel
+
+
 def _outcome(call: Callable[[], Any]) -> Any:
     try:
         result = call()
@@ -93,6 +100,7 @@ def main(path: str) -> None:
     found["orthogonal bfloat16"] = _outcome(lambda: make.Orthogonal(seed=0)((8, 8), dtype="bfloat16"))
     found["empty"] = _outcome(lambda: make.HeNormal(seed=0)((0, 5)))
     found["scalar"] = _outcome(lambda: make.GlorotUniform(seed=0)(()))
+    found["vector"] = _outcome(lambda: _vector(keras))
     if backend == "torch":
         found["truncated"] = numpy(make.TruncatedNormal(stddev=1.0, seed=0)((2**23,)))
         found["complex"] = numpy(make.GlorotUniform(seed=0)((512, 2048), dtype="complex64"))
