@@ -163,7 +163,7 @@ class Initializer:
         self._check_ends()
         if isinstance(self.distribution, Composed):
             self._check_components(self.distribution)
-        if _depth(self) > DEEPEST:
+        if isinstance(self.distribution, OfSpecs) and _depth(self) > DEEPEST:
             msg = f"`distribution` must have at most {DEEPEST} specs inside of each other."
             raise ArgumentValueError(msg)
         self._check_std()
@@ -271,17 +271,17 @@ class Initializer:
     def __add__(self, other: Initializer | float | Along) -> Initializer:
         """Return the sum with a spec, a number, or an array by named axes: each term has its own stream."""
         term = _as_term(other)
-        return self if term is None else Initializer(Sum((self, term)))
+        return self if term is None else Initializer(Sum((self, term)), Gain())
 
     def __radd__(self, other: float | Along) -> Initializer:
         """Return the sum of a number or an array, and this spec."""
         term = _as_term(other)
-        return self if term is None else Initializer(Sum((term, self)))
+        return self if term is None else Initializer(Sum((term, self)), Gain())
 
     def __sub__(self, other: Initializer | float | Along) -> Initializer:
         """Return the difference to a spec, a number, or an array by named axes."""
         term = _as_term(other)
-        return self if term is None else Initializer(Sum((self, -term)))
+        return self if term is None else Initializer(Sum((self, -term)), Gain())
 
     def __rsub__(self, other: float | Along) -> Initializer:
         """Return the difference of a number or an array, and this spec."""
@@ -290,8 +290,8 @@ class Initializer:
 
     def _along(self, array: Along) -> Initializer:
         if isinstance(self.distribution, Sum):
-            return Initializer(Sum(tuple([term * array for term in self.distribution.terms])))
-        return Initializer(Scaled(self, array))
+            return Initializer(Sum(tuple([term * array for term in self.distribution.terms])), Gain())
+        return Initializer(Scaled(self, array), Gain())
 
     def scaled(self, factor: float) -> Initializer:
         """Return the spec whose values are ``factor`` times these, as ``spec * factor`` does.
@@ -502,7 +502,8 @@ def _gain_of(rule: Scale) -> float:
 
 def _check_no_array(name: str, value: object) -> None:
     """Refuse an array, whose axes have no names."""
-    if attribute(value, "shape"):
+    # Numbers first: torch.compile does not follow `attribute` on those that are symbols.
+    if type(value) not in {int, float} and attribute(value, "shape"):
         msg = (
             f"`{name}` must be a number, or an array whose axes have names, got {shown(value)}: write "
             'ui.along("OI", array), with the letters of the layout.'
@@ -515,14 +516,16 @@ def _as_term(value: object) -> Initializer | None:
     if isinstance(value, Initializer):
         return value
     if isinstance(value, Along):
-        return Initializer(Constant(1.0)) * value
+        return Initializer(Constant(1.0), Gain()) * value
     _check_no_array("other", value)
     number = checks.finite("other", value)
-    return Initializer(Constant(number)) if number else None
+    return Initializer(Constant(number), Gain()) if number else None
 
 
 def _depth(spec: Initializer) -> int:
     """Return how many specs are inside of each other, the outermost included."""
     dist = spec.distribution
-    parts = dist.components if isinstance(dist, Compound | Composed | Normed) else ()
-    return 1 + max(map(_depth, parts), default=0)
+    deepest = 0
+    for part in dist.components if isinstance(dist, OfSpecs) else ():
+        deepest = max(deepest, _depth(part))
+    return 1 + deepest

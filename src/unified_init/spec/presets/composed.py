@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from unified_init.spec.distributions import Mixture, SparseOf
 from unified_init.spec.initializer import Initializer
+from unified_init.spec.scales import Gain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +45,7 @@ def mixture(weights: Sequence[float], components: Sequence[Initializer]) -> Init
         ``torch.distributions.MixtureSameFamily`` and SciPy ``Mixture``: the same law, also of several
         families. No framework has such an initializer.
     """
-    return Initializer(Mixture(weights, components))  # type: ignore[arg-type]  # any sequences
+    return Initializer(Mixture(weights, components), Gain())  # type: ignore[arg-type]  # any sequences
 
 
 def sparse_of(
@@ -81,4 +82,4 @@ def sparse_of(
     Differs from:
         PyTorch ``sparse_(sparsity, std)``: normal values and columns only; that is ``sparse``.
     """
-    return Initializer(SparseOf(values, sparsity, along, at_least_one))
+    return Initializer(SparseOf(values, sparsity, along, at_least_one), Gain())

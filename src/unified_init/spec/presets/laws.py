@@ -9,6 +9,7 @@ from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentValueError
 from unified_init.spec.distributions import Cauchy, Discrete, Laplace, Logistic, LogNormal, StudentT
 from unified_init.spec.initializer import Initializer
+from unified_init.spec.scales import Gain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +48,7 @@ def laplace(loc: float, scale: float) -> Initializer:
         scale)``: equal. No framework has such an initializer. Magnitudes end where the tail is 2**-33 in
         float32, at 22 scales, and at 44 in float64.
     """
-    return Initializer(Laplace(loc, scale))
+    return Initializer(Laplace(loc, scale), Gain())
 
 
 def logistic(loc: float, scale: float) -> Initializer:
@@ -78,7 +79,7 @@ def logistic(loc: float, scale: float) -> Initializer:
         SciPy ``logistic(loc, scale)`` and NumPy ``logistic(loc, scale)``: equal. No framework has such an
         initializer.
     """
-    return Initializer(Logistic(loc, scale))
+    return Initializer(Logistic(loc, scale), Gain())
 
 
 def student_t(df: float, loc: float, scale: float) -> Initializer:
@@ -114,7 +115,7 @@ def student_t(df: float, loc: float, scale: float) -> Initializer:
         has such an initializer. No value is beyond the quantile of 2**-33 (float32), or 2**-65 (float64);
         with 3 degrees of freedom the std that is lost there is 0.05 %, and it is more with fewer.
     """
-    return Initializer(StudentT(df, loc, scale))
+    return Initializer(StudentT(df, loc, scale), Gain())
 
 
 def lognormal(mu: float, sigma: float) -> Initializer:
@@ -148,7 +149,7 @@ def lognormal(mu: float, sigma: float) -> Initializer:
         the first argument. SciPy ``lognorm(s, scale=exp(mu))``: ``s`` is ``sigma``. The quantile of 2**-33,
         where float32 ends, cuts off 0.2 % of the std at sigma 1.85, and 0.5 % at 2.
     """
-    return Initializer(LogNormal(mu, sigma))
+    return Initializer(LogNormal(mu, sigma), Gain())
 
 
 def cauchy(loc: float, scale: float, low: float, high: float) -> Initializer:
@@ -181,7 +182,7 @@ def cauchy(loc: float, scale: float, low: float, high: float) -> Initializer:
     Differs from:
         PyTorch ``Tensor.cauchy_(median, sigma)`` and SciPy ``cauchy(loc, scale)``: not truncated.
     """
-    return Initializer(Cauchy(loc, scale, low, high))
+    return Initializer(Cauchy(loc, scale, low, high), Gain())
 
 
 def discrete(values: Sequence[float], probabilities: Sequence[float]) -> Initializer:
@@ -212,7 +213,7 @@ def discrete(values: Sequence[float], probabilities: Sequence[float]) -> Initial
     Differs from:
         NumPy ``Generator.choice(values, p=probabilities)``: the same law.
     """
-    return Initializer(Discrete(values, probabilities))  # type: ignore[arg-type]  # any sequence
+    return Initializer(Discrete(values, probabilities), Gain())  # type: ignore[arg-type]  # any sequence
 
 
 def rademacher() -> Initializer:
@@ -236,7 +237,7 @@ def rademacher() -> Initializer:
         JAX ``jax.random.rademacher``: the same law in floating-point types. No framework has such an
         initializer.
     """
-    return Initializer(Discrete((-1.0, 1.0), (0.5, 0.5)))
+    return Initializer(Discrete((-1.0, 1.0), (0.5, 0.5)), Gain())
 
 
 def bernoulli(p: float) -> Initializer:
@@ -271,4 +272,4 @@ def bernoulli(p: float) -> Initializer:
     if not 2.0**-32 <= probability <= 1.0 - 2.0**-32:
         msg = f"`p` must be inside (0, 1), 2**-32 or more from either end, got {shown(p)}."
         raise ArgumentValueError(msg)
-    return Initializer(Discrete((0.0, 1.0), (1.0 - probability, probability)))
+    return Initializer(Discrete((0.0, 1.0), (1.0 - probability, probability)), Gain())

@@ -51,7 +51,7 @@ def hippo_legs() -> Initializer:
     Differs from:
         PyTorch, Keras and JAX have none.
     """
-    return Initializer(Formula("hippo_legs_a"))
+    return Initializer(Formula("hippo_legs_a"), Gain())
 
 
 def hippo_legt() -> Initializer:
@@ -75,7 +75,7 @@ def hippo_legt() -> Initializer:
     Differs from:
         PyTorch, Keras and JAX have none. The LMU has the same matrix up to its normalization.
     """
-    return Initializer(Formula("hippo_legt_a"))
+    return Initializer(Formula("hippo_legt_a"), Gain())
 
 
 def hippo_b() -> Initializer:
@@ -98,7 +98,7 @@ def hippo_b() -> Initializer:
     Differs from:
         PyTorch, Keras and JAX have none.
     """
-    return Initializer(Formula("hippo_b"))
+    return Initializer(Formula("hippo_b"), Gain())
 
 
 def s4d_lin() -> Initializer:
@@ -122,7 +122,7 @@ def s4d_lin() -> Initializer:
     Differs from:
         PyTorch, Keras and JAX have none.
     """
-    return Initializer(Formula("s4d_lin_imag"))
+    return Initializer(Formula("s4d_lin_imag"), Gain())
 
 
 def s4d_inv() -> Initializer:
@@ -146,7 +146,7 @@ def s4d_inv() -> Initializer:
     Differs from:
         PyTorch, Keras and JAX have none.
     """
-    return Initializer(Formula("s4d_inv_imag"))
+    return Initializer(Formula("s4d_inv_imag"), Gain())
 
 
 def s4d_real() -> Initializer:
@@ -169,7 +169,7 @@ def s4d_real() -> Initializer:
     Differs from:
         PyTorch, Keras and JAX have none.
     """
-    return Initializer(Formula("log_index"))
+    return Initializer(Formula("log_index"), Gain())
 
 
 def lru_nu_log(r_min: float = 0.0, r_max: float = 1.0) -> Initializer:
@@ -201,7 +201,7 @@ def lru_nu_log(r_min: float = 0.0, r_max: float = 1.0) -> Initializer:
     Differs from:
         PyTorch, Keras and JAX have none. The logarithm of a float32 uniform, as code has it, may be infinite.
     """
-    return Initializer(Transform("lru_nu_log", _ring(r_min, r_max)))
+    return Initializer(Transform("lru_nu_log", _ring(r_min, r_max)), Gain())
 
 
 def lru_theta_log(max_phase: float = 2.0 * math.pi) -> Initializer:
@@ -232,7 +232,7 @@ def lru_theta_log(max_phase: float = 2.0 * math.pi) -> Initializer:
     Differs from:
         PyTorch, Keras and JAX have none. The logarithm of a float32 uniform, as code has it, may be infinite.
     """
-    return Initializer(Transform("log_of_uniform", (0.0, checks.positive("max_phase", max_phase))))
+    return Initializer(Transform("log_of_uniform", (0.0, checks.positive("max_phase", max_phase))), Gain())
 
 
 def lru_gamma_log(r_min: float = 0.0, r_max: float = 1.0) -> Initializer:
@@ -303,7 +303,7 @@ def mamba_dt_bias(shortest: float = 0.001, longest: float = 0.1) -> Initializer:
         defaults never are.
     """
     steps = _increasing({"shortest": shortest, "longest": longest}, 2.0**-90, 700.0)
-    return Initializer(Transform("inverse_softplus_of_log_uniform", steps))
+    return Initializer(Transform("inverse_softplus_of_log_uniform", steps), Gain())
 
 
 def mamba2_a_log(low: float = 1.0, high: float = 16.0) -> Initializer:
@@ -334,7 +334,9 @@ def mamba2_a_log(low: float = 1.0, high: float = 16.0) -> Initializer:
     Differs from:
         PyTorch, Keras and JAX have none. transformers fills log(1), ..., log(H): ``ui.s4d_real()``.
     """
-    return Initializer(Transform("log_of_uniform", _increasing({"low": low, "high": high}, 0.0, math.inf)))
+    return Initializer(
+        Transform("log_of_uniform", _increasing({"low": low, "high": high}, 0.0, math.inf)), Gain()
+    )
 
 
 def rwkv_time_decay(layer: int, n_layer: int) -> Initializer:
@@ -366,7 +368,7 @@ def rwkv_time_decay(layer: int, n_layer: int) -> Initializer:
         PyTorch, Keras and JAX have none. transformers: equal.
     """
     depth, _ = _ratios(layer, n_layer)
-    return Initializer(Formula("power_ramp", (-5.0, 8.0, 0.7 + 1.3 * depth, 1.0)))
+    return Initializer(Formula("power_ramp", (-5.0, 8.0, 0.7 + 1.3 * depth, 1.0)), Gain())
 
 
 def rwkv_time_first() -> Initializer:
@@ -389,7 +391,7 @@ def rwkv_time_first() -> Initializer:
     Differs from:
         PyTorch, Keras and JAX have none. transformers 5.24.0 fills ones: it takes ``ones_like`` of this.
     """
-    return Initializer(Formula("zigzag", (-1.2039728043259361, 0.5)))
+    return Initializer(Formula("zigzag", (-1.2039728043259361, 0.5)), Gain())
 
 
 def rwkv_time_mix(layer: int, n_layer: int, of: str = "key") -> Initializer:
@@ -426,7 +428,7 @@ def rwkv_time_mix(layer: int, n_layer: int, of: str = "key") -> Initializer:
     word = checks.choice("of", of, MIXES)
     start = 0.3 * depth if word == "value" else 0.0
     exponent = 0.5 * rest if word == "receptance" else rest
-    return Initializer(Formula("power_ramp", (start, 1.0, exponent, 0.0)))
+    return Initializer(Formula("power_ramp", (start, 1.0, exponent, 0.0)), Gain())
 
 
 def _ring(r_min: float, r_max: float) -> tuple[float, float]:
