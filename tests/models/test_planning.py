@@ -283,8 +283,8 @@ def test_a_plan_is_a_table() -> None:
     assert text.splitlines() == [
         "recipe 'mine': 1 of 2 parameters, 200 values",
         "path  shape     kind    role    place  rule  law     fan_in  fan_out  mean  std  low   high",
-        "w/a   (5, 20)   linear  kernel         1     Normal  20      5        0     1    -inf  inf",
-        "w/b   (5, 20)   linear  kernel         1     Normal  20      5        0     1    -inf  inf",
+        "w/a   (5, 20)   linear  kernel         1     normal  20      5        0     1    -inf  inf",
+        "w/b   (5, 20)   linear  kernel         1     normal  20      5        0     1    -inf  inf",
         "b     (10, 20)  linear  bias           0     left",
     ]
 
