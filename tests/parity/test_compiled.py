@@ -251,9 +251,9 @@ def test_sharded_draws_have_the_same_bits() -> None:
 
 @pytest.mark.needs("jax")
 def test_one_compilation_serves_every_preset_of_a_shape() -> None:
-    """Key, table and power of two are arguments of few programs.
+    """Key, table and power of two are arguments: all presets compile six times.
 
-    They are for two lengths of tables, a line, tables whose rows have units of their own, and laws on few values.
+    Those are two lengths of tables and a line; rows in units of their own; two and three or four values.
     """
     from unified_init.backends import registry
 
@@ -266,7 +266,7 @@ def test_one_compilation_serves_every_preset_of_a_shape() -> None:
 
 @pytest.mark.needs("tensorflow")
 def test_one_trace_serves_every_preset_of_a_shape() -> None:
-    """The same in TensorFlow, which knows no line: one traced function, and a trace for each kind of table."""
+    """The same in TensorFlow, which has no line: one traced function, and five traces of it."""
     from unified_init.backends import registry
 
     tensorflow_adapter: Any = registry.get("tensorflow")
