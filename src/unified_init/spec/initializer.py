@@ -13,9 +13,6 @@ from unified_init.core.reprs import call_repr, shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.law.along import Along
 from unified_init.law.layout import Geometry, bind
-from unified_init.law.negatives import negative
-from unified_init.spec.composed_law import composed_law
-from unified_init.spec.compound_law import along_fans, product_law, sum_law
 from unified_init.spec.distributions import (
     BilinearUpsampling,
     Composed,
@@ -47,10 +44,9 @@ from unified_init.spec.distributions import (
     TruncatedNormal,
     Uniform,
 )
-from unified_init.spec.elementwise_law import elementwise_law, std_of
-from unified_init.spec.fans import explicit_fans, fans_on, numbers_of
+from unified_init.spec.elementwise_law import std_of
 from unified_init.spec.labels import label_of
-from unified_init.spec.normed_law import normed_law
+from unified_init.spec.laws import law_of
 from unified_init.spec.scales import (
     Between,
     FanInterval,
@@ -63,12 +59,11 @@ from unified_init.spec.scales import (
     ScaledByFan,
     VarianceScaling,
 )
-from unified_init.spec.structured_law import matrix_sizes, scaled_law
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from unified_init.law.law import Fans, GivenFans, Law
+    from unified_init.law.law import GivenFans, Law
 
 __all__ = ["Initializer"]
 
@@ -371,50 +366,7 @@ class Initializer:
         if not isinstance(geometry, Geometry):
             msg = f"`geometry` must be a Geometry, which resolve() makes from a shape, got {shown(geometry)}."
             raise ArgumentTypeError(msg)
-        pair = None if fans is None else explicit_fans(fans)
-        if isinstance(self.distribution, Sum):
-            terms = tuple([term.law(geometry, pair) for term in self.distribution.terms])
-            return sum_law(terms, geometry, self.label)
-        if isinstance(self.distribution, Scaled):
-            base = self.distribution.base.law(geometry, pair)
-            return product_law(base, self.distribution.by, geometry, self.label)
-        if pair is not None and any(isinstance(fan, Along) for fan in pair):
-            return self._law_along_fans(geometry, pair)
-        law = self._positive_law(geometry, None if pair is None else numbers_of(pair, None))
-        return law if self.factor * _gain_of(self.scale) > 0.0 else negative(law)
-
-    def _law_along_fans(self, geometry: Geometry, fans: GivenFans) -> Law:
-        """Return the law where outputs have fans of their own: a multiple of the law with fans of 1."""
-        fan_in, fan_out = (fan if name in self.needs else None for name, fan in zip(FANS, fans, strict=True))
-        if not isinstance(fan_in, Along) and not isinstance(fan_out, Along):
-            return self.law(geometry, numbers_of(fans, None))
-        if not isinstance(self.scale, (VarianceScaling, InverseFan)):
-            msg = (
-                f"`fans` of {self.label} must be numbers, got {shown(fans)}: arrays by named axes fit specs "
-                "of which all values are multiplied by one power of a fan."
-            )
-            raise ArgumentValueError(msg)
-        ones = (None if fan_in is None else 1.0, None if fan_out is None else 1.0)
-        fans_on(geometry, ones, needs=self.needs, label=self.label)  # refuses one that is missing
-        array = along_fans((fan_in, fan_out), geometry, self.scale.std_of, self.label)
-        base = dataclasses.replace(self.law(geometry, ones), fan_in=None, fan_out=None)
-        return product_law(base, array, geometry, self.label)
-
-    def _positive_law(self, geometry: Geometry, fans: Fans | None) -> Law:
-        """Return the law without the sign of the factor."""
-        if isinstance(self.distribution, Elementwise):
-            return self._elementwise_law(self.distribution, geometry, fans)
-        if isinstance(self.distribution, Normed):
-            assert isinstance(self.scale, Gain)  # noqa: S101  # RULES has no other for it
-            base = self.distribution.base.law(geometry, fans)
-            return normed_law(self.distribution.norm, base, geometry, abs(self.factor * self.scale.gain))
-        assert not isinstance(self.distribution, Compound)  # noqa: S101  # the caller has looked
-        fan_in, fan_out = fans_on(geometry, fans, needs=self.needs, label=self.label)
-        if isinstance(self.distribution, Composed):
-            return self._composed_law(self.distribution, geometry, (fan_in, fan_out))
-        return scaled_law(
-            self.distribution, self.scale, geometry, factor=abs(self.factor), fan_in=fan_in, fan_out=fan_out
-        )
+        return law_of(self, geometry, fans)
 
     def explain(
         self,
@@ -451,53 +403,6 @@ class Initializer:
     def label(self) -> str:
         """The preset's name where this is one, else that of its family or of the distribution."""
         return label_of(self.distribution, self.scale)
-
-    def _composed_law(self, dist: Composed, geometry: Geometry, fans: Fans) -> Law:
-        assert isinstance(self.scale, Gain)  # noqa: S101  # RULES has no other for these
-        gain = checks.positive("gain", abs(self.factor * self.scale.gain))
-        matrix = matrix_sizes(geometry, "sparse_of") if isinstance(dist, SparseOf) else None
-        laws = tuple(part.law(geometry, fans) for part in dist.components)
-        law = composed_law(dist, laws, matrix, gain)
-        return dataclasses.replace(law, fan_in=fans[0], fan_out=fans[1])
-
-    def _elementwise_law(self, dist: Elementwise, geometry: Geometry, fans: Fans | None) -> Law:
-        fan_in, fan_out = fans_on(geometry, fans, needs=self.needs, label=self.label)
-        repeat = 1
-        if self.upscale > 1:
-            repeat = self.upscale ** len(geometry.spatial())
-            fan_out = self._upscaled_fan_out(geometry, fan_out, repeat, explicit=fans is not None)
-        law = elementwise_law(dist, self.scale, factor=abs(self.factor), fan_in=fan_in, fan_out=fan_out)
-        if min(law.scale, law.std) < checks.SMALLEST_SIZE or not all(
-            map(math.isfinite, (law.loc, law.scale))
-        ):
-            msg = (
-                f"{self.label} has the scale {law.scale!r} about {law.loc!r} and the std {law.std!r} on "
-                f"shape {geometry.shape}; all must be finite, scale and std 2**-90 or more."
-            )
-            raise ArgumentValueError(msg)
-        return dataclasses.replace(law, repeat=repeat)
-
-    def _upscaled_fan_out(
-        self, geometry: Geometry, fan_out: float | None, repeat: int, *, explicit: bool
-    ) -> float | None:
-        """Fan of the kernel that is drawn before its outputs are repeated."""
-        outputs = [digit.size for digit in geometry.digits if digit.role == "O"]
-        if len(outputs) != 1 or not geometry.spatial() or outputs[0] % repeat:
-            msg = (
-                f"icnr with factor {self.upscale} needs a layout with spatial axes and one O axis "
-                f"that factor**(number of spatial axes) divides, got shape {geometry.shape} "
-                f"with layout {geometry.layout!r}."
-            )
-            raise ArgumentValueError(msg)
-        return fan_out if explicit or fan_out is None else fan_out / repeat
-
-
-FANS = ("fan_in", "fan_out")
-
-
-def _gain_of(rule: Scale) -> float:
-    """Return the gain of a rule, the only size with a sign; 1 for a rule without one."""
-    return rule.gain if isinstance(rule, Gain) else 1.0
 
 
 def _check_no_array(name: str, value: object) -> None:
