@@ -137,7 +137,7 @@ def test_an_audit_of_torchvisions_vit_names_the_fused_fans() -> None:
     audit = ui.audit(model, ui.recipes.torch_default())
     fused = row(audit, "encoder.layers.encoder_layer_0.self_attention.in_proj_weight/q")
     assert fused.verdict == "ok"
-    assert "0.707" in "; ".join(fused.notes)
+    assert "1.41x as large" in "; ".join(fused.notes)
 
 
 @pytest.mark.needs("timm")

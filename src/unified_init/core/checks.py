@@ -25,6 +25,7 @@ __all__ = [
     "count",
     "entries",
     "finite",
+    "has_axes",
     "integer",
     "is_no_number",
     "is_plain_shape",
@@ -79,6 +80,8 @@ def number(name: str, value: object) -> float:
 def _converted(name: str, value: object) -> float:
     """Return a number of any class as a float."""
     try:
+        if is_a(value, "torch.Tensor"):  # which warns, once in a process, of the gradient that is lost
+            value = value.detach()  # type: ignore[attr-defined]
         plain = float(value)  # type: ignore[arg-type]
         return float.fromhex(plain.hex())  # a symbol of torch.compile becomes its value
     except OverflowError:
@@ -87,6 +90,14 @@ def _converted(name: str, value: object) -> float:
     except Exception as error:  # of the class that the number is of
         msg = f"`{name}` must be a real number, got {shown(value)}, which float() cannot convert."
         raise ArgumentTypeError(msg) from error
+
+
+def has_axes(value: object) -> bool:
+    """Whether an object is an array that is known to have axes."""
+    try:
+        return len(attribute(value, "shape", ())) > 0
+    except Exception:  # noqa: BLE001  # no shape, or one of unknown rank
+        return False
 
 
 def _is_entry(value: object) -> bool:

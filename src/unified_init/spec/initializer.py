@@ -7,7 +7,6 @@ import math
 from typing import TYPE_CHECKING, get_args
 
 from unified_init.core import checks
-from unified_init.core.peers import attribute
 from unified_init.core.public import public
 from unified_init.core.reprs import call_repr, shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
@@ -407,8 +406,8 @@ class Initializer:
 
 def _check_no_array(name: str, value: object) -> None:
     """Refuse an array, whose axes have no names."""
-    # Numbers first: torch.compile does not follow `attribute` on those that are symbols.
-    if type(value) not in {int, float} and attribute(value, "shape"):
+    # Numbers first: torch.compile does not follow `has_axes` on those that are symbols.
+    if type(value) not in {int, float} and checks.has_axes(value):
         msg = (
             f"`{name}` must be a number, or an array whose axes have names, got {shown(value)}: write "
             'ui.along("OI", array), with the letters of the layout.'
