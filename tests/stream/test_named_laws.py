@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from scipy import stats
+from tests.helpers.runners import COMPILED, prepare_of
 
 import unified_init as ui
 from unified_init import testing
 from unified_init.law import moments
-from unified_init.stream import c_runner, numpy_runner
+from unified_init.stream import numpy_runner
 from unified_init.stream.steps import compile_steps, values_of
 from unified_init.stream.table import compile_table
 
@@ -160,7 +161,8 @@ def test_the_density_of_students_t_at_0_is_exact(df: float) -> None:
 
 @pytest.mark.parametrize("name", HEAVY)
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float8_e5m2", "float64"])
-def test_both_runners_draw_rows_of_their_own_units(name: str, dtype: str) -> None:
+@pytest.mark.parametrize("instructions", COMPILED)
+def test_both_runners_draw_rows_of_their_own_units(name: str, dtype: str, instructions: str) -> None:
     """The C runner multiplies each value by its row's power of two, with the bits of NumPy."""
     from unified_init.drawing.programs import program_of
     from unified_init.stream import host, threefry
@@ -171,7 +173,7 @@ def test_both_runners_draw_rows_of_their_own_units(name: str, dtype: str) -> Non
     )
     assert program.table is not None
     drawn = []
-    for runner in (numpy_runner.prepare, c_runner.prepare):
+    for runner in (numpy_runner.prepare, prepare_of(instructions)):
         out = host.aligned_empty((70, 50), program.dtype.numpy)
         host.fill(
             out, index=program.index, key=threefry.named_key((0, 9), "w"), table=program.table, runner=runner
