@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import scipy
 from scipy import stats
 from tests.helpers.runners import COMPILED, prepare_of
 
@@ -85,6 +86,8 @@ def test_a_64_bit_value_is_the_quantile(name: str, *, upper: bool) -> None:
     drawn = numpy_runner.values64(table, (word >> np.uint64(32)).astype(np.uint32), word.astype(np.uint32))
     quantile = exact(law, tail, 64, upper=upper)
     allowed = 1e-12 * (size(law) if of_std else 0.0) + 2e-12 * (np.abs(quantile) + abs(law.median()))
+    if name.startswith("student_t") and tuple(map(int, scipy.__version__.split(".")[:2])) < (1, 15):
+        allowed = allowed + 1e-10 * np.abs(quantile)  # SciPy's own quantile is that far off
     assert (np.abs(drawn - quantile) <= allowed).all()
 
 

@@ -50,12 +50,8 @@ def shape_of(value: NestedNumbers) -> tuple[int, ...]:
 
 
 def _checked(name: str, value: object, number: Callable[[str, object], complex]) -> Any:  # noqa: ANN401  # as the callers say
-    try:
-        result = _nested(value, name, number)
-        _rectangular(result, name)
-    except RecursionError:  # it may hold itself
-        msg = f"`{name}` is nested too deeply to be an array."
-        raise ArgumentValueError(msg) from None
+    result = _nested(value, name, number)
+    _rectangular(result, name)
     return result
 
 
@@ -77,13 +73,18 @@ def _complex(name: str, value: object) -> complex:
     return checks.finite(name, value)
 
 
-def _nested(value: object, name: str, number: Callable[[str, object], complex]) -> NestedNumbers:
+def _nested(
+    value: object, name: str, number: Callable[[str, object], complex], depth: int = 0
+) -> NestedNumbers:
     """Return a number as it is checked; an array, or sequences inside each other, as nested tuples."""
+    if depth > checks.MOST_AXES:  # it may hold itself
+        msg = f"`{name}` is nested too deeply to be an array."
+        raise ArgumentValueError(msg)
     if type(value) in {int, float}:  # first, and without `_listed`, which torch.compile does not follow
         return checks.finite(name, value)
     listed = value if type(value) in {tuple, list} else _listed(value, name)
     if isinstance(listed, (tuple, list)):
-        return tuple(_nested(entry, name, number) for entry in listed)
+        return tuple(_nested(entry, name, number, depth + 1) for entry in listed)
     return number(name, listed)
 
 
@@ -96,8 +97,6 @@ def _listed(value: object, name: str) -> object:
             return entries
         if len(entries) <= MOST_ENTRIES:
             return list(entries)
-    except RecursionError:
-        raise
     except Exception as error:  # of the class of the array
         msg = f"`{name}` must be an array whose values are known, got {shown(value)}."
         raise ArgumentTypeError(msg) from error
