@@ -134,7 +134,7 @@ normed = st.builds(
     st.sampled_from(["frobenius", "spectral", "spectral_radius"]), positives,
 )  # fmt: skip
 icnrs = st.builds(ui.icnr, elementwise, st.integers(1, 4))
-composed = st.one_of(
+mixed = st.one_of(
     st.builds(
         lambda weight, parts: ui.mixture((weight, 1 - weight), parts), st.floats(0.01, 0.99), st.tuples(nameds, normals)
     ),
@@ -146,7 +146,7 @@ composed = st.one_of(
 # Every kind of spec, scaled or not.
 specs = st.builds(
     lambda spec, factor: spec if factor is None else spec * factor,
-    elementwise | structured | composed | presets | icnrs | normed,
+    elementwise | structured | mixed | presets | icnrs | normed,
     st.none() | positives,
 )
 # Sums, negatives and products with arrays by named axes.

@@ -10,7 +10,7 @@ import pytest
 from tests.helpers.messages import refused, source_of
 
 import unified_init as ui
-from unified_init.law.compound import ScaledBy, SumOf
+from unified_init.law.combination import ScaledBy, SumOf
 
 A, B, C = ui.he_normal(), ui.identity(-0.7), ui.normal(0.25, 0.02)
 INPUTS = ui.along("I", [1.0, 0.5, -0.25])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unified_init.law.compound import Compound
+from unified_init.law.combination import Combination
 from unified_init.law.layout import bind
 from unified_init.law.unit_values import (
     ConstantValues,
@@ -66,7 +66,7 @@ def independent_draws(values: NDArray[Any], record: Record, piece: Piece, box: B
         return Draws(values, law, is_all=True)
     if box is not None or values.shape != piece.shape:  # a structure of the whole tensor
         return None
-    if isinstance(law.unit, Compound):
+    if isinstance(law.unit, Combination):
         return Draws(values, law) if law.random else None
     if law.independent:
         return _once(values, record, piece)

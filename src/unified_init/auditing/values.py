@@ -11,8 +11,8 @@ import numpy as np
 
 from unified_init.auditing.report import LIMIT
 from unified_init.errors import UnifiedInitError
+from unified_init.law.combination import Combination
 from unified_init.law.complex_law import complex_law, part_law
-from unified_init.law.compound import Compound
 from unified_init.stream.dtypes import DTYPES, name_of
 from unified_init.testing.complex_values import is_polar, parts_of, reals_of_law
 from unified_init.testing.findings import Finding, finding, weighed
@@ -129,15 +129,15 @@ def findings_of(measured: Measured, law: Law) -> tuple[Finding, ...]:
     """Return the findings of values under a law of independent draws."""
     sums, sample = measured.sums, measured.sample
     assert sums is not None  # noqa: S101  # the caller has seen that there are values
-    if isinstance(law.unit, Compound):
-        return _findings_of_compound(measured.reals, law)
+    if isinstance(law.unit, Combination):
+        return _findings_of_combination(measured.reals, law)
     if sample.size >= FEWEST:
         findings = survey(sample, law, sums, measured.observed.distinct, measured.twice)
         return findings or examine(sample, law)
     return _few_findings(sample, law)
 
 
-def _findings_of_compound(values: NDArray[Any], law: Law) -> tuple[Finding, ...]:
+def _findings_of_combination(values: NDArray[Any], law: Law) -> tuple[Finding, ...]:
     """Return the findings of a sum or a product: of all values, of which each has its place."""
     if values.size >= FEWEST:
         return examine(values, law)

@@ -10,7 +10,7 @@ import torch
 
 from unified_init.backends import graph, triton_fill
 from unified_init.backends import torch_placement as shards
-from unified_init.backends.graph_compound import combined
+from unified_init.backends.graph_combination import combined
 from unified_init.backends.torch_memory import (
     AS_INTEGERS,
     PLAIN,

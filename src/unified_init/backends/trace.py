@@ -10,7 +10,7 @@ import numpy as np
 
 from unified_init.backends import graph, unrandom
 from unified_init.backends.graph import arguments, block, counters, named_key, signed
-from unified_init.backends.graph_compound import combined
+from unified_init.backends.graph_combination import combined
 from unified_init.backends.graph_norms import check_traceable, scaled_to_norm
 from unified_init.law.indexmap import IndexMap
 from unified_init.law.unit_values import (
@@ -25,12 +25,12 @@ from unified_init.law.unit_values import (
 )
 from unified_init.stream import host
 from unified_init.stream.arrange import selected, to_logical, to_storage
-from unified_init.stream.composed import choice, component_name
 from unified_init.stream.convolutional import isometry, matrix_count
 from unified_init.stream.dtypes import DTYPES
 from unified_init.stream.householder import Arithmetic, orthogonal, unitary
 from unified_init.stream.kernels import earlier_middle
 from unified_init.stream.knots import FORMAT64
+from unified_init.stream.mixed import choice, component_name
 from unified_init.stream.program import base_program, compile_law, normal_law
 from unified_init.stream.structured import mask_name, sequence
 from unified_init.stream.structured import prepare as structured_prepare
@@ -159,7 +159,7 @@ def _orthogonal(ops: Ops, unit: Orthogonal, scale: float, key: Key, dtype: str, 
 
 
 def _mixture(ops: Ops, unit: UnitMixture, program: Program, key: Key, dtype: str, run: Run) -> Any:
-    """Return the values of a mixture; ``stream.composed`` explains the names."""
+    """Return the values of a mixture; ``stream.mixed`` explains the names."""
     index, bits = program.index, DTYPES[dtype].bits
     choice_key = named_key(ops, key, component_name(program.name, None))
     chosen = ops.cast(run(choice_key, choice(unit), index, "float32"), "int32")

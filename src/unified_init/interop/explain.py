@@ -9,7 +9,7 @@ from unified_init.core import checks
 from unified_init.core.reprs import literal, shown
 from unified_init.core.text_table import as_html
 from unified_init.interop.native_calls import native_calls
-from unified_init.law.compound import Compound, ScaledBy, SumOf
+from unified_init.law.combination import Combination, ScaledBy, SumOf
 from unified_init.law.layout import bind
 from unified_init.spec.scales import InverseFan, VarianceScaling, fan
 
@@ -74,7 +74,7 @@ def _name(spec: Initializer) -> str:
 
 def _terms(law: Law) -> Iterator[tuple[str, str]]:
     """Yield the laws of the terms of a sum, or of the tensor that a product multiplies."""
-    if isinstance(law.unit, Compound):
+    if isinstance(law.unit, Combination):
         for position, term in enumerate(law.unit.terms):
             yield (f"term {position}" if isinstance(law.unit, SumOf) else "of"), str(term)
 
@@ -83,7 +83,7 @@ def _numbers(spec: Initializer, law: Law) -> Iterator[tuple[str, str]]:
     for label, value in (("fan_in", law.fan_in), ("fan_out", law.fan_out)):
         if value is not None:
             yield label, _short(value)
-    match None if isinstance(law.unit, Compound) else spec.scale:
+    match None if isinstance(law.unit, Combination) else spec.scale:
         case VarianceScaling(_, mode) if law.random:
             gain = law.std * math.sqrt(fan(mode, law.fan_in, law.fan_out))
             yield "gain", f"{_short(gain)} (std * sqrt({mode}))"
@@ -93,7 +93,7 @@ def _numbers(spec: Initializer, law: Law) -> Iterator[tuple[str, str]]:
     yield from _moments(law)
     if law.low == law.high or (math.isnan(law.std) and math.isinf(law.high)):
         return
-    if math.isnan(law.std) and not isinstance(law.unit, Compound):  # the ends need not be reached
+    if math.isnan(law.std) and not isinstance(law.unit, Combination):  # the ends need not be reached
         yield "interval", f"{_short(law.low)} to {_short(law.high)} (no value is outside)"
     elif law.low == -law.high and math.isfinite(law.high):
         yield "bound", f"{_short(law.high)} (values in [{_short(law.low)}, {_short(law.high)}])"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from unified_init.core.reprs import literal
 from unified_init.interop.native_fans import jax_axes, jax_fans, keras_fans, torch_fans
-from unified_init.law.compound import Compound
+from unified_init.law.combination import Combination
 from unified_init.law.unit_values import NORM_NAMES, UnitTruncatedNormal
 from unified_init.spec.distributions import (
     AT_2_SIGMA,
@@ -110,7 +110,7 @@ def native_calls(spec: Initializer, geometry: Geometry, law: Law) -> dict[str, s
         The texts by framework: torch, keras, jax, numpy.
     """
     case = Case(spec, geometry, law)
-    if isinstance(law.unit, Compound):
+    if isinstance(law.unit, Combination):
         return dict.fromkeys(
             ("torch", "keras", "jax", "numpy"), _none("none adds or multiplies initializers")
         )

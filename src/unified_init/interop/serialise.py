@@ -39,7 +39,7 @@ KINDS: dict[str, dict[str, type[Any]]] = {
     "distribution": {cls.__name__: cls for cls in get_args(distributions.Distribution)},
     "scale": {cls.__name__: cls for cls in get_args(scales.Scale)},
 }
-COMPOUND = ("Sum", "Scaled")  # kinds whose terms have the scales
+COMBINATIONS = ("Sum", "Scaled")  # kinds whose terms have the scales
 ONE_SPEC = ("base", "values")  # fields that hold one spec; others hold several
 GAIN = {"kind": "Gain", "gain": 1.0}
 PARTS = ("distribution", "scale", "factor", "upscale")
@@ -257,8 +257,8 @@ def from_parts(data: Any, path: str) -> Initializer:
 def needed_parts(data: Any) -> tuple[str, ...]:
     """Return the fields that a spec inside of a recipe, or of another spec, cannot leave out."""
     dist = data.get("distribution") if isinstance(data, dict) else None
-    is_compound = isinstance(dist, dict) and dist.get("kind") in COMPOUND
-    return ("distribution",) if is_compound else ("distribution", "scale")
+    is_combination = isinstance(dist, dict) and dist.get("kind") in COMBINATIONS
+    return ("distribution",) if is_combination else ("distribution", "scale")
 
 
 def _with_complex(value: Any) -> Any:

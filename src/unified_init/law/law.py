@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from unified_init.core.public import public
 from unified_init.core.text_table import as_html
 from unified_init.law.along import Along
-from unified_init.law.compound import Compound
+from unified_init.law.combination import Combination
 from unified_init.law.unit_values import Independent, Polar, Unrandom
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Law:
     @property
     def random(self) -> bool:
         """Whether the values depend on a seed."""
-        if isinstance(self.unit, Compound):
+        if isinstance(self.unit, Combination):
             return any(term.random for term in self.unit.terms)
         return not isinstance(self.unit, Unrandom)
 

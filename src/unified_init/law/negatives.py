@@ -8,7 +8,7 @@ import sys
 from array import array
 from typing import TYPE_CHECKING
 
-from unified_init.law.compound import ScaledBy, SumOf
+from unified_init.law.combination import ScaledBy, SumOf
 from unified_init.law.unit_laws import UnitCauchy, UnitLogNormal, UnitSteps
 from unified_init.law.unit_values import (
     Independent,

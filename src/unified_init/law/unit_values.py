@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from unified_init.law.compound import Compound
+from unified_init.law.combination import Combination
 from unified_init.law.named_values import FormulaValues, UnitTransform
 from unified_init.law.unit_laws import (
     UnitCauchy,
@@ -287,4 +287,4 @@ Unrandom = (
     | FormulaValues
 )  # fmt: skip
 Structured = Orthogonal | ConvolutionalOrthogonalKernels | SparseMatrices | NormedValues | Unrandom
-UnitValues = Independent | Polar | Structured | Compound
+UnitValues = Independent | Polar | Structured | Combination

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 from unified_init.core import checks
 from unified_init.core.public import public
@@ -13,51 +12,21 @@ from unified_init.errors import ArgumentTypeError, ArgumentValueError
 from unified_init.law.along import Along
 from unified_init.law.layout import Geometry, bind
 from unified_init.spec.distributions import (
-    BilinearUpsampling,
-    Composed,
-    Compound,
+    Combination,
     Constant,
-    ConvolutionalOrthogonal,
-    DeltaOrthogonal,
-    Dirac,
     Distribution,
     Elementwise,
-    FcnUpsampling,
-    Formula,
-    Hadamard,
-    Identity,
-    Listed,
-    Mixture,
-    Named,
-    Normal,
+    Mixed,
     Normed,
     OfSpecs,
-    Orthogonal,
-    Quantile,
+    RandomMatrix,
     Scaled,
-    Sparse,
-    SparseOf,
-    Stft,
     Sum,
-    Transform,
-    TruncatedNormal,
-    Uniform,
 )
-from unified_init.spec.elementwise_law import std_of
+from unified_init.spec.fit import check_fit
 from unified_init.spec.labels import label_of
 from unified_init.spec.laws import law_of
-from unified_init.spec.scales import (
-    Between,
-    FanInterval,
-    FanMoments,
-    Fixed,
-    Gain,
-    Interval,
-    InverseFan,
-    Scale,
-    ScaledByFan,
-    VarianceScaling,
-)
+from unified_init.spec.scales import Gain, Scale, ScaledByFan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,36 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Initializer"]
 
 # The distributions that draw something, whatever they are made of.
-RANDOM = Elementwise | Orthogonal | DeltaOrthogonal | ConvolutionalOrthogonal | Sparse | Normed | Composed
-
-DEEPEST = 64  # specs inside of each other: what walks through them recurses
-# Which scale rules give which distributions their size.
-RULES: dict[type, tuple[type, ...]] = {
-    Normal: (Fixed, VarianceScaling, InverseFan, FanMoments),
-    TruncatedNormal: (Fixed, Between, VarianceScaling, InverseFan, FanMoments),
-    Uniform: (Interval, VarianceScaling, InverseFan, FanInterval, FanMoments),
-    Quantile: (Gain, VarianceScaling, InverseFan, FanMoments),
-    Transform: (Gain,),
-    **dict.fromkeys(get_args(Named), (Gain, VarianceScaling, InverseFan)),
-    Mixture: (Gain,),
-    SparseOf: (Gain,),
-    Sparse: (Fixed, VarianceScaling, InverseFan),
-    Constant: (Gain, VarianceScaling, InverseFan),
-    Listed: (Gain,),
-    Orthogonal: (Gain, Fixed, VarianceScaling, InverseFan),
-    DeltaOrthogonal: (Gain, Fixed, VarianceScaling, InverseFan),
-    ConvolutionalOrthogonal: (Gain, Fixed, VarianceScaling, InverseFan),
-    Identity: (Gain, VarianceScaling, InverseFan),
-    Dirac: (Gain, VarianceScaling, InverseFan),
-    Hadamard: (Gain, VarianceScaling, InverseFan),
-    BilinearUpsampling: (Gain, VarianceScaling, InverseFan),
-    FcnUpsampling: (Gain, VarianceScaling, InverseFan),
-    Stft: (Gain,),
-    Formula: (Gain,),
-    Normed: (Gain,),
-    Sum: (Gain,),
-    Scaled: (Gain,),
-}
+RANDOM = Elementwise | RandomMatrix | Normed | Mixed
 
 
 @public
@@ -135,32 +75,8 @@ class Initializer:
     __repr__ = call_repr
 
     def __post_init__(self) -> None:
-        """Check that the parts fit."""
-        rules = RULES.get(type(self.distribution))
-        if rules is None:
-            msg = f"`distribution` must be a distribution of this library, got {shown(self.distribution)}."
-            raise ArgumentTypeError(msg)
-        if type(self.scale) not in rules:
-            listing = " or ".join(rule.__name__ for rule in rules)
-            msg = (
-                f"`scale` of a {type(self.distribution).__name__} must be {listing}, got {shown(self.scale)}."
-            )
-            raise ArgumentTypeError(msg)
-        if (
-            isinstance(self.scale, Fixed)
-            and self.scale.mean
-            and not isinstance(self.distribution, Elementwise)
-        ):
-            word = type(self.distribution).__name__
-            msg = f"`mean` of a {word} initializer must be 0, got {shown(self.scale.mean)}."
-            raise ArgumentValueError(msg)
-        self._check_ends()
-        if isinstance(self.distribution, Composed):
-            self._check_components(self.distribution)
-        if isinstance(self.distribution, OfSpecs) and _depth(self) > DEEPEST:
-            msg = f"`distribution` must have at most {DEEPEST} specs inside of each other."
-            raise ArgumentValueError(msg)
-        self._check_std()
+        """Check that the parts fit, and write the factor in one way."""
+        check_fit(self.distribution, self.scale)
         object.__setattr__(self, "factor", checks.nonzero("factor", self.factor))
         object.__setattr__(self, "upscale", checks.count("upscale", self.upscale))
         if self.upscale > 1 and not isinstance(self.distribution, Elementwise):
@@ -173,7 +89,7 @@ class Initializer:
 
     def _move_factor(self) -> None:
         """Give the factor of a sum or a product to its terms: equal specs are then written in one way."""
-        if not isinstance(self.distribution, Compound):
+        if not isinstance(self.distribution, Combination):
             return
         assert isinstance(self.scale, Gain)  # noqa: S101  # RULES has no other for these
         factor = self.factor * self.scale.gain
@@ -181,45 +97,6 @@ class Initializer:
             object.__setattr__(self, "distribution", self.distribution.scaled(factor))
         object.__setattr__(self, "scale", Gain())
         object.__setattr__(self, "factor", 1.0)
-
-    def _check_ends(self) -> None:
-        """Refuse absolute ends that differ from the bounds in sigmas by more than rounding."""
-        rule, dist = self.scale, self.distribution
-        if not isinstance(rule, Between) or not isinstance(dist, TruncatedNormal):
-            return
-        for name, end, bound in (("low", rule.low, dist.lower), ("high", rule.high, dist.upper)):
-            implied = rule.mean + rule.std * bound
-            slack = 1e-12 * (abs(rule.mean) + abs(rule.std * bound))
-            if implied != end and not abs(implied - end) <= slack:
-                msg = (
-                    f"`{name}` must be the bound of the distribution, mean + std * {bound!r} = "
-                    f"{implied!r}, got {shown(end)}: trunc_normal() makes both from absolute bounds."
-                )
-                raise ArgumentValueError(msg)
-
-    def _check_std(self) -> None:
-        """Refuse a fan's std for a law whose own is infinite."""
-        if self.needs and isinstance(self.distribution, Named) and math.isinf(std_of(self.distribution)):
-            msg = (
-                f"`scale` of {self.distribution.name} must be Gain: its std is infinite, and no factor makes "
-                "it that of a fan; use more than 2 degrees of freedom."
-            )
-            raise ArgumentTypeError(msg)
-
-    @staticmethod
-    def _check_components(dist: Composed) -> None:
-        """Refuse parts of a mixture or of a sparse matrix that are no independent draws."""
-        for part in dist.components:
-            if (
-                not isinstance(part, Initializer)
-                or part.upscale > 1
-                or not isinstance(part.distribution, Elementwise)
-            ):
-                msg = (
-                    f"`{dist.inside}` must be an initializer of independent values (normal, uniform, "
-                    f"laplace, ...), got {shown(part)}."
-                )
-                raise ArgumentTypeError(msg)
 
     if not TYPE_CHECKING:  # for a type checker a spec is no function
 
@@ -321,7 +198,7 @@ class Initializer:
     @property
     def is_random(self) -> bool:
         """Whether a draw needs a seed."""
-        if isinstance(self.distribution, Compound):
+        if isinstance(self.distribution, Combination):
             return any(term.is_random for term in self.distribution.components)
         return isinstance(self.distribution, RANDOM)
 
@@ -424,12 +301,3 @@ def _as_term(value: object) -> Initializer | None:
     _check_no_array("other", value)
     number = checks.finite("other", value)
     return Initializer(Constant(number), Gain()) if number else None
-
-
-def _depth(spec: Initializer) -> int:
-    """Return how many specs are inside of each other, the outermost included."""
-    dist = spec.distribution
-    deepest = 0
-    for part in dist.components if isinstance(dist, OfSpecs) else ():
-        deepest = max(deepest, _depth(part))
-    return 1 + deepest

@@ -8,7 +8,6 @@ from unified_init.law.unit_values import NORM_NAMES
 from unified_init.spec.distributions import (
     AT_2_SIGMA,
     Constant,
-    ConvolutionalOrthogonal,
     DeltaOrthogonal,
     Distribution,
     Elementwise,
@@ -20,8 +19,8 @@ from unified_init.spec.distributions import (
     Normed,
     Orthogonal,
     Quantile,
+    RandomMatrix,
     Scaled,
-    Sparse,
     Sum,
     Transform,
     Uniform,
@@ -66,7 +65,6 @@ LABELS: dict[tuple[Distribution, Scale], str] = {
 }
 # PyTorch's names of untruncated laws that scale with one fan, or with the mean of both.
 FAMILIES = {"fan_in": "kaiming", "fan_out": "kaiming", "fan_avg": "xavier"}
-MATRICES = Orthogonal | DeltaOrthogonal | ConvolutionalOrthogonal | Sparse
 
 
 def label_of(distribution: Distribution, scale: Scale) -> str:
@@ -78,7 +76,7 @@ def label_of(distribution: Distribution, scale: Scale) -> str:
         return preset
     word = _word(distribution)
     if not isinstance(distribution, Elementwise):
-        return _structured(word, scale, is_random=isinstance(distribution, MATRICES))
+        return _structured(word, scale, is_random=isinstance(distribution, RandomMatrix))
     return _independent(word, scale)
 
 

@@ -11,11 +11,11 @@ from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentValueError
 from unified_init.law.along import Along
 from unified_init.law.negatives import negative
-from unified_init.spec.composed_law import composed_law
-from unified_init.spec.compound_law import along_fans, product_law, sum_law
-from unified_init.spec.distributions import Composed, Compound, Elementwise, Normed, Scaled, SparseOf, Sum
+from unified_init.spec.combination_law import along_fans, product_law, sum_law
+from unified_init.spec.distributions import Combination, Elementwise, Mixed, Normed, Scaled, SparseOf, Sum
 from unified_init.spec.elementwise_law import elementwise_law
 from unified_init.spec.fans import explicit_fans, fans_on, numbers_of
+from unified_init.spec.mixed_law import mixed_law
 from unified_init.spec.normed_law import normed_law
 from unified_init.spec.scales import Gain, InverseFan, Scale, VarianceScaling
 from unified_init.spec.structured_law import matrix_sizes, scaled_law
@@ -71,21 +71,21 @@ def _positive_law(spec: Initializer, geometry: Geometry, fans: Fans | None) -> L
         assert isinstance(spec.scale, Gain)  # noqa: S101  # RULES has no other for it
         base = spec.distribution.base.law(geometry, fans)
         return normed_law(spec.distribution.norm, base, geometry, abs(spec.factor * spec.scale.gain))
-    assert not isinstance(spec.distribution, Compound)  # noqa: S101  # the caller has looked
+    assert not isinstance(spec.distribution, Combination)  # noqa: S101  # the caller has looked
     fan_in, fan_out = fans_on(geometry, fans, needs=spec.needs, label=spec.label)
-    if isinstance(spec.distribution, Composed):
-        return _composed_law(spec, spec.distribution, geometry, (fan_in, fan_out))
+    if isinstance(spec.distribution, Mixed):
+        return _mixed_law(spec, spec.distribution, geometry, (fan_in, fan_out))
     return scaled_law(
         spec.distribution, spec.scale, geometry, factor=abs(spec.factor), fan_in=fan_in, fan_out=fan_out
     )
 
 
-def _composed_law(spec: Initializer, dist: Composed, geometry: Geometry, fans: Fans) -> Law:
+def _mixed_law(spec: Initializer, dist: Mixed, geometry: Geometry, fans: Fans) -> Law:
     assert isinstance(spec.scale, Gain)  # noqa: S101  # RULES has no other for these
     gain = checks.positive("gain", abs(spec.factor * spec.scale.gain))
     matrix = matrix_sizes(geometry, "sparse_of") if isinstance(dist, SparseOf) else None
     laws = tuple(part.law(geometry, fans) for part in dist.components)
-    law = composed_law(dist, laws, matrix, gain)
+    law = mixed_law(dist, laws, matrix, gain)
     return dataclasses.replace(law, fan_in=fans[0], fan_out=fans[1])
 
 

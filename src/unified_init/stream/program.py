@@ -10,8 +10,8 @@ import math
 from typing import TYPE_CHECKING
 
 from unified_init.errors import ArgumentValueError
+from unified_init.law.combination import Combination, ScaledBy, SumOf, term_name
 from unified_init.law.complex_law import complex_law
-from unified_init.law.compound import Compound, ScaledBy, SumOf, term_name
 from unified_init.law.indexmap import Entries, IndexMap, between, entries_of, part_of, whole_map
 from unified_init.law.law import Law
 from unified_init.law.unit_laws import UnitSteps
@@ -75,7 +75,7 @@ def make_program(law: Law, geometry: Geometry, *, index: object, name: str, dtyp
         mapping = part_of(mapping, entries)
     table: AnyTable | None = None
     terms: tuple[Program, ...] = ()
-    if isinstance(law.unit, Compound):
+    if isinstance(law.unit, Combination):
         terms = _terms(law.unit, geometry, index=index, name=name, dtype=dtype)
         magnitude = _magnitude(law.unit, terms)
     elif law.independent:
@@ -103,7 +103,7 @@ def make_program(law: Law, geometry: Geometry, *, index: object, name: str, dtyp
 
 
 def _terms(
-    unit: Compound, geometry: Geometry, *, index: object, name: str, dtype: DType
+    unit: Combination, geometry: Geometry, *, index: object, name: str, dtype: DType
 ) -> tuple[Program, ...]:
     """Return the programs of a sum's terms, or of the tensor that a product multiplies."""
     if dtype.is_complex:
@@ -121,7 +121,7 @@ def _name(unit: object, name: str, position: int) -> str:
     return term_name(name, position) if isinstance(unit, SumOf) else name
 
 
-def _magnitude(unit: Compound, terms: tuple[Program, ...]) -> float:
+def _magnitude(unit: Combination, terms: tuple[Program, ...]) -> float:
     """Return the largest magnitude that a sum or a product can give, and that it has on the way."""
     sizes = [_reach(term) for term in terms]
     if isinstance(unit, ScaledBy):
@@ -131,7 +131,7 @@ def _magnitude(unit: Compound, terms: tuple[Program, ...]) -> float:
 
 def _reach(program: Program) -> float:
     """Return the largest magnitude that a program can give."""
-    if isinstance(program.law.unit, Compound):
+    if isinstance(program.law.unit, Combination):
         return _magnitude(program.law.unit, program.terms)
     return _largest(program.law) if program.table is None else program.table.magnitude
 

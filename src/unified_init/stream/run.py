@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.stream import host
-from unified_init.stream.compound import combined
+from unified_init.stream.combination import combined
 from unified_init.stream.program import sliced
 from unified_init.stream.structured import costs_the_box, prepare, structured
 

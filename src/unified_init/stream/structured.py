@@ -26,11 +26,11 @@ from unified_init.law.unit_values import (
 )
 from unified_init.stream import host, numpy_runner, threefry
 from unified_init.stream.arrange import selected, to_logical, to_storage
-from unified_init.stream.composed import mixture
-from unified_init.stream.compound import combined, work_type
+from unified_init.stream.combination import combined, work_type
 from unified_init.stream.convolutional import isometry, matrix_count
 from unified_init.stream.householder import Arithmetic, orthogonal, unitary
 from unified_init.stream.kernels import Pointwise, at_middle, earlier_middle, times, values_at, whole_kernel
+from unified_init.stream.mixed import mixture
 from unified_init.stream.norms import scaled_to_norm
 from unified_init.stream.program import base_program, compile_law, normal_law
 from unified_init.stream.table import compile_table

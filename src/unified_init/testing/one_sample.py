@@ -12,7 +12,7 @@ import numpy as np
 from unified_init.core.reprs import shown
 from unified_init.drawing.digests import values_of
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
-from unified_init.law.compound import Compound
+from unified_init.law.combination import Combination
 from unified_init.law.law import Law
 from unified_init.law.unit_laws import UnitLaplace, UnitStudentT
 from unified_init.law.unit_values import NormedValues
@@ -102,7 +102,7 @@ def _findings(sample: Any, law: Law) -> tuple[Finding, ...]:  # noqa: ANN401  # 
     values, law = real_values("sample", sample, law)
     if isinstance(law.unit, NormedValues):
         return examine_normed(matrices_of(values, law.unit), law, law.unit, examine)
-    if isinstance(law.unit, Compound):
+    if isinstance(law.unit, Combination):
         return _of_residual(residual_of(values, law))
     return _statistics(values, law)
 
@@ -173,7 +173,7 @@ def _check_law(law: object) -> None:
     if not isinstance(law, Law):
         msg = f"`law` must be a Law, as spec.resolve(shape, layout=...) returns it, got {shown(law)}."
         raise ArgumentTypeError(msg)
-    if isinstance(law.unit, NormedValues | Compound):
+    if isinstance(law.unit, NormedValues | Combination):
         return
     if not law.independent:
         msg = (

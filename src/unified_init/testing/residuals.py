@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.errors import ArgumentValueError
-from unified_init.law.compound import ScaledBy, SumOf
+from unified_init.law.combination import ScaledBy, SumOf
 from unified_init.law.law import Law
 from unified_init.law.unit_values import ConstantValues, UnitNormal
-from unified_init.stream.compound import multipliers
+from unified_init.stream.combination import multipliers
 from unified_init.stream.dtypes import DTYPES
 from unified_init.stream.program import make_program
 from unified_init.stream.run import on_host

@@ -1,14 +1,13 @@
 """Distributions: the shape of the values before scaling. Frozen values, no arrays.
 
 ``elementwise`` has those whose values are independent draws, ``structured`` those of whole matrices and
-kernels, ``algebra`` sums and products of specs, ``composed`` mixtures and sparse matrices of specs, and
+kernels, ``algebra`` sums and products of specs, ``mixed`` mixtures and sparse matrices of specs, and
 ``normed`` what is scaled to a norm. A scale rule fixes their size; ``Initializer`` joins the two.
 """
 
 from __future__ import annotations
 
-from unified_init.spec.distributions.algebra import Compound, Scaled, Sum
-from unified_init.spec.distributions.composed import Mixture, SparseOf
+from unified_init.spec.distributions.algebra import Combination, Scaled, Sum
 from unified_init.spec.distributions.continuous import Cauchy, Laplace, Logistic, LogNormal, StudentT
 from unified_init.spec.distributions.discrete import Discrete
 from unified_init.spec.distributions.elementwise import (
@@ -23,6 +22,7 @@ from unified_init.spec.distributions.elementwise import (
     Uniform,
 )
 from unified_init.spec.distributions.fourier import WINDOW_NAMES, Stft
+from unified_init.spec.distributions.mixed import Mixture, SparseOf
 from unified_init.spec.distributions.named import Formula, Transform
 from unified_init.spec.distributions.normed import NORMS, Normed
 from unified_init.spec.distributions.structured import (
@@ -47,8 +47,7 @@ __all__ = [
     "WINDOW_NAMES",
     "BilinearUpsampling",
     "Cauchy",
-    "Composed",
-    "Compound",
+    "Combination",
     "Constant",
     "ConvolutionalOrthogonal",
     "DeltaOrthogonal",
@@ -64,6 +63,7 @@ __all__ = [
     "Listed",
     "LogNormal",
     "Logistic",
+    "Mixed",
     "Mixture",
     "Named",
     "Normal",
@@ -71,6 +71,7 @@ __all__ = [
     "OfSpecs",
     "Orthogonal",
     "Quantile",
+    "RandomMatrix",
     "Scaled",
     "Sparse",
     "SparseOf",
@@ -83,22 +84,20 @@ __all__ = [
     "Uniform",
 ]
 
+RandomMatrix = Orthogonal | DeltaOrthogonal | ConvolutionalOrthogonal | Sparse
 Structured = (
-    Constant
+    RandomMatrix
+    | Constant
     | Listed
-    | Orthogonal
-    | DeltaOrthogonal
-    | ConvolutionalOrthogonal
     | Identity
     | Dirac
-    | Sparse
     | Hadamard
     | BilinearUpsampling
     | FcnUpsampling
     | Stft
     | Formula
 )
-Composed = Mixture | SparseOf
+Mixed = Mixture | SparseOf
 # Made of other specs: ``components`` are these, and ``inside`` is the name of the field that holds them.
-OfSpecs = Normed | Composed | Compound
+OfSpecs = Normed | Mixed | Combination
 Distribution = Elementwise | Structured | OfSpecs

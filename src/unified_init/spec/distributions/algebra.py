@@ -17,7 +17,7 @@ from unified_init.law.along import Along
 if TYPE_CHECKING:
     from unified_init.spec.initializer import Initializer
 
-__all__ = ["Compound", "Scaled", "Sum", "check_spec"]
+__all__ = ["Combination", "Scaled", "Sum", "check_spec"]
 
 
 @public
@@ -113,7 +113,7 @@ class Scaled:
         return Scaled(self.base * factor, self.by)
 
 
-Compound = Sum | Scaled
+Combination = Sum | Scaled
 
 
 def check_spec(name: str, value: object) -> None:

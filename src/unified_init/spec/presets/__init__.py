@@ -2,12 +2,11 @@
 
 Each checks its arguments and returns a spec. ``fan_scaled`` has those whose size follows from fans,
 ``elementwise`` those whose size is given, ``structured`` matrices and kernels whose entries depend on each
-other, ``sequence`` those of state-space and sequence models, ``constants`` those that draw nothing.
+other, ``state_space`` and ``rwkv`` those of sequence models, ``constants`` those that draw nothing.
 """
 
 from __future__ import annotations
 
-from unified_init.spec.presets.composed import mixture, sparse_of
 from unified_init.spec.presets.constants import constant, ones, zeros
 from unified_init.spec.presets.convolutional import (
     bilinear_upsampling,
@@ -40,8 +39,10 @@ from unified_init.spec.presets.laws import (
     rademacher,
     student_t,
 )
+from unified_init.spec.presets.mixed import mixture, sparse_of
+from unified_init.spec.presets.rwkv import rwkv_time_decay, rwkv_time_first, rwkv_time_mix
 from unified_init.spec.presets.scaled import glorot_orthogonal, with_norm
-from unified_init.spec.presets.sequence import (
+from unified_init.spec.presets.state_space import (
     hippo_b,
     hippo_legs,
     hippo_legt,
@@ -50,9 +51,6 @@ from unified_init.spec.presets.sequence import (
     lru_theta_log,
     mamba2_a_log,
     mamba_dt_bias,
-    rwkv_time_decay,
-    rwkv_time_first,
-    rwkv_time_mix,
     s4d_inv,
     s4d_lin,
     s4d_real,

@@ -11,7 +11,7 @@ from unified_init.core.nested import leaves
 from unified_init.core.reprs import limit
 from unified_init.errors import ArgumentValueError
 from unified_init.law.along import Along
-from unified_init.law.compound import ScaledBy, SumOf, sum_moments
+from unified_init.law.combination import ScaledBy, SumOf, sum_moments
 from unified_init.law.law import Law
 from unified_init.law.unit_values import ConstantValues
 

@@ -9,10 +9,10 @@ from unified_init.law.moments import cell_ends
 from unified_init.law.unit_values import SparseMatrices, UnitMixture
 from unified_init.spec.distributions import Mixture, SparseOf
 
-__all__ = ["composed_law"]
+__all__ = ["mixed_law"]
 
 
-def composed_law(
+def mixed_law(
     dist: Mixture | SparseOf, laws: tuple[Law, ...], matrix: tuple[int, int, int] | None, gain: float
 ) -> Law:
     """Return the law of a distribution whose parts have these laws.

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.backends import graph
-from unified_init.law.compound import ScaledBy
-from unified_init.stream.compound import multipliers, work_type
+from unified_init.law.combination import ScaledBy
+from unified_init.stream.combination import multipliers, work_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable

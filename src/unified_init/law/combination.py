@@ -1,4 +1,4 @@
-"""Laws made of other laws: sums of tensors, and tensors that an array by named axes multiplies.
+"""Linear combinations of laws: sums of tensors, and tensors that an array by named axes multiplies.
 
 A sum has a term for each tensor, which is drawn under a name of its own. The terms are added in float32
 (float64 where 64 bits are drawn), from left to right, and the result is rounded once to the element type.
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from unified_init.law.law import Law
     from unified_init.law.layout import Geometry
 
-__all__ = ["Compound", "ScaledBy", "SumOf", "sum_moments", "term_name"]
+__all__ = ["Combination", "ScaledBy", "SumOf", "sum_moments", "term_name"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class ScaledBy:
         return max(map(abs, self.values), default=0.0)
 
 
-Compound = SumOf | ScaledBy
+Combination = SumOf | ScaledBy
 
 
 def term_name(name: str, position: int) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unified_init.law.compound import ScaledBy
+from unified_init.law.combination import ScaledBy
 from unified_init.stream.arrange import selected, stored_order
 
 if TYPE_CHECKING:
