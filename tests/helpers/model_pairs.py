@@ -50,4 +50,4 @@ def measured(pair: ModelPair) -> ui.NameMap:
     if pair.is_run:
         return ui.match(first, second, given=pair.given, inputs=inputs)
     names = ui.match(first, second, given=pair.given)
-    return dataclasses.replace(names, verification=ui.verify_match(first, second, names, *inputs))
+    return dataclasses.replace(names, verification=ui.verify_match(first, second, names, inputs))

@@ -931,12 +931,13 @@ CALLS: dict[str, Call] = {
     ),
     "verify_match": Call(
         lambda: {
-            "model_a": torch_model(), "model_b": torch_model(), "names": {}, "inputs_a": torch_batch(),
-            "inputs_b": torch_batch(), "recipe": None, "seed": 0, "tolerance": 1e-3,
+            "model_a": torch_model(), "model_b": torch_model(), "names": {},
+            "inputs": (torch_batch(), torch_batch()), "recipe": None, "seed": 0, "tolerance": 1e-3,
         },
         NAMES | {
-            "inputs_a()": lambda value: {"inputs_a": lambda _: value},
-            "inputs_b[0]": lambda value: {"inputs_b": (value,)},
+            "inputs[0]": lambda value: {"inputs": (value, torch_batch())},
+            "inputs[0]()": lambda value: {"inputs": (lambda _: value, torch_batch())},
+            "inputs[1][0]": lambda value: {"inputs": (torch_batch(), (value,))},
         },
         needs=("torch",),
         watched=("model_a", "model_b"),

@@ -76,7 +76,7 @@ def test_a_raw_parameter_is_the_table_of_its_name(given: Any, *, raw: bool) -> N
     names = ui.match(original, copy, given=given, inputs=(TOKENS, TOKENS))
     assert names.verification is not None
     assert names.verification.ok
-    assert ui.verify_match(original, copy, names, TOKENS, TOKENS).ok
+    assert ui.verify_match(original, copy, names, inputs=(TOKENS, TOKENS)).ok
     assert moved_over(original, copy, names, TOKENS, lambda model: model(TOKENS)) < 1e-6
     recipe = ui.Recipe("x", (ui.Rule(spec=ui.normal(0.0, 1.0)),))
     recipe = recipe.before(ui.Rule(spec=ui.normal(0.0, 0.5), role="embedding"))
@@ -228,7 +228,7 @@ def test_a_fused_matrix_is_a_whole_one_of_another_name(word: str, other: str | N
     names = ui.match(original, copy, given=named, inputs=(X, X))
     assert names.verification is not None
     assert names.verification.ok
-    assert ui.verify_match(original, copy, names, X, X).ok
+    assert ui.verify_match(original, copy, names, inputs=(X, X)).ok
     assert moved_over(original, copy, names, X, outputs_of) < 1e-5
     recipe = ui.recipes.torch_default()
     original, _ = ui.apply(original, recipe, seed=0)
@@ -290,7 +290,7 @@ def test_a_map_keeps_the_layers_that_were_described(tmp_path: Path) -> None:
     names = ui.match(original, copy, layers={"Dense_0": THIRDS}, inputs=(X, X))
     assert names["Dense_0/kernel"] == "c_attn.weight"
     assert [record.path for record in names.records[1]] == ["Dense_0/bias", "Dense_0/kernel"]
-    assert ui.verify_match(original, copy, names, X, X).ok
+    assert ui.verify_match(original, copy, names, inputs=(X, X)).ok
     assert moved_over(original, copy, names, X, outputs_of) < 1e-5
     state = ui.transfer(original.state_dict(), copy, names, inventory=ui.inspect(original))
     assert np.array_equal(outputs_of(state), outputs_of(ui.transfer(original, copy, names)))
@@ -310,7 +310,7 @@ def test_layers_of_the_first_model_may_be_described() -> None:
     thirds = ui.Layer(kind="linear", parts={"weight": QKV, "bias": QKV})
     names = ui.match(original, copy, layers={"third": thirds}, places={"third": "attention.qkv"})
     assert {record.path for record in names.records[0]} == {"third.weight", "third.bias"}
-    assert ui.verify_match(original, copy, names, X, X).ok
+    assert ui.verify_match(original, copy, names, inputs=(X, X)).ok
     assert moved_over(original, copy, names, X, outputs_of) < 1e-5
 
 

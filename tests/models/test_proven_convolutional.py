@@ -24,7 +24,7 @@ def test_two_equally_wide_normalizations_are_told_apart(port: Any) -> None:
     theirs, ours = ports.torch_cnn().eval(), port(last)
     names = ui.match(theirs, ours)
     assert len(names) == 14
-    assert ui.verify_match(theirs, ours, names, first, last).difference < 1e-5
+    assert ui.verify_match(theirs, ours, names, inputs=(first, last)).difference < 1e-5
     proven = ui.match(theirs, ours, inputs=(first, last))
     assert dict(proven) == dict(names)
     assert proven.verification is not None
@@ -44,7 +44,7 @@ def test_a_swapped_pair_is_caught_and_named() -> None:
         path: names["/".join((swap.get(path.split("/")[0], path.split("/")[0]), path.split("/")[1]))]
         for path in names
     }
-    result = ui.verify_match(theirs, ours, swapped, first, last)
+    result = ui.verify_match(theirs, ours, swapped, inputs=(first, last))
     assert not result.ok
     assert result.difference > 0.01
     assert result.first is not None

@@ -55,10 +55,10 @@ def test_nested_layers_of_linen_are_paired_by_execution(*, residual: bool) -> No
     theirs, ours = Mlp(), nested(x, residual=residual)
     names = ui.match(theirs, ours)
     assert names["Dense_1/kernel"] == "first.weight"
-    assert ui.verify_match(theirs, ours, names, x, x).difference < 1e-5
+    assert ui.verify_match(theirs, ours, names, inputs=(x, x)).difference < 1e-5
     assert dict(ui.match(theirs, ours, inputs=(x, x))) == dict(names)
     swapped = {"Dense_0/kernel": "first.weight", "Dense_1/kernel": "second.weight"}
-    assert ui.verify_match(theirs, ours, swapped, x, x).difference > 0.1
+    assert ui.verify_match(theirs, ours, swapped, inputs=(x, x)).difference > 0.1
 
 
 @pytest.mark.needs("torch", "flax")
@@ -100,7 +100,7 @@ def test_llama_of_transformers_and_a_port(*, bare: bool) -> None:
     tokens = np.random.default_rng(0).integers(0, ports.WORDS, (2, 7))
     theirs, ours = ports.transformers_llama(bare=bare), ports.nnx_llama(bare=bare)
     names = ui.match(theirs, ours)
-    result = ui.verify_match(theirs, ours, names, tokens, tokens)
+    result = ui.verify_match(theirs, ours, names, inputs=(tokens, tokens))
     assert result.difference < 1e-4 * result.scale
     proven = ui.match(theirs, ours, inputs=(tokens, tokens))
     assert dict(proven) == dict(names)

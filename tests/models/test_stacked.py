@@ -178,7 +178,7 @@ def test_stacked_layers_are_paired_with_separate_ones(make: Callable[[], Any], i
     wrong = dict(ui.match(first, second))
     paths = [path for path in wrong if path.endswith(("/0", "/1")) and "fc1" in path and "bias" in path]
     wrong |= dict(zip(paths, [wrong[path] for path in reversed(paths)], strict=True))
-    assert not ui.verify_match(first, second, wrong, X, inputs).ok
+    assert not ui.verify_match(first, second, wrong, inputs=(X, inputs)).ok
 
 
 @pytest.mark.parametrize(("make", "inputs"), CASES)

@@ -131,8 +131,8 @@ def test_equal_draws_in_opposite_directions_are_told_apart() -> None:
     x = np.random.default_rng(0).standard_normal((1, INPUTS, 5, 6), dtype=np.float32)
     theirs, swapped, ours = (made(which, 2, x) for which in ("torch", "nnx swapped", "nnx"))
     last = np.moveaxis(x, 1, -1)
-    assert ui.verify_match(theirs, swapped, ui.match(theirs, swapped), x, last).ok
-    assert not ui.verify_match(theirs, ours, ui.match(theirs, ours), x, last).ok
+    assert ui.verify_match(theirs, swapped, ui.match(theirs, swapped), inputs=(x, last)).ok
+    assert not ui.verify_match(theirs, ours, ui.match(theirs, ours), inputs=(x, last)).ok
 
 
 def test_an_inventory_says_which_kernels_are_flipped() -> None:

@@ -70,8 +70,8 @@ def test_a_model_without_outputs_is_not_proven() -> None:
             return self.fc(x)[:, : self.width] if self.width else None
 
     x = torch.ones(1, 4)
-    assert ui.verify_match(Silent(0), Silent(0), {}, x, x).difference == math.inf
-    result = ui.verify_match(Silent(2), Silent(3), {}, x, x)
+    assert ui.verify_match(Silent(0), Silent(0), {}, inputs=(x, x)).difference == math.inf
+    result = ui.verify_match(Silent(2), Silent(3), {}, inputs=(x, x))
     assert result.difference == math.inf
     assert result.first is None
     assert (
@@ -95,7 +95,7 @@ def test_the_models_stay_as_they_are() -> None:
     a, b = mlp(), mlp()
     before = [value.clone() for model in (a, b) for value in model.state_dict().values()]
     state = torch.get_rng_state()
-    assert ui.verify_match(a, b, {}, torch.ones(3, 4), np.ones((3, 4), np.float32)).difference == 0.0
+    assert ui.verify_match(a, b, {}, inputs=(torch.ones(3, 4), np.ones((3, 4), np.float32))).difference == 0.0
     after = [value for model in (a, b) for value in model.state_dict().values()]
     assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
     assert torch.equal(state, torch.get_rng_state())
@@ -111,8 +111,8 @@ def test_a_recipe_may_be_given() -> None:
     a, b, x = mlp(), mlp(), torch.ones(3, 4)
     swapped = {"2.weight": "2.bias", "2.bias": "2.weight"}
     alike = ui.Recipe("x", (ui.Rule(spec=ui.normal(0.0, 1.0), role="kernel"), ui.Rule(spec=ui.ones())))
-    assert ui.verify_match(a, b, swapped, x, x, recipe=alike).ok
-    assert not ui.verify_match(a, b, swapped, x, x).ok
+    assert ui.verify_match(a, b, swapped, inputs=(x, x), recipe=alike).ok
+    assert not ui.verify_match(a, b, swapped, inputs=(x, x)).ok
 
 
 def headed(make: Any, *, swap: bool) -> Any:
@@ -160,11 +160,11 @@ def test_nothing_beside_the_weights_hides_a_difference(kind: str) -> None:
 
     make, x = outputs()[kind], torch.from_numpy(np.random.default_rng(0).standard_normal((4, 8), np.float32))
     a, b = headed(make, swap=False), headed(make, swap=True)
-    assert ui.verify_match(a, a, {}, x, x).ok
+    assert ui.verify_match(a, a, {}, inputs=(x, x)).ok
     swapped = {f"{to}.{end}": f"{of}.{end}" for to, of in (("first", "second"), ("second", "first"))
                for end in ("weight", "bias")}  # fmt: skip
-    assert not ui.verify_match(a, b, {}, x, x).ok
-    assert ui.verify_match(a, b, swapped, x, x).ok
+    assert not ui.verify_match(a, b, {}, inputs=(x, x)).ok
+    assert ui.verify_match(a, b, swapped, inputs=(x, x)).ok
     assert dict(ui.match(a, b, inputs=(x, x), given={"first": "second"}))["first.weight"] == "second.weight"
     with pytest.raises(ui.ArgumentValueError):
         ui.match(a, b, inputs=(x, x), given={"first": "first", "second": "second"})
@@ -180,14 +180,14 @@ def test_outputs_that_no_weight_moves_prove_nothing(make: Any) -> None:
 
     x = torch.ones(2, 8)
     a, b = headed(make, swap=False), headed(make, swap=True)
-    result = ui.verify_match(a, a, {}, x, x)
+    result = ui.verify_match(a, a, {}, inputs=(x, x))
     assert (result.difference, result.scale, result.ok, result.first) == (0.0, 0.0, False, None)
     assert "proves nothing" in str(result)
     with refused(ui.ArgumentValueError):
         ui.match(a, b, inputs=(x, x))
     plain = headed(lambda _, y: y, swap=False)
     recipe = ui.Recipe("x", (ui.Rule(spec=ui.ones()),))
-    assert not ui.verify_match(plain, plain, {}, x, x, recipe=recipe).ok
+    assert not ui.verify_match(plain, plain, {}, inputs=(x, x), recipe=recipe).ok
 
 
 @pytest.mark.needs("torch")
@@ -196,7 +196,7 @@ def test_inputs_may_be_a_dict_or_a_function() -> None:
     import torch
 
     a, b, x = mlp(), mlp(), torch.ones(3, 4)
-    assert ui.verify_match(a, b, {}, {"input": x}, lambda model: model(x)).ok
+    assert ui.verify_match(a, b, {}, inputs=({"input": x}, lambda model: model(x))).ok
 
 
 @pytest.mark.needs("torch")
@@ -206,13 +206,13 @@ def test_what_cannot_be_verified_is_refused() -> None:
 
     a, x = mlp(), torch.ones(3, 4)
     with refused(ui.ArgumentTypeError):
-        ui.verify_match(a, a, ["x"], x, x)  # type: ignore[arg-type]  # wrong on purpose
+        ui.verify_match(a, a, ["x"], inputs=(x, x))  # type: ignore[arg-type]  # wrong on purpose
     with refused(ui.ArgumentTypeError):
-        ui.verify_match(a, a, {}, x, x, recipe="gpt2")  # type: ignore[arg-type]  # wrong on purpose
+        ui.verify_match(a, a, {}, inputs=(x, x), recipe="gpt2")  # type: ignore[arg-type]  # wrong on purpose
     with refused(ui.ArgumentValueError):
-        ui.verify_match(a, a, {}, x, x, tolerance=0.0)
+        ui.verify_match(a, a, {}, inputs=(x, x), tolerance=0.0)
     with refused(ui.ArgumentValueError):
-        ui.verify_match(a, a, {}, x, torch.ones(3, 5))
+        ui.verify_match(a, a, {}, inputs=(x, torch.ones(3, 5)))
 
 
 @pytest.mark.needs("torch")
@@ -246,7 +246,7 @@ def test_a_generator_gives_both_models_one_key() -> None:
 
     a, b = torch.nn.Linear(4, 3), torch.nn.Linear(4, 3)
     for seed in (torch.Generator().manual_seed(0), np.array(3), np.random.default_rng(0)):
-        assert ui.verify_match(a, b, {}, torch.ones(2, 4), torch.ones(2, 4), seed=seed).ok  # type: ignore[arg-type]
+        assert ui.verify_match(a, b, {}, inputs=(torch.ones(2, 4), torch.ones(2, 4)), seed=seed).ok  # type: ignore[arg-type]
 
 
 @pytest.mark.needs("jax", "torch")
@@ -259,7 +259,7 @@ def test_a_key_that_is_traced_runs_no_model() -> None:
 
     def traced(key: Any) -> Any:
         with refused(ui.ArgumentTypeError):
-            ui.verify_match(layer, layer, {}, batch, batch, seed=key)
+            ui.verify_match(layer, layer, {}, inputs=(batch, batch), seed=key)
         return key
 
     jax.make_jaxpr(traced)(jax.random.key(0))
@@ -308,14 +308,14 @@ def test_outputs_of_other_shapes_are_named_with_the_first_layer_that_makes_them(
         )  # fmt: skip
 
     x = torch.ones(2, 3, 8, 8)
-    result = ui.verify_match(model(1, 0), model(0, 0), {}, x, x)
+    result = ui.verify_match(model(1, 0), model(0, 0), {}, inputs=(x, x))
     assert not result.ok
     assert result.shapes == ((2, 2, 8, 8), (2, 2, 6, 6))
     assert result.first is not None
     assert (result.first.first, result.first.shapes) == ("1", ((2, 4, 8, 8), (2, 4, 6, 6)))
     assert "(2, 2, 8, 8) of the first model and (2, 2, 6, 6) of the second" in result.summary
     assert "'1', paired with '1', whose outputs are (2, 4, 6, 6) and (2, 4, 8, 8)" in result.summary
-    pooled = ui.verify_match(model(1, 1), model(0, 1), {}, x, x)
+    pooled = ui.verify_match(model(1, 1), model(0, 1), {}, inputs=(x, x))
     assert pooled.shapes == ()
     assert [layer.first for layer in pooled.layers] == ["0", "3"]
 
@@ -347,14 +347,14 @@ def test_outputs_with_keys_are_compared_key_by_key() -> None:
         for a, b in (("mu", "logvar"), ("logvar", "mu"))
         for end in ("weight", "bias")
     }
-    assert ui.verify_match(original, heads("logvar", "mu"), {}, x, x).ok
-    assert not ui.verify_match(original, heads("logvar", "mu"), swapped, x, x).ok
+    assert ui.verify_match(original, heads("logvar", "mu"), {}, inputs=(x, x)).ok
+    assert not ui.verify_match(original, heads("logvar", "mu"), swapped, inputs=(x, x)).ok
     assert ui.match(original, heads("logvar", "mu"), inputs=(x, x))["mu.weight"] == "mu.weight"
-    more = ui.verify_match(original, heads("extra", "logvar", "mu"), {}, x, x)
+    more = ui.verify_match(original, heads("extra", "logvar", "mu"), {}, inputs=(x, x))
     assert more.ok
     assert more.unmatched == ("extra",)
     assert more.summary.endswith("; only one of the models has the outputs 'extra'")
-    others = ui.verify_match(original, heads("out_mu", "out_logvar"), {}, x, x)
+    others = ui.verify_match(original, heads("out_mu", "out_logvar"), {}, inputs=(x, x))
     assert others.ok
     assert others.unmatched == ()
 
@@ -401,7 +401,7 @@ def test_outputs_without_numbers_to_compare_prove_nothing(made: Any) -> None:
 
     model, x = torch.nn.Linear(4, 3), torch.ones(2, 4)
     run = lambda layer: made(layer(x))  # noqa: E731  # as users write it
-    result = ui.verify_match(model, model, {}, run, run)
+    result = ui.verify_match(model, model, {}, inputs=(run, run))
     assert not result.ok
     assert result.is_void
     assert (
@@ -442,11 +442,11 @@ def test_values_that_grow_from_block_to_block_stay_moderate(monkeypatch: pytest.
     x = np.random.default_rng(0).standard_normal((4, 9, 8), dtype=np.float32)
     first, second = gated(), gated(halves=True)
     names = ui.match(first, second)
-    assert ui.verify_match(first, second, names, x, x).ok
+    assert ui.verify_match(first, second, names, inputs=(x, x)).ok
     swapped = {path: path for path in names} | {"0.up.weight": "1.up.weight", "1.up.weight": "0.up.weight"}
-    assert not ui.verify_match(first, second, swapped, x, x).ok
+    assert not ui.verify_match(first, second, swapped, inputs=(x, x)).ok
     monkeypatch.setattr(verifying, "GAINS", (1.0,))
-    assert not ui.verify_match(first, second, names, x, x).ok
+    assert not ui.verify_match(first, second, names, inputs=(x, x)).ok
 
 
 @pytest.mark.needs("torch")
@@ -461,7 +461,7 @@ def test_values_that_are_large_whatever_the_kernels(monkeypatch: pytest.MonkeyPa
     def wrong() -> ui.Verification:
         first, second = (torch.nn.Sequential(torch.nn.Linear(4, 4), Offset(4, 4)) for _ in range(2))
         names = {"0.weight": "1.weight", "1.weight": "0.weight"}
-        return ui.verify_match(first, second, names, x, x)
+        return ui.verify_match(first, second, names, inputs=(x, x))
 
     x = np.ones((2, 4), np.float32)
     result = wrong()

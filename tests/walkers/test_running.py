@@ -50,7 +50,7 @@ def test_the_layer_that_differs_is_named_in_each_framework(make: Any, first: str
     theirs, ours = torchs(first), make()
     batch = X[0] if first == "layers.0.weight" else X  # an Equinox layer takes one example
     names = dict(ui.match(theirs, ours)) | {first: "other"}
-    result = ui.verify_match(theirs, ours, names, batch, batch)
+    result = ui.verify_match(theirs, ours, names, inputs=(batch, batch))
     assert not result.ok
     assert result.first is not None
     assert result.first.first == "0"
@@ -67,7 +67,7 @@ def test_a_keras_layer_runs_like_a_model() -> None:
         layer.build((None, INPUTS))
     method = b.call
     vars(b)["call"] = method
-    assert ui.verify_match(a, b, {}, X, lambda layer: layer(X)).difference == 0.0
+    assert ui.verify_match(a, b, {}, inputs=(X, lambda layer: layer(X))).difference == 0.0
     assert vars(b)["call"] is method
     assert "call" not in vars(a)
 
@@ -87,7 +87,7 @@ def test_a_module_may_call_itself() -> None:
             return self(y, again=False) if again else y
 
     x = torch.ones(1, 4)
-    result = ui.verify_match(Twice(), Twice(), {}, x, x)
+    result = ui.verify_match(Twice(), Twice(), {}, inputs=(x, x))
     assert result.ok
     assert [layer.first for layer in result.layers] == ["fc"]
 
@@ -137,7 +137,7 @@ def test_a_weight_that_an_old_weight_norm_computed_is_copied() -> None:
     names = ui.match(a, b, inputs=(x, x))
     assert names.verification is not None
     assert names.verification.ok
-    assert ui.verify_match(a, b, names, x, x).difference == 0.0
+    assert ui.verify_match(a, b, names, inputs=(x, x)).difference == 0.0
     assert not a[0].weight.is_leaf  # the models stay as they are
 
 
@@ -165,4 +165,4 @@ def test_a_model_that_cannot_be_copied_is_refused() -> None:
     model = torch.nn.Linear(2, 2)
     model.batches = (batch for batch in range(3))
     with refused(ui.ArgumentValueError):
-        ui.verify_match(model, model, {}, torch.ones(1, 2), torch.ones(1, 2))
+        ui.verify_match(model, model, {}, inputs=(torch.ones(1, 2), torch.ones(1, 2)))

@@ -6,8 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from unified_init.core import checks
-from unified_init.core.reprs import shown
-from unified_init.errors import ArgumentTypeError, ArgumentValueError
+from unified_init.errors import ArgumentValueError
 from unified_init.inventory.layer import place_items
 from unified_init.inventory.stacks import embedded
 from unified_init.inventory.teaching import told_paths
@@ -21,7 +20,7 @@ from unified_init.models.match_readings import readings
 from unified_init.models.match_stacks import with_layers_apart
 from unified_init.models.name_map import NameMap
 from unified_init.models.reading import described
-from unified_init.models.verifying import called, check_models, side_of
+from unified_init.models.verifying import called, check_models, pair_of, side_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -93,7 +92,7 @@ def match(
     Differs from:
         No framework has one; conversion scripts between model zoos write such maps by hand.
     """
-    pair = _pair_of(inputs)
+    pair = None if inputs is None else pair_of(inputs)
     checks.switch("strict", strict)
     check_models(model_a, model_b)
     plain = inspect(model_a), inspect(model_b)
@@ -150,18 +149,6 @@ def _unlike(before: Inventory, after: Inventory) -> tuple[Record, ...]:
 def _stored(inventory: Inventory) -> Inventory:
     """Return an inventory whose layers of stacks are regions of the tensors that hold them."""
     return dataclasses.replace(inventory, records=tuple(map(embedded, inventory)))
-
-
-def _pair_of(inputs: Any) -> tuple[Any, Any] | None:
-    if inputs is None:
-        return None
-    pair = checks.entries(inputs) or ()
-    if len(pair) != 2:  # noqa: PLR2004  # a pair
-        msg = (
-            f"`inputs` must be a pair, the inputs of the first model and of the second, got {shown(inputs)}."
-        )
-        raise ArgumentTypeError(msg)
-    return pair[0], pair[1]
 
 
 def _undecided(doubts: Sequence[str], *, proven: bool) -> str:

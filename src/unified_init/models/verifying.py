@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from unified_init.walkers.runs import Run
 
-__all__ = ["Side", "called", "check_models", "run_both", "side_of", "verified", "verify_match"]
+__all__ = ["Side", "called", "check_models", "pair_of", "run_both", "side_of", "verified", "verify_match"]
 
 # ruff: noqa: ANN401  # models and inputs of any framework
 
@@ -66,12 +66,22 @@ def side_of(model: Any, inventory: Inventory, inputs: Any, word: str) -> Side:
     return Side(model, inventory, inputs, word)
 
 
+def pair_of(inputs: Any) -> tuple[Any, Any]:
+    """Return the inputs of two models; refuse what is no pair."""
+    pair = checks.entries(inputs) or ()
+    if len(pair) != 2:  # noqa: PLR2004  # a pair
+        msg = (
+            f"`inputs` must be a pair, the inputs of the first model and of the second, got {shown(inputs)}."
+        )
+        raise ArgumentTypeError(msg)
+    return pair[0], pair[1]
+
+
 def verify_match(
     model_a: Any,
     model_b: Any,
     names: Mapping[str, str],
-    inputs_a: Any,
-    inputs_b: Any,
+    inputs: tuple[Any, Any],
     *,
     recipe: Recipe | None = None,
     seed: int = 0,
@@ -87,9 +97,9 @@ def verify_match(
         model_a: the first model of ``ui.match``.
         model_b: the second.
         names: the map, as ``ui.match`` returns it.
-        inputs_a: what ``model_a`` is called with: one input, a tuple of several, a dict of named ones, or a
-            function that runs the model it is given and returns the outputs. NumPy arrays are converted.
-        inputs_b: the same data for ``model_b``, in its own layout.
+        inputs: what each model is called with, a pair as for ``ui.match``: the same data, in the form that
+            each takes. One input, a tuple of several, a dict of named ones, or a function that runs the model
+            it is given and returns the outputs. NumPy arrays are converted.
         recipe: the weights; None gives all tensors random values, norms and statistics too, and zeros (or
             ones for a scale) where the other model has no counterpart. Outputs that differ while values are
             very large are judged again with smaller kernels.
@@ -108,10 +118,10 @@ def verify_match(
         >>> import unified_init as ui
         >>> a, b = (torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Linear(4, 4)) for _ in range(2))
         >>> x = torch.ones(1, 4)
-        >>> ui.verify_match(a, b, {}, x, x).ok
+        >>> ui.verify_match(a, b, {}, inputs=(x, x)).ok
         True
         >>> swapped = {"0.weight": "1.weight", "1.weight": "0.weight"}
-        >>> ui.verify_match(a, b, swapped, x, x).first.first
+        >>> ui.verify_match(a, b, swapped, inputs=(x, x)).first.first
         '0'
 
     Differs from:
@@ -127,11 +137,12 @@ def verify_match(
         msg = f"`recipe` must be a Recipe or None, got {shown(recipe)}."
         raise ArgumentTypeError(msg)
     tolerance = checks.positive("tolerance", tolerance)
+    pair = pair_of(inputs)
     number = None if seed is None else _number_of(seed)
     check_models(model_a, model_b)
     firsts, seconds = records_of(names)
-    first = side_of(model_a, as_read(inspect(model_a), firsts, streams.values()), inputs_a, "first")
-    second = side_of(model_b, as_read(inspect(model_b), seconds, streams), inputs_b, "second")
+    first = side_of(model_a, as_read(inspect(model_a), firsts, streams.values()), pair[0], "first")
+    second = side_of(model_b, as_read(inspect(model_b), seconds, streams), pair[1], "second")
     return verified(first, second, streams, recipe=recipe, seed=number, tolerance=tolerance)
 
 
