@@ -12,7 +12,7 @@ from tests.helpers import fuzz, fuzz_compiled
 from unified_init.backends import graph
 from unified_init.drawing import decided, programs
 from unified_init.law.indexmap import IndexMap, whole_map
-from unified_init.spec import initializer
+from unified_init.spec import laws
 from unified_init.spec.fans import fans_on
 from unified_init.stream import host, program
 
@@ -81,7 +81,7 @@ def test_swapped_fans_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
         pair = right(geometry, fans, **options)
         return pair if fans is not None else pair[::-1]
 
-    monkeypatch.setattr(initializer, "fans_on", wrong)
+    monkeypatch.setattr(laws, "fans_on", wrong)
     assert fuzz.faults(SEED, 1000, ("numpy",), most=1)[0]
 
 

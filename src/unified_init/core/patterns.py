@@ -8,6 +8,7 @@ import functools
 import re
 from typing import TYPE_CHECKING
 
+from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentValueError
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["compiled", "matches", "miss"]
 
 REGEX = "re:"
+LONGEST = 1000  # characters of a pattern for which others are tried: five patterns are compiled
 
 
 def matches(pattern: str, text: str) -> bool:
@@ -37,6 +39,8 @@ def compiled(pattern: str) -> re.Pattern[str]:
 
 def miss(pattern: str, texts: Sequence[str]) -> str:
     """Return the sentence that a pattern matches nothing, with one that would match or the nearest text."""
+    if len(pattern) > LONGEST:
+        return f"{shown(pattern)} matches nothing."
     for candidate in (f"*.{pattern}", f"*/{pattern}", f"{pattern}.*", f"{pattern}/*", f"*{pattern}*"):
         if any(matches(candidate, text) for text in texts):
             return f"{pattern!r} matches nothing; did you mean {candidate!r}?"
