@@ -9,6 +9,8 @@ A test says what it imports with ``@pytest.mark.needs("torch", "flax")``, and a 
 jax, transformers, torchvision, timm and mup with torch, keras and mlx with any of torch, tensorflow
 and jax. A test is collected if all that it needs is chosen or comes with what is chosen. The others are
 deselected, not skipped; and what is chosen but not installed is a failure.
+
+``pytest --beyond numpy,c`` leaves out what a run with these backends alone tests, where that run was made.
 """
 
 from __future__ import annotations
@@ -77,14 +79,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=",".join(DEFAULTS),
         help="comma-separated, of %(default)s and triton: tests that need another are left out",
     )
+    parser.addoption(
+        "--beyond",
+        default="",
+        help="comma-separated: tests are left out that `--backends` with these, and `-m 'not long'`, runs",
+    )
+
+
+def named_in(config: pytest.Config, option: str) -> set[str]:
+    """Return the backends that an option names."""
+    names = set(filter(None, config.getoption(option).split(",")))
+    if not names <= set(CHOICES):
+        msg = f"{option} must be of {','.join(CHOICES)}, got {','.join(sorted(names - set(CHOICES)))}"
+        raise pytest.UsageError(msg)
+    return names
 
 
 def chosen(config: pytest.Config) -> tuple[str, ...]:
     """Return what this run tests, in the order of CHOICES."""
-    names = set(config.getoption("--backends").split(","))
-    if not names <= set(CHOICES):
-        msg = f"--backends must be of {','.join(CHOICES)}, got {','.join(sorted(names - set(CHOICES)))}"
-        raise pytest.UsageError(msg)
+    names = named_in(config, "--backends")
     return tuple(name for name in CHOICES if name in names)
 
 
@@ -97,6 +110,17 @@ def needed(item: pytest.Item) -> set[str]:
     params = item.callspec.params if hasattr(item, "callspec") else {}
     variant = params["variant"].value.split(":") if "variant" in params else []
     return marked | set(variant) & set(CHOICES)
+
+
+def runs_with(item: pytest.Item, names: set[str]) -> bool:
+    """Whether a run that chose these backends has what a test needs."""
+    return all(COMES_WITH[need] & names for need in needed(item))
+
+
+def is_beyond(item: pytest.Item, names: set[str]) -> bool:
+    """Whether a test says more here than in a run with these backends alone."""
+    says_more = {"chosen_backends", "pytestconfig"} & set(getattr(item, "fixturenames", ()))
+    return bool(says_more or item.get_closest_marker("long")) or not runs_with(item, names)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -115,8 +139,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the tests that need what the run did not choose; mark those of other libraries' layers."""
-    names = set(chosen(config))
-    left_out = [item for item in items if not all(COMES_WITH[need] & names for need in needed(item))]
+    names, others = set(chosen(config)), named_in(config, "--beyond")
+    left_out = [
+        item for item in items if not runs_with(item, names) or (others and not is_beyond(item, others))
+    ]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in set(left_out)]

@@ -101,7 +101,7 @@ def types(session: nox.Session) -> None:
 @nox.session(python=PYTHONS)
 def core(session: nox.Session) -> None:
     """Test with NumPy alone: the package as a wheel installs it, with its C runner, and no framework."""
-    session.install(".", *group("test"))
+    session.install(".[cli]", *group("test"))
     run_tests(session, "--backends", "numpy,c", *BRIEF)
 
 
@@ -139,8 +139,8 @@ def frameworks(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", requires=["frameworks"])
 def parity(session: nox.Session) -> None:
-    """Test everything with all four frameworks in one process; ``-- -k NAME`` selects."""
-    run_tests(session, python=frameworks_bin(session, "python"), profile="ci")
+    """Test, with all four frameworks in one process, what ``core`` does not; ``-- -k NAME`` selects."""
+    run_tests(session, "--beyond", "numpy,c", python=frameworks_bin(session, "python"), profile="ci")
 
 
 @nox.session(python="3.11")
