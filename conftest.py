@@ -82,7 +82,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--beyond",
         default="",
-        help="comma-separated: tests are left out that `--backends` with these, and `-m 'not long'`, runs",
+        help="comma-separated: tests are left out that `--backends` with these, and what is not long, runs",
     )
 
 

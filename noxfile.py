@@ -29,8 +29,10 @@ PYTHONS = nox.project.python_versions(PROJECT)
 TORCH = "torch==2.13.0"  # this version as a CPU wheel, where pip has one at hand; then Python must be 3.11
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3"}
 FRAMEWORKS = ("torch", "tensorflow", "jax")
-BRIEF = ("-m", "not long")  # what takes a minute and says the same everywhere, parity runs once
-OLDEST = ("-m", "not long and not current")  # other libraries' layers are those of their newest releases
+# What takes a minute and says the same everywhere, parity runs once; what repeats a test beside it, coverage.
+BRIEF = ("-m", "not long and not more")
+# Other libraries' layers are those of their newest releases.
+OLDEST = ("-m", "not long and not more and not current")
 WORKERS = ("-n", "2", "--dist", "loadfile")  # processes; one with all frameworks takes four gigabytes
 # The platforms of wheels, in the words of their names and of zig's compiler. Linux: glibc 2.17 is of 2012.
 WHEELS = {
@@ -140,7 +142,8 @@ def frameworks(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=["frameworks"])
 def parity(session: nox.Session) -> None:
     """Test, with all four frameworks in one process, what ``core`` does not; ``-- -k NAME`` selects."""
-    run_tests(session, "--beyond", "numpy,c", python=frameworks_bin(session, "python"), profile="ci")
+    options = ("--beyond", "numpy,c", "-m", "not more")
+    run_tests(session, *options, python=frameworks_bin(session, "python"), profile="ci")
 
 
 @nox.session(python="3.11")

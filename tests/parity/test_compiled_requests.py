@@ -17,7 +17,7 @@ from tests.helpers.outcomes import outcome
 import unified_init as ui
 
 SIZE = int(
-    os.environ.get("COMPILED_REQUESTS", "100" if os.environ.get("HYPOTHESIS_PROFILE") == "ci" else "12")
+    os.environ.get("COMPILED_REQUESTS", "40" if os.environ.get("HYPOTHESIS_PROFILE") == "ci" else "12")
 )
 DTYPES = ("float32", "float64", "bfloat16", "float16", "complex64")
 
