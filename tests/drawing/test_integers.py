@@ -81,14 +81,21 @@ def test_whole_numbers_inside_programs() -> None:
     ("spec", "dtype"),
     [
         (NORMAL, "int32"), (ui.constant(0.5), "int32"), (ui.constant(-1.0), "uint8"), (ui.constant(2.0), "bool"),
-        (ui.constant(2.0**24 + 2), "int64"),
+        (ui.constant(2.0**24 + 2), "int64"), (ui.constant(2.0**24 + 1), "int64"),
+        (ui.constant(2.0**24) + ui.constant(1.0) - 5.0, "int32"), (ui.constant(1.0 + 2.0**-25), "int8"),
     ],
-    ids=["random", "half", "negative", "two", "beyond"],
+    ids=["random", "half", "negative", "two", "beyond", "rounded", "rounded on the way", "not whole"],
 )  # fmt: skip
 def test_what_is_no_whole_number_is_refused(spec: ui.Initializer, dtype: str) -> None:
     """Nothing is rounded, and nothing is cut off."""
     with refused(ui.ArgumentValueError):
         ui.draw(spec, 3, seed=0, dtype=dtype)
+
+
+def test_a_whole_number_of_fractions_is_one() -> None:
+    """Float64 has it within its rounding."""
+    spec = ui.constant(0.1) + ui.constant(0.2) + ui.along("O", [0.7, 0.7]) * ui.ones()
+    assert ui.draw(spec, (2, 1), layout="OI", dtype="int32").tolist() == [[1], [1]]
 
 
 def test_integers_are_filled() -> None:

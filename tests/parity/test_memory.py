@@ -135,6 +135,25 @@ def test_a_trace_that_cannot_be_made_leaves_a_generator_alone() -> None:
 
 
 @pytest.mark.needs("torch")
+@pytest.mark.needs("jax")
+@pytest.mark.parametrize(
+    "spec",
+    [
+        ui.mixture((0.5, 0.5), (ui.normal(0.0, 0.1), ui.uniform(0.0, 1.0))),
+        ui.with_norm(ui.he_normal(), "spectral"),
+    ],
+    ids=["a mixture", "a norm"],
+)
+def test_a_trace_of_more_values_than_memory_has(spec: ui.Initializer) -> None:
+    """What is made of independent draws takes as little to trace as they do."""
+    import jax
+
+    def draw(key: Any) -> Any:
+        return ui.draw(spec, (2**20, 2**21), layout="OI", seed=key, name="w", backend="jax")
+
+    assert jax.eval_shape(draw, jax.random.key(0)).shape == (2**20, 2**21)
+
+
 def test_a_tensor_of_more_axes_than_numpys_is_not_filled() -> None:
     """PyTorch has no limit of its own."""
     import torch

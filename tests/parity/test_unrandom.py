@@ -35,6 +35,10 @@ KERNELS: dict[str, tuple[ui.Initializer, tuple[int, ...], str, dict[str, int]]] 
     "bilinear, other layout": (ui.bilinear_upsampling() * 0.3, (3, 4, 2, 3), "HWOI", {}),
     "empty": (ui.identity(), (0, 3), "OI", {}),
     "stft": (ui.stft("real", "hann"), (8, 1, 5), "WIO", {}),
+    "formula": (ui.rwkv_time_first(), (3, 5), "IO", {}),
+    "formula, scalar": (ui.rwkv_time_first(), (), "", {}),
+    "formula, empty": (ui.rwkv_time_first(), (3, 0), "OI", {}),
+    "formula of a matrix": (ui.hippo_legs(), (5, 3), "IO", {}),
 }
 DTYPES = (
     "float32",

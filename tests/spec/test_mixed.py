@@ -129,3 +129,15 @@ def test_parts_are_initializers_of_independent_values(make: Any) -> None:
     """No matrices, no sub-pixel kernels, no distribution without its scale."""
     with refused(ui.ArgumentTypeError):
         make()
+
+
+@pytest.mark.parametrize(
+    ("shape", "fans"), [((0, 3), (3, 0)), ((3, 0), (0, 3)), ((0, 0), (0, 0))], ids=["rows", "columns", "both"]
+)
+def test_an_empty_tensor_has_a_law(shape: tuple[int, int], fans: tuple[int, int]) -> None:
+    """Of components that have one: a fan of 0 that nothing divides by is no fan that was given."""
+    normal = ui.normal(0.0, 0.5)
+    for spec in (ui.mixture((0.5, 0.5), (normal, ui.laplace(0.0, 1.0))), ui.sparse_of(normal, 0.5), -normal):
+        law = spec.resolve(shape, layout="OI")
+        assert (law.fan_in, law.fan_out) == fans
+        assert ui.draw(spec + 1.0, shape, layout="OI", seed=0, name="w").shape == shape

@@ -184,3 +184,19 @@ def test_smallest_values_are_no_subnormal_numbers() -> None:
         values = drawn(spec, name="w", shape=(3000, 20)).astype(np.float64)
         assert np.abs(values[values != 0.0]).min() >= 2.0**-126
         assert math.isfinite(values.max())
+
+
+@pytest.mark.parametrize(
+    ("spec", "dtype", "largest"),
+    [
+        (ui.constant(440.0) + ui.identity(8.0), "float8_e4m3fn", 448.0),
+        (ui.constant(65000.0) + ui.identity(504.0), "float16", 65504.0),
+        (ui.along("I", [1.0, 2.0]) * ui.constant(32752.0), "float16", 65504.0),
+    ],
+    ids=["float8", "float16", "a product"],
+)
+def test_a_sum_reaches_the_end_of_a_type(spec: ui.Initializer, dtype: str, largest: float) -> None:
+    """Its bound is that of its terms, rounded as they are; a step further it is refused with its size."""
+    assert float(ui.draw(spec, (2, 2), layout="OI", dtype=dtype).max()) == largest
+    with refused(ui.ArgumentValueError):
+        ui.draw(spec + 2.0**-5, (2, 2), layout="OI", dtype=dtype)

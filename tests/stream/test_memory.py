@@ -70,6 +70,21 @@ def test_a_slice_of_a_formula_takes_what_is_reserved(name: str, monkeypatch: pyt
     assert reserved[0] <= 24 * out.size
 
 
+@pytest.mark.parametrize("term", [ui.identity(), ui.mixture((0.5, 0.5), (NORMAL, ui.laplace(0.0, 1.0)))])
+def test_a_slice_of_a_sum_takes_what_its_slices_do(
+    term: ui.Initializer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a term has no table."""
+    reserved: list[int] = []
+    monkeypatch.setattr(host, "reserve", lambda size, shape: reserved.append(size))  # noqa: ARG005
+    index = (slice(1000), slice(1000))
+    options: dict[str, Any] = {"layout": "OI", "seed": 0, "name": "w", "index": index}
+    monkeypatch.setenv("UNIFIED_INIT_NUM_THREADS", "1")
+    used = peak(lambda: ui.draw(NORMAL + term, (2**20, 2**20), **options))
+    assert used <= max(reserved) + (1 << 23)  # the tensor itself, and a block
+    assert max(reserved) <= 5 * used
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
 @pytest.mark.parametrize("name", LAWS)
 def test_structured_laws_take_what_is_reserved(

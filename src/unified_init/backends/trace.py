@@ -69,17 +69,22 @@ def prepare(program: Program) -> None:
             prepare(term)
         return
     if program.table is None:
-        if isinstance(program.law.unit, NormedValues):
-            check_traceable(program.law.unit)
-        if isinstance(program.law.unit, FourierKernels):
+        unit = program.law.unit
+        if isinstance(unit, NormedValues):
+            check_traceable(unit)
+            host.check_axes(program.geometry.logical_shape)
+            prepare(base_program(unit, program.geometry, name=program.name, dtype=program.dtype))
+            return
+        if isinstance(unit, FourierKernels):
             structured_prepare(program)
-        if isinstance(program.law.unit, ConstantValues):
+        if isinstance(unit, ConstantValues):
             return
         host.check_axes(program.geometry.shape)
         host.check_axes(program.geometry.logical_shape)
         if not program.law.random:
             return
-        index = sequence(math.prod(program.geometry.shape))
+        if not isinstance(unit, UnitMixture):  # whose components have the counters of a table
+            index = sequence(math.prod(program.geometry.shape))
     host.reserve(graph.host_bytes(index), program.geometry.shape)
 
 

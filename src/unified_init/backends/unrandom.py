@@ -111,6 +111,7 @@ def _formula(ops: Ops, unit: FormulaValues, program: Program) -> Any:
     row = along_last(unit)
     if row is None:
         return ops.constant(_rounded(whole_kernel(unit, program.geometry), program))
+    row = row.reshape(shape[-1:])  # of a scalar, which is the first of its formula, it has no axis
     return ops.xp.broadcast_to(ops.constant(_rounded(row, program)), shape)
 
 

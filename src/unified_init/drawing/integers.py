@@ -29,6 +29,7 @@ INTEGERS = frozenset({
 })  # fmt: skip
 OF_NUMPY = (np.integer, np.bool_, int)
 LARGEST = 1 << 24  # up to here a float32, which is drawn first, holds every whole number
+ROUNDING = 1e-9  # of float64: a value so near to a whole number is one
 
 
 def integer_type(dtype: Any) -> str | None:
@@ -83,21 +84,28 @@ def draw_integers(
         )
         raise ArgumentValueError(msg)
     values = draw(spec, shape, dtype="float32", backend="numpy", device=None, **options)
-    _check_values(values, spec, integer, argument)
+    exact = draw(spec, shape, dtype="float64", backend="numpy", device=None, **options)
+    _check_values(values, exact, spec, integer, argument)
     adapter = registry.get(backend)
     target = adapter.resolve_device(device, integer)
     drawn = draw(spec, shape, dtype="float32", backend=backend, device=device, **options)
     return adapter.ops(target).cast(drawn, integer)
 
 
-def _check_values(values: NDArray[np.float32], spec: Initializer, name: str, argument: str) -> None:
-    """Refuse values that are not whole, or that the type does not hold."""
+def _check_values(
+    values: NDArray[np.float32], exact: NDArray[np.float64], spec: Initializer, name: str, argument: str
+) -> None:
+    """Refuse values that are not whole, that the type does not hold, or that are others in float32."""
     low, high = (0, 1) if name == "bool" else (np.iinfo(name).min, np.iinfo(name).max)
     low, high = max(low, -LARGEST), min(high, LARGEST)
-    wrong = values[(values != np.rint(values)) | (values < low) | (values > high)]
-    if wrong.size:
+    whole = np.rint(exact)
+    off = np.abs(exact - whole) > ROUNDING * np.maximum(np.abs(exact), 1.0)
+    wrong = off | (values != whole) | (whole < low) | (whole > high)
+    if wrong.any():
+        first, rounded = exact[wrong][0], values[wrong][0]
+        became = first != rounded == np.rint(rounded)
         msg = (
             f"`{argument}` of the type {name} takes whole numbers from {low} to {high} here, and "
-            f"{spec.label} has {wrong[0]!s}."
+            f"{spec.label} has {float(first)}{f', in float32 {float(rounded)}' if became else ''}."
         )
         raise ArgumentValueError(msg)

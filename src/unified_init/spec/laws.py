@@ -74,19 +74,20 @@ def _positive_law(spec: Initializer, geometry: Geometry, fans: Fans | None) -> L
     assert not isinstance(spec.distribution, Combination)  # noqa: S101  # the caller has looked
     fan_in, fan_out = fans_on(geometry, fans, needs=spec.needs, label=spec.label)
     if isinstance(spec.distribution, Mixed):
-        return _mixed_law(spec, spec.distribution, geometry, (fan_in, fan_out))
+        law = _mixed_law(spec, spec.distribution, geometry, fans)
+        return dataclasses.replace(law, fan_in=fan_in, fan_out=fan_out)
     return scaled_law(
         spec.distribution, spec.scale, geometry, factor=abs(spec.factor), fan_in=fan_in, fan_out=fan_out
     )
 
 
-def _mixed_law(spec: Initializer, dist: Mixed, geometry: Geometry, fans: Fans) -> Law:
+def _mixed_law(spec: Initializer, dist: Mixed, geometry: Geometry, fans: Fans | None) -> Law:
+    """Return the law of a mixture or a sparse tensor; ``fans`` are those that are given."""
     assert isinstance(spec.scale, Gain)  # noqa: S101  # RULES has no other for these
     gain = checks.positive("gain", abs(spec.factor * spec.scale.gain))
     matrix = matrix_sizes(geometry, "sparse_of") if isinstance(dist, SparseOf) else None
     laws = tuple(part.law(geometry, fans) for part in dist.components)
-    law = mixed_law(dist, laws, matrix, gain)
-    return dataclasses.replace(law, fan_in=fans[0], fan_out=fans[1])
+    return mixed_law(dist, laws, matrix, gain)
 
 
 def _elementwise_law(spec: Initializer, dist: Elementwise, geometry: Geometry, fans: Fans | None) -> Law:

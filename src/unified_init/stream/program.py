@@ -6,8 +6,10 @@ The program of a sum has one for each of its terms, and the program of a product
 from __future__ import annotations
 
 import dataclasses
-import math
+import functools
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from unified_init.errors import ArgumentValueError
 from unified_init.law.combination import Combination, ScaledBy, SumOf, term_name
@@ -122,11 +124,20 @@ def _name(unit: object, name: str, position: int) -> str:
 
 
 def _magnitude(unit: Combination, terms: tuple[Program, ...]) -> float:
-    """Return the largest magnitude that a sum or a product can give, and that it has on the way."""
-    sizes = [_reach(term) for term in terms]
+    """Return the largest magnitude that a sum or a product can give, and that it has on the way.
+
+    Rounding is monotone: no values have a larger rounded sum or product than the largest have.
+    """
+    bits = terms[0].dtype.bits
+    sizes = [_rounded(_reach(term), bits) for term in terms]
     if isinstance(unit, ScaledBy):
-        return unit.largest * sizes[0]
-    return math.fsum(sizes) * (1.0 + len(sizes) * 2.0**-23)  # each sum may be rounded up
+        return _rounded(_rounded(unit.largest, bits) * sizes[0], bits)
+    return functools.reduce(lambda total, size: _rounded(total + size, bits), sizes)
+
+
+def _rounded(size: float, bits: int) -> float:
+    """Return a size as the type has it that is computed in; one past its largest number as it is."""
+    return size if bits == 64 or size > DTYPES["float32"].largest else float(np.float32(size))  # noqa: PLR2004
 
 
 def _reach(program: Program) -> float:

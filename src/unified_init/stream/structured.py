@@ -116,6 +116,8 @@ def scratch(program: Program) -> int:  # noqa: PLR0911  # one for each kind of l
             scratch(term) if term.table is None else host.scratch(size, itemsize) for term in program.terms
         ]
         return 2 * itemsize * program.index.size + max(sizes)
+    if _costs_the_slice(program):  # a term of a sum, too
+        return 0 if _is_scalar(unit) else SLICE_BYTES * program.index.size
     match unit:
         case OrthogonalMatrices() | DeltaOrthogonalKernels():
             matrices = MATRICES * unit.groups * unit.rows * unit.columns

@@ -244,6 +244,21 @@ def test_a_law_that_does_not_fit_names_parameter_and_rule() -> None:
 
 
 @pytest.mark.needs("transformers")
+@pytest.mark.parametrize(
+    "spec",
+    [ui.with_norm(ui.he_normal(), "spectral"), ui.along("I", [1.0, 2.0, 3.0, 4.0]) * ui.he_normal()],
+    ids=["a norm", "several scales"],
+)
+def test_a_law_without_a_std_cannot_be_scaled(spec: ui.Initializer) -> None:
+    """The message names the parameter, and no argument that nobody passed."""
+    import torch
+
+    base, delta, wide = (ui.inspect(torch.nn.Linear(4, width, bias=False)) for width in (8, 16, 32))
+    recipe = ui.Recipe("r", (ui.Rule(spec=spec, role="kernel"),))
+    with refused(ui.ArgumentValueError):
+        ui.recipes.mup(recipe, base=base, delta=delta).recipe_for(wide)
+
+
 def test_a_tied_head_has_the_multiplier() -> None:
     """An embedding that is the head too is a vector, whose output is multiplied."""
     from transformers import GPT2Config, GPT2LMHeadModel

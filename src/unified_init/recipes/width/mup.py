@@ -175,7 +175,8 @@ class MuP:
         growth = self._growth(base_record, record)
         base_laws = {piece.label: piece.law for piece in self._assigned(base_record).pieces}
         factors = {
-            piece.label: _factor(base_laws[piece.label], piece.law, growth) for piece in assignment.pieces
+            piece.label: _factor(base_laws[piece.label], piece.law, growth, record.path)
+            for piece in assignment.pieces
         }
         specs = {piece.label: _scaled(piece.spec, factors[piece.label]) for piece in assignment.pieces}
         if len(set(specs.values())) > 1:  # parts with specs of their own, which `by_block` no longer scales
@@ -224,10 +225,16 @@ def mup(recipe: Recipe, *, base: Inventory, delta: Inventory) -> MuP:
     return MuP(recipe, base, delta)
 
 
-def _factor(base_law: Law, law: Law, growth: Growth) -> float:
+def _factor(base_law: Law, law: Law, growth: Growth, path: str) -> float:
     """Return the factor that gives a spec the base's std times muP's multiplier, at this width."""
     if not law.random:
         return 1.0
+    if not math.isfinite(law.std) or not math.isfinite(base_law.std):
+        msg = (
+            f"{path!r}: mup scales the std of a law, and {law.kind} has no single one: give this parameter "
+            "another initializer, or a rule with spec=None that leaves it."
+        )
+        raise ArgumentValueError(msg)
     factor: float = base_law.std * growth.hidden_factor / law.std
     return 1.0 if math.isclose(factor, 1.0, rel_tol=1e-12) else factor
 
