@@ -23,14 +23,16 @@ HEAVY = (*FRAMEWORKS, "scipy", "typer", "rich")
 # What a fresh interpreter prints: the forbidden modules that an import brought along.
 FIND = "import sys, {module}; print(*sorted(set(sys.modules).intersection({forbidden!r})))"
 
-# NumPy is imported before the clock starts: whoever draws has it. What else is imported counts as ours.
+# What the import costs beside that of NumPy, which whoever draws has: processor time, both in one process.
 TIME = """
-import time, numpy
-start = time.perf_counter()
+import time
+first = time.process_time()
+import numpy
+second = time.process_time()
 import unified_init
-print(time.perf_counter() - start)
+print((time.process_time() - second) / (second - first))
 """
-LIMIT = 0.050
+LIMIT = 1 / 3
 TRIES = 7
 
 
@@ -77,7 +79,7 @@ def test_recipes_are_imported_when_they_are_asked_for() -> None:
     assert run(code).split() == ["gpt2", "False"]
 
 
-def test_import_takes_less_than_fifty_milliseconds(tmp_path: Path) -> None:
+def test_import_takes_less_than_a_third_of_numpys(tmp_path: Path) -> None:
     """The best of several fresh interpreters: what the import costs, not what else the machine does."""
     # The first one compiles to bytecode, as an installer would have; an empty setting counts as unset.
     compiled = {"PYTHONPYCACHEPREFIX": str(tmp_path), "PYTHONDONTWRITEBYTECODE": ""}

@@ -134,7 +134,6 @@ def test_a_trace_that_cannot_be_made_leaves_a_generator_alone() -> None:
     assert abstract((2**20, 2**20), ui.normal(0.0, 1.0)).shape == (2**20, 2**20)
 
 
-@pytest.mark.needs("torch")
 @pytest.mark.needs("jax")
 @pytest.mark.parametrize(
     "spec",
@@ -154,6 +153,7 @@ def test_a_trace_of_more_values_than_memory_has(spec: ui.Initializer) -> None:
     assert jax.eval_shape(draw, jax.random.key(0)).shape == (2**20, 2**21)
 
 
+@pytest.mark.needs("torch")
 def test_a_tensor_of_more_axes_than_numpys_is_not_filled() -> None:
     """PyTorch has no limit of its own."""
     import torch
