@@ -281,17 +281,26 @@ def package(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS, default=False)
 def release(session: nox.Session) -> None:
-    """Build wheel and sdist, check what is in them, and try both where no source tree is near."""
+    """Build wheel and sdist, check what is in them, and try both where no source tree is near.
+
+    ``-- https://github.com/OWNER/unified_init`` is the repository that the description's links lead to.
+    """
+    (repository,) = session.posargs or ("https://example.org/unified_init",)
     session.install(*group("release"))
     dist = Path(session.create_tmp()).absolute() / "dist"
     shutil.rmtree(dist, ignore_errors=True)
-    session.run("python", "-m", "build", "--outdir", str(dist))
+    session.run("python", "-m", "build", "--outdir", str(dist), env={"UNIFIED_INIT_REPOSITORY": repository})
     wheel, sdist = sorted(map(str, dist.iterdir()), key=lambda name: not name.endswith(".whl"))
     session.run("twine", "check", "--strict", wheel, sdist)
     session.run("check-wheel-contents", wheel)
     with tarfile.open(sdist) as archive:
         if figures := [name for name in archive.getnames() if name.endswith((".png", "figures.json"))]:
             session.error(f"the sdist has figures: {figures}")
+        description = archive.extractfile(
+            next(name for name in archive.getnames() if name.endswith("PKG-INFO"))
+        )
+        if not description or f"Project-URL: Homepage, {repository}\n" not in description.read().decode():
+            session.error(f"the description does not lead to {repository}")
     example = shutil.copytree("examples/library_matrix", dist / "example")
     for distribution in (wheel, sdist):
         session.install("--force-reinstall", f"{distribution}[cli,testing]", "pytest")
