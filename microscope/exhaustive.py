@@ -22,7 +22,7 @@ import numpy as np
 from scipy import special  # noqa: TID253  # an oracle
 
 import unified_init as ui
-from unified_init.backends import graph
+from unified_init.backends import graph, graph_values
 from unified_init.stream import c_runner, numpy_runner
 from unified_init.stream.table import Table, compile_table
 
@@ -77,7 +77,7 @@ def _jax(table: Table) -> Runner:
 
     ops = importlib.import_module("unified_init.backends._jax").ops(None)
     args = jax.tree.map(jax.numpy.asarray, graph.arguments(table))
-    run = jax.jit(lambda word: graph.values32(ops, args, word))
+    run = jax.jit(lambda word: graph_values.values32(ops, args, word))
     return lambda word: np.asarray(run(word.view(np.int32)))
 
 
@@ -87,7 +87,7 @@ def _tensorflow(table: Table) -> Runner:
     ops = importlib.import_module("unified_init.backends._tensorflow").ops(None)
     columns, numbers, unit = graph.arguments(table)
     args = (tuple(map(tf.constant, columns)), tf.constant(numbers), tf.constant(unit))
-    run = tf.function(lambda word: graph.values32(ops, args, word), jit_compile=True, autograph=False)
+    run = tf.function(lambda word: graph_values.values32(ops, args, word), jit_compile=True, autograph=False)
     return lambda word: run(tf.constant(word.view(np.int32))).numpy()
 
 
@@ -101,7 +101,7 @@ def _torch(table: Table) -> Runner:
         torch.from_numpy(numbers),
         torch.tensor(unit),
     )
-    return lambda word: graph.values32(ops, args, torch.from_numpy(word.view(np.int32))).numpy()
+    return lambda word: graph_values.values32(ops, args, torch.from_numpy(word.view(np.int32))).numpy()
 
 
 @dataclasses.dataclass(slots=True)

@@ -14,7 +14,7 @@ import mlx.core as mx
 import numpy as np
 
 from unified_init import ArgumentValueError, BackendError
-from unified_init.backends import graph
+from unified_init.backends import graph_words
 from unified_init.backends import trace as program_trace
 
 if TYPE_CHECKING:
@@ -109,8 +109,8 @@ def ops(target: None) -> Ops:
         complex=lambda real, imag: real + 1j * imag,
         parts=lambda x: (mx.real(x), mx.imag(x)),
         constant=lambda array: adopt(np.asarray(array), None),
-        repeat=graph.unrolled,
-        rotate=lambda x, distance: graph.rotated(functions, x, distance),
+        repeat=graph_words.unrolled,
+        rotate=lambda x, distance: graph_words.rotated(functions, x, distance),
         call=lambda function, *arrays, **fixed: function(functions, *arrays, **fixed),
     )
     return cast("Ops", functions)

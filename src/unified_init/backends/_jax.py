@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from unified_init.backends import graph
+from unified_init.backends import graph, graph_words
 from unified_init.backends import jax_placement as placement
 from unified_init.backends import jax_shards as shards
 from unified_init.backends.jax_ops import LINE_OPS, OPS
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from unified_init.backends.graph_values import Arguments
     from unified_init.backends.protocol import Key, Ops
     from unified_init.law.indexmap import IndexMap
     from unified_init.stream.program import Program
@@ -78,7 +79,7 @@ def _folded(words: jax.Array) -> Key:
     if isinstance(words, jax.core.Tracer):
         signed = jax.lax.bitcast_convert_type(words, np.int32)
         values: list[Any] = [signed[position] for position in range(words.size)]
-        step: Any = lambda key, counter: graph.block(ops(None), key, *counter)  # noqa: E731  # as the one below
+        step: Any = lambda key, counter: graph_words.block(ops(None), key, *counter)  # noqa: E731  # as the one below
     else:
         # Explicitly, which a transfer guard allows.
         values, step = jax.device_get(words).tolist(), threefry.block_of_ints
@@ -177,7 +178,7 @@ def ops(target: Any) -> Ops:
 
 
 @functools.partial(jax.jit, static_argnums=(2, 3))
-def compiled(key: Key, args: graph.Arguments, index: IndexMap, dtype: str) -> jax.Array:
+def compiled(key: Key, args: Arguments, index: IndexMap, dtype: str) -> jax.Array:
     """Run the graph program, compiled once per shape and type: key and table are arguments."""
     columns, numbers, unit = jax.tree.map(jnp.asarray, args)  # they are NumPy's under jax.disable_jit()
     # Entry by entry without the checks of an index, which take as long as the rounds do.

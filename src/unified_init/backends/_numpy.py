@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from unified_init.backends import graph
+from unified_init.backends import graph_words
 from unified_init.backends.memory import overlaps_itself
 from unified_init.backends.trace import draw as trace_program
 from unified_init.backends.trace import inline
@@ -78,8 +78,8 @@ OPS: Any = SimpleNamespace(
     complex=_complex,
     parts=lambda x: (x.real, x.imag),
     constant=np.asarray,
-    repeat=graph.unrolled,
-    rotate=lambda x, distance: graph.rotated(OPS, x, distance),
+    repeat=graph_words.unrolled,
+    rotate=lambda x, distance: graph_words.rotated(OPS, x, distance),
     call=lambda function, *arrays, **fixed: function(OPS, *arrays, **fixed),
 )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import tensorflow as tf
 
-from unified_init.backends import graph
+from unified_init.backends import graph, graph_words
 from unified_init.backends.trace import draw as trace_program
 from unified_init.core.reprs import shown
 from unified_init.errors import ArgumentTypeError, ArgumentValueError
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from unified_init.backends.graph_values import Arguments
     from unified_init.backends.protocol import Key, Ops
     from unified_init.law.indexmap import IndexMap
     from unified_init.stream.program import Program
@@ -183,8 +184,8 @@ OPS: Any = SimpleNamespace(
     complex=tf.complex,
     parts=lambda x: (tf.math.real(x), tf.math.imag(x)),
     constant=tf.constant,
-    repeat=graph.unrolled,
-    rotate=lambda x, distance: graph.rotated(OPS, x, distance),
+    repeat=graph_words.unrolled,
+    rotate=lambda x, distance: graph_words.rotated(OPS, x, distance),
     call=_call,
 )
 
@@ -199,7 +200,7 @@ def ops(target: str | None) -> Ops:
 def compiled(index: IndexMap, dtype: str, *, xla: bool) -> Any:
     """Return the graph program compiled for a shape and type: key and table are arguments."""
 
-    def program(key: Key, args: graph.Arguments) -> tf.Tensor:
+    def program(key: Key, args: Arguments) -> tf.Tensor:
         return graph.elementwise(OPS, key, args, index, dtype)
 
     return tf.function(program, jit_compile=xla, autograph=False)
@@ -218,7 +219,7 @@ def trace(program: Program, key: Key | None, target: str | None) -> tf.Tensor:
         return trace_program(OPS, program, key, _compiled if tf.executing_eagerly() else _called)
 
 
-def _as_tensors(args: graph.Arguments) -> graph.Arguments:
+def _as_tensors(args: Arguments) -> Arguments:
     columns, numbers, unit = args
     return tuple(map(tf.constant, columns)), tf.constant(numbers), tf.constant(unit)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 
-from unified_init.backends import graph, triton_fill
+from unified_init.backends import graph_words, triton_fill
 from unified_init.backends import torch_placement as shards
 from unified_init.backends.graph_combination import combined
 from unified_init.backends.torch_memory import (
@@ -183,8 +183,8 @@ def ops(target: torch.device | None) -> Ops:
         complex=torch.complex,
         parts=lambda x: (x.real, x.imag),
         constant=lambda array: adopt(np.array(array), None).to(target),
-        repeat=graph.unrolled,
-        rotate=lambda x, distance: graph.rotated(functions, x, distance),
+        repeat=graph_words.unrolled,
+        rotate=lambda x, distance: graph_words.rotated(functions, x, distance),
         call=lambda function, *arrays, **fixed: function(functions, *arrays, **fixed),
     )
     return cast("Ops", functions)

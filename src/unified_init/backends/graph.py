@@ -5,6 +5,8 @@ one compilation serves every law of a shape. All integers are signed, since not 
 unsigned ones, and wrap: the bits of sums, products and XORs are those of unsigned words. Right shifts copy
 the sign. The only floating-point operations are conversions, which round to nearest even, and multiplications
 by a power of two, which are exact. So no compiler can change a bit, whatever it fuses.
+
+``graph_words`` has the words, and ``graph_values`` what a table makes of them.
 """
 
 from __future__ import annotations
@@ -15,51 +17,30 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unified_init.backends.graph_line import line_numbers, line_values
+from unified_init.backends.graph_line import line_numbers
 from unified_init.backends.graph_polar import turned
 from unified_init.backends.graph_steps import STEPS_COLUMNS, steps_arguments, steps_values
-from unified_init.law.indexmap import AxisMap, IndexMap
-from unified_init.stream import threefry
+from unified_init.backends.graph_values import cubic64, integers32, integers64, values32, values64, word64
+from unified_init.backends.graph_words import block, counters, signed
+from unified_init.law.indexmap import IndexMap
 from unified_init.stream.dtypes import DTYPES, DType
 from unified_init.stream.knots import FORMAT32, FORMAT64
 from unified_init.stream.polar import ANGLES32, ANGLES64, PolarTable
 from unified_init.stream.steps import Steps
 from unified_init.stream.table import Table
-from unified_init.stream.walk import positions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from unified_init.backends.graph_values import Arguments
     from unified_init.backends.protocol import Key, Ops
     from unified_init.stream.tables import AnyTable
 
-__all__ = [
-    "Arguments",
-    "arguments",
-    "block",
-    "counters",
-    "elementwise",
-    "host_bytes",
-    "named_key",
-    "narrow",
-    "signed",
-    "unrolled",
-]
+__all__ = ["arguments", "elementwise", "line_arguments", "narrow"]
 
 # ruff: noqa: ANN401  # arrays of any framework
-
-WRAP = 1 << 32
-# The arguments of a compiled program: the columns of the table, its integers, its power of two. A line has no
-# columns, and its numbers are among the integers; steps have one, their values, and the last words of
-# their cells in place of a power of two.
-Arguments = tuple[tuple[Any, ...], Any, Any]
-
-
-def signed(value: int) -> int:
-    """Return a 32-bit word as the int32 with the same bits."""
-    return (value + (1 << 31)) % WRAP - (1 << 31)
 
 
 @functools.lru_cache(maxsize=32)
@@ -106,21 +87,6 @@ def _scalars(table: Table, points: Sequence[int]) -> tuple[NDArray[Any], NDArray
         numbers += [table.least, table.most]
     unit = np.asarray(table.unit, dtype=np.float64 if _has_64_bits(table) else np.float32)
     return np.asarray([*numbers, *points], dtype=table.rows.dtype), unit
-
-
-def named_key(ops: Ops, key: Key, name: str) -> Key:
-    """Return the key of a name under a root key, as int32 scalars of the framework."""
-    if isinstance(key[0], int):
-        high, low = threefry.named_key(key, name)
-        return (
-            ops.constant(np.asarray(signed(high), dtype=np.int32)),
-            ops.constant(np.asarray(signed(low), dtype=np.int32)),
-        )
-    if not name:  # the empty name leaves the root key
-        return key
-    high, low = threefry.name_counter(name)
-    zero = key[0] ^ key[0]  # a zero of the framework, in the trace under way
-    return block(ops, key, zero + signed(high), zero + signed(low))
 
 
 def elementwise(ops: Ops, key: Key, args: Arguments, index: IndexMap, dtype: str) -> Any:
@@ -174,220 +140,6 @@ def _interleaved(index: IndexMap, part: int) -> IndexMap:
         for axis in index.axes
     )
     return IndexMap(axes, 2 * index.offset + part, 2 * index.logical_size)
-
-
-def counters(ops: Ops, index: IndexMap) -> tuple[Any, Any]:
-    """Return the high and low words of the logical indices, as int32 arrays of the shape."""
-    rank = len(index.axes)
-    if _is_wide(index):
-        return _wide_counters(ops, index)
-    low = ops.constant(np.asarray(signed(index.offset), dtype=np.int32))
-    for position, axis in enumerate(index.axes):
-        shape = (1,) * position + (axis.length,) + (1,) * (rank - position - 1)
-        low = low + ops.xp.reshape(_axis_counters(ops, axis), shape)
-    return low ^ low, low
-
-
-def _is_wide(index: IndexMap) -> bool:
-    """Whether counters need both words, or 64-bit arithmetic on the way to them."""
-    # Up to 2**32 elements the high word is 0, and the low word is a sum that may wrap on the way.
-    return index.logical_size > WRAP or not all(map(_fits_int32, index.axes))
-
-
-def host_bytes(index: IndexMap) -> int:
-    """Return how many bytes of NumPy arrays the counters of an index map take, at most."""
-    longest = max((axis.length for axis in index.axes), default=0)
-    return 5 * 8 * longest if _is_wide(index) else 0  # the positions of an axis, and what is made of them
-
-
-def _fits_int32(axis: AxisMap) -> bool:
-    """Whether the counters of an axis can be computed in int32.
-
-    A division, which merged roles need, is right only of a position that did not wrap. Without one there are
-    only sums and products, whose low 32 bits are right in any case.
-    """
-    return axis.affine or max((run[-1] for run in axis.runs), default=0) < WRAP // 2
-
-
-def _axis_counters(ops: Ops, axis: AxisMap) -> Any:
-    """Return what each position of an axis adds to the low word."""
-    if axis.affine:
-        return _runs(ops, axis.runs, axis.terms[0][2])
-    position = _runs(ops, axis.runs, 1)
-    total = position ^ position  # zeros
-    for divisor, modulus, stride in axis.terms:
-        total = total + (position // divisor) % modulus * signed(stride)
-    return total
-
-
-def _runs(ops: Ops, runs: tuple[range, ...], stride: int) -> Any:
-    """Return the low words of the positions of runs, times a stride."""
-    pieces = [
-        ops.cast(ops.xp.arange(len(run)), "int32") * signed(run.step * stride) + signed(run.start * stride)
-        for run in runs or (range(0),)
-    ]
-    return pieces[0] if len(pieces) == 1 else ops.xp.concat(pieces, axis=0)
-
-
-def _wide_counters(ops: Ops, index: IndexMap) -> tuple[Any, Any]:
-    """Counters of a tensor of more than 2**32 elements: added axis by axis, with a carry."""
-    rank = len(index.axes)
-    high, low = (
-        ops.constant(np.asarray(signed(word), dtype=np.int32)) for word in divmod(index.offset, WRAP)
-    )
-    for axis_number, axis in enumerate(index.axes):
-        position = positions(axis)
-        total = np.zeros(axis.length, dtype=np.int64)
-        for divisor, modulus, stride in axis.terms:
-            total += position // divisor % modulus * _signed64(stride)
-        shape = (1,) * axis_number + (axis.length,) + (1,) * (rank - axis_number - 1)
-        axis_low = ops.constant(total.astype(np.uint32).view(np.int32).reshape(shape))
-        axis_high = ops.constant((total >> 32).astype(np.int32).reshape(shape))
-        low = low + axis_low
-        # An unsigned sum wrapped if it is below a summand. Signed integers compare as unsigned ones do once
-        # the top bits are flipped.
-        flip = signed(1 << 31)
-        carry = ops.cast((low ^ flip) < (axis_low ^ flip), "int32")
-        high = high + axis_high + carry
-    return high, low
-
-
-def _signed64(value: int) -> int:
-    """Return the int64 whose bits are those of a number below 2**64."""
-    return value - (1 << 64) if value >= 1 << 63 else value
-
-
-def block(ops: Ops, key: Key, high: Any, low: Any) -> tuple[Any, Any]:
-    """Return Threefry-2x32 with 20 rounds."""
-    x0, x1 = ops.call(_rounds, key[0], key[1], high, low)
-    return x0, x1
-
-
-def _rounds(ops: Ops, k0: Any, k1: Any, high: Any, low: Any) -> tuple[Any, Any]:
-    """Twice eight rounds, which a framework may run as a loop, and four."""
-    k2 = k0 ^ k1 ^ threefry.PARITY
-
-    def eight(number: Any, state: Any) -> Any:
-        x0, x1, a, b, c = state  # the words of the key, in the order in which they come next
-        x0, x1 = _four(ops, x0, x1, threefry.ROTATIONS[0])
-        x0, x1 = _four(ops, x0 + a, x1 + (b + (2 * number + 1)), threefry.ROTATIONS[1])
-        return x0 + b, x1 + (c + (2 * number + 2)), c, a, b
-
-    x0, x1, a, b, _ = ops.repeat(2, eight, (high + k0, low + k1, k1, k2, k0))
-    x0, x1 = _four(ops, x0, x1, threefry.ROTATIONS[0])
-    return x0 + a, x1 + (b + 5)
-
-
-def unrolled(count: int, step: Callable[[Any, Any], Any], state: Any) -> Any:
-    """Apply a step to a state several times: ``Ops.repeat`` of frameworks that compile long programs well."""
-    for number in range(count):
-        state = step(number, state)
-    return state
-
-
-def rotated(ops: Ops, x: Any, distance: int) -> Any:
-    """Rotate words to the left: ``Ops.rotate`` of frameworks that shift signed integers only."""
-    shifted_left = ops.xp.bitwise_left_shift(x, distance)
-    # A right shift of signed integers fills with the sign. The mask keeps the bits that were shifted down.
-    shifted_right = ops.xp.bitwise_right_shift(x, 32 - distance)
-    return shifted_left | (shifted_right & ((1 << distance) - 1))
-
-
-def _four(ops: Ops, x0: Any, x1: Any, rotations: tuple[int, ...]) -> tuple[Any, Any]:
-    for rotation in rotations:
-        x0 = x0 + x1
-        x1 = ops.rotate(x1, rotation) ^ x0
-    return x0, x1
-
-
-def values32(ops: Ops, args: Arguments, word: Any) -> Any:
-    """Return the float32 values of 32-bit words."""
-    if not args[0]:
-        return line_values(ops, args, word)
-    value, row = _rows32(ops, args, word)
-    return ops.cast(value, "float32") * _unit(ops, args[0][2:], args[2], row)
-
-
-def _unit(ops: Ops, units: tuple[Any, ...], unit: Any, row: Any) -> Any:
-    """Return the power of two of a table, or those of the rows, where they have units of their own."""
-    return ops.take(units[0], row) if units else unit
-
-
-def integers32(ops: Ops, args: Arguments, word: Any) -> Any:
-    """Return the values of 32-bit words in units of the table."""
-    return _rows32(ops, args, word)[0]
-
-
-def _rows32(ops: Ops, args: Arguments, word: Any) -> tuple[Any, Any]:
-    """Return the values of 32-bit words in units of their rows, and the rows."""
-    (base, slope, *_), numbers, _ = args
-    shift = ops.xp.bitwise_right_shift
-    tail_shift, tail_or, bias, upper_rows, upper_xor, upper_add, slope_shift = (numbers[i] for i in range(7))
-    # The top bit, copied into all 32 and inverted: -1 in the upper half, 0 in the lower. As a mask it chooses
-    # between the halves without a branch.
-    upper = ~shift(word, 31)
-    # The other 31 bits are the tail. The pattern of the tail as a float is its exponent and mantissa: without
-    # the 13 lowest bits and less the bias it numbers a row, which those 13 bits interpolate.
-    tail = shift(word & 0x7FFFFFFF, tail_shift) | tail_or
-    pattern = ops.bits(ops.cast(tail, "float32"), "int32")
-    row = shift(pattern, FORMAT32.fraction) - bias
-    row = row & ~shift(row, 31)  # max(row, 0), for tail 0, whose pattern is 0
-    row = row + (upper & upper_rows)
-    fraction = pattern & ((1 << FORMAT32.fraction) - 1)
-    value = ops.take(base, row) + shift(ops.take(slope, row) * fraction, slope_shift)
-    # The upper half of a symmetric law: v ^ -1 is -v - 1, plus 2 loc + 1 is 2 loc - v.
-    return (value ^ (upper & upper_xor)) + (upper & upper_add), row
-
-
-def values64(ops: Ops, args: Arguments, x0: Any, x1: Any) -> Any:
-    """Return the float64 values of pairs of words."""
-    value, row = _rows64(ops, args, x0, x1)
-    return ops.cast(value, "float64") * _unit(ops, args[0][4:], args[2], row)
-
-
-def integers64(ops: Ops, args: Arguments, x0: Any, x1: Any) -> Any:
-    """Return the values of pairs of words in units of the table."""
-    return _rows64(ops, args, x0, x1)[0]
-
-
-def _rows64(ops: Ops, args: Arguments, x0: Any, x1: Any) -> tuple[Any, Any]:
-    """Return the values of pairs of words in units of their rows, and the rows; see ``numpy_runner``."""
-    columns, numbers, _ = args
-    right_shift = ops.xp.bitwise_right_shift
-    tail_shift, tail_or, bias, upper_rows, upper_xor, upper_add, _, least, most = (
-        numbers[i] for i in range(9)
-    )
-    word = word64(ops, x0, x1)
-    upper = ~right_shift(word, 63)
-    tail = right_shift(word & low_bits(ops, 63), tail_shift) | tail_or
-    pattern = ops.bits(ops.cast(tail, "float64"), "int64")
-    row = right_shift(pattern, FORMAT64.fraction) - bias
-    row = (row & ~right_shift(row, 63)) + (upper & upper_rows)
-    value = cubic64(ops, columns[:4], row, pattern & low_bits(ops, FORMAT64.fraction))
-    value = (value ^ (upper & upper_xor)) + (upper & upper_add)
-    return ops.xp.minimum(ops.xp.maximum(value, least), most), row
-
-
-def low_bits(ops: Ops, count: int) -> Any:
-    """Return a mask of the lowest bits: a tensor, since TensorFlow's NumPy behavior makes ints int32."""
-    return ops.constant(np.asarray((1 << count) - 1, dtype=np.int64))
-
-
-def word64(ops: Ops, x0: Any, x1: Any) -> Any:
-    """Return x0 << 32 | x1; the mask removes the sign bits with which x1 was extended to 64."""
-    return ops.xp.bitwise_left_shift(ops.cast(x0, "int64"), 32) | (ops.cast(x1, "int64") & low_bits(ops, 32))
-
-
-def cubic64(ops: Ops, columns: tuple[Any, ...], row: Any, d: Any) -> Any:
-    """Return the values of the cubics of rows at d / 2**43."""
-    c0, c1, c2, c3 = columns
-    left_shift, right_shift = ops.xp.bitwise_left_shift, ops.xp.bitwise_right_shift
-    d31, d_high, d_low = right_shift(d, 12), right_shift(d, 22), d & 0x3FFFFF
-    curvature = ops.take(c2, row) + right_shift(ops.take(c3, row) * d31, 31)
-    slope = ops.take(c1, row) + left_shift(right_shift(curvature * d31, 31), 12)
-    s_high, s_low = right_shift(slope, 31), slope & 0x7FFFFFFF
-    value = ops.take(c0, row) + left_shift(s_high * d_high, 10) + right_shift(s_high * d_low, 12)
-    return value + right_shift(s_low * d_high, 21) + right_shift(s_low * d_low, 43)
 
 
 def narrow(ops: Ops, value: Any, dtype: DType) -> Any:

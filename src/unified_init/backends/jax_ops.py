@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from unified_init.backends import graph
+from unified_init.backends import graph_words
 from unified_init.backends import jax_placement as placement
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _vectorizes_tables() -> bool:
 
 def _unrolled(count: int, step: Callable[[Any, Any], Any], state: Any) -> Any:
     once = jax.jit(step)  # traced and lowered for the first number, and called for the others
-    return graph.unrolled(count, lambda number, now: once(np.int32(number), now), state)
+    return graph_words.unrolled(count, lambda number, now: once(np.int32(number), now), state)
 
 
 def _repeat(count: int, step: Callable[[Any, Any], Any], state: Any) -> Any:

@@ -236,11 +236,11 @@ class Ops(Protocol):
         """Return the state after ``state = step(number, state)`` for each number below ``count``.
 
         The number is a Python int or an int32 scalar; the state is a tuple of int32 arrays whose shapes stay.
-        ``graph.unrolled`` is right everywhere; a loop of the framework's own makes a shorter program.
+        ``graph_words.unrolled`` is right everywhere; a loop of the framework's own makes a shorter program.
         """
 
     def rotate(self, x: Any, distance: int, /) -> Any:
-        """Rotate int32 to the left; ``graph.rotated`` is right everywhere."""
+        """Rotate int32 to the left; ``graph_words.rotated`` is right everywhere."""
 
     def call(self, function: Callable[..., Any], /, *arrays: Any, **fixed: Any) -> Any:
         """Return ``function(ops, *arrays, **fixed)``, a tuple of arrays.

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.backends import graph, unrandom
-from unified_init.backends.graph import arguments, block, counters, named_key, signed
+from unified_init.backends.graph import arguments
 from unified_init.backends.graph_combination import combined
 from unified_init.backends.graph_norms import check_traceable, scaled_to_norm
+from unified_init.backends.graph_words import block, counters, host_bytes, named_key, signed
 from unified_init.law.indexmap import IndexMap
 from unified_init.law.unit_values import (
     ConstantValues,
@@ -85,7 +86,7 @@ def prepare(program: Program) -> None:
             return
         if not isinstance(unit, UnitMixture):  # whose components have the counters of a table
             index = sequence(math.prod(program.geometry.shape))
-    host.reserve(graph.host_bytes(index), program.geometry.shape)
+    host.reserve(host_bytes(index), program.geometry.shape)
 
 
 def draw(

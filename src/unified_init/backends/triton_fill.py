@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from unified_init.backends.graph import signed
+from unified_init.backends.graph_words import signed
 from unified_init.stream.host import named_key
 from unified_init.stream.table import Table
 from unified_init.stream.walk import pairs_of

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 import numpy as np
 
 import unified_init as ui
-from unified_init.backends import graph, registry, trace
+from unified_init.backends import graph, graph_words, registry, trace
 from unified_init.drawing.eager import program_of
 from unified_init.stream import host, run, threefry
 from unified_init.testing.conformity import reference_of
@@ -152,6 +152,6 @@ def _tensorflow_compiled(
     if program.table is None:  # nothing to share a compilation with
         return compiled(variant, public)()
     xla = variant is Variant.TENSORFLOW_XLA
-    stream_key = graph.named_key(adapter.OPS, key, program.name)
+    stream_key = graph_words.named_key(adapter.OPS, key, program.name)
     args = adapter._as_tensors(graph.arguments(program.table))  # noqa: SLF001  # as the adapter calls it
     return adapter.compiled(program.index, program.dtype.name, xla=xla)(stream_key, args)
