@@ -57,6 +57,7 @@ LABELS: dict[tuple[Distribution, Scale], str] = {
     (Formula("s4d_lin_imag"), Gain()): "s4d_lin",
     (Formula("s4d_inv_imag"), Gain()): "s4d_inv",
     (Formula("log_index"), Gain()): "s4d_real",
+    (Formula("zigzag", (-1.2039728043259361, 0.5)), Gain()): "rwkv_time_first",  # log(0.3)
     (Transform("inverse_softplus_of_log_uniform", (0.001, 0.1)), Gain()): "mamba_dt_bias",
     (Orthogonal(), Gain()): "orthogonal",
     (DeltaOrthogonal(), Gain()): "delta_orthogonal",
