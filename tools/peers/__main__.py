@@ -31,6 +31,8 @@ STATES = ("passed", "failed", "skipped")
 # Tests that need not pass with ours: a vector has no fans (docs/differences.md); of 60 keys 3 give an output
 # so near 0 that a scan and its steps differ by more than 1e-6 of it, with Flax' initializers as with ours.
 DOCUMENTED = {
+    "AdditiveAttentionTest::test_attention_basics": "a vector",
+    "AdditiveAttentionTest::test_attention_errors": "a vector",
     "EinsumDenseTest::test_einsum_dense_basics_1d_end_weight": "a vector",
     "EinsumDenseTest::test_einsum_dense_basics_embedding_1d": "a vector",
     "EinsumDenseTest::test_einsum_dense_constraints": "a vector",

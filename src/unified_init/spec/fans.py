@@ -69,6 +69,11 @@ def _missing(name: str, geometry: Geometry, label: str, *, explicit: bool) -> st
     role = "input" if name == "fan_in" else "output"
     if explicit:
         return f"{label} needs {name}, and `fans` gives None for it."
+    if geometry.layout is None and not geometry.shape[1:]:
+        return (
+            f"{label} needs {name}, and a shape of fewer than two axes has no fans: pass "
+            f"fans=(fan_in, fan_out), for a bias those of its kernel; got shape {geometry.shape}."
+        )
     if geometry.layout is None:
         return (
             f"{label} needs {name}, and a shape alone does not say which axis is the "
