@@ -227,6 +227,21 @@ def _untouched_state(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def _models_compile_briefly(request: pytest.FixtureRequest, _untouched_state: None) -> Iterator[None]:
+    """Let XLA optimize little where models run: they compile for longer than they compute.
+
+    Bits are compared with all optimizations, in tests/parity and tests/backends.
+    """
+    jax = sys.modules.get("jax")
+    if jax is None or not any(request.path.is_relative_to(folder) for folder in OF_MODELS):
+        yield
+        return
+    jax.config.update("jax_disable_most_optimizations", val=True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", val=False)
+
+
+@pytest.fixture(autouse=True)
 def _native_draws_leave_no_trace(request: pytest.FixtureRequest, _untouched_state: None) -> Iterator[None]:
     """Restore the global generators that a constructor of a layer may have advanced.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,13 +25,18 @@ BATCH = np.ones((2, 3, 32), np.float32)
 
 @pytest.fixture(autouse=True)
 def _session() -> Iterator[None]:
-    """Number the layers anew; an error while Keras builds leaves variables behind that it would make later."""
+    """Number the layers anew; an error while Keras builds leaves variables behind that it would make later.
+
+    Keras collects garbage then, which takes seconds among all that other tests left: that is frozen.
+    """
     import keras
 
+    gc.freeze()
     with contained():
         keras.utils.clear_session()
         yield
         keras.utils.clear_session()
+    gc.unfreeze()
 
 
 def dense(init: Any, **options: Any) -> Any:

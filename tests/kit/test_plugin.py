@@ -91,6 +91,7 @@ Run = Any  # one of the two fixtures above
 # --- modes ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.more  # all modes run for their digest, below
 @pytest.mark.needs("torch", "tensorflow", "jax")
 def test_a_test_runs_once_per_mode_that_is_installed(pytester: pytest.Pytester, run_apart: Run) -> None:
     """Eight modes of four backends, each with the bits of the reference."""

@@ -7,14 +7,40 @@ from tests.helpers.model_pairs import ModelPair, measured
 from tests.helpers.pairs_convolutional import CONVOLUTIONAL
 from tests.helpers.pairs_sequential import SEQUENTIAL
 
+# Pairs whose kind another pair shows: the same network in a smaller size, or one library further.
+MORE = {
+    ("DenseNet-121, torchvision", "DenseNet-121, Keras applications"),
+    ("EfficientNet-B0, torchvision", "EfficientNet-B0, Keras applications"),
+    ("EfficientNet-B0, torchvision", "EfficientNet-B0, timm"),
+    ("EfficientNetV2-S, torchvision", "EfficientNetV2-S, timm"),
+    ("ResNet-18, torchvision", "ResNet-18, Haiku"),
+    ("Xception, timm", "Xception, Keras applications"),
+}
+
+
+def marks(pair: ModelPair) -> list[pytest.MarkDecorator]:
+    """Return what a pair needs, and in which sessions it runs."""
+    is_more = (pair.first, pair.second) in MORE
+    return [
+        pytest.mark.needs(*pair.needs),
+        *([pytest.mark.long] if pair.is_long else []),
+        *([pytest.mark.more] if is_more else []),
+    ]
+
+
 CASES = [
     pytest.param(
         pair,
         id=f"{pair.first} and {pair.second}",
-        marks=[pytest.mark.needs(*pair.needs), *([pytest.mark.long] if pair.is_long else [])],
+        marks=marks(pair),
     )
     for pair in (*CONVOLUTIONAL, *SEQUENTIAL)
 ]
+
+
+def test_the_pairs_of_fewer_sessions_exist() -> None:
+    """A name that no pair has would mark nothing."""
+    assert {(pair.first, pair.second) for pair in (*CONVOLUTIONAL, *SEQUENTIAL)} >= MORE
 
 
 @pytest.mark.parametrize("pair", CASES)

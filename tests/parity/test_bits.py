@@ -20,6 +20,17 @@ from unified_init.testing.cases import CASES, ELEMENTWISE, ICNR, ORTHOGONAL, STR
 DTYPES = ("float32", "bfloat16", "float16")
 ALL = EAGER + COMPILED
 by_variant = pytest.mark.parametrize("variant", ALL, ids=lambda variant: variant.value)
+# That programs round to the narrow types as the host does, test_promises says of each preset, on one shape.
+by_variant_and_type = pytest.mark.parametrize(
+    ("variant", "dtype"),
+    [
+        pytest.param(
+            variant, dtype, id=f"{dtype}-{variant.value}",
+            marks=[pytest.mark.more] if variant in COMPILED and dtype != "float32" else [],
+        )
+        for dtype in DTYPES for variant in ALL
+    ],
+)  # fmt: skip
 
 
 def test_every_chosen_backend_is_there(chosen_backends: tuple[str, ...]) -> None:
@@ -36,8 +47,7 @@ def test_the_chosen_c_runner_is_there() -> None:
     assert host.default_runner().prepare is c_runner.prepare
 
 
-@by_variant
-@pytest.mark.parametrize("dtype", DTYPES)
+@by_variant_and_type
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_elementwise_presets_have_the_same_bits(variant: Variant, dtype: str, case: Case) -> None:
     """Every preset of independent draws: not one bit differs from the reference."""
@@ -81,8 +91,7 @@ def test_a_sharded_scalar_is_a_scalar() -> None:
         assert differing(expected, np.asarray(jitted)) == 0
 
 
-@by_variant
-@pytest.mark.parametrize("dtype", DTYPES)
+@by_variant_and_type
 @pytest.mark.parametrize("case", ICNR[1], ids=str)
 def test_icnr_has_the_same_bits(variant: Variant, dtype: str, case: Case) -> None:
     """Shared draws of sub-pixel kernels, too."""
@@ -91,9 +100,8 @@ def test_icnr_has_the_same_bits(variant: Variant, dtype: str, case: Case) -> Non
     assert differing(expected, draw(variant, ICNR[0], case.shape, seed=11, **options)) == 0
 
 
-@by_variant
+@by_variant_and_type
 @pytest.mark.parametrize("name", STRUCTURED)
-@pytest.mark.parametrize("dtype", DTYPES)
 def test_structured_presets_have_the_same_bits(variant: Variant, name: str, dtype: str) -> None:
     """Presets that are no independent draws: not one bit differs from the reference."""
     spec, cases = STRUCTURED[name]
@@ -105,9 +113,8 @@ def test_structured_presets_have_the_same_bits(variant: Variant, name: str, dtyp
         assert differing(expected, draw(variant, spec, case.shape, seed=11, **options)) == 0
 
 
-@by_variant
+@by_variant_and_type
 @pytest.mark.parametrize("name", ORTHOGONAL)
-@pytest.mark.parametrize("dtype", DTYPES)
 def test_orthogonal_presets_agree(variant: Variant, name: str, dtype: str) -> None:
     """Orthogonal draws: equal to the bit on the host, to 1e-5 inside a program (one step of bfloat16)."""
     spec, cases = ORTHOGONAL[name]

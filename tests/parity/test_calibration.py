@@ -14,7 +14,8 @@ from unified_init import testing
 from unified_init.testing.power_sums import power_sums_of
 from unified_init.testing.survey import survey
 
-pytestmark = pytest.mark.long
+# Statistics of the assertions themselves, in ten thousands of samples: they change with testing/ alone.
+pytestmark = [pytest.mark.long, pytest.mark.more]
 
 SMALL = (25, 40)
 COMPARED = (30, 20)

@@ -282,8 +282,10 @@ WRONG: dict[str, Callable[[], Any]] = {
 }  # fmt: skip
 
 ROWS = {**VALID, **BREAKING, **WRONG, **closures(), **made()}
-# Three of four wrong arguments, and every second spec made inside: they take the same way as those before them.
-MORE = {name for place, name in enumerate(WRONG) if place % 4} | set(list(made())[1::2])
+# They take the same way as those before them: three of four wrong arguments, and every second of the rest.
+MORE = {name for place, name in enumerate(WRONG) if place % 4} | {
+    name for rows in (made(), closures(), BREAKING) for name in list(rows)[1::2]
+}
 # What a cell holds is a symbol where shapes are dynamic. All others are constants, dynamic or not.
 MODES = dict.fromkeys(ROWS, STATIC) | dict.fromkeys(closures(), DYNAMIC) | dict.fromkeys(made(), WHOLE)
 

@@ -383,7 +383,9 @@ for dtype in ("float32", "bfloat16", "float64", "complex64", "complex128"):
 
 
 @pytest.mark.needs("tensorflow")
-@pytest.mark.parametrize("mode", ["all", "safe", "legacy"])
+@pytest.mark.parametrize(
+    "mode", ["all", *(pytest.param(mode, marks=pytest.mark.more) for mode in ("safe", "legacy"))]
+)
 def test_numpy_behavior_of_tensorflow_changes_nothing(mode: str) -> None:
     """Under which a Python int is an int32, in every type."""
     done = subprocess.run(

@@ -53,10 +53,17 @@ def _as_it_was(_untouched_state: None, tmp_path: Path, monkeypatch: pytest.Monke
         yield
 
 
-@pytest.mark.parametrize("path", ALONE)
 @pytest.mark.parametrize(
-    "framework", [pytest.param(name, marks=pytest.mark.needs(name)) for name in FRAMEWORKS]
-)
+    ("framework", "path"),
+    [
+        # Each framework's values in every third function, by turns; the others say the same of that function.
+        pytest.param(
+            name, path, id=f"{name}-{path}",
+            marks=[pytest.mark.needs(name), *([pytest.mark.more] if (place + turn) % 3 else [])],
+        )
+        for turn, name in enumerate(FRAMEWORKS) for place, path in enumerate(ALONE)
+    ],
+)  # fmt: skip
 def test_a_value_of_a_framework_is_refused_by_our_error_or_taken(
     framework: str, path: str, request: pytest.FixtureRequest
 ) -> None:

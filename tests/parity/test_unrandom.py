@@ -125,7 +125,7 @@ def test_inside_jit() -> None:
 
 
 @pytest.mark.needs("tensorflow")
-@pytest.mark.parametrize("xla", [False, True])
+@pytest.mark.parametrize("xla", [False, pytest.param(True, marks=pytest.mark.more)])
 def test_inside_tf_function(xla: bool) -> None:  # noqa: FBT001  # a case
     """XLA has no 8-bit floats there."""
     import tensorflow as tf

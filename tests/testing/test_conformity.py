@@ -35,7 +35,8 @@ def _registry_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     registry._load.cache_clear()
 
 
-# Compiling each shape takes these a minute and a half: the variants of the parity tests draw all of it.
+# Compiling each shape takes these a minute and a half, and some of it still takes one: the variants of the parity
+# tests draw all of it.
 BRIEF = {
     "ELEMENTWISE": {name: ELEMENTWISE[name] for name in ("uniform", "he_normal", "from_quantile skewed")},
     "STRUCTURED": {name: (spec, cases[:1]) for name, (spec, cases) in STRUCTURED.items()},
@@ -49,8 +50,8 @@ BRIEF = {
     [
         "numpy",
         pytest.param("torch", marks=pytest.mark.needs("torch")),
-        pytest.param("tensorflow", marks=pytest.mark.needs("tensorflow")),
-        pytest.param("jax", marks=pytest.mark.needs("jax")),
+        pytest.param("tensorflow", marks=[pytest.mark.needs("tensorflow"), pytest.mark.more]),
+        pytest.param("jax", marks=[pytest.mark.needs("jax"), pytest.mark.more]),
     ],
 )
 def test_the_adapters_of_the_package_conform(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
