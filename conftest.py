@@ -54,6 +54,7 @@ OF_MODELS = tuple(
         "tools/pages/tests/test_layer_defaults_page.py", "tools/pages/tests/test_pairs_page.py",
     )
 )  # fmt: skip
+COMPILED_BRIEFLY = pytest.StashKey[bool]()  # whether what JAX has compiled so far is optimized little
 LIBRARIES = frozenset({
     "keras", "flax", "haiku", "equinox", "transformers", "torchvision", "timm", "mup",
 })  # fmt: skip
@@ -230,15 +231,21 @@ def _untouched_state(request: pytest.FixtureRequest) -> Iterator[None]:
 def _models_compile_briefly(request: pytest.FixtureRequest, _untouched_state: None) -> Iterator[None]:
     """Let XLA optimize little where models run: they compile for longer than they compute.
 
-    Bits are compared with all optimizations, in tests/parity and tests/backends.
+    Bits are compared with all optimizations, in tests/parity and tests/backends. JAX keeps what it compiled, so
+    that is dropped between tests of the two kinds.
     """
     jax = sys.modules.get("jax")
-    if jax is None or not any(request.path.is_relative_to(folder) for folder in OF_MODELS):
+    if jax is None:
         yield
         return
-    jax.config.update("jax_disable_most_optimizations", val=True)
+    before = jax.config.values["jax_disable_most_optimizations"]
+    brief = before or any(request.path.is_relative_to(folder) for folder in OF_MODELS)
+    if request.config.stash.get(COMPILED_BRIEFLY, brief) != brief:
+        jax.clear_caches()
+    request.config.stash[COMPILED_BRIEFLY] = brief
+    jax.config.update("jax_disable_most_optimizations", brief)
     yield
-    jax.config.update("jax_disable_most_optimizations", val=False)
+    jax.config.update("jax_disable_most_optimizations", before)
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,9 @@ from typing import Any
 
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
-LINK = re.compile(r"(?P<image>!?)\[(?P<text>[^]]*)\]\((?P<path>(?!https?://|#)[^)]+)\)")
+# Of README.md's kind: no link around an image, and no reference or HTML, which a test looks for.
+LINK = re.compile(r"(?P<image>!?)\[(?P<text>[^]]*)\]\((?P<path>(?![a-zA-Z][a-zA-Z0-9+.-]*:|//|#)[^)]+)\)")
+ADDRESS = re.compile(r"https?://[^\s/]+/\S*[^\s/]")
 PLACEHOLDER = "REPOSITORY_URL"  # in the command that installs from the repository
 
 
@@ -24,8 +26,11 @@ class AddressHook(MetadataHookInterface):
     def update(self, metadata: dict[str, Any]) -> None:
         """Set ``readme``, and ``urls`` where the build is told the address."""
         readme = Path(self.root, "README.md").read_text(encoding="utf-8")
-        repository = os.environ.get("UNIFIED_INIT_REPOSITORY", "").rstrip("/")
+        repository = os.environ.get("UNIFIED_INIT_REPOSITORY", "").rstrip("/").removesuffix(".git")
         if repository:
+            if not ADDRESS.fullmatch(repository):
+                msg = f"UNIFIED_INIT_REPOSITORY must be https://HOST/OWNER/NAME, got {repository!r}."
+                raise ValueError(msg)
             tag = f"v{metadata['version']}"
             readme = absolute(readme, repository, tag)
             metadata["urls"] = {

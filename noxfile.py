@@ -285,7 +285,7 @@ def release(session: nox.Session) -> None:
 
     ``-- https://github.com/OWNER/unified_init`` is the repository that the description's links lead to.
     """
-    (repository,) = session.posargs or ("https://example.org/unified_init",)
+    (repository,) = session.posargs or ("https://example.org/o/unified_init",)
     session.install(*group("release"))
     dist = Path(session.create_tmp()).absolute() / "dist"
     shutil.rmtree(dist, ignore_errors=True)
@@ -296,10 +296,10 @@ def release(session: nox.Session) -> None:
     with tarfile.open(sdist) as archive:
         if figures := [name for name in archive.getnames() if name.endswith((".png", "figures.json"))]:
             session.error(f"the sdist has figures: {figures}")
-        description = archive.extractfile(
-            next(name for name in archive.getnames() if name.endswith("PKG-INFO"))
-        )
-        if not description or f"Project-URL: Homepage, {repository}\n" not in description.read().decode():
+        info = next(name for name in archive.getnames() if name.endswith("PKG-INFO"))
+        description = archive.extractfile(info)
+        homepage = f"Project-URL: Homepage, {repository.rstrip('/')}\n"
+        if not description or homepage not in description.read().decode():
             session.error(f"the description does not lead to {repository}")
     example = shutil.copytree("examples/library_matrix", dist / "example")
     for distribution in (wheel, sdist):
@@ -313,14 +313,19 @@ def release(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def wheels(session: nox.Session) -> None:
-    """Build the sdist, and a wheel for each platform, with a compiler for all of them: into ``dist/``."""
+    """Build the sdist, and a wheel for each platform, with a compiler for all of them: into ``dist/``.
+
+    ``-- https://github.com/OWNER/unified_init`` is the repository that the description's links lead to.
+    """
     session.install("build>=1.2", "ziglang>=0.13", *group("package"))
-    session.run("python", "-m", "build", "--sdist")
+    address = {"UNIFIED_INIT_REPOSITORY": session.posargs[0]} if session.posargs else {}
+    session.run("python", "-m", "build", "--sdist", env=address)
     for platform, target in WHEELS.items():
         compiler = f"{session.bin}/python -m ziglang cc -target {target}"
         session.run(
-            "python", "-m", "build", "--wheel", env={"CC": compiler, "UNIFIED_INIT_PLATFORM": platform}
-        )
+            "python", "-m", "build", "--wheel",
+            env={"CC": compiler, "UNIFIED_INIT_PLATFORM": platform, **address},
+        )  # fmt: skip
         if not list(Path("dist").glob(f"*-{platform}.whl")):  # a build without a library succeeds
             session.error(f"The C runner was not compiled for {platform}.")
     session.run("twine", "check", "--strict", *map(str, sorted(Path("dist").iterdir())))

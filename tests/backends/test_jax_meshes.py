@@ -37,7 +37,7 @@ def table_of(*module: str) -> list[str]:
 @pytest.mark.current
 @pytest.mark.parametrize(
     ("name", "count"),
-    [("modes", 60), ("structured", 80), pytest.param("flags", 48, marks=pytest.mark.more), ("wrong", 132)],
+    [("modes", 60), ("structured", 80), ("flags", 48), ("wrong", 132)],
 )
 def test_draws_work_where_the_native_initializers_do(name: str, count: int) -> None:
     """With the same sharding and the bits of an unsharded draw; elsewhere they raise errors of ours."""

@@ -282,10 +282,19 @@ WRONG: dict[str, Callable[[], Any]] = {
 }  # fmt: skip
 
 ROWS = {**VALID, **BREAKING, **WRONG, **closures(), **made()}
-# They take the same way as those before them: three of four wrong arguments, and every second of the rest.
-MORE = {name for place, name in enumerate(WRONG) if place % 4} | {
-    name for rows in (made(), closures(), BREAKING) for name in list(rows)[1::2]
-}
+# Of the wrong values of an argument, those that every session tries; the others take the same way.
+BRIEF_WRONG = {
+    "list of ints in an index", "index out of range", "step of 0", "float in an index", "bool in a shape",
+    "str as a shape", "negative length", "seed -1", "seed None", "name 3", "spec str", "layout letter",
+    "layout missing", "sizes 3", "sizes indivisible", "fans 3", "fans nan", "dtype int8", "device nowhere",
+    "backend unknown", "beyond the dtype", "two wrong",
+}  # fmt: skip
+MORE = (WRONG.keys() - BRIEF_WRONG) | {
+    "made uniform", "made truncated at 2", "made array", "made lecun", "made xavier", "made delta", "made quotient",
+    "made laplace", "made formula", "NumPy fans of a global", "NumPy sizes of a global", "NumPy dtype",
+    "fill seed", "fill name", "fill spec", "fill sizes", "fill fans of one",
+}  # fmt: skip
+assert ROWS.keys() >= MORE | BRIEF_WRONG  # a name that no row has would mark nothing
 # What a cell holds is a symbol where shapes are dynamic. All others are constants, dynamic or not.
 MODES = dict.fromkeys(ROWS, STATIC) | dict.fromkeys(closures(), DYNAMIC) | dict.fromkeys(made(), WHOLE)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.helpers import fuzz, fuzz_compiled
 
-from unified_init.backends import graph
+from unified_init.backends import graph, graph_values
 from unified_init.drawing import decided, programs
 from unified_init.law.indexmap import IndexMap, whole_map
 from unified_init.spec import laws
@@ -88,7 +88,7 @@ def test_swapped_fans_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_forgetful")
 def test_bfloat16_that_is_cut_off_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The upper half of a float32, not rounded: half of the values are a step off."""
-    right = graph.narrow
+    right = graph_values.narrow
 
     def wrong(ops: Any, value: Any, dtype: Any) -> Any:
         if dtype.name != "bfloat16":

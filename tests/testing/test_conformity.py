@@ -68,6 +68,19 @@ def test_the_adapters_of_the_package_conform(name: str, monkeypatch: pytest.Monk
     )
 
 
+@pytest.mark.parametrize(
+    "name", [pytest.param(one, marks=pytest.mark.needs(one)) for one in ("tensorflow", "jax")]
+)
+def test_the_arithmetic_and_the_arguments_of_adapters_conform(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the draws of presets, each of which would be compiled."""
+    monkeypatch.setattr(conformity, "_preset_draws", list)
+    report = testing.check_backend(name)
+    assert report.faults == ()
+    assert report.draws > 0
+
+
 @pytest.mark.needs("mlx")
 def test_the_example_on_mlx_conforms() -> None:
     """A fifth backend, outside of the package, in one module."""

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import pytest
 import yaml
 from hatchling.metadata.core import ProjectMetadata
 from hatchling.plugin.manager import PluginManager
 
 import unified_init as ui
-
-if TYPE_CHECKING:
-    import pytest
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,6 +45,22 @@ def test_an_index_shows_links_that_lead_to_files_of_the_tag(monkeypatch: pytest.
         assert (ROOT / path.partition("#")[0]).is_file()
     assert f'git+{REPOSITORY}"`' in description
     assert metadata().core.urls["Homepage"] == REPOSITORY
+
+
+def test_no_link_of_the_readme_is_of_a_kind_that_stays_relative() -> None:
+    """References, HTML, and images inside of links; none is in README.md."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert not re.search(r"^\[[^]]+\]: |<(?:a|img)\s|\[!\[", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "address", ["o/r", "git@github.com:o/r.git", " https://x/y ", "https://x/y z", "https://x"]
+)
+def test_an_address_that_is_none_is_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dead links would be found after the upload."""
+    monkeypatch.setenv("UNIFIED_INIT_REPOSITORY", address)
+    with pytest.raises(ValueError, match="must be https://HOST/OWNER/NAME"):
+        metadata().core.readme  # noqa: B018  # it is computed on demand
 
 
 def test_without_an_address_the_description_is_the_readme(monkeypatch: pytest.MonkeyPatch) -> None:

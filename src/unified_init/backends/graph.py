@@ -20,8 +20,16 @@ import numpy as np
 from unified_init.backends.graph_line import line_numbers
 from unified_init.backends.graph_polar import turned
 from unified_init.backends.graph_steps import STEPS_COLUMNS, steps_arguments, steps_values
-from unified_init.backends.graph_values import cubic64, integers32, integers64, values32, values64, word64
-from unified_init.backends.graph_words import block, counters, signed
+from unified_init.backends.graph_values import (
+    cubic64,
+    integers32,
+    integers64,
+    narrow,
+    values32,
+    values64,
+    word64,
+)
+from unified_init.backends.graph_words import block, counters
 from unified_init.law.indexmap import IndexMap
 from unified_init.stream.dtypes import DTYPES, DType
 from unified_init.stream.knots import FORMAT32, FORMAT64
@@ -38,7 +46,7 @@ if TYPE_CHECKING:
     from unified_init.backends.protocol import Key, Ops
     from unified_init.stream.tables import AnyTable
 
-__all__ = ["arguments", "elementwise", "line_arguments", "narrow"]
+__all__ = ["arguments", "elementwise", "line_arguments"]
 
 # ruff: noqa: ANN401  # arrays of any framework
 
@@ -140,43 +148,3 @@ def _interleaved(index: IndexMap, part: int) -> IndexMap:
         for axis in index.axes
     )
     return IndexMap(axes, 2 * index.offset + part, 2 * index.logical_size)
-
-
-def narrow(ops: Ops, value: Any, dtype: DType) -> Any:
-    """Round float32 to a narrower type, in integers, so that no compiler can skip the rounding.
-
-    Rounding is to nearest even. To drop n bits of an integer, 2**(n - 1) - 1 is added, and 1 more where the
-    last kept bit is odd: that carries into the kept bits exactly where rounding goes up.
-    """
-    if not dtype.narrow:
-        return value
-    shift = ops.xp.bitwise_right_shift
-    pattern = ops.bits(value, "int32")
-    if dtype.name == "bfloat16":  # the upper half of the pattern
-        tie = shift(pattern, 16) & 1
-        # Not by way of a rounded float32: XLA takes minutes over a conversion of what it can analyze.
-        return ops.bits(ops.cast(shift(pattern + 0x7FFF + tie, 16), "int16"), dtype.name)
-    # The number is significand * 2**(exponent - 150): 127 is the bias, and 23 bits are behind the point.
-    exponent = shift(pattern, FORMAT32.mantissa) & 0xFF
-    significand = (pattern & 0x7FFFFF) | ops.xp.bitwise_left_shift(
-        ops.cast(exponent > 0, "int32"), FORMAT32.mantissa
-    )
-    # Its last kept bit has the weight 2**quantum: the type's last mantissa bit, or the type's smallest step
-    # where that is coarser (its subnormals).
-    lowest = exponent - (127 + dtype.mantissa)
-    quantum = lowest + _relu(ops, dtype.quantum - lowest)
-    drop = quantum - exponent + 150
-    drop = drop - _relu(ops, drop - 25)  # a significand has 24 bits: with 25 dropped it is 0, as with more
-    ones = drop ^ drop ^ 1
-    almost_half = ops.xp.bitwise_left_shift(ones, drop - 1) - 1
-    steps = shift(significand + almost_half + (shift(significand, drop) & 1), drop)
-    # steps * 2**quantum is exact in float32; the power of two is made from its pattern.
-    weight = ops.bits(ops.xp.bitwise_left_shift(quantum + 127, FORMAT32.mantissa), "float32")
-    magnitude = ops.bits(ops.cast(steps, "float32") * weight, "int32")
-    rounded = ops.bits(magnitude | (pattern & signed(1 << 31)), "float32")
-    return ops.cast(rounded, dtype.name)  # exact
-
-
-def _relu(ops: Ops, x: Any) -> Any:
-    """max(x, 0): the sign bit, copied into all bits, is the mask."""
-    return x & ~ops.xp.bitwise_right_shift(x, 31)

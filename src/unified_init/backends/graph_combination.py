@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unified_init.backends import graph
+from unified_init.backends.graph_values import narrow
 from unified_init.law.combination import ScaledBy
 from unified_init.stream.combination import multipliers, work_type
 
@@ -35,7 +35,7 @@ def combined(ops: Ops, program: Program, draw: Callable[[Program], Any]) -> Any:
         total = _kept(ops, total * ops.constant(multipliers(program)), width)
     for term in program.terms[1:]:
         total = _kept(ops, total + draw(term), width)
-    return graph.narrow(ops, total, program.dtype)
+    return narrow(ops, total, program.dtype)
 
 
 def _kept(ops: Ops, value: Any, width: int) -> Any:

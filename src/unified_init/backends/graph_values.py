@@ -1,4 +1,4 @@
-"""Words as values: the look-up in a table, or the line, as integer operations of a framework.
+"""Words as values: the look-up in a table or the line, and the narrow types, in integers of a framework.
 
 ``stream.table`` explains the arithmetic, with an example; ``stream.numpy_runner`` does the same in NumPy.
 """
@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unified_init.backends.graph_line import line_values
+from unified_init.backends.graph_words import signed
 from unified_init.stream.knots import FORMAT32, FORMAT64
 
 if TYPE_CHECKING:
     from unified_init.backends.protocol import Ops
+    from unified_init.stream.dtypes import DType
 
-__all__ = ["Arguments", "cubic64", "integers32", "integers64", "values32", "values64", "word64"]
+__all__ = ["Arguments", "cubic64", "integers32", "integers64", "narrow", "values32", "values64", "word64"]
 
 # ruff: noqa: ANN401  # arrays of any framework
 
@@ -84,23 +86,23 @@ def _rows64(ops: Ops, args: Arguments, x0: Any, x1: Any) -> tuple[Any, Any]:
     )
     word = word64(ops, x0, x1)
     upper = ~right_shift(word, 63)
-    tail = right_shift(word & low_bits(ops, 63), tail_shift) | tail_or
+    tail = right_shift(word & _low_bits(ops, 63), tail_shift) | tail_or
     pattern = ops.bits(ops.cast(tail, "float64"), "int64")
     row = right_shift(pattern, FORMAT64.fraction) - bias
     row = (row & ~right_shift(row, 63)) + (upper & upper_rows)
-    value = cubic64(ops, columns[:4], row, pattern & low_bits(ops, FORMAT64.fraction))
+    value = cubic64(ops, columns[:4], row, pattern & _low_bits(ops, FORMAT64.fraction))
     value = (value ^ (upper & upper_xor)) + (upper & upper_add)
     return ops.xp.minimum(ops.xp.maximum(value, least), most), row
 
 
-def low_bits(ops: Ops, count: int) -> Any:
+def _low_bits(ops: Ops, count: int) -> Any:
     """Return a mask of the lowest bits: a tensor, since TensorFlow's NumPy behavior makes ints int32."""
     return ops.constant(np.asarray((1 << count) - 1, dtype=np.int64))
 
 
 def word64(ops: Ops, x0: Any, x1: Any) -> Any:
     """Return x0 << 32 | x1; the mask removes the sign bits with which x1 was extended to 64."""
-    return ops.xp.bitwise_left_shift(ops.cast(x0, "int64"), 32) | (ops.cast(x1, "int64") & low_bits(ops, 32))
+    return ops.xp.bitwise_left_shift(ops.cast(x0, "int64"), 32) | (ops.cast(x1, "int64") & _low_bits(ops, 32))
 
 
 def cubic64(ops: Ops, columns: tuple[Any, ...], row: Any, d: Any) -> Any:
@@ -113,3 +115,43 @@ def cubic64(ops: Ops, columns: tuple[Any, ...], row: Any, d: Any) -> Any:
     s_high, s_low = right_shift(slope, 31), slope & 0x7FFFFFFF
     value = ops.take(c0, row) + left_shift(s_high * d_high, 10) + right_shift(s_high * d_low, 12)
     return value + right_shift(s_low * d_high, 21) + right_shift(s_low * d_low, 43)
+
+
+def narrow(ops: Ops, value: Any, dtype: DType) -> Any:
+    """Round float32 to a narrower type, in integers, so that no compiler can skip the rounding.
+
+    Rounding is to nearest even. To drop n bits of an integer, 2**(n - 1) - 1 is added, and 1 more where the
+    last kept bit is odd: that carries into the kept bits exactly where rounding goes up.
+    """
+    if not dtype.narrow:
+        return value
+    shift = ops.xp.bitwise_right_shift
+    pattern = ops.bits(value, "int32")
+    if dtype.name == "bfloat16":  # the upper half of the pattern
+        tie = shift(pattern, 16) & 1
+        # Not by way of a rounded float32: XLA takes minutes over a conversion of what it can analyze.
+        return ops.bits(ops.cast(shift(pattern + 0x7FFF + tie, 16), "int16"), dtype.name)
+    # The number is significand * 2**(exponent - 150): 127 is the bias, and 23 bits are behind the point.
+    exponent = shift(pattern, FORMAT32.mantissa) & 0xFF
+    significand = (pattern & 0x7FFFFF) | ops.xp.bitwise_left_shift(
+        ops.cast(exponent > 0, "int32"), FORMAT32.mantissa
+    )
+    # Its last kept bit has the weight 2**quantum: the type's last mantissa bit, or the type's smallest step
+    # where that is coarser (its subnormals).
+    lowest = exponent - (127 + dtype.mantissa)
+    quantum = lowest + _relu(ops, dtype.quantum - lowest)
+    drop = quantum - exponent + 150
+    drop = drop - _relu(ops, drop - 25)  # a significand has 24 bits: with 25 dropped it is 0, as with more
+    ones = drop ^ drop ^ 1
+    almost_half = ops.xp.bitwise_left_shift(ones, drop - 1) - 1
+    steps = shift(significand + almost_half + (shift(significand, drop) & 1), drop)
+    # steps * 2**quantum is exact in float32; the power of two is made from its pattern.
+    weight = ops.bits(ops.xp.bitwise_left_shift(quantum + 127, FORMAT32.mantissa), "float32")
+    magnitude = ops.bits(ops.cast(steps, "float32") * weight, "int32")
+    rounded = ops.bits(magnitude | (pattern & signed(1 << 31)), "float32")
+    return ops.cast(rounded, dtype.name)  # exact
+
+
+def _relu(ops: Ops, x: Any) -> Any:
+    """max(x, 0): the sign bit, copied into all bits, is the mask."""
+    return x & ~ops.xp.bitwise_right_shift(x, 31)

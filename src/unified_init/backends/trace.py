@@ -12,6 +12,7 @@ from unified_init.backends import graph, unrandom
 from unified_init.backends.graph import arguments
 from unified_init.backends.graph_combination import combined
 from unified_init.backends.graph_norms import check_traceable, scaled_to_norm
+from unified_init.backends.graph_values import narrow
 from unified_init.backends.graph_words import block, counters, host_bytes, named_key, signed
 from unified_init.law.indexmap import IndexMap
 from unified_init.law.unit_values import (
@@ -119,7 +120,7 @@ def draw(
         dtype = program.dtype.name
     unit, scale = program.law.unit, program.law.scale
     if isinstance(unit, UnitMixture):
-        return graph.narrow(ops, _mixture(ops, unit, program, key, dtype, run), program.dtype)
+        return narrow(ops, _mixture(ops, unit, program, key, dtype, run), program.dtype)
     stream_key = named_key(ops, key, program.name)
     if isinstance(unit, NormedValues):
         base = base_program(unit, program.geometry, name=program.name, dtype=program.dtype)
@@ -135,7 +136,7 @@ def draw(
         assert isinstance(unit, Orthogonal)  # noqa: S101  # independent draws come from a table
         logical = _orthogonal(ops, unit, scale, stream_key, dtype, run)
     stored = selected(ops.xp, to_storage(ops.xp, logical, program.geometry), program.entries)
-    return graph.narrow(ops, stored, program.dtype)
+    return narrow(ops, stored, program.dtype)
 
 
 def _normals(key: Key, size: int, std: float, dtype: str, run: Run) -> Any:
