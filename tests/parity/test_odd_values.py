@@ -32,8 +32,12 @@ PLAIN_NAMES = {
     "np.str_",
 }
 # Functions that take tensors, to which a value of each framework is another thing.
-OF_TENSORS = {"draw", "digest", "fill", "inspect", "as_torch", "as_jax", "as_keras"}
+OF_TENSORS = {
+    "draw", "digest", "fill", "inspect", "as_torch", "as_jax", "testing.assert_follows", "testing.assert_identical",
+    "testing.assert_independent", "testing.assert_same_law",
+}  # fmt: skip
 ALONE = sorted(path for path, call in CALLS.items() if not call.needs and call.valid())
+assert set(ALONE) >= OF_TENSORS  # a name that no function has would keep nothing
 
 
 @functools.cache
